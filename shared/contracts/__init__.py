@@ -1,0 +1,1 @@
+"""The published language: events, specs and problems. Pydantic only; importing it costs nothing else."""

@@ -1,0 +1,149 @@
+"""The model kinds a run may train: one spec class per kind, told apart by ``kind``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, field_validator
+
+from shared.contracts.specs import Spec
+
+Activation = Literal["relu", "sigmoid", "tanh", "linear", "softmax"]
+Kernel = Literal["linear", "poly", "rbf", "sigmoid"]
+Kind = Literal[
+    "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "last_value", "seasonal_naive"
+]
+KINDS: tuple[Kind, ...] = (
+    "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "last_value", "seasonal_naive",
+)  # fmt: skip
+BASELINES: tuple[Kind, ...] = ("last_value", "seasonal_naive")
+NEURAL: tuple[Kind, ...] = ("dense", "cnn", "lstm", "ar_lstm")
+
+Units = Annotated[int, Field(ge=1, le=2048)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class NeuralSpec(Spec):
+    """What every neural kind can be told."""
+
+    layers: tuple[Units, ...] = Field(
+        default=(64,), min_length=1, max_length=10, description="units per layer"
+    )
+    activation: Activation = "relu"
+    epochs: int = Field(
+        default=50, ge=1, le=1000, description="upper bound; early stopping usually ends sooner"
+    )
+    batch_size: int = Field(default=128, ge=1, le=65_536)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    patience: int = Field(
+        default=2, ge=0, le=1000, description="epochs without a better validation loss; 0 = never stop"
+    )
+    residual: bool = Field(default=True, description="learn the correction to the linear forecast")
+    seed: Seed = 0
+
+
+class DenseSpec(NeuralSpec):
+    """Fully connected layers on the flattened window."""
+
+    kind: Literal["dense"] = "dense"
+
+
+class CnnSpec(NeuralSpec):
+    """Convolutions over time, then a dense head."""
+
+    kind: Literal["cnn"] = "cnn"
+    kernel_size: int = Field(default=3, ge=1, le=11)
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("kernel_size must be odd: 1, 3, 5, 7, 9 or 11")
+        return value
+
+
+class LstmSpec(NeuralSpec):
+    """Stacked LSTM over the window, then a dense head for all steps at once."""
+
+    kind: Literal["lstm"] = "lstm"
+    activation: Activation = "tanh"
+
+
+class ArLstmSpec(NeuralSpec):
+    """LSTM that warms up on the past and then feeds each forecast back as the next input."""
+
+    kind: Literal["ar_lstm"] = "ar_lstm"
+    activation: Activation = "tanh"
+
+
+class SvrSpec(Spec):
+    """What both support-vector kinds can be told."""
+
+    kernel: Kernel = "rbf"
+    C: float = Field(default=1.0, ge=0.001, le=1000)
+    epsilon: float = Field(default=0.1, ge=0.001, le=1)
+    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    degree: int = Field(default=3, ge=1, le=10)
+    seed: Seed = 0
+
+
+class SvrDirectSpec(SvrSpec):
+    """One regressor per step and output on the flattened window."""
+
+    kind: Literal["svr_dir"] = "svr_dir"
+
+
+class SvrMimoSpec(SvrSpec):
+    """One regressor for all steps and outputs with a joint epsilon-insensitive loss."""
+
+    kind: Literal["svr_mimo"] = "svr_mimo"
+
+
+class LinearSpec(Spec):
+    """Closed-form ridge on the window; penalty, lookback and level handling chosen on validation."""
+
+    kind: Literal["lin"] = "lin"
+    lookbacks: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        default=None, description="steps; null = a ladder up to the whole window, chosen on validation"
+    )
+    penalties: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
+        default=None, description="ridge strengths to try; null = a ladder"
+    )
+
+
+class LastValueSpec(Spec):
+    """Baseline: the last observed value of the target, repeated."""
+
+    kind: Literal["last_value"] = "last_value"
+
+
+class SeasonalNaiveSpec(Spec):
+    """Baseline: the value one season ago; the season is chosen on the training part."""
+
+    kind: Literal["seasonal_naive"] = "seasonal_naive"
+    season_length: int | None = Field(default=None, ge=1, description="steps; null = chosen on training data")
+
+
+ModelSpec = Annotated[
+    DenseSpec
+    | CnnSpec
+    | LstmSpec
+    | ArLstmSpec
+    | SvrDirectSpec
+    | SvrMimoSpec
+    | LinearSpec
+    | LastValueSpec
+    | SeasonalNaiveSpec,
+    Field(discriminator="kind"),
+]
+MODEL_SPEC: TypeAdapter[ModelSpec] = TypeAdapter(ModelSpec)
+
+WIRE_NAMES: dict[Kind, str] = {
+    "dense": "Dense",
+    "cnn": "CNN",
+    "lstm": "LSTM",
+    "ar_lstm": "AR LSTM",
+    "svr_dir": "SVR_dir",
+    "svr_mimo": "SVR_MIMO",
+    "lin": "LIN",
+    "last_value": "Last value",
+    "seasonal_naive": "Seasonal naive",
+}

@@ -1,0 +1,92 @@
+"""Two families of errors tell the messaging layer what to do; each concrete error names one cause."""
+
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from shared.contracts.problems import Category, Problem, Severity
+
+
+class TrainyardError(Exception):
+    """Base of every error we raise on purpose.
+
+    Parameters
+    ----------
+    message
+        What was found and what was needed, in words a user of the platform can follow.
+    suggestions
+        Sentences that say what to do next; the class's own when empty.
+    **details
+        Facts as JSON values: the field, the file, the row, the limit.
+    """
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    category: ClassVar[Category] = Category.INTERNAL
+    severity: ClassVar[Severity] = "error"
+    advice: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), **details: JsonValue) -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestions = suggestions or self.advice
+        self.details = details
+
+    def problem(self) -> Problem:
+        """Return the error as the value that travels to users."""
+        return Problem(
+            code=self.code,
+            message=self.message,
+            category=self.category,
+            severity=self.severity,
+            suggestions=self.suggestions,
+            details=self.details,
+        )
+
+
+class InvalidInput(TrainyardError):
+    """What was asked for cannot be done, now or later: publish the failure and acknowledge."""
+
+    code = "INVALID_INPUT"
+    category = Category.DATA_VALIDATION
+
+
+class Unavailable(TrainyardError):
+    """Something outside is away for now: hand the message back and try again."""
+
+    code = "UNAVAILABLE"
+    category = Category.INTERNAL
+
+
+class NotFound(InvalidInput):
+    """The named thing does not exist, or belongs to somebody else."""
+
+    code = "NOT_FOUND"
+    category = Category.NOT_FOUND
+
+
+class Conflict(InvalidInput):
+    """The request contradicts what is already stored."""
+
+    code = "CONFLICT"
+    category = Category.CONFLICT
+
+
+class InsufficientData(InvalidInput):
+    """The data are valid but too few for what was asked."""
+
+    code = "INSUFFICIENT_DATA"
+    category = Category.INSUFFICIENT_DATA
+
+
+class ResourceExhausted(InvalidInput):
+    """The request needs more memory or time than a worker has."""
+
+    code = "RESOURCE_EXHAUSTION"
+    category = Category.RESOURCE_EXHAUSTION
+
+
+class DidNotConverge(InvalidInput):
+    """A fit diverged or produced numbers that are not finite."""
+
+    code = "MODEL_CONVERGENCE"
+    category = Category.MODEL_CONVERGENCE

@@ -1,0 +1,1 @@
+"""Pure time-series mathematics on numpy and pandas: no broker, no storage, no clock."""
