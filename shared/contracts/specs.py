@@ -1,4 +1,4 @@
-"""What a data set is made of: series, windows, calendar, split. The meaning of each field: docs/numerics.md."""
+"""What a data set is made of: series, windows, calendar, split (meaning: docs/numerics.md)."""
 
 from typing import Annotated, Literal, Self
 
@@ -151,6 +151,6 @@ class DatasetSpec(Spec):
             steps = self.input_steps if s.role == "input" else self.output_steps
             if steps > 1 and s.horizon.start == s.horizon.end:
                 raise ValueError(
-                    f"{s.role} {s.name!r}: horizon.start equals horizon.end, which leaves no room for {steps} steps"
+                    f"{s.role} {s.name!r}: horizon.start equals horizon.end, no room for {steps} steps"
                 )
         return self
