@@ -1,0 +1,1 @@
+"""Two small ports, rows and bytes, and what stands behind them."""

@@ -1,0 +1,83 @@
+"""The port to bulk bytes: immutable objects under slash-separated keys made of our own ids."""
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from shared.errors import InvalidInput, NotFound
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+Content = bytes | Path | AsyncIterable[bytes]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was written: its size and the SHA-256 of its bytes in hex."""
+
+    size_bytes: int
+    sha256: str
+
+
+class InvalidKey(InvalidInput):
+    """A key that is not made of plain tokens; user text never becomes one."""
+
+    code = "INVALID_KEY"
+
+
+class ObjectNotFound(NotFound):
+    """Nothing is stored under the key."""
+
+    code = "OBJECT_NOT_FOUND"
+
+
+def checked(key: str) -> str:
+    """Return the key if every token is plain; raise ``InvalidKey`` otherwise.
+
+    >>> checked("sessions/0a/file.npz")
+    'sessions/0a/file.npz'
+    >>> checked("../etc")
+    Traceback (most recent call last):
+    shared.storage.objects.InvalidKey: not a key: '../etc'
+    """
+    if not _KEY.fullmatch(key):
+        raise InvalidKey(f"not a key: {key[:80]!r}")
+    return key
+
+
+class Objects(Protocol):
+    """Bytes by key. Writing the same key again replaces it whole; readers never see half an object."""
+
+    async def put(self, key: str, content: Content) -> Stored:
+        """Store content under a key."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """Return all bytes; raise ``ObjectNotFound`` if there are none."""
+        ...
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield the bytes in pieces; raise ``ObjectNotFound`` at the first."""
+        ...
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """Write the object to a local file, streamed."""
+        ...
+
+    async def size(self, key: str) -> int | None:
+        """Return the size in bytes, or None if nothing is stored."""
+        ...
+
+    async def list(self, prefix: str) -> list[str]:
+        """Return all keys below a prefix (a whole path of tokens), sorted."""
+        ...
+
+    async def delete(self, prefix: str) -> int:
+        """Delete the object of that key and everything below it; return how many."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise ``Unavailable`` if the store does not answer."""
+        ...

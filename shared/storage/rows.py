@@ -1,0 +1,197 @@
+"""The ledger's tables as typed rows. Their ids are derived from what caused them."""
+
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, JsonValue
+
+from shared.contracts.kinds import Kind, ModelSpec
+from shared.contracts.problems import Problem
+from shared.contracts.specs import DatasetSpec, Role
+from shared.storage.records import Row
+
+Json = dict[str, JsonValue]
+FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
+DatasetStatus = Literal["requested", "ready", "failed"]
+RunStatus = Literal["waiting", "running", "completed", "failed", "cancelled"]
+JobStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
+LIVE_RUN: tuple[RunStatus, ...] = ("waiting", "running")
+LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")
+
+
+class SessionRow(Row):
+    """One user's workbench: files, settings, runs."""
+
+    table: ClassVar[str] = "training_sessions"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("owner", "created_at"),)
+
+    name: str = ""
+    finalized: bool = False
+    metadata: Json = {}
+    time_info: Json = {}
+    time_steps: Json = {}
+
+
+class FileRow(Row):
+    """One uploaded file in one role; ``series`` are its checked value columns."""
+
+    table: ClassVar[str] = "training_files"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",),)
+
+    session_id: str
+    role: Role
+    file_name: str
+    generation: int = 0
+    total_chunks: int
+    size_bytes: int | None = None
+    sha256: str | None = None
+    status: FileStatus = "receiving"
+    settings: Json = {}
+    options: Json = {}
+    problem: Problem | None = None
+
+
+class ChunkRow(Row):
+    """One chunk that is safely stored."""
+
+    table: ClassVar[str] = "file_chunks"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id",), ("session_id",))
+
+    session_id: str
+    file_id: str
+    index: int
+    size_bytes: int
+    sha256: str
+
+
+class SeriesRow(Row):
+    """One canonical series: where its bytes are, and what a user is told about it."""
+
+    table: ClassVar[str] = "training_series"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id",), ("session_id",))
+
+    session_id: str
+    file_id: str
+    position: int
+    name: str
+    object_key: str
+    sha256: str
+    statistics: Json
+    quality: Json
+    settings: Json = {}
+
+
+class DatasetRow(Row):
+    """A data set somebody asked for, and what became of it."""
+
+    table: ClassVar[str] = "datasets"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",),)
+
+    session_id: str
+    name: str = ""
+    spec: DatasetSpec
+    status: DatasetStatus = "requested"
+    failures: int = 0
+    content_key: str | None = None
+    object_key: str | None = None
+    report: Json = {}
+    problem: Problem | None = None
+
+
+class RunRow(Row):
+    """One training of several models on one data set."""
+
+    table: ClassVar[str] = "runs"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id", "created_at"), ("status",))
+
+    session_id: str
+    dataset_id: str
+    models: tuple[ModelSpec, ...]
+    metric: str = "rmse"
+    status: RunStatus = "waiting"
+    cancel_requested: bool = False
+    correlation_id: str = ""
+    best_job_id: str | None = None
+    verdict: Json = {}
+    problem: Problem | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+
+
+class JobRow(Row):
+    """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it."""
+
+    table: ClassVar[str] = "jobs"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",), ("status",))
+
+    session_id: str
+    run_id: str
+    dataset_id: str
+    position: int
+    kind: Kind
+    label: str
+    spec: ModelSpec
+    baseline: bool = False
+    status: JobStatus = "queued"
+    cancel_requested: bool = False
+    attempt: int = 0
+    failures: int = 0
+    leased_by: str | None = None
+    lease_until: AwareDatetime | None = None
+    seconds: float | None = None
+    files: Json = {}
+    notes: Json = {}
+    problem: Problem | None = None
+
+
+class ResultRow(Row):
+    """The scores of one finished model; its id is the job's."""
+
+    table: ClassVar[str] = "training_results"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",))
+
+    session_id: str
+    run_id: str
+    label: str
+    kind: Kind
+    scores: Json
+    headline: dict[str, float | None] = {}
+
+
+class LeaseRow(Row):
+    """Whoever holds it until ``until`` is the only one doing the named work."""
+
+    table: ClassVar[str] = "leases"
+
+    holder: str
+    until: AwareDatetime
+
+
+class DeadLetterRow(Row):
+    """A message nobody could handle, kept with its reason."""
+
+    table: ClassVar[str] = "dead_letters"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",),)
+
+    session_id: str
+    subject: str
+    reason: str
+    payload: str
+    details: Json = {}
+
+
+class AnswerRow(Row):
+    """The answer once given to an Idempotency-Key, kept so that a repeat gets the same."""
+
+    table: ClassVar[str] = "idempotency"
+
+    route: str
+    body_sha256: str
+    status: int | None = None
+    answer: Json = {}
+
+
+TABLES: tuple[type[Row], ...] = (
+    SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, LeaseRow,
+    DeadLetterRow, AnswerRow,
+)  # fmt: skip
+SESSION_TABLES: tuple[type[Row], ...] = (ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow)
