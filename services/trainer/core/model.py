@@ -1,0 +1,66 @@
+"""A fitted model as a value, what a fit returns, and how it tells its progress."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from shared.contracts.kinds import Kind
+from shared.timeseries.arrays import Float32
+from shared.timeseries.samples import Layout
+
+Arrays = dict[str, NDArray[Any]]  # plain numeric arrays by name: what `numpy.savez` keeps without pickle
+
+
+class Model(Protocol):
+    """A fitted model: immutable, knows how to forecast and how to become plain arrays."""
+
+    kind: ClassVar[Kind]
+
+    def predict(self, x: Float32) -> Float32:
+        """Forecast scaled windows: (n_windows, input_steps, n_inputs) -> (n_windows, output_steps, n_outputs)."""
+        ...
+
+    def to_arrays(self) -> Arrays:
+        """Return everything the model knows as plain numeric arrays."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
+        """Rebuild the model; it predicts exactly as before."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a fit is; ``fraction`` runs from 0 to 1 and never falls."""
+
+    fraction: float
+    phase: str
+    epoch: int | None = None
+    n_epochs: int | None = None
+    loss: float | None = None
+    val_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit returns.
+
+    ``model`` has seen the training part only, so its validation forecasts may rank it. ``history`` holds
+    one list per curve (``loss``, ``val_loss``), ``notes`` what the fit chose by itself, as JSON.
+    """
+
+    model: Model
+    seconds: float
+    history: dict[str, list[float]] = field(default_factory=dict)
+    notes: dict[str, JsonValue] = field(default_factory=dict)
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def ignore_progress(progress: Progress) -> None:
+    """Take progress and do nothing: for callers who do not watch."""
