@@ -20,7 +20,7 @@ class Model(Protocol):
     kind: ClassVar[Kind]
 
     def predict(self, x: Float32) -> Float32:
-        """Forecast scaled windows: (n_windows, input_steps, n_inputs) -> (n_windows, output_steps, n_outputs)."""
+        """Forecast scaled windows, (n_windows, input_steps, n_inputs) -> (..., output_steps, n_outputs)."""
         ...
 
     def to_arrays(self) -> Arrays:
@@ -49,11 +49,14 @@ class Progress:
 class Fitted:
     """What a fit returns.
 
-    ``model`` has seen the training part only, so its validation forecasts may rank it. ``history`` holds
-    one list per curve (``loss``, ``val_loss``), ``notes`` what the fit chose by itself, as JSON.
+    ``model`` is the one to keep and to forecast with. A model is ranked on the validation part, so the
+    ranking needs forecasts from a fit that has not seen it: ``judged``, the same object unless the fit ended
+    by using the validation part too. ``history`` holds one list per curve (``loss``, ``val_loss``),
+    ``notes`` what the fit chose by itself, as JSON.
     """
 
     model: Model
+    judged: Model
     seconds: float
     history: dict[str, list[float]] = field(default_factory=dict)
     notes: dict[str, JsonValue] = field(default_factory=dict)
