@@ -1,0 +1,1 @@
+"""The post: streams, the broker, delivery that neither loses nor doubles."""

@@ -1,0 +1,121 @@
+"""The broker connection of a service: for ever reconnecting, settling, counting."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsRouter, PullSub
+from faststream.nats.prometheus.provider import NatsMetricsSettingsProvider
+from faststream.nats.security import NatsSecurity, NatsToken
+from faststream.prometheus.middleware import PrometheusMiddleware
+from prometheus_client import CollectorRegistry
+
+from shared.contracts.base import Event
+from shared.messaging.delivery import Settle
+from shared.messaging.streams import REACTIONS
+from shared.settings import CommonSettings
+
+_ID = re.compile(r"^[0-9a-f]{32}$|^-$|^\d+$")
+_STREAM = {name: JStream(name, declare=False) for name in ("EVT", "DLQ")}
+
+log = structlog.get_logger()
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+
+def masked(subject: str) -> str:
+    """Return the subject with its ids replaced, fit for a metric label.
+
+    >>> masked("evt.0123456789abcdef0123456789abcdef.-.dataset.0123456789abcdef0123456789abcdef.ready")
+    'evt.*.*.dataset.*.ready'
+    """
+    return ".".join("*" if _ID.match(token) else token for token in subject.split("."))
+
+
+class MaskedSubjects(NatsMetricsSettingsProvider):
+    """Metric labels without ids."""
+
+    def get_consume_attrs_from_message(self, msg: Any) -> Any:
+        """Mask the subject of a consumed message."""
+        attrs = super().get_consume_attrs_from_message(msg)
+        attrs["destination_name"] = masked(attrs["destination_name"])
+        return attrs
+
+    def get_publish_destination_name_from_cmd(self, cmd: Any) -> str:
+        """Mask the subject of a published message."""
+        return masked(super().get_publish_destination_name_from_cmd(cmd))
+
+
+def security_of(settings: CommonSettings) -> NatsSecurity | None:
+    """Return the credentials the settings name."""
+    if settings.nats_token:
+        return NatsToken(settings.nats_token.get_secret_value())
+    if settings.nats_user and settings.nats_password:
+        from faststream.security import SASLPlaintext
+
+        return SASLPlaintext(settings.nats_user, settings.nats_password.get_secret_value())  # type: ignore[return-value]  # accepted by NatsBroker, not a NatsSecurity
+    return None
+
+
+def make_broker(service: str, settings: CommonSettings, *, registry: CollectorRegistry) -> NatsBroker:
+    """Build the broker of one service; nothing connects before it is started."""
+
+    class SettleInTime(Settle):
+        heartbeat_every = settings.ack_wait.total_seconds() / 3
+
+    async def on_error(error: Exception) -> None:
+        log.warning("broker error", reason=f"{type(error).__name__}: {error}")
+
+    metrics: PrometheusMiddleware[Any, Any] = PrometheusMiddleware(
+        settings_provider_factory=lambda _: MaskedSubjects(),
+        registry=registry,
+        app_name=service,
+        metrics_prefix="trainyard",
+    )
+    return NatsBroker(
+        settings.nats_url.split(","),
+        name=service,
+        security=security_of(settings),
+        max_reconnect_attempts=-1,  # the default gives up after two minutes and leaves the service deaf
+        reconnect_time_wait=1,
+        connect_timeout=5,
+        ping_interval=20,
+        graceful_timeout=settings.drain.total_seconds(),
+        inbox_prefix=f"_INBOX.{service}",
+        error_cb=on_error,
+        middlewares=[SettleInTime, metrics],
+        logger=None,
+    )
+
+
+class Reactions:
+    """The reactions of one service: which handler answers which event, through which durable."""
+
+    def __init__(self) -> None:
+        self.router = NatsRouter()
+
+    def on(self, event: type[Event], *, durable: str) -> Callable[[Handler], Handler]:
+        """Register a handler for an event; the durable must be one that provisioning creates."""
+        if (durable, event) not in REACTIONS:
+            raise LookupError(f"{durable} for {event.__name__} is not in shared.messaging.streams.REACTIONS")
+        return self._subscribe(event.pattern(), "EVT", durable)
+
+    def on_dead_letter(self, subject: str, *, durable: str) -> Callable[[Handler], Handler]:
+        """Register the handler of messages nobody could handle."""
+        return self._subscribe(subject, "DLQ", durable)
+
+    def _subscribe(self, subject: str, stream: str, durable: str) -> Callable[[Handler], Handler]:
+        def decorate(handler: Handler) -> Handler:
+            self.router.subscriber(
+                subject,
+                stream=_STREAM[stream],
+                durable=durable,
+                pull_sub=PullSub(batch_size=1, timeout=5),
+                ack_policy=AckPolicy.MANUAL,
+                no_reply=True,
+                title=durable,
+            )(handler)
+            return handler
+
+        return decorate

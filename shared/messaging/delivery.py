@@ -1,0 +1,145 @@
+"""Settling: what happens to a message after its handler has spoken. The only place that acknowledges.
+
+Order is always state, event, acknowledgement: the handler stores, the events it returns are published
+here, and only then the message is acknowledged. A message that is not acknowledged is the outbox.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import structlog
+from faststream import BaseMiddleware
+from faststream.message import StreamMessage
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from shared.contracts.base import Message, derive
+from shared.errors import InvalidInput, Unavailable
+from shared.messaging.post import Post
+
+MAX_FAILURES = 5  # unexpected errors of one message before it is a dead letter
+_MAX_DELAY = 60.0
+_LOG_KEYS = ("session_id", "run_id", "job_id", "file_id", "dataset_id", "event_id", "correlation_id")
+
+log = structlog.get_logger()
+
+
+def messages_in(result: object) -> list[Message]:
+    """Return what a handler announced: nothing, one message, or several."""
+    if isinstance(result, Message):
+        return [result]
+    if isinstance(result, Iterable) and not isinstance(result, str | bytes | dict):
+        return [item for item in result if isinstance(item, Message)]
+    return []
+
+
+def retry_delay(n_delivered: int) -> float:
+    """Return the seconds to wait before the next delivery: doubling, capped, with jitter."""
+    return min(_MAX_DELAY, 0.5 * 2.0 ** min(n_delivered, 10)) * random.uniform(0.8, 1.2)
+
+
+@asynccontextmanager
+async def heartbeat(message: Msg, *, every: float) -> AsyncIterator[None]:
+    """Tell the broker every few seconds that the message is being worked on."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every)
+            with suppress(NatsError, ConnectionError):
+                await message.in_progress()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def is_jetstream(message: Msg) -> bool:
+    """Whether the message waits for an acknowledgement."""
+    return str(getattr(message, "reply", "")).startswith("$JS.ACK.")
+
+
+async def bury(post: Callable[..., Any], message: Msg, reason: str) -> None:
+    """Copy a message nobody can handle to the dead letters, with its reason.
+
+    ``post`` is the broker's publish method; the copy's id follows from the message's place in its stream.
+    """
+    metadata = message.metadata
+    letter = {
+        "subject": message.subject,
+        "stream": metadata.stream,
+        "sequence": metadata.sequence.stream,
+        "reason": reason,
+        "payload": message.data.decode("utf-8", "replace"),
+    }
+    await post(
+        json.dumps(letter).encode(),
+        f"dlq.{metadata.stream}.{metadata.sequence.stream}",
+        {"Nats-Msg-Id": derive("dlq", metadata.stream, str(metadata.sequence.stream))},
+        stream="DLQ",
+        timeout=5.0,
+    )
+
+
+async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable[[str], Any]) -> None:
+    """Acknowledge, hand back, or bury one message according to how its handler ended."""
+    n_delivered = message.metadata.num_delivered
+    if error is None:
+        await message.ack()
+    elif isinstance(error, asyncio.CancelledError):
+        await asyncio.shield(message.nak())
+    elif isinstance(error, Unavailable):
+        log.warning("handed back", subject=message.subject, reason=error.message, n_delivered=n_delivered)
+        await message.nak(delay=retry_delay(n_delivered))
+    elif isinstance(error, InvalidInput | ValidationError) or n_delivered >= MAX_FAILURES:
+        log.error("dead letter", subject=message.subject, reason=repr(error), n_delivered=n_delivered)
+        await bury_as(f"{type(error).__name__}: {error}")
+        await message.term()
+    else:
+        log.error("handler failed", subject=message.subject, n_delivered=n_delivered, exc_info=error)
+        await message.nak(delay=retry_delay(n_delivered))
+
+
+class Settle(BaseMiddleware[Any, Any]):
+    """Publishes what the handler returned, then settles the message."""
+
+    heartbeat_every: float = 20.0
+
+    async def on_receive(self) -> None:
+        """Bind who this message is about to every log line of its handling."""
+        structlog.contextvars.clear_contextvars()
+        with suppress(ValueError):
+            body = json.loads(self.msg.data or b"{}")
+            if isinstance(body, dict):
+                structlog.contextvars.bind_contextvars(**{k: body[k] for k in _LOG_KEYS if body.get(k)})
+
+    async def consume_scope(self, call_next: Callable[..., Any], msg: StreamMessage[Any]) -> Any:
+        """Run the handler under a heartbeat and publish the events it returns."""
+        if not is_jetstream(self.msg):
+            return await call_next(msg)
+        async with heartbeat(self.msg, every=self.heartbeat_every):
+            result = await call_next(msg)
+            await Post(self.context.get("broker")).publish_all(messages_in(result))
+        return None
+
+    async def after_processed(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> bool | None:
+        """Settle; an error that is settled goes no further."""
+        if not is_jetstream(self.msg):
+            return False
+        broker = self.context.get("broker")
+        await settle(self.msg, exc_val, bury_as=lambda reason: bury(broker.publish, self.msg, reason))
+        return isinstance(exc_val, Exception)

@@ -1,0 +1,1 @@
+"""What makes a process of ours: logs, metrics, health, graceful end."""

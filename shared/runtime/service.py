@@ -1,0 +1,69 @@
+"""The shell every worker service wears: broker, health port, globals for its handlers."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from faststream import ContextRepo
+from faststream.asgi import AsgiFastStream, AsgiResponse
+from faststream.asgi import get as route
+from prometheus_client import CollectorRegistry
+
+from shared.errors import Unavailable
+from shared.messaging.broker import Reactions, make_broker
+from shared.runtime.health import Check, json_response, metrics_response, readiness
+from shared.settings import CommonSettings
+
+Collaborators = Mapping[str, object]
+Lifespan = Callable[
+    [Any, CollectorRegistry], AbstractAsyncContextManager[tuple[Collaborators, Mapping[str, Check]]]
+]
+
+
+def worker_app(
+    name: str, settings: CommonSettings, reactions: Reactions, lifespan: Lifespan
+) -> AsgiFastStream:
+    """Build a worker service.
+
+    Parameters
+    ----------
+    lifespan
+        Called with the broker and the metrics registry; yields the handlers' collaborators by name and
+        the checks of ``/readyz`` by name.
+    """
+    registry = CollectorRegistry()
+    broker = make_broker(name, settings, registry=registry)
+    broker.include_router(reactions.router)
+    checks: dict[str, Check] = {}
+
+    async def broker_check() -> None:
+        if not await broker.ping(timeout=1.0):
+            raise Unavailable("not connected to the message broker")
+
+    @asynccontextmanager
+    async def life(context: ContextRepo) -> AsyncIterator[None]:
+        async with lifespan(broker, registry) as (collaborators, own_checks):
+            for key, value in collaborators.items():
+                context.set_global(key, value)
+            checks.update({"broker": broker_check, **own_checks})
+            yield
+
+    @route
+    async def healthz(scope: object) -> AsgiResponse:
+        return json_response({"status": "alive", "service": name})
+
+    @route
+    async def readyz(scope: object) -> AsgiResponse:
+        ready, states = await readiness(checks)
+        return json_response({"ready": ready and bool(checks), **states}, status=200 if ready else 503)
+
+    @route
+    async def metrics(scope: object) -> AsgiResponse:
+        return metrics_response(registry)
+
+    return AsgiFastStream(
+        broker,
+        lifespan=life,
+        logger=None,
+        asgi_routes=[("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)],
+    )

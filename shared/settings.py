@@ -1,0 +1,45 @@
+"""Settings every process shares; each service adds its own with its own prefix."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CommonSettings(BaseSettings):
+    """Where the broker and the stores are, and how a process shows itself. Prefix ``TRAINYARD_``."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
+
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222", description="broker address, comma-separated for a cluster"
+    )
+    nats_token: SecretStr | None = Field(
+        default=None, description="broker token; none where NATS users are set up"
+    )
+    nats_user: str | None = Field(default=None, description="this service's NATS user in a cluster")
+    nats_password: SecretStr | None = Field(default=None, description="its password")
+
+    data_dir: Path | None = Field(
+        default=None, description="folder with ledger and objects of the embedded stores"
+    )
+    supabase_url: str | None = Field(
+        default=None, description="set to keep rows and bytes in Supabase instead"
+    )
+    supabase_key: SecretStr | None = Field(
+        default=None, description="service key (sb_secret_... or service_role)"
+    )
+
+    host: str = Field(default="127.0.0.1", description="address of the health and metrics port")
+    port: int = Field(default=0, ge=0, le=65535, description="0 = chosen by the kernel")
+    port_file: Path | None = Field(default=None, description="where to write the port once it listens")
+    parent_pid: int | None = Field(default=None, description="die when this process dies")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    ack_wait: timedelta = Field(
+        default=timedelta(seconds=60), description="silence after which work is given to others"
+    )
+    drain: timedelta = Field(
+        default=timedelta(seconds=20), description="time to finish what is in hand on SIGTERM"
+    )
