@@ -8,7 +8,9 @@ from typing import Protocol
 
 from shared.errors import InvalidInput, NotFound
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_TOKEN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+_KEY = re.compile(rf"{_TOKEN}(/{_TOKEN})*")
+_MAX_LENGTH = 900  # object stores end at 1,024 bytes, and some add a prefix of their own
 
 Content = bytes | Path | AsyncIterable[bytes]
 
@@ -42,7 +44,7 @@ def checked(key: str) -> str:
     Traceback (most recent call last):
     shared.storage.objects.InvalidKey: not a key: '../etc'
     """
-    if not _KEY.fullmatch(key):
+    if len(key) > _MAX_LENGTH or not _KEY.fullmatch(key):
         raise InvalidKey(f"not a key: {key[:80]!r}")
     return key
 
@@ -71,7 +73,7 @@ class Objects(Protocol):
         ...
 
     async def list(self, prefix: str) -> list[str]:
-        """Return all keys below a prefix (a whole path of tokens), sorted."""
+        """Return all keys strictly below a prefix (a whole path of tokens), sorted."""
         ...
 
     async def delete(self, prefix: str) -> int:

@@ -1,0 +1,242 @@
+"""Objects as files of a folder: the embedded default. A key is the path of its file."""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
+
+from shared.errors import Unavailable
+from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked
+
+PIECE_BYTES: Final = 1 << 20
+_UNFINISHED: Final = ".unfinished"  # no key starts with a dot, so no key reaches this folder
+_ABANDONED_AFTER_S: Final = 24 * 3600.0
+_PUBLISH_ATTEMPTS: Final = 5
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FolderUnavailable(Unavailable):
+    """The folder cannot be read or written for now."""
+
+    code = "OBJECTS_UNAVAILABLE"
+    advice = ("Check that the data folder exists, is writable, and has free space.",)
+
+
+class FolderObjects:
+    """Bytes in files. An object appears whole, by a rename, after its bytes have reached the disk.
+
+    Unlike a bucket, a folder cannot hold both ``a`` and ``a/b``; that is refused as an invalid key.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @classmethod
+    async def open(cls, root: Path) -> Self:
+        """Open the folder, creating it; remove what writers that died long ago left unfinished."""
+        return cls(await _in_thread(_prepare, root))
+
+    async def put(self, key: str, content: Content) -> Stored:
+        target = self._path(key)
+        unfinished = self._root / _UNFINISHED / uuid.uuid4().hex
+        try:
+            stored = await _write(unfinished, content)
+            await _in_thread(_publish, unfinished, target, key)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return stored
+
+    async def get(self, key: str) -> bytes:
+        return await _in_thread(self._read, key)
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        file = await _in_thread(self._open, key)
+        with file:
+            while piece := await _in_thread(file.read, PIECE_BYTES):
+                yield piece
+
+    async def fetch(self, key: str, target: Path) -> None:
+        await _in_thread(self._fetch, key, target)
+
+    async def size(self, key: str) -> int | None:
+        path = self._path(key)
+        return await _in_thread(lambda: path.stat().st_size if path.is_file() else None)
+
+    async def list(self, prefix: str) -> list[str]:
+        return await _in_thread(_keys, self._root, self._path(prefix))
+
+    async def delete(self, prefix: str) -> int:
+        return await _in_thread(_remove, self._path(prefix))
+
+    async def ping(self) -> None:
+        await _in_thread(os.utime, self._root)
+
+    def _path(self, key: str) -> Path:
+        path = self._root / checked(key)
+        if not path.parent.resolve().is_relative_to(self._root):
+            raise InvalidKey(f"the key leads out of the folder: {key!r}")
+        return path
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return open(self._path(key), "rb", opener=_without_links)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+            raise ObjectNotFound(f"nothing is stored under {key}", key=key) from None
+
+    def _read(self, key: str) -> bytes:
+        with self._open(key) as file:
+            return file.read()
+
+    def _fetch(self, key: str, target: Path) -> None:
+        part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with self._open(key) as source, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy, PIECE_BYTES)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+class _Writer:
+    """A new file that counts and hashes what it gets."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._sha256 = hashlib.sha256()
+        self._size_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, piece: bytes) -> None:
+        self._file.write(piece)
+        self._sha256.update(piece)
+        self._size_bytes += len(piece)
+
+    def finish(self) -> Stored:
+        """Bring the bytes to the disk and say what they are."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return Stored(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking file work off the event loop, its failures in our words."""
+    try:
+        return await asyncio.to_thread(call, *args, **kwargs)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise FolderUnavailable(f"the data folder cannot be used: {reason}", reason=reason) from error
+
+
+async def _write(path: Path, content: Content) -> Stored:
+    match content:
+        case bytes():
+            return await _in_thread(_write_bytes, path, content)
+        case Path():
+            return await _in_thread(_write_copy, path, content)
+        case _:
+            return await _write_stream(path, content)
+
+
+def _write_bytes(path: Path, content: bytes) -> Stored:
+    with _Writer(path) as writer:
+        writer.write(content)
+        return writer.finish()
+
+
+def _write_copy(path: Path, source: Path) -> Stored:
+    with source.open("rb") as file, _Writer(path) as writer:
+        while piece := file.read(PIECE_BYTES):
+            writer.write(piece)
+        return writer.finish()
+
+
+async def _write_stream(path: Path, pieces: AsyncIterable[bytes]) -> Stored:
+    with await _in_thread(_Writer, path) as writer:
+        async for piece in pieces:
+            await _in_thread(writer.write, piece)
+        return await _in_thread(writer.finish)
+
+
+def _publish(unfinished: Path, target: Path, key: str) -> None:
+    for attempt in range(_PUBLISH_ATTEMPTS):
+        try:
+            _make_folders(target.parent)
+            unfinished.replace(target)
+        except (NotADirectoryError, IsADirectoryError, FileExistsError):
+            raise InvalidKey(f"the key is both an object and a folder of objects: {key!r}") from None
+        except FileNotFoundError:  # a delete took the folder away between the two calls
+            if attempt == _PUBLISH_ATTEMPTS - 1 or not unfinished.exists():
+                raise
+        else:
+            _sync(target.parent)
+            return
+
+
+def _make_folders(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's entries to the disk: a new name is not safe before that."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(root: Path) -> Path:
+    unfinished = root / _UNFINISHED
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for left in unfinished.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                left.unlink()
+    return root.resolve()
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def _keys(root: Path, folder: Path) -> list[str]:
+    return sorted(
+        Path(parent, name).relative_to(root).as_posix()
+        for parent, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def _remove(path: Path) -> int:
+    if path.is_file() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return 1
+    removed = 0
+    for parent, _, names in os.walk(path, topdown=False):
+        for name in names:
+            Path(parent, name).unlink(missing_ok=True)
+            removed += 1
+        with contextlib.suppress(OSError):  # a concurrent put may have used the folder again
+            os.rmdir(parent)
+    return removed

@@ -1,0 +1,171 @@
+"""What every object store promises, checked on each implementation of the port."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.base import new_id
+from shared.storage.objects import InvalidKey, ObjectNotFound, Objects
+
+BIG = bytes(range(256)) * 12_000  # 3 MB: several pieces, not a multiple of any
+
+
+@pytest.fixture
+def folder(owner: str) -> str:
+    return f"sessions/{new_id()}"
+
+
+async def _pieces(content: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def _together(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
+
+
+@pytest.mark.parametrize("content", [b"", b"x", BIG], ids=["empty", "one byte", "3 MB"])
+async def test_bytes_come_back_as_they_were_put(objects: Objects, folder: str, content: bytes) -> None:
+    stored = await objects.put(f"{folder}/a.bin", content)
+
+    assert (stored.size_bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert await objects.get(f"{folder}/a.bin") == content
+    assert await objects.size(f"{folder}/a.bin") == len(content)
+
+
+async def test_files_and_streams_go_in_as_bytes_do(objects: Objects, folder: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(BIG)
+
+    from_bytes = await objects.put(f"{folder}/bytes", BIG)
+    from_file = await objects.put(f"{folder}/file", source)
+    from_stream = await objects.put(f"{folder}/stream", _pieces(BIG))
+
+    assert from_bytes == from_file == from_stream
+    assert await objects.get(f"{folder}/stream") == await objects.get(f"{folder}/file") == BIG
+
+
+async def test_a_stream_out_is_the_object_in_small_pieces(objects: Objects, folder: str) -> None:
+    await objects.put(f"{folder}/a", BIG)
+
+    pieces = [piece async for piece in objects.stream(f"{folder}/a")]
+
+    assert b"".join(pieces) == BIG
+    assert max(map(len, pieces)) <= 1 << 20
+
+
+async def test_fetching_writes_a_local_file(objects: Objects, folder: str, tmp_path: Path) -> None:
+    await objects.put(f"{folder}/a", BIG)
+
+    await objects.fetch(f"{folder}/a", tmp_path / "copy")
+
+    assert (tmp_path / "copy").read_bytes() == BIG
+
+
+async def test_what_is_not_there_is_said(objects: Objects, folder: str, tmp_path: Path) -> None:
+    absent = f"{folder}/absent"
+    target = tmp_path / "fetched" / "copy"
+    target.parent.mkdir()
+
+    with pytest.raises(ObjectNotFound):
+        await objects.get(absent)
+    with pytest.raises(ObjectNotFound):
+        await _together(objects.stream(absent))
+    with pytest.raises(ObjectNotFound):
+        await objects.fetch(absent, target)
+    assert await objects.size(absent) is None
+    assert await objects.list(absent) == []
+    assert await objects.delete(absent) == 0
+    assert os.listdir(tmp_path / "fetched") == []
+
+
+async def test_putting_again_replaces_the_whole(objects: Objects, folder: str) -> None:
+    await objects.put(f"{folder}/a", BIG)
+    await objects.put(f"{folder}/a", b"short")
+
+    assert await objects.get(f"{folder}/a") == b"short"
+    assert await objects.size(f"{folder}/a") == 5
+
+
+async def test_readers_never_see_half_an_object(objects: Objects, folder: str) -> None:
+    versions = [bytes([n]) * 400_000 for n in range(6)]
+    await objects.put(f"{folder}/a", versions[0])
+
+    reads, _ = await asyncio.gather(
+        asyncio.gather(*(objects.get(f"{folder}/a") for _ in range(12))),
+        asyncio.gather(*(objects.put(f"{folder}/a", _pieces(v)) for v in versions)),
+    )
+
+    assert all(read in versions for read in reads)
+
+
+async def test_a_put_that_breaks_off_leaves_what_was_there(objects: Objects, folder: str) -> None:
+    await objects.put(f"{folder}/old", b"old")
+
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError("the sender went away")
+
+    with pytest.raises(ConnectionResetError):
+        await objects.put(f"{folder}/old", breaking())
+    with pytest.raises(ConnectionResetError):
+        await objects.put(f"{folder}/new", breaking())
+
+    assert await objects.get(f"{folder}/old") == b"old"
+    assert await objects.list(folder) == [f"{folder}/old"]
+
+
+async def test_list_is_sorted_and_takes_whole_tokens_only(objects: Objects, folder: str) -> None:
+    for key in (f"{folder}/b/2", f"{folder}/b/1", f"{folder}/a", f"{folder}-more/x"):
+        await objects.put(key, b"x")
+
+    assert await objects.list(folder) == [f"{folder}/a", f"{folder}/b/1", f"{folder}/b/2"]
+    assert await objects.list(f"{folder}/b") == [f"{folder}/b/1", f"{folder}/b/2"]
+
+
+async def test_list_goes_beyond_one_page(objects: Objects, folder: str) -> None:
+    keys = sorted(f"{folder}/chunks/{n:03}" for n in range(120))
+    await asyncio.gather(*(objects.put(key, b"x") for key in keys))
+
+    assert await objects.list(folder) == keys
+
+
+async def test_delete_takes_the_object_and_all_below_it(objects: Objects, folder: str) -> None:
+    for key in (f"{folder}/b/2", f"{folder}/b/c/1", f"{folder}/bb", f"{folder}/z"):
+        await objects.put(key, b"x")
+
+    below = await objects.delete(f"{folder}/b")
+    single = await objects.delete(f"{folder}/z")
+
+    assert (below, single) == (2, 1)
+    assert await objects.list(folder) == [f"{folder}/bb"]
+
+
+async def test_a_deleted_key_can_be_used_again(objects: Objects, folder: str) -> None:
+    await objects.put(f"{folder}/a/b", b"x")
+    await objects.delete(folder)
+
+    await objects.put(f"{folder}/a", b"y")
+
+    assert await objects.get(f"{folder}/a") == b"y"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".hidden", "a b", "a\0b", "ä", "a/" + "x" * 300],
+)
+async def test_a_key_that_is_not_made_of_plain_tokens_is_refused(objects: Objects, key: str) -> None:
+    with pytest.raises(InvalidKey):
+        await objects.put(key, b"x")
+    with pytest.raises(InvalidKey):
+        await objects.get(key)
+    with pytest.raises(InvalidKey):
+        await objects.delete(key)
+
+
+async def test_a_store_that_is_there_answers(objects: Objects) -> None:
+    await objects.ping()
