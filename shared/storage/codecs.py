@@ -52,7 +52,7 @@ def bytes_to_arrays(content: bytes) -> Arrays:
         If the bytes are no archive of plain arrays, or were damaged.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise CorruptObject("the stored arrays cannot be read back: the bytes are damaged") from error
