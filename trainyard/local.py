@@ -1,0 +1,234 @@
+"""The whole platform on one machine: the broker and the five services as processes, kept running."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+import httpx
+import nats
+import structlog
+
+from shared.errors import Unavailable
+from shared.messaging.streams import provision
+from trainyard.broker import EmbeddedNats
+
+SERVICES = ("ingest", "datasets", "trainer", "evaluator", "gateway")
+ROOT = Path(__file__).parents[1]
+
+log = structlog.get_logger()
+
+
+class ServiceFailed(Unavailable):
+    """A service did not become ready."""
+
+    code = "SERVICE_FAILED"
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """How the platform runs on this machine."""
+
+    data_dir: Path
+    port: int = 0
+    trainers: int = 1
+    ack_wait: timedelta = timedelta(seconds=60)
+    durable: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Service:
+    """One service process: started, watched, started again when it dies."""
+
+    def __init__(self, name: str, module: str, environment: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self._module = module
+        self._environment = environment
+        self._folder = folder
+        self.port_file = folder / "run" / f"{name}.port"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running service."""
+        return self.process.pid if self.process else None
+
+    def start(self) -> None:
+        """Start the process; its log goes to ``logs/<name>.jsonl``."""
+        self.port_file.parent.mkdir(parents=True, exist_ok=True)
+        self.port_file.unlink(missing_ok=True)
+        logs = self._folder / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / f"{self.name}.jsonl").open("ab") as sink:
+            self.process = self._spawn(sink)
+
+    def _spawn(self, sink: IO[bytes]) -> subprocess.Popen[bytes]:
+        own = {"TRAINYARD_PORT_FILE": str(self.port_file), "TRAINYARD_PARENT_PID": str(os.getpid())}
+        return subprocess.Popen(
+            [sys.executable, "-m", self._module],
+            cwd=ROOT,
+            env={**os.environ, **self._environment, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def address(self) -> str | None:
+        """The service's own HTTP address once it listens."""
+        try:
+            return f"http://127.0.0.1:{int(self.port_file.read_text())}"
+        except (OSError, ValueError):
+            return None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process if it runs."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def end(self, *, grace: float) -> None:
+        """Wait for the process to end; kill it when it takes too long."""
+        if not self.process:
+            return
+        try:
+            self.process.wait(max(0.0, grace))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Platform:
+    """Broker and services of one data folder. Use as an async context manager from the main thread."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.settings = settings
+        self.broker = EmbeddedNats(settings.data_dir / "nats", durable=settings.durable)
+        self.services: dict[str, Service] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        address = self.services["gateway"].address()
+        if address is None:
+            raise ServiceFailed("the gateway is not running")
+        return address
+
+    async def start(self) -> "Platform":
+        """Start everything and wait until every service is ready."""
+        self.broker.start()
+        try:
+            await self._provision()
+            for service in self._plan():
+                self.services[service.name] = service
+                service.start()
+            await self._ready()
+        except BaseException:
+            await self.stop()
+            raise
+        self._watch = asyncio.create_task(self._keep_running())
+        return self
+
+    async def stop(self, *, grace: float = 8.0) -> None:
+        """Stop the services, then the broker."""
+        self._stopping = True
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        for service in self.services.values():
+            service.signal(signal.SIGTERM)
+        end = time.monotonic() + grace
+        for service in self.services.values():
+            await asyncio.to_thread(service.end, grace=end - time.monotonic())
+        await asyncio.to_thread(self.broker.stop)
+
+    async def __aenter__(self) -> "Platform":
+        return await self.start()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    def environment(self) -> dict[str, str]:
+        """Return what a service needs to find the broker and the stores."""
+        return {
+            "TRAINYARD_NATS_URL": self.broker.url,
+            "TRAINYARD_NATS_TOKEN": self.broker.token,
+            "TRAINYARD_DATA_DIR": str(self.settings.data_dir),
+            "TRAINYARD_ACK_WAIT": str(self.settings.ack_wait.total_seconds()),
+            "TRAINYARD_DRAIN": "4",
+            "TRAINYARD_PORT": "0",
+            **self.settings.environment,
+        }
+
+    def _plan(self) -> list[Service]:
+        environment = self.environment()
+        folder = self.settings.data_dir
+        plan = []
+        for name in SERVICES:
+            replicas = self.settings.trainers if name == "trainer" else 1
+            for number in range(1, replicas + 1):
+                own = {"TRAINYARD_PORT": str(self.settings.port)} if name == "gateway" else {}
+                label = name if number == 1 else f"{name}-{number}"
+                plan.append(Service(label, f"services.{name}.app", {**environment, **own}, folder))
+        return plan
+
+    async def _provision(self) -> None:
+        client = await nats.connect(self.broker.url, token=self.broker.token)
+        try:
+            await provision(client, ack_wait=self.settings.ack_wait)
+        finally:
+            await client.close()
+
+    async def _ready(self, *, timeout: float = 60.0) -> None:
+        end = time.monotonic() + timeout
+        waiting = dict(self.services)
+        async with httpx.AsyncClient(timeout=2.0) as client:
+            while waiting:
+                for name, service in list(waiting.items()):
+                    if not service.alive():
+                        raise ServiceFailed(
+                            f"{name} ended while starting: see logs/{name}.jsonl", service=name
+                        )
+                    if await _answers(client, service):
+                        del waiting[name]
+                if time.monotonic() > end:
+                    raise ServiceFailed(f"not ready after {timeout:g} s: {', '.join(sorted(waiting))}")
+                await asyncio.sleep(0.1)
+
+    async def _keep_running(self) -> None:
+        """Start again what died; a process that dies at once is started ever more slowly."""
+        pauses: dict[str, float] = {}
+        while not self._stopping:
+            await asyncio.sleep(0.5)
+            if not self.broker.alive():
+                log.warning("broker ended, starting it again")
+                self.broker.start()
+                await self._provision()
+            for name, service in self.services.items():
+                if not service.alive():
+                    pause = pauses[name] = min(10.0, pauses.get(name, 0.25) * 2)
+                    log.warning("service ended, starting it again", service=name, pause_s=pause)
+                    await asyncio.sleep(pause)
+                    service.start()
+
+
+async def _answers(client: httpx.AsyncClient, service: Service) -> bool:
+    address = service.address()
+    if address is None:
+        return False
+    try:
+        return (await client.get(f"{address}/readyz")).status_code == 200
+    except httpx.HTTPError:
+        return False
