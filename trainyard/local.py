@@ -166,8 +166,8 @@ class Platform:
             "TRAINYARD_NATS_URL": self.broker.url,
             "TRAINYARD_NATS_TOKEN": self.broker.token,
             "TRAINYARD_DATA_DIR": str(self.settings.data_dir),
-            "TRAINYARD_ACK_WAIT": str(self.settings.ack_wait.total_seconds()),
-            "TRAINYARD_DRAIN": "4",
+            "TRAINYARD_ACK_WAIT": f"PT{self.settings.ack_wait.total_seconds():g}S",
+            "TRAINYARD_DRAIN": "PT4S",
             "TRAINYARD_PORT": "0",
             **self.settings.environment,
         }

@@ -12,7 +12,7 @@ from faststream.nats.security import NatsSecurity, NatsToken
 from faststream.prometheus.middleware import PrometheusMiddleware
 from prometheus_client import CollectorRegistry
 
-from shared.contracts.base import Event
+from shared.contracts.base import Event, Message
 from shared.messaging.delivery import Settle
 from shared.messaging.streams import REACTIONS
 from shared.settings import CommonSettings
@@ -100,6 +100,10 @@ class Reactions:
         if (durable, event) not in REACTIONS:
             raise LookupError(f"{durable} for {event.__name__} is not in shared.messaging.streams.REACTIONS")
         return self._subscribe(event.pattern(), "EVT", durable)
+
+    def on_signal(self, message: type[Message]) -> Callable[[Handler], Handler]:
+        """Register a handler of a message that is not kept: every replica hears it, or misses it."""
+        return lambda handler: self.router.subscriber(message.pattern(), no_reply=True)(handler) and handler
 
     def on_dead_letter(self, subject: str, *, durable: str) -> Callable[[Handler], Handler]:
         """Register the handler of messages nobody could handle."""

@@ -30,7 +30,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("trainer-cancel-requested", e.CancelRequested),
     ("evaluator-model-done", e.ModelDone),
     ("evaluator-dataset-failed", e.DatasetFailed),
-    ("evaluator-run-planned", e.RunPlanned),
+    ("evaluator-model-evaluated", e.ModelEvaluated),
 )
 
 

@@ -1,0 +1,41 @@
+"""Where each kind of object lies: keys made of our own ids."""
+
+
+def session(session_id: str) -> str:
+    """Everything of a session."""
+    return f"sessions/{session_id}"
+
+
+def chunks(session_id: str, file_id: str) -> str:
+    """The chunks of an upload."""
+    return f"{session(session_id)}/files/{file_id}/chunks"
+
+
+def chunk(session_id: str, file_id: str, index: int) -> str:
+    """One chunk; keys sort as the chunks follow."""
+    return f"{chunks(session_id, file_id)}/{index:06d}"
+
+
+def series(session_id: str, series_id: str) -> str:
+    """The canonical arrays of one series."""
+    return f"{session(session_id)}/series/{series_id}.npz"
+
+
+def dataset(session_id: str, dataset_id: str) -> str:
+    """The files of a data set."""
+    return f"{session(session_id)}/datasets/{dataset_id}"
+
+
+def run(session_id: str, run_id: str) -> str:
+    """Everything of a run."""
+    return f"{session(session_id)}/runs/{run_id}"
+
+
+def job(session_id: str, run_id: str, job_id: str) -> str:
+    """Everything of a job, all attempts."""
+    return f"{run(session_id, run_id)}/jobs/{job_id}"
+
+
+def attempt(session_id: str, run_id: str, job_id: str, number: int) -> str:
+    """What one attempt at a job produced."""
+    return f"{job(session_id, run_id, job_id)}/{number}"
