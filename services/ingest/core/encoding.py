@@ -42,7 +42,6 @@ class Survey:
     """What one pass over a file tells: ``sample`` is its beginning, ``n_lines`` counts its lines."""
 
     encoding: str
-    n_bytes: int
     n_lines: int
     sample: str
     complete: bool  # the sample is the whole file
@@ -139,9 +138,9 @@ def _western_or_guess(around: bytes) -> str:
 
 
 def _decode_all(source: Source, encoding: str) -> Survey:
-    n_lines, n_bytes, ends_open, sample = 0, 0, False, ""
+    n_lines, ends_open, sample = 0, False, ""
     after_return = False
-    for text, n_bytes in _blocks(source, encoding):
+    for text in _blocks(source, encoding):
         if len(sample) < _SAMPLE_CHARS:
             _refuse_control(text[:_SAMPLE_CHARS], encoding)
             sample += text
@@ -154,11 +153,11 @@ def _decode_all(source: Source, encoding: str) -> Survey:
     if _MARKUP.match(sample):
         raise NotText("the file is a web page or XML, not a CSV file")
     complete = len(sample) <= _SAMPLE_CHARS
-    return Survey(encoding, n_bytes, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete)
+    return Survey(encoding, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete)
 
 
-def _blocks(source: Source, encoding: str) -> Iterator[tuple[str, int]]:
-    """Yield the text block by block, each with the number of bytes read so far."""
+def _blocks(source: Source, encoding: str) -> Iterator[str]:
+    """Yield the text block by block."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with closing(open_source(source)) as stream:
         position = 0
@@ -172,7 +171,7 @@ def _blocks(source: Source, encoding: str) -> Iterator[tuple[str, int]]:
                 raise _Undecodable(encoding, position + at, lines) from error
             position += len(block)
             if text:
-                yield text, position
+                yield text
             if not block:
                 return
 

@@ -93,31 +93,11 @@ class MixedZones(InvalidInput):
     advice = ("Give every stamp an offset (or Z), or none and name the time zone.",)
 
 
-class UnknownZone(InvalidInput):
-    """The named time zone is no IANA zone."""
-
-    code = "UNKNOWN_ZONE"
-    advice = ("Use an IANA name such as Europe/Vienna, America/New_York or UTC.",)
-
-
-class NoNumbers(InvalidInput):
-    """A column that should be a series holds not a single number."""
-
-    code = "NO_NUMBERS"
-    advice = ("Upload a file with numbers, or choose the columns that hold them.",)
-
-
 class UnknownColumn(InvalidInput):
     """A setting names a column the file does not have."""
 
     code = "UNKNOWN_COLUMN"
     advice = ("Use a column name from the file's header line, or 'column 2' by position.",)
-
-
-class BadSetting(InvalidInput):
-    """A reading setting has a value that means nothing."""
-
-    code = "BAD_SETTING"
 
 
 class MissingChunks(InvalidInput):

@@ -15,35 +15,32 @@ from shared.timeseries.arrays import Bool, Int64
 NAT = np.iinfo(np.int64).min  # "no time", numpy's own marker
 
 _TIME = (
-    r"(?:[T ,]\s*(?P<hour>\d{1,2})(?:(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)"
-    r"|(?P<minute2>\d{2})(?P<second2>\d{2})?)?\s*(?P<half>[AaPp]\.?[Mm]\.?|Uhr)?)?"
+    r"(?:[T ,]\s*(?P<hour>\d{1,2})"
+    r"(?:(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)"
+    r"|(?P<minute2>\d{2})(?P<second2>\d{2})?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?|Uhr)?)?"
 )
 _ZONE = r"\s*(?P<zone>Z|z|UTC|GMT|(?P<sign>[+-])(?P<zone_hours>\d{2}):?(?P<zone_minutes>\d{2})?)?\s*"
 _NAMED = r"(?P<name>[A-Za-z?]{3,9})\.?"
-_GRAMMAR = tuple(
-    re.compile(rf"\s*{date}{_TIME}{_ZONE}")
-    for date in (
-        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
-        r"(?P<year>\d{4})[-/](?P<month>\d{1,2})",
-        r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
-        rf"(?P<day>\d{{1,2}})[ .-]\s*{_NAMED}[ ,-]\s*(?P<year>\d{{4}}|\d{{2}})",
-        rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
-    )
-) + (
-    re.compile(
-        r"\s*(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})(?P<minute>\d{2})?(?P<second>\d{2})?\s*"
-    ),
+_COMPACT = r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+_DATES = (
+    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+    _COMPACT,
+    rf"(?P<day>\d{{1,2}})[ .-]\s*{_NAMED}[ ,-]\s*(?P<year>\d{{4}}|\d{{2}})",
+    rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
+)
+_GRAMMAR = (
+    *(re.compile(rf"\s*{date}{_TIME}{_ZONE}") for date in _DATES),
+    re.compile(rf"\s*{_COMPACT}(?P<hour>\d{{2}})(?P<minute>\d{{2}})?(?P<second>\d{{2}})?\s*"),
 )
 _CLOCK = re.compile(
     r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
 )
-_MONTHS = {
-    name: month
-    for month, names in enumerate(
-        ("jan", "feb", "mar mrz m?r", "apr", "may mai", "jun", "jul", "aug", "sep", "oct okt", "nov", "dec dez"), 1
-    )
-    for name in names.split()
+_MONTHS = {  # the first three letters, English and German; "m?r" is "Mär" in ASCII
+    "jan": 1, "feb": 2, "mar": 3, "mrz": 3, "m?r": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12,
 }  # fmt: skip
 
 _YEARS = (1700, 2262)  # what int64 nanoseconds can hold, with room to spare

@@ -1,0 +1,101 @@
+"""How a table is written: which delimiter splits its lines, and the rows of its beginning."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.ingest.core.problems import BrokenQuotes, MixedDelimiters, OneColumn
+
+# Order is preference: a semicolon or tab beats the comma, which may be the decimal mark beside it.
+DELIMITERS = (";", "\t", "|", ",")
+_NAMES = {";": "semicolon", "\t": "tab", "|": "vertical bar", ",": "comma"}
+_SAMPLE_LINES = 1000
+_USUAL_SHARE = 0.9  # of the lines have the same number of cells in an orderly table
+_LEAST_SHARE = 0.6  # below, the lines do not agree on a delimiter
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the file's beginning: the 1-based line it starts in, and its cells, blanks stripped."""
+
+    line: int
+    cells: tuple[str, ...]
+
+
+def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
+    """Split lines into rows; blank lines give none, quoted cells may hold delimiters and line ends.
+
+    Raises
+    ------
+    BrokenQuotes
+        If a quoted cell does not end.
+
+    Examples
+    --------
+    >>> split_rows(["a;b\\n", "\\n", '"x;y"; 2\\n'], ";")
+    [Row(line=1, cells=('a', 'b')), Row(line=3, cells=('x;y', '2'))]
+    """
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    rows, begin = [], 1
+    try:
+        for cells in reader:
+            stripped = tuple(cell.strip("\ufeff \t\xa0") for cell in cells)
+            if any(stripped):
+                rows.append(Row(begin, stripped))
+            begin = reader.line_num + 1
+    except csv.Error as broken:
+        raise BrokenQuotes(f"a quoted cell that begins in line {begin} does not end", line=begin) from broken
+    return rows
+
+
+def find_delimiter(lines: Sequence[str]) -> str:
+    """Return the delimiter on which most lines agree.
+
+    Raises
+    ------
+    OneColumn
+        If none splits the lines.
+    MixedDelimiters
+        If one splits some lines and another the rest, naming the first line that deviates.
+    """
+    sample = [line for line in lines if line.strip()][:_SAMPLE_LINES]
+    shares = {delimiter: _agreement(sample, delimiter) for delimiter in DELIMITERS}
+    orderly = [delimiter for delimiter in DELIMITERS if shares[delimiter] >= _USUAL_SHARE]
+    best = orderly[0] if orderly else max(DELIMITERS, key=lambda delimiter: shares[delimiter])
+    if shares[best] < _LEAST_SHARE:
+        _refuse(lines, shares)
+    return best
+
+
+def delimiter_name(delimiter: str) -> str:
+    """Return the word for a delimiter.
+
+    >>> delimiter_name(";")
+    'semicolon'
+    """
+    return _NAMES.get(delimiter, repr(delimiter))
+
+
+def _agreement(lines: Sequence[str], delimiter: str) -> float:
+    """Share of the lines with the most frequent number of cells; 0 if that number is 1."""
+    counts = Counter(len(row.cells) for row in split_rows(lines, delimiter))
+    if not counts:
+        return 0.0
+    n_cells, n_lines = counts.most_common(1)[0]
+    return n_lines / counts.total() if n_cells > 1 else 0.0
+
+
+def _refuse(lines: Sequence[str], shares: dict[str, float]) -> None:
+    users = {name: [i for i, line in enumerate(lines, 1) if name in line] for name in shares}
+    used = sorted((name for name in users if users[name]), key=lambda name: -len(users[name]))
+    if len(used) > 1 and len(users[used[0]]) < len(lines):
+        deviating = next((i for i in users[used[1]] if i not in set(users[used[0]])), users[used[1]][0])
+        raise MixedDelimiters(
+            f"line {deviating} uses the {delimiter_name(used[1])} as delimiter, "
+            f"other lines the {delimiter_name(used[0])}",
+            line=deviating,
+        )
+    raise OneColumn(
+        f"no delimiter splits the lines into columns; line 1 is {lines[0].strip()[:60]!r}", line=1
+    )
