@@ -103,7 +103,12 @@ class Reactions:
 
     def on_signal(self, message: type[Message]) -> Callable[[Handler], Handler]:
         """Register a handler of a message that is not kept: every replica hears it, or misses it."""
-        return lambda handler: self.router.subscriber(message.pattern(), no_reply=True)(handler) and handler
+
+        def decorate(handler: Handler) -> Handler:
+            self.router.subscriber(message.pattern(), no_reply=True, title=message.type)(handler)
+            return handler
+
+        return decorate
 
     def on_dead_letter(self, subject: str, *, durable: str) -> Callable[[Handler], Handler]:
         """Register the handler of messages nobody could handle."""

@@ -109,6 +109,23 @@ async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable
         await message.nak(delay=retry_delay(n_delivered))
 
 
+@asynccontextmanager
+async def settling(message: Msg, publish: Callable[..., Any], *, every: float) -> AsyncIterator[None]:
+    """Do the work of one message in the body: heartbeat while it runs, settle when it ends.
+
+    Errors are settled here and go no further, except cancellation.
+    """
+    error: BaseException | None = None
+    try:
+        async with heartbeat(message, every=every):
+            yield
+    except BaseException as caught:
+        error = caught
+    await settle(message, error, bury_as=lambda reason: bury(publish, message, reason))
+    if error is not None and not isinstance(error, Exception):
+        raise error
+
+
 class Settle(BaseMiddleware[Any, Any]):
     """Publishes what the handler returned, then settles the message."""
 
