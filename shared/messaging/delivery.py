@@ -119,7 +119,7 @@ async def settling(message: Msg, publish: Callable[..., Any], *, every: float) -
     try:
         async with heartbeat(message, every=every):
             yield
-    except BaseException as caught:
+    except BaseException as caught:  # noqa: BLE001 - the last resort: settled below, cancellation raised again
         error = caught
     await settle(message, error, bury_as=lambda reason: bury(publish, message, reason))
     if error is not None and not isinstance(error, Exception):

@@ -1,8 +1,7 @@
 """The shell every worker service wears: broker, health port, globals for its handlers."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from faststream import ContextRepo
 from faststream.asgi import AsgiFastStream, AsgiResponse
@@ -28,13 +27,13 @@ def worker_app(
     Parameters
     ----------
     lifespan
-        Called with the broker and the metrics registry; yields the handlers' collaborators by name and
-        the checks of ``/readyz`` by name.
+        Called with the broker, not yet connected, and the metrics registry; yields the service's parts.
     """
     registry = CollectorRegistry()
     broker = make_broker(name, settings, registry=registry)
     broker.include_router(reactions.router)
     checks: dict[str, Check] = {}
+    before_stop: list[Callable[[], Awaitable[None]]] = []
 
     async def broker_check() -> None:
         if not await broker.ping(timeout=1.0):
@@ -42,11 +41,16 @@ def worker_app(
 
     @asynccontextmanager
     async def life(context: ContextRepo) -> AsyncIterator[None]:
-        async with lifespan(broker, registry) as (collaborators, own_checks):
-            for key, value in collaborators.items():
+        async with lifespan(broker, registry) as parts:
+            for key, value in parts.collaborators.items():
                 context.set_global(key, value)
-            checks.update({"broker": broker_check, **own_checks})
+            checks.update({"broker": broker_check, **parts.checks})
+            before_stop.append(parts.before_stop)
             yield
+
+    async def stop() -> None:
+        for hook in before_stop:
+            await hook()
 
     @route
     async def healthz(scope: object) -> AsgiResponse:
@@ -64,6 +68,7 @@ def worker_app(
     return AsgiFastStream(
         broker,
         lifespan=life,
+        on_shutdown=[stop],
         logger=None,
         asgi_routes=[("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)],
     )
