@@ -1,5 +1,6 @@
 """The broker connection of a service: for ever reconnecting, settling, counting."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -128,3 +129,9 @@ class Reactions:
             return handler
 
         return decorate
+
+
+async def connected(broker: NatsBroker) -> None:
+    """Wait until the broker is connected for the first time, however long that takes."""
+    while not await broker.ping(timeout=1.0):  # noqa: ASYNC110 - the broker offers no event to wait for
+        await asyncio.sleep(0.05)

@@ -13,10 +13,25 @@ from shared.messaging.broker import Reactions, make_broker
 from shared.runtime.health import Check, json_response, metrics_response, readiness
 from shared.settings import CommonSettings
 
-Collaborators = Mapping[str, object]
-Lifespan = Callable[
-    [Any, CollectorRegistry], AbstractAsyncContextManager[tuple[Collaborators, Mapping[str, Check]]]
-]
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service is made of while it lives.
+
+    ``collaborators`` are the handlers' arguments by name, ``checks`` the entries of ``/readyz``;
+    ``before_stop`` runs on shutdown while the broker is still connected.
+    """
+
+    collaborators: Mapping[str, object]
+    checks: Mapping[str, Check]
+    before_stop: Callable[[], Awaitable[None]] = _nothing
+
+
+Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager[Parts]]
 
 
 def worker_app(
