@@ -1,0 +1,23 @@
+"""What can be wrong with what the evaluator is asked to judge."""
+
+from shared.errors import InvalidInput
+
+
+class ForecastMismatch(InvalidInput):
+    """Arrays that belong together do not fit: forecasts, names, training series."""
+
+    code = "FORECAST_MISMATCH"
+    advice = ("Score forecasts with the data set they were made on.",)
+
+
+class UnknownMetric(InvalidInput):
+    """A ranking was asked for by a score that does not exist."""
+
+    code = "UNKNOWN_METRIC"
+
+
+class FoldsDoNotFit(InvalidInput):
+    """The samples are too few for the cutoffs that were asked for."""
+
+    code = "FOLDS_DO_NOT_FIT"
+    advice = ("Ask for fewer folds, a shorter test span or a smaller first training part.",)

@@ -1,0 +1,254 @@
+"""Score one part of a forecast: per output, per averaging level, per step, in one pass and little memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+
+from services.evaluator.core.problems import ForecastMismatch
+from shared.timeseries.arrays import Float64
+from shared.timeseries.forecasts import PartForecast
+from shared.timeseries.metrics import METRICS, Measures, Metric, NaiveError, Reason, measures, naive_error
+from shared.timeseries.tally import Tally, merge, pool, tally
+
+MAX_LEVEL = 12
+_CHUNK_VALUES = 2**14  # true values per chunk: its temporaries stay in the cache of one core
+
+
+@dataclass(frozen=True)
+class LevelScores:
+    """Scores of forecasts and truths averaged over blocks of ``k`` consecutive steps."""
+
+    k: int
+    delta_minutes: float
+    overall: Measures  # (9,)
+    per_step: Measures  # (n_blocks, 9)
+    mape_skipped: float | None  # percent of true values that are 0, which MAPE cannot use
+
+
+@dataclass(frozen=True)
+class OutputScores:
+    """Scores of one output; ``levels`` holds k = 1..12 as far as the horizon reaches."""
+
+    name: str
+    train_std: float | None  # in the output's unit, None without training values
+    n_values: int
+    n_left_out: int  # pairs in which the truth or the forecast is not a finite number
+    levels: tuple[LevelScores, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything that is scored about one model on one part."""
+
+    n_windows: int
+    season_length: int
+    outputs: tuple[OutputScores, ...]
+
+    def headline(self) -> dict[str, float | None]:
+        """Return each score at k = 1, averaged over outputs; None if it is undefined for any of them."""
+        return {metric: self._mean(metric) for metric in METRICS}
+
+    def _mean(self, metric: Metric) -> float | None:
+        values = [output.levels[0].overall.get(metric) for output in self.outputs]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known and len(known) == len(values) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for storage and wire; every undefined score is null beside its reason."""
+        return {
+            "n_windows": self.n_windows,
+            "season_length": self.season_length,
+            "headline": self.headline(),
+            "outputs": [_output_json(output) for output in self.outputs],
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Scores":
+        """Build the scores again from ``to_json``."""
+        outputs = tuple(_output_from_json(output) for output in stored["outputs"])
+        return cls(stored["n_windows"], stored["season_length"], outputs)
+
+
+def score(
+    part: PartForecast,
+    *,
+    y_train: Sequence[Float64],
+    delta_minutes: Sequence[float],
+    names: Sequence[str],
+    season_length: int = 1,
+) -> Scores:
+    """Score a part's forecasts in the unit they come in.
+
+    Parameters
+    ----------
+    part
+        Shape (n_windows, output_steps, n_outputs); may be empty, hold NaN, or lie in a memory map.
+    y_train
+        Per output the training part of its series on its own time axis: the unit of MASE at every
+        level, and the standard deviation that makes outputs comparable in a ranking.
+    delta_minutes
+        Per output the spacing of its steps.
+    names
+        Per output its display name.
+    season_length
+        MASE's seasonality in steps of the training series.
+
+    Returns
+    -------
+    Scores
+        Undefined scores are null with a reason; nothing but a mismatch raises.
+
+    Raises
+    ------
+    ForecastMismatch
+        If the arguments are not about the same outputs.
+    """
+    n_windows, n_steps, n_outputs = _checked_shape(part, y_train, delta_minutes, names)
+    levels = range(1, min(MAX_LEVEL, n_steps) + 1)
+    sums = _total(_tally_blocks(y_true, y_pred, levels) for y_true, y_pred in _chunks(part))
+    naive = naive_error(y_train, season_length=season_length)
+    bounds = np.cumsum([0, *(n_steps // k for k in levels)])
+    tables = [_level(sums[start:stop], naive) for start, stop in pairwise(bounds)]
+    return Scores(
+        n_windows=n_windows,
+        season_length=season_length,
+        outputs=tuple(
+            OutputScores(
+                name=names[i],
+                train_std=_standard_deviation(y_train[i]),
+                n_values=int(sums.n[:n_steps, i].sum()),
+                n_left_out=int(sums.n_left_out[:n_steps, i].sum()),
+                levels=tuple(
+                    LevelScores(k, k * float(delta_minutes[i]), overall[i], per_step[:, i], skipped[i])
+                    for k, (overall, per_step, skipped) in zip(levels, tables, strict=True)
+                ),
+            )
+            for i in range(n_outputs)
+        ),
+    )
+
+
+def block_means(values: Float64, k: int) -> Float64:
+    """Average consecutive blocks of k steps (axis 1), the remainder left out.
+
+    >>> block_means(np.arange(5.0).reshape(1, 5, 1), 2)[0, :, 0]
+    array([0.5, 2.5])
+    """
+    stop = values.shape[1] // k * k
+    # Adding k strided slices is several times faster than a mean over a short axis.
+    total = values[:, 0:stop:k].copy()
+    for offset in range(1, k):
+        total += values[:, offset:stop:k]
+    total /= k
+    return total
+
+
+def _tally_blocks(y_true: Float64, y_pred: Float64, levels: range) -> Tally:
+    with np.errstate(over="ignore", invalid="ignore"):
+        truth = np.concatenate([block_means(y_true, k) for k in levels], axis=1)
+        forecast = np.concatenate([block_means(y_pred, k) for k in levels], axis=1)
+    return tally(truth, forecast)
+
+
+def _chunks(part: PartForecast) -> Iterator[tuple[Float64, Float64]]:
+    n_windows, n_steps, n_outputs = part.y_true.shape
+    size = max(1, _CHUNK_VALUES // max(1, n_steps * n_outputs))
+    for start in range(0, max(n_windows, 1), size):
+        window = slice(start, start + size)
+        yield np.asarray(part.y_true[window], np.float64), np.asarray(part.y_pred[window], np.float64)
+
+
+def _total(tallies: Iterator[Tally]) -> Tally:
+    total = next(tallies)
+    while group := tuple(islice(tallies, 32)):
+        total = merge(total, *group)
+    return total
+
+
+def _level(sums: Tally, naive: NaiveError) -> tuple[Measures, Measures, list[float | None]]:
+    whole = pool(sums)
+    skipped = [
+        100.0 * float(1 - used / n) if n else None for used, n in zip(whole.n_nonzero, whole.n, strict=True)
+    ]
+    return measures(whole, naive), measures(sums, naive), skipped
+
+
+def _standard_deviation(y_train: Float64) -> float | None:
+    known = y_train[np.isfinite(y_train)]
+    return float(known.std()) if known.size else None
+
+
+def _checked_shape(
+    part: PartForecast, y_train: Sequence[Float64], delta_minutes: Sequence[float], names: Sequence[str]
+) -> tuple[int, int, int]:
+    shape = part.y_true.shape
+    if len(shape) != 3 or part.y_pred.shape != shape:
+        raise ForecastMismatch(
+            f"true values have shape {shape}, forecasts {part.y_pred.shape}; "
+            "needed is (n_windows, output_steps, n_outputs) for both",
+            field="y_pred",
+        )
+    for field, value in (("y_train", y_train), ("delta_minutes", delta_minutes), ("names", names)):
+        if len(value) != shape[2]:
+            raise ForecastMismatch(f"{field} has {len(value)} entries for {shape[2]} outputs", field=field)
+    return shape
+
+
+def _output_json(output: OutputScores) -> dict[str, Any]:
+    return {
+        "name": output.name,
+        "train_std": output.train_std,
+        "n_values": output.n_values,
+        "n_left_out": output.n_left_out,
+        "levels": [_level_json(level) for level in output.levels],
+    }
+
+
+def _level_json(level: LevelScores) -> dict[str, Any]:
+    steps = range(len(level.per_step.values))
+    rows = [level.per_step[i] for i in steps]
+    return {
+        "k": level.k,
+        "delta_minutes": level.delta_minutes,
+        "mape_skipped": level.mape_skipped,
+        "overall": level.overall.as_dict(),
+        "undefined": level.overall.undefined(),
+        "per_step": {metric: [row.get(metric) for row in rows] for metric in METRICS},
+        "per_step_undefined": {
+            metric: [row.undefined().get(metric) for row in rows]
+            for i, metric in enumerate(METRICS)
+            if level.per_step.reasons[:, i].any()
+        },
+    }
+
+
+def _output_from_json(stored: dict[str, Any]) -> OutputScores:
+    levels = tuple(_level_from_json(level) for level in stored["levels"])
+    return OutputScores(stored["name"], stored["train_std"], stored["n_values"], stored["n_left_out"], levels)
+
+
+def _level_from_json(stored: dict[str, Any]) -> LevelScores:
+    n_blocks = len(stored["per_step"][METRICS[0]])
+    why = {metric: [None] * n_blocks for metric in METRICS} | stored["per_step_undefined"]
+    return LevelScores(
+        k=stored["k"],
+        delta_minutes=stored["delta_minutes"],
+        overall=_measures(
+            [stored["overall"][metric] for metric in METRICS],
+            [stored["undefined"].get(metric) for metric in METRICS],
+        ),
+        per_step=_measures(
+            [[stored["per_step"][metric][i] for metric in METRICS] for i in range(n_blocks)],
+            [[why[metric][i] for metric in METRICS] for i in range(n_blocks)],
+        ),
+        mape_skipped=stored["mape_skipped"],
+    )
+
+
+def _measures(values: list[Any], reasons: list[Any]) -> Measures:
+    codes = {reason.text: int(reason) for reason in Reason} | {None: 0}
+    coded = np.vectorize(codes.__getitem__, otypes=[np.int8])(np.array(reasons, dtype=object))
+    return Measures(np.array(values, dtype=np.float64), coded)
