@@ -166,8 +166,8 @@ async def _enter_wal(connection: aiosqlite.Connection) -> None:
     for attempt in range(_OPEN_ATTEMPTS):
         try:
             await _execute(connection, "PRAGMA journal_mode = WAL")
-        except LedgerUnavailable:
-            if attempt == _OPEN_ATTEMPTS - 1:
+        except LedgerUnavailable as error:
+            if error.details["reason"] != "SQLITE_BUSY" or attempt == _OPEN_ATTEMPTS - 1:
                 raise
             await asyncio.sleep(0.05 * (attempt + 1))
         else:
