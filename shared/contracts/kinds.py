@@ -105,7 +105,11 @@ class LinearSpec(Spec):
         default=None, description="steps; null = a ladder up to the whole window, chosen on validation"
     )
     penalties: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
-        default=None, description="ridge strengths to try; null = a ladder"
+        default=None,
+        description="ridge strengths to try, in units of the mean variance of an input; null = a ladder",
+    )
+    refit: bool = Field(
+        default=True, description="after the choice, fit again on the training and the validation part"
     )
 
 

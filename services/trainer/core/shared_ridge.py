@@ -1,0 +1,134 @@
+"""Ridge regression of the future on the own past, with one weight matrix for every output.
+
+A candidate is a lookback, a level and a penalty. The level (the last value, or the mean of the lookback) is
+taken off past and future alike and added back to the forecast, so the penalty shrinks towards repeating the
+level and nothing depends on where the series stands. The second moments of the full windows hold those of
+every candidate: none of them looks at a window again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+from pydantic import JsonValue
+
+from services.trainer.core.gram import Moments
+from services.trainer.core.references import mean_of_last
+from shared.timeseries.arrays import Float64
+
+Level = Literal["last", "mean"]
+LEVELS: tuple[Level, ...] = ("last", "mean")
+PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the mean variance of an input
+LADDER = (1.0, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)  # lookbacks as shares of the window
+SHORTEST, LONGEST = 4, 2048  # steps of the ladder; the normal equations grow with the square
+COMPARED_STEPS = 96  # output steps that tell candidates apart
+NEAR = 1.03  # candidates whose validation error is within 3 % of the best are averaged
+HOPELESS = 1.02  # stop raising the penalty once the error has risen by 2 %
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to regress; ``penalty`` in units of the mean variance of an input."""
+
+    lookback: int
+    level: Level
+    penalty: float
+    validation_mse: float = float("nan")
+
+    def note(self) -> dict[str, JsonValue]:
+        """Return the candidate as JSON."""
+        return asdict(self)
+
+
+def lookback_ladder(input_steps: int) -> tuple[int, ...]:
+    """Return the lookbacks worth trying, longest first.
+
+    >>> lookback_ladder(720)
+    (720, 504, 360, 252, 180, 86, 43)
+    >>> lookback_ladder(5)
+    (5, 4)
+    """
+    full = min(input_steps, LONGEST)
+    steps = (max(round(full * share), min(SHORTEST, full)) for share in LADDER)
+    return tuple(dict.fromkeys(steps))
+
+
+def fit_candidate(moments: Moments, candidate: Candidate) -> Float64:
+    """Solve one candidate.
+
+    Returns
+    -------
+    weights
+        Shape (input_steps, output_steps) on the raw past; columns sum to one.
+    """
+    problem, level, reference = _levelled(moments, candidate.lookback, candidate.level)
+    return _raw(solve_ridge(problem, candidate.penalty), level, reference)
+
+
+def compare(
+    train: Moments, validation: Moments, *, lookbacks: tuple[int, ...], penalties: tuple[float, ...]
+) -> Iterator[Candidate]:
+    """Yield, for every lookback and level, the penalty with the least validation error."""
+    step = max(1, train.xy.shape[1] // COMPARED_STEPS)
+    train, validation = train.every(step), validation.every(step)
+    for lookback in lookbacks:
+        for level in LEVELS:
+            seen, _, _ = _levelled(train, lookback, level)
+            unseen, _, _ = _levelled(validation, lookback, level)
+            yield _best_penalty(seen, unseen, Candidate(lookback, level, np.nan), penalties)
+
+
+def near_best(candidates: list[Candidate]) -> list[Candidate]:
+    """Keep the candidates about as good as the best, best first.
+
+    Their average forecasts better than the winner alone: lookbacks differ in their errors, and a
+    validation part of one season cannot tell the last percent.
+    """
+    ranked = sorted(candidates, key=lambda candidate: candidate.validation_mse)
+    return [c for c in ranked if c.validation_mse <= NEAR * ranked[0].validation_mse]
+
+
+def average(moments: Moments, candidates: list[Candidate]) -> Float64:
+    """Fit every candidate and average their weights: the average of their forecasts."""
+    weights = sum(fit_candidate(moments, candidate) for candidate in candidates)
+    return np.asarray(weights / len(candidates))
+
+
+def solve_ridge(problem: Moments, penalty: float) -> Float64:
+    """Minimise squared error plus ``penalty`` (in units of the mean input variance) times squared weights."""
+    gram = problem.xx.copy()
+    size = len(gram)
+    strength = penalty * max(float(np.trace(gram)) / size, np.finfo(np.float64).tiny)
+    # A hair of the diagonal keeps exactly collinear inputs solvable when the penalty is 0.
+    gram.flat[:: size + 1] += max(strength, 1e-12 * float(np.max(gram.flat[:: size + 1])))
+    factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(scipy.linalg.cho_solve(factor, problem.xy, check_finite=False))
+
+
+def _best_penalty(
+    seen: Moments, unseen: Moments, candidate: Candidate, penalties: tuple[float, ...]
+) -> Candidate:
+    best, least = candidate, np.inf
+    for penalty in penalties:
+        error = float(unseen.squared_error(solve_ridge(seen, penalty)).mean()) / unseen.n
+        if error < least:
+            least, best = error, Candidate(candidate.lookback, candidate.level, penalty, error)
+        elif error > HOPELESS * least:
+            break
+    return best
+
+
+def _levelled(moments: Moments, lookback: int, level: Level) -> tuple[Moments, Float64, Float64]:
+    """Return (problem on the lookback, level weights (lookback,), reference (input_steps, output_steps))."""
+    input_steps, output_steps = moments.xy.shape
+    reference = mean_of_last(1 if level == "last" else lookback, input_steps, output_steps)
+    weights = reference[-lookback:, 0]
+    return moments.beyond(reference).last(lookback).relative(weights), weights, reference
+
+
+def _raw(weights: Float64, level: Float64, reference: Float64) -> Float64:
+    raw = reference.copy()
+    raw[-len(weights) :] += weights - np.outer(level, weights.sum(axis=0))
+    return raw
