@@ -45,6 +45,7 @@ class Survey:
     n_lines: int
     sample: str
     complete: bool  # the sample is the whole file
+    quoted: bool  # there is a quotation mark somewhere
 
     def lines(self) -> list[str]:
         """Return the sample's whole lines, ends kept."""
@@ -139,13 +140,14 @@ def _western_or_guess(around: bytes) -> str:
 
 def _decode_all(source: Source, encoding: str) -> Survey:
     n_lines, ends_open, sample = 0, False, ""
-    after_return = False
+    after_return = quoted = False
     for text in _blocks(source, encoding):
         if len(sample) < _SAMPLE_CHARS:
             _refuse_control(text[:_SAMPLE_CHARS], encoding)
             sample += text
         n_lines += text.count("\n") + text.count("\r") - text.count("\r\n")
         n_lines -= after_return and text.startswith("\n")
+        quoted = quoted or '"' in text
         after_return = text.endswith("\r")
         ends_open = not text.endswith(("\r", "\n")) if text else ends_open
     if not sample.strip("\ufeff \t\r\n"):
@@ -153,7 +155,7 @@ def _decode_all(source: Source, encoding: str) -> Survey:
     if _MARKUP.match(sample):
         raise NotText("the file is a web page or XML, not a CSV file")
     complete = len(sample) <= _SAMPLE_CHARS
-    return Survey(encoding, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete)
+    return Survey(encoding, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete, quoted)
 
 
 def _blocks(source: Source, encoding: str) -> Iterator[str]:

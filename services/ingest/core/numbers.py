@@ -73,7 +73,7 @@ def decimal_mark(cells: Iterable[str], *, delimiter: str) -> Decimal | None:
     )
 
 
-def parse_numbers(cells: NDArray[np.object_], decimal: Decimal) -> tuple[Float64, Bool]:
+def parse_numbers(cells: NDArray[np.object_], decimal: Decimal | None) -> tuple[Float64, Bool]:
     """Read texts as numbers, exactly as Python's ``float`` would.
 
     The careful path, for columns that are not purely numeric: a cell counts only if all of it is a
@@ -84,7 +84,7 @@ def parse_numbers(cells: NDArray[np.object_], decimal: Decimal) -> tuple[Float64
     cells
         Shape (n,), texts; anything else is missing.
     decimal
-        The decimal mark.
+        The decimal mark; None if nothing has shown it yet: points are, and commas are text.
 
     Returns
     -------
@@ -118,13 +118,14 @@ def _mark_of(cell: str) -> Decimal | None:
     return "," if commas else None
 
 
-def _separators(decimal: Decimal) -> str:
-    return rf"[{_BLANKS}{',' if decimal == '.' else '.'}]"
+def _separators(decimal: Decimal | None) -> str:
+    other = {".": ",", ",": ".", None: ""}[decimal]
+    return f"[{_BLANKS}{other}]"
 
 
-def _pattern(decimal: Decimal) -> str:
+def _pattern(decimal: Decimal | None) -> str:
     group = _separators(decimal)
-    mark = re.escape(decimal)
+    mark = re.escape(decimal or ".")
     whole = rf"(?:\d+|\d{{1,3}}(?P<group>{group})\d{{3}}(?:(?P=group)\d{{3}})*)"
     number = rf"(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
     return rf"[+-]?(?:{number}|(?i:inf|infinity))"

@@ -59,12 +59,15 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     """
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
     top = next(index for index, row in enumerate(rows) if len(row.cells) == width)
+    if top and not any(any(row.cells[len(rows[top - 1].cells) :]) for row in rows[top:]):
+        top -= 1  # lines that end in a delimiter: one cell more than the header, always empty
     _refuse_short_header(rows, top, delimiter)
     has_header = not _is_data(rows[top])
     begin = _first_data(rows, top + 1) if has_header else top
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
-    headers = tuple(clean(cell).lstrip("# ") for cell in rows[top].cells) if has_header else ("",) * width
+    named = rows[top].cells if has_header else ()
+    headers = _fitted(tuple(clean(cell).lstrip("# ") for cell in named), width)
     body = tuple(Row(row.line, _fitted(row.cells, width)) for row in rows[begin:])
     return Table(headers, rows[begin].line, begin, body)
 

@@ -43,11 +43,9 @@ _MONTHS = {  # the first three letters, English and German; "m?r" is "Mär" in A
     "jul": 7, "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12,
 }  # fmt: skip
 
-_YEARS = (1700, 2262)  # what int64 nanoseconds can hold, with room to spare
+YEARS = (1700, 2262)  # what int64 nanoseconds can hold, with room to spare
 _COMPACT_YEARS = (1900, 2100)  # 20240131 is a date, 17040672 is a number
-_MONTH_STARTS = (
-    np.arange(f"{_YEARS[0]}-01", f"{_YEARS[1]}-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
-)
+_MONTH_STARTS = np.arange(f"{YEARS[0]}-01", f"{YEARS[1]}-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
 _SECOND = 1_000_000_000
 
 
@@ -147,9 +145,9 @@ class _Parts:
     def _days(self, day: str, month: str) -> tuple[Int64, Bool]:
         """Return days since 1970 and which of the dates exist."""
         years, months, days = self._year(), self._month(month), self._number(day, 1)
-        low, high = _COMPACT_YEARS if self._is_compact() else _YEARS
+        low, high = _COMPACT_YEARS if self._is_compact() else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
-        index = np.where(valid, (years - _YEARS[0]) * 12 + months - 1, 0)
+        index = np.where(valid, (years - YEARS[0]) * 12 + months - 1, 0)
         start = _MONTH_STARTS[index]
         valid &= days <= _MONTH_STARTS[index + 1] - start
         return start + days - 1, valid

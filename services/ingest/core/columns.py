@@ -1,0 +1,192 @@
+"""Which columns of a table are time stamps, which became known when, and which are series."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.ingest.core.names import column_name
+from services.ingest.core.options import ReadOptions
+from services.ingest.core.problems import NoTimeColumn, UnknownColumn
+from services.ingest.core.table import Table
+from services.ingest.core.time_column import TimeRule, calendar_rule, epoch_rule, named_rule
+from services.ingest.core.timestamps import is_clock_time
+
+_TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
+_ISSUE_HINT = re.compile(
+    r"issue[ds]?|issue[ _]?(?:time|date)|reference[ _]?time|ausgabe(?:zeit)?|prognosezeit(?:punkt)?"
+    r"|(?:forecast|run|init|analysis|created|publish)\w*[ _]?(?:time|date|at|on)",
+    re.IGNORECASE,
+)
+_USUAL_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The roles of a table's columns, by 0-based index.
+
+    ``time`` holds one index, or two where date and time of day stand apart. ``skipped`` columns are
+    no series, each for the reason beside it.
+    """
+
+    time: tuple[int, ...]
+    time_rule: TimeRule
+    issued: int | None
+    issued_rule: TimeRule | None
+    values: tuple[int, ...]
+    skipped: tuple[tuple[int, str], ...]
+
+
+def choose_columns(table: Table, options: ReadOptions) -> Columns:
+    """Give every column of a table its role: as the user says, else as its cells and header say.
+
+    Raises
+    ------
+    UnknownColumn
+        If an option names a column that is not there.
+    NoTimeColumn
+        If no column reads as time stamps, or the named one does not.
+    """
+    written = _written_stamps(table, options)
+    issued = _issue_column(table, options, written)
+    rest = {index: rule for index, rule in written.items() if index != issued}
+    time, rule = _named_time(table, options) if options.time_columns else _found_time(table, rest)
+    taken = {*time, *(() if issued is None else (issued,))}
+    named = tuple(index_of(table, name) for name in options.value_columns)
+    skipped = [(i, _no_series(table, i, written)) for i in range(table.n_columns) if i not in taken]
+    values = named or tuple(index for index, reason in skipped if not reason)
+    reasons = tuple((i, reason or "not chosen") for i, reason in skipped if i not in values)
+    return Columns(time, rule, issued, None if issued is None else written[issued], values, reasons)
+
+
+def index_of(table: Table, name: str) -> int:
+    """Return the 0-based index of the column with a header, or of ``column 2`` by position.
+
+    Raises
+    ------
+    UnknownColumn
+        Listing the columns there are.
+    """
+    names = [column_name(header, index) for index, header in enumerate(table.headers)]
+    if name in names:
+        return names.index(name)
+    position = re.fullmatch(r"column (\d{1,5})", name)
+    if position and 1 <= int(position[1]) <= table.n_columns:
+        return int(position[1]) - 1
+    raise UnknownColumn(
+        f"there is no column {name!r}; the columns are {', '.join(map(repr, names[:20]))}", column=name
+    )
+
+
+def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
+    """Return the columns whose cells are time stamps, each with the way it is written."""
+    if options.time_format is not None:
+        rule = named_rule(options.time_format)
+        texts = {i: table.column(i) for i in range(table.n_columns)}
+        fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= _USUAL_SHARE}
+        return (
+            fitting
+            if rule.name not in ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
+            else _leftmost(fitting)
+        )
+    rules = {i: calendar_rule(table.column(i)) for i in range(table.n_columns)}
+    written = {i: rule for i, rule in rules.items() if rule is not None}
+    if written:
+        return written
+    counted = {i: epoch_rule(table.column(i)) for i in range(table.n_columns)}
+    return {
+        i: rule
+        for i, rule in counted.items()
+        if rule is not None and (i == 0 or _TIME_HINT.search(table.headers[i]))
+    }
+
+
+def _leftmost(rules: dict[int, TimeRule]) -> dict[int, TimeRule]:
+    """Any number counts as an epoch: only the first column is meant unless another is named."""
+    return dict(list(rules.items())[:1])
+
+
+def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRule]) -> int | None:
+    if options.issue_column is not None:
+        index = index_of(table, options.issue_column)
+        if index not in written:
+            raise _not_stamps(table, index)
+        return index
+    hinted = [index for index in written if _ISSUE_HINT.fullmatch(table.headers[index])]
+    named = {index_of(table, name) for name in options.time_columns}
+    return next((index for index in hinted if index not in named), None) if len(written) > 1 else None
+
+
+def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], TimeRule]:
+    time = tuple(index_of(table, name) for name in options.time_columns)
+    texts = _joined(table, time)
+    rule = (
+        named_rule(options.time_format) if options.time_format else calendar_rule(texts) or epoch_rule(texts)
+    )
+    if rule is None or rule.share(texts) < _USUAL_SHARE:
+        raise _not_stamps(table, time[0])
+    return time, rule
+
+
+def _found_time(table: Table, written: dict[int, TimeRule]) -> tuple[tuple[int, ...], TimeRule]:
+    """Choose among the columns of stamps: with a time of day, called like time, the leftmost."""
+    if not written:
+        raise _not_stamps(table, 0)
+    best = max(written, key=lambda i: (not _is_date_only(table, i), _hint(table.headers[i]), -i))
+    clock = _clock_column(table, best) if _is_date_only(table, best) else None
+    if clock is None or calendar_rule(_joined(table, (best, clock))) is None:
+        return (best,), written[best]
+    return (best, clock), written[best]
+
+
+def _hint(header: str) -> int:
+    return 2 if "utc" in header.lower() else int(_TIME_HINT.search(header) is not None)
+
+
+def _is_date_only(table: Table, index: int) -> bool:
+    return not any(":" in cell for cell in table.column(index)) and all(
+        len(cell) <= len("31. Dezember 2024") for cell in table.column(index)[:10]
+    )
+
+
+def _clock_column(table: Table, date: int) -> int | None:
+    """Return the column of times of day nearest to the right of a date, or nearest at all."""
+    clocks = [i for i in range(table.n_columns) if _share_of_clocks(table.column(i)) >= _USUAL_SHARE]
+    return min(clocks, key=lambda i: (i < date, abs(i - date)), default=None)
+
+
+def _share_of_clocks(cells: Sequence[str]) -> float:
+    return sum(map(is_clock_time, cells)) / len(cells) if cells else 0.0
+
+
+def _joined(table: Table, columns: tuple[int, ...]) -> list[str]:
+    rows = (" ".join(row.cells[i] for i in columns) for row in table.body)
+    return [text for text in rows if text.strip()]
+
+
+def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
+    """Return why a column is no series; "" if it may be one."""
+    cells = table.column(index)
+    if index in written or _share_of_clocks(cells) >= _USUAL_SHARE:
+        return "other time stamps"
+    if not table.headers[index] and any(table.headers) and not cells:
+        return "empty"
+    if table.headers[index] in ("", "rownames", "index") and any(table.headers) and _counts_rows(cells):
+        return "row numbers"
+    return ""
+
+
+def _counts_rows(cells: Sequence[str]) -> bool:
+    if len(cells) < 2 or not all(cell.isascii() and cell.isdigit() and len(cell) < 16 for cell in cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _not_stamps(table: Table, index: int) -> NoTimeColumn:
+    row = table.body[0]
+    return NoTimeColumn(
+        f"{column_name(table.headers[index], index)!r} in line {row.line} is {row.cells[index][:40]!r}, "
+        "which does not read as a time stamp",
+        line=row.line,
+        column=column_name(table.headers[index], index),
+    )

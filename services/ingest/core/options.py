@@ -1,0 +1,55 @@
+"""What a user can say about a file, for when finding out is not enough."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, ValidationError
+
+from services.ingest.core.numbers import Decimal
+from shared.contracts.specs import Spec
+from shared.timeseries.problems import BadSetting
+
+
+class ReadOptions(Spec):
+    """How a file is to be read; what is left out is found out.
+
+    Columns are named by their header, or by position as ``column 2``.
+    """
+
+    encoding: str | None = Field(default=None, description="a Python codec name, such as cp1252")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Decimal | None = Field(default=None, description="the decimal mark of numbers")
+    time_columns: tuple[str, ...] = Field(
+        default=(), max_length=2, description="the column of time stamps, or those of date and time of day"
+    )
+    issue_column: str | None = Field(
+        default=None, description="for archived forecasts: when each row became known"
+    )
+    value_columns: tuple[str, ...] = Field(default=(), description="the series to read; empty = all columns")
+    timezone: str | None = Field(default=None, description="IANA zone of stamps without offset; null = UTC")
+    time_format: str | None = Field(
+        default=None, description="a strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns"
+    )
+    day_first: bool | None = Field(default=None, description="whether 03/04/2024 is the third of April")
+    interval_end_minutes: float = Field(
+        default=0.0,
+        ge=0,
+        le=527_040,
+        description="length of the interval whose end a stamp names; 0 = instants",
+    )
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, JsonValue]) -> Self:
+        """Return the options a request names.
+
+        Raises
+        ------
+        BadSetting
+            Naming the first field that is unknown or has a value without meaning.
+        """
+        try:
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise BadSetting(f"reading option {field}: {first['msg']}", field=field) from error

@@ -1,0 +1,171 @@
+"""All rows of a file as arrays: stamps in both readings, values per column, and the line of each row."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.ingest.core.columns import Columns
+from services.ingest.core.csv import Chunk
+from services.ingest.core.problems import BrokenQuotes, EmptyFile
+from services.ingest.core.quality import SHOWN, CellFindings, Text
+from services.ingest.core.shapes import Cells
+from services.ingest.core.time_column import TimeRule, require_stamps
+from services.ingest.core.timestamps import Readings
+from shared.timeseries.arrays import Bool, Float64, Int64
+
+_EVIDENCE = 1000  # texts kept per column; they may show the decimal mark
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file in its order, blank lines left out.
+
+    Attributes
+    ----------
+    lines
+        Shape (n,), 1-based lines of the file.
+    times, issued
+        Readings of the time column and, for archived forecasts, of the issue column.
+    values
+        Shape (n_columns, n): one row per value column; NaN missing, infinite where a number is too large.
+    text_rows
+        Per value column, the rows whose cell is no number.
+    texts
+        Per value column, the first of those cells.
+    n_lines
+        Lines the parser saw, blank ones included.
+    """
+
+    lines: Int64
+    times: Readings
+    issued: Readings | None
+    values: Float64
+    text_rows: tuple[Int64, ...]
+    texts: tuple[tuple[str, ...], ...]
+    n_lines: int
+
+    def cell_findings(self, column: int) -> CellFindings:
+        """Return the lines of a value column's cells that are no numbers."""
+        values, text_rows = self.values[column], self.text_rows[column]
+        missing = np.isnan(values)
+        missing[text_rows] = False
+        shown = zip(self.lines[text_rows[:SHOWN]].tolist(), self.texts[column], strict=False)
+        return CellFindings(
+            text_lines=self.lines[text_rows],
+            texts=tuple(Text(line, text[:60]) for line, text in shown),
+            infinite_lines=self.lines[np.isinf(values)],
+            missing_lines=self.lines[missing],
+        )
+
+
+def collect_rows(chunks: Iterable[Chunk], columns: Columns, *, n_lines: int, delimiter: str) -> Rows:
+    """Read stamps and gather values, holding one chunk of texts at a time.
+
+    Parameters
+    ----------
+    chunks
+        The file in its order.
+    columns
+        The roles of its columns.
+    n_lines
+        An upper bound of the number of rows.
+    delimiter
+        For messages.
+
+    Raises
+    ------
+    BadTimestamp, MixedDelimiters
+        At the first chunk with a row that has no readable stamp.
+    BrokenQuotes
+        If a cell runs over several lines.
+    EmptyFile
+        If all lines are blank.
+    """
+    values = np.empty((len(columns.values), n_lines))
+    pieces: list[_Piece] = []
+    n_rows, seen = 0, 0
+    for chunk in chunks:
+        piece = _read_piece(chunk, columns, n_rows, delimiter)
+        for target, index in zip(values, columns.values, strict=True):
+            target[n_rows : n_rows + len(piece.lines)] = chunk.numbers[index].values[piece.kept]
+        pieces.append(piece)
+        n_rows += len(piece.lines)
+        seen += len(chunk)
+    if n_rows == 0:
+        raise EmptyFile("the file has no rows of data")
+    return Rows(
+        lines=np.concatenate([piece.lines for piece in pieces]),
+        times=_join([piece.times for piece in pieces]),
+        issued=_join([piece.issued for piece in pieces if piece.issued is not None])
+        if columns.issued is not None
+        else None,
+        values=values[:, :n_rows],
+        text_rows=tuple(np.concatenate([piece.text_rows[k] for piece in pieces]) for k in range(len(values))),
+        texts=tuple(
+            tuple(text for piece in pieces for text in piece.texts[k])[:_EVIDENCE] for k in range(len(values))
+        ),
+        n_lines=seen,
+    )
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What remains of one chunk; ``kept`` selects its rows, ``text_rows`` count in the whole file."""
+
+    kept: Bool | slice
+    lines: Int64
+    times: Readings
+    issued: Readings | None
+    text_rows: tuple[Int64, ...]
+    texts: tuple[tuple[str, ...], ...]
+
+
+def _read_piece(chunk: Chunk, columns: Columns, n_before: int, delimiter: str) -> _Piece:
+    blank = chunk.blank()
+    kept: Bool | slice = ~blank if blank.any() else slice(None)
+    lines = (chunk.first_line + np.arange(len(chunk), dtype=np.int64))[kept]
+    row_of = np.cumsum(~blank) - 1 + n_before
+    cells = [chunk.stamps[index][kept] for index in columns.time]
+    numbers = [chunk.numbers[index] for index in columns.values]
+    times = _stamps(_joined(cells), lines, columns.time_rule, delimiter)
+    issued = None
+    if columns.issued is not None and columns.issued_rule is not None:
+        issued = _stamps(chunk.stamps[columns.issued][kept], lines, columns.issued_rule, delimiter)
+    for column in numbers:
+        _refuse_line_breaks(column.texts, column.text_rows + chunk.first_line)
+    return _Piece(
+        kept=kept,
+        lines=lines,
+        times=times,
+        issued=issued,
+        text_rows=tuple(row_of[column.text_rows] for column in numbers),
+        texts=tuple(column.texts[:_EVIDENCE] for column in numbers),
+    )
+
+
+def _stamps(cells: Cells, lines: Int64, rule: TimeRule, delimiter: str) -> Readings:
+    readings = rule.read(cells)
+    require_stamps(readings, cells, lines, delimiter=delimiter)
+    return readings
+
+
+def _joined(cells: Sequence[Cells]) -> Cells:
+    """Put date and time of day together where they stand in two columns."""
+    if len(cells) == 1:
+        return cells[0]
+    return np.strings.add(np.strings.add(cells[0], b" "), cells[1])
+
+
+def _join(pieces: Sequence[Readings]) -> Readings:
+    day_first = np.concatenate([piece.day_first for piece in pieces])
+    same = all(piece.day_first is piece.month_first for piece in pieces)
+    month_first = day_first if same else np.concatenate([piece.month_first for piece in pieces])
+    return Readings(day_first, month_first, np.concatenate([piece.zoned for piece in pieces]))
+
+
+def _refuse_line_breaks(texts: Sequence[str], lines: Int64) -> None:
+    """Refuse cells over several lines: one lost quotation mark swallows thousands of rows that way."""
+    for text, line in zip(texts, lines, strict=True):
+        if "\n" in text or "\r" in text:
+            raise BrokenQuotes(f"a quoted cell runs over the end of line {line}", line=int(line))

@@ -1,0 +1,100 @@
+"""The stamps of a file, settled: one reading, UTC, ascending, each once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.ingest.core.options import ReadOptions
+from services.ingest.core.quality import Clock, TimeFindings, clock_findings, time_findings
+from services.ingest.core.rows import Rows
+from services.ingest.core.time_column import choose_reading, require_one_clock
+from services.ingest.core.timestamps import Readings
+from shared.timeseries.arrays import Float64, Int64
+from shared.timeseries.clock import to_utc, zone_info
+
+_MINUTE_NS = 60 * 10**9
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Where each row belongs.
+
+    Attributes
+    ----------
+    times_ns, issued_ns, lines
+        Shape (n,): UTC target times, issue times of archived forecasts, and the lines of these rows;
+        ascending by target time, then by issue time, without repeats.
+    kept
+        Shape (n,), the rows of the file in that order; None if all of them are in order already.
+    day_first
+        Whether dates were read day first; None where it makes no difference.
+    timezone
+        The clock the stamps were read by.
+    findings
+        What is odd about the stamps.
+    """
+
+    times_ns: Int64
+    issued_ns: Int64 | None
+    lines: Int64
+    kept: Int64 | None
+    day_first: bool | None
+    timezone: str
+    findings: TimeFindings
+
+    def arrange(self, values: Float64) -> Float64:
+        """Bring a column of the file into the order of the stamps."""
+        return values if self.kept is None else values[self.kept]
+
+
+def settle_stamps(rows: Rows, options: ReadOptions) -> Stamps:
+    """Choose one reading for the whole column, turn it into UTC, sort it, let the last of equals win.
+
+    Raises
+    ------
+    AmbiguousTimestamps, BadTimestamp, MixedZones
+        If the column does not have one reading and one clock.
+    UnknownZone
+        If the options name no time zone.
+    """
+    zone_info(options.timezone or "UTC")
+    times, day_first, clock, zone = _utc(rows.times, rows.lines, options)
+    issued = None if rows.issued is None else _utc(rows.issued, rows.lines, options)[0]
+    kept, overruled = _order(times, issued)
+    late = np.flatnonzero(np.diff(times) < 0) + 1 if issued is None else np.empty(0, dtype=np.int64)
+    sorted_times, lines = (times, rows.lines) if kept is None else (times[kept], rows.lines[kept])
+    if issued is not None and kept is not None:
+        issued = issued[kept]
+    targets, first = (
+        (sorted_times, slice(None)) if issued is None else np.unique(sorted_times, return_index=True)
+    )
+    findings = time_findings(
+        targets, lines[first], unsorted=rows.lines[late], duplicates=rows.lines[overruled], clock=clock
+    )
+    return Stamps(sorted_times, issued, lines, kept, day_first, zone, findings)
+
+
+def _utc(
+    readings: Readings, lines: Int64, options: ReadOptions
+) -> tuple[Int64, bool | None, Clock | None, str]:
+    """Return stamps in UTC, the order of their dates, what their clock did, and its zone."""
+    local, day_first = choose_reading(readings, lines, day_first=options.day_first)
+    interval_ns = round(options.interval_end_minutes * _MINUTE_NS)
+    if require_one_clock(readings.zoned, lines):
+        return local, day_first, None, "offset"
+    zone = options.timezone or "UTC"
+    if zone == "UTC":
+        return local, day_first, None, zone
+    times, report = to_utc(local, zone, interval_ns=interval_ns)
+    return times, day_first, clock_findings(report, lines), zone
+
+
+def _order(times: Int64, issued: Int64 | None) -> tuple[Int64 | None, Int64]:
+    """Return the rows to keep in ascending order (None = all as they are), and those overruled."""
+    if issued is None and (np.diff(times) > 0).all():
+        return None, np.empty(0, dtype=np.int64)
+    keys = (times,) if issued is None else (issued, times)
+    order = np.lexsort(keys)  # stable: equal stamps stay in the order of the file
+    same = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys])
+    last = np.append(~same, True)
+    return order[last], order[~last]

@@ -1,0 +1,222 @@
+"""A whole column of time stamps: how it is written, and which of its readings holds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from services.ingest.core.dialect import DELIMITERS, delimiter_name
+from services.ingest.core.problems import AmbiguousTimestamps, BadTimestamp, MixedDelimiters, MixedZones
+from services.ingest.core.shapes import Cells, as_cells, shapes
+from services.ingest.core.timestamps import NAT, YEARS, Readings, is_stamp, read_stamps
+from shared.timeseries.arrays import Bool, Int64
+from shared.timeseries.problems import BadSetting
+
+UNITS_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
+_EPOCH = re.compile(r"\s*(?P<whole>\d{1,19})(?:[.,](?P<fraction>\d{1,9}))?\s*")
+_EPOCH_DIGITS = {9: "epoch_s", 10: "epoch_s", 12: "epoch_ms", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
+_DAY_NS = 86_400 * 10**9
+_USUAL_SHARE = 0.8  # of a column's first cells must be stamps for it to be the time column
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class TimeRule:
+    """How the cells of a column are read: ``calendar``, one of the epochs, or a strptime format."""
+
+    name: str = "calendar"
+
+    def read(self, cells: Cells) -> Readings:
+        """Read cells; ``NAT`` where one is no time stamp."""
+        if self.name == "calendar":
+            return read_stamps(cells)
+        stamps = (
+            _read_epoch(cells, UNITS_NS[self.name]) if self.name in UNITS_NS else _strptime(cells, self.name)
+        )
+        zoned = self.name in UNITS_NS or "%z" in self.name
+        return Readings(stamps, stamps, np.full(len(cells), zoned))
+
+    def share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts that this rule reads."""
+        readings = self.read(as_cells(list(texts)))
+        return float(np.mean(_is_read(readings))) if texts else 0.0
+
+
+def named_rule(time_format: str) -> TimeRule:
+    """Return the rule a user names.
+
+    Raises
+    ------
+    BadSetting
+        If it is neither an epoch nor a strptime format.
+    """
+    rule = TimeRule(time_format)
+    if time_format in UNITS_NS:
+        return rule
+    try:
+        if "%" not in time_format:
+            raise ValueError("it contains no directive such as %Y")
+        rule.share(["2024-01-01"])
+    except (ValueError, re.error) as error:
+        raise BadSetting(
+            f"time_format {time_format!r} is no format of dates: {error}", field="time_format"
+        ) from error
+    return rule
+
+
+def calendar_rule(texts: Sequence[str]) -> TimeRule | None:
+    """Return the rule for texts that are written dates, None if they are not."""
+    rule = TimeRule()
+    return rule if rule.share(texts) >= _USUAL_SHARE else None
+
+
+def epoch_rule(texts: Sequence[str]) -> TimeRule | None:
+    """Return the rule for texts that count seconds (or parts of them) since 1970, None if they do not.
+
+    >>> epoch_rule(["1704067200", "1704070800"]), epoch_rule(["17", "18"])
+    (TimeRule(name='epoch_s'), None)
+    """
+    digits = {len(text.strip().split(".")[0]) for text in texts}
+    units = {_EPOCH_DIGITS.get(count) for count in digits}
+    unit = units.pop() if len(units) == 1 else None
+    rule = TimeRule(unit) if unit else None
+    return rule if rule and rule.share(texts) >= _USUAL_SHARE else None
+
+
+def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter: str) -> None:
+    """Do nothing if every cell is a time stamp in one reading at least.
+
+    Raises
+    ------
+    MixedDelimiters
+        If the first such cell goes on behind another delimiter.
+    BadTimestamp
+        Naming the first lines and cells that are no time stamps.
+    """
+    bad = np.flatnonzero(~_is_read(readings))
+    if not len(bad):
+        return
+    found = [(int(lines[row]), cells[row].decode("ascii", "replace")) for row in bad[:_SHOWN]]
+    line, text = found[0]
+    if other := next(
+        (mark for mark in DELIMITERS if mark != delimiter and is_stamp(text.split(mark)[0])), None
+    ):
+        raise MixedDelimiters(
+            f"line {line} uses the {delimiter_name(other)} as delimiter, "
+            f"other lines the {delimiter_name(delimiter)}",
+            line=line,
+        )
+    _refuse_cells(found, len(bad))
+
+
+def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) -> tuple[Int64, bool | None]:
+    """Return the one reading of the column that holds, and whether it takes the day first.
+
+    A reading is out when it makes a single cell no date. If both remain and differ, the one under
+    which rows follow each other within less than a day wins over one that has jumps of days; a
+    series of daily or monthly dates gives no such evidence.
+
+    Parameters
+    ----------
+    readings
+        Of the whole column, in file order.
+    lines
+        Shape (n,), 1-based lines of the file, for messages.
+    day_first
+        What the user says; None decides.
+
+    Raises
+    ------
+    BadTimestamp
+        If neither reading makes dates of all cells, or the named one does not.
+    AmbiguousTimestamps
+        If nothing decides.
+    """
+    both = {True: readings.day_first, False: readings.month_first}
+    if readings.day_first is readings.month_first or np.array_equal(readings.day_first, readings.month_first):
+        return readings.day_first, None
+    allowed = [True, False] if day_first is None else [day_first]
+    whole = [order for order in allowed if not (both[order] == NAT).any()]
+    if len(whole) > 1:
+        whole = [order for order in whole if _steps_within_a_day(both[order])]
+    if len(whole) == 1:
+        return both[whole[0]], whole[0]
+    if whole or not any((both[order] == NAT).any() for order in allowed):
+        raise AmbiguousTimestamps(
+            "every date reads both as day/month and as month/day, and the two differ",
+            line=int(lines[np.flatnonzero(readings.day_first != readings.month_first)[0]]),
+        )
+    raise _contradiction(both, allowed, lines)
+
+
+def require_one_clock(zoned: Bool, lines: Int64) -> bool:
+    """Return whether the stamps name their offset from UTC: all of them, or none.
+
+    Raises
+    ------
+    MixedZones
+        If only some do, naming the first line that differs from the first row.
+    """
+    if len(zoned) == 0 or (zoned == zoned[0]).all():
+        return bool(len(zoned) and zoned[0])
+    line = int(lines[np.flatnonzero(zoned != zoned[0])[0]])
+    having = (
+        "no offset from UTC, lines before have one"
+        if zoned[0]
+        else "an offset from UTC, lines before have none"
+    )
+    raise MixedZones(f"the time stamp in line {line} has {having}", line=line)
+
+
+def _is_read(readings: Readings) -> Bool:
+    return np.not_equal(readings.day_first, NAT) | np.not_equal(readings.month_first, NAT)
+
+
+def _steps_within_a_day(stamps: Int64) -> bool:
+    steps = np.diff(np.sort(stamps))
+    return bool(len(steps) and steps.max() < _DAY_NS)
+
+
+def _contradiction(both: dict[bool, Int64], allowed: list[bool], lines: Int64) -> BadTimestamp:
+    words = {True: "day first", False: "month first"}
+    found = [(words[order], int(lines[np.flatnonzero(both[order] == NAT)[0]])) for order in allowed]
+    said = ", and ".join(f"line {line} is no date when read {word}" for word, line in found)
+    return BadTimestamp(f"the dates contradict each other: {said}", lines=[line for _, line in found])
+
+
+def _refuse_cells(cells: list[tuple[int, str]], count: int) -> None:
+    line, text = cells[0]
+    others = f" (and {count - 1} more near it)" if count > 1 else ""
+    what = f"{text!r} is no time stamp" if text.strip() else "the time stamp is missing"
+    raise BadTimestamp(
+        f"line {line}: {what}{others}", lines=[line for line, _ in cells], cells=[text for _, text in cells]
+    )
+
+
+def _read_epoch(cells: Cells, unit_ns: int) -> Int64:
+    """Read counts of units since 1970; fractions of a unit are kept to the nanosecond."""
+    stamps = np.full(len(cells), NAT)
+    for shape in shapes(cells):
+        match = _EPOCH.fullmatch(shape.example)
+        if match is None:
+            continue
+        whole = shape.number(match.span("whole"))
+        valid = (whole >= 0) & (whole <= np.iinfo(np.int64).max // unit_ns - 1)
+        total = np.where(valid, whole, 0) * unit_ns
+        if match["fraction"]:
+            total += shape.number(match.span("fraction")) * unit_ns // 10 ** len(match["fraction"])
+        stamps[shape.rows] = np.where(valid, total, NAT)
+    return stamps
+
+
+def _strptime(cells: Cells, pattern: str) -> Int64:
+    texts = pd.Series(cells.astype(str), dtype=object)
+    parsed = pd.to_datetime(texts, format=pattern, errors="coerce", utc="%z" in pattern)
+    moments = parsed.dt.tz_localize(None).to_numpy()
+    years = moments.astype("M8[Y]").astype(np.int64) + 1970
+    fits = ~np.isnat(moments) & (years >= YEARS[0]) & (years < YEARS[1])
+    stamps = np.full(len(cells), NAT)
+    stamps[fits] = moments[fits].astype("M8[ns]").astype(np.int64)
+    return stamps
