@@ -1,0 +1,64 @@
+# Two commands do everything: `make demo` shows the product, `make test` proves it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+GROUPS := base ingest datasets trainer evaluator gateway local dev
+
+.PHONY: demo up test test-fast test-slow test-live test-supabase check format bench lock docs clean
+
+demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
+	$(BIN)/python -m trainyard demo
+
+up: $(VENV)/local.ok  ## the platform on this machine, until Ctrl-C
+	$(BIN)/python -m trainyard up
+
+test: $(VENV)/dev.ok  ## every test but the slow ones; under ten minutes on two cores
+	$(BIN)/python -m pytest -m "not slow" -q
+
+test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
+	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x
+
+test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
+	$(BIN)/python -m pytest -m slow -q
+
+test-live: $(VENV)/dev.ok  ## the real services on a real broker
+	$(BIN)/python -m pytest -m "live and not slow" -q tests/live
+
+check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/architecture
+
+format: $(VENV)/dev.ok
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/dev.ok  ## documents generated from the code
+	$(BIN)/python -m trainyard.docs
+
+bench: $(VENV)/dev.ok  ## measurements, side by side; never a test
+	$(BIN)/python -m benchmarks
+
+lock:  ## requirements/*.txt from pyproject.toml, hashed, without any host name
+	$(PYTHON) -m venv var/lock && var/lock/bin/pip -q install uv
+	for group in $(GROUPS); do var/lock/bin/uv pip compile -q pyproject.toml --group $$group --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  -o requirements/$$group.txt || exit 1; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/local.ok: requirements/local.txt | $(VENV)/bin/python
+	@echo "installing what the platform needs (first time only) ..."
+	$(PIP) install --require-hashes -r requirements/local.txt
+	@touch $@
+
+$(VENV)/dev.ok: requirements/dev.txt | $(VENV)/bin/python
+	@echo "installing what the tests need (first time only) ..."
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $(VENV)/local.ok $@
+
+clean:
+	rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,79 @@
+"""What the gateway answers, as typed values; fields a client does not know are ignored."""
+
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
+
+from shared.contracts.problems import Problem
+
+
+class Answer(BaseModel):
+    """A tolerant, frozen reader of an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Series(Answer):
+    """One checked value column."""
+
+    series_id: str = Field(validation_alias=AliasChoices("series_id", "seriesId", "id"))
+    name: str = Field(validation_alias=AliasChoices("name", "bezeichnung"))
+    statistics: dict[str, JsonValue] = {}
+    quality: dict[str, JsonValue] = Field(
+        default={}, validation_alias=AliasChoices("quality", "qualityReport")
+    )
+
+
+class UploadedFile(Answer):
+    """One file, what ingest found in it, or why it was rejected."""
+
+    id: str = Field(validation_alias=AliasChoices("file_id", "fileId", "id"))
+    file_name: str = Field(validation_alias=AliasChoices("fileName", "file_name"))
+    role: str = Field(validation_alias=AliasChoices("role", "type"))
+    status: str
+    series: tuple[Series, ...] = ()
+    problem: Problem | None = None
+
+
+class Run(Answer):
+    """A run that was started."""
+
+    session_id: str
+    run_id: str
+    dataset_id: str
+
+
+class RunStatus(Answer):
+    """How far a run is; ``progress`` in percent never falls."""
+
+    status: str
+    progress: float = 0.0
+    current_step: str | None = None
+    phase: str | None = None
+    eta_seconds: float | None = None
+    jobs: tuple[dict[str, Any], ...] = ()
+
+
+class RunResults(Answer):
+    """The scores of a run."""
+
+    run_id: str | None = None
+    status: str
+    evaluation_metrics: dict[str, dict[str, dict[str, float | None]]] = {}
+    best_model: dict[str, Any] | str | None = None
+    leaderboard: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    links: dict[str, Any] = {}
+
+
+class Live(Answer):
+    """One event of a session; ``seq`` is null for progress, which is not kept."""
+
+    seq: int | None = None
+    id: str | None = None
+    type: str
+    session_id: str
+    run_id: str | None = None
+    job_id: str | None = None
+    time: str | None = None
+    data: dict[str, Any] = {}

@@ -1,0 +1,364 @@
+"""The SDK: everything the platform does, from Python. ``AsyncClient`` works, ``Client`` waits for it."""
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import websockets
+from pydantic import JsonValue
+
+from shared.contracts.kinds import ModelSpec
+from shared.contracts.problems import Problem
+from shared.contracts.specs import DatasetSpec, Role
+from shared.errors import TrainyardError
+from trainyard.answers import Live, Run, RunResults, RunStatus, Series, UploadedFile
+
+T = TypeVar("T")
+CHUNK_BYTES = 4 * 2**20
+_BASE = "/api/training"
+_FINAL_CLOSES = (4401, 4404)  # not signed in, not yours
+
+
+class ApiError(TrainyardError):
+    """The gateway said no; ``answer`` is its problem, ``status`` the HTTP status."""
+
+    code = "API_ERROR"
+
+    def __init__(self, answer: Problem, status: int) -> None:
+        super().__init__(answer.message, suggestions=answer.suggestions, **answer.details)
+        self.answer, self.status = answer, status
+
+    def problem(self) -> Problem:
+        """Return the problem as the gateway put it."""
+        return self.answer
+
+
+class AsyncClient:
+    """A client of one gateway.
+
+    Parameters
+    ----------
+    url
+        The gateway's address, such as ``http://127.0.0.1:8000``.
+    token
+        A Supabase access token or an API key; none for a local single-user platform.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
+        self._http = httpx.AsyncClient(base_url=self.url, headers=self._headers, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    # -- sessions and files -------------------------------------------------------------------------
+
+    async def create_session(self, name: str = "") -> str:
+        """Open a session and return its id."""
+        answer = await self._call("POST", "/init-session", json={"sessionName": name})
+        return str(answer["sessionId"])
+
+    async def upload(
+        self,
+        session_id: str,
+        source: Path | bytes,
+        *,
+        role: Role,
+        name: str | None = None,
+        options: Mapping[str, JsonValue] | None = None,
+        on_bytes: Callable[[int, int], None] | None = None,
+        timeout: float = 300.0,
+    ) -> UploadedFile:
+        """Send a file in chunks, wait until it is checked, and return what was found in it.
+
+        Parameters
+        ----------
+        options
+            How to read it where finding out is not enough: timezone, time_columns, delimiter, ...
+        on_bytes
+            Called with (sent, total) after every chunk.
+
+        Raises
+        ------
+        ApiError
+            If the file is refused, or rejected after reading; the problem says where and why.
+        """
+        content = await asyncio.to_thread(source.read_bytes) if isinstance(source, Path) else source
+        file_name = name or (source.name if isinstance(source, Path) else "upload.csv")
+        total = max(1, -(-len(content) // CHUNK_BYTES))
+        metadata = {
+            "sessionId": session_id,
+            "fileName": file_name,
+            "totalChunks": total,
+            "fileType": role,
+            "fileSize": len(content),
+            "fileHash": hashlib.sha256(content).hexdigest(),
+            "options": dict(options or {}),
+        }
+        file_id = ""
+        for index in range(total):
+            chunk = content[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
+            answer = await self._call(
+                "POST",
+                "/upload-chunk",
+                data={"metadata": json.dumps({**metadata, "chunkIndex": index})},
+                files={"chunk": (file_name, chunk, "text/csv")},
+            )
+            file_id = str(answer["file_id"])
+            if on_bytes:
+                on_bytes(min((index + 1) * CHUNK_BYTES, len(content)), len(content))
+        return await self._checked(session_id, file_id, timeout=timeout)
+
+    async def files(self, session_id: str) -> list[UploadedFile]:
+        """Return the session's files, with the series found in each."""
+        answer = await self._call("GET", f"/csv-files/{session_id}")
+        return [UploadedFile.model_validate(item) for item in answer["files"]]
+
+    async def series(self, session_id: str) -> list[Series]:
+        """Return every checked series of the session."""
+        return [series for file in await self.files(session_id) for series in file.series]
+
+    # -- runs ---------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        session_id: str,
+        dataset: DatasetSpec,
+        models: Sequence[ModelSpec],
+        *,
+        metric: str = "rmse",
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Build the data set and train the models on it; return at once."""
+        body = {
+            "dataset": dataset.model_dump(mode="json"),
+            "models": [model.model_dump(mode="json") for model in models],
+            "metric": metric,
+        }
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        answer = await self._call("POST", f"/run/{session_id}", json=body, headers=headers)
+        return Run(session_id=session_id, run_id=str(answer["run_id"]), dataset_id=str(answer["dataset_id"]))
+
+    async def status(self, session_id: str) -> RunStatus:
+        """Return how far the session's newest run is."""
+        return RunStatus.model_validate(await self._call("GET", f"/status/{session_id}"))
+
+    async def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
+        """Return the scores and the leaderboard of a run, by default the newest."""
+        params = {"run_id": run_id} if run_id else {}
+        return RunResults.model_validate(await self._call("GET", f"/results/{session_id}", params=params))
+
+    async def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
+        """Stop a run, or one model of it."""
+        body = {key: value for key, value in (("run_id", run_id), ("job_id", job_id)) if value}
+        await self._call("POST", f"/cancel/{session_id}", json=body)
+
+    async def download(self, session_id: str, target: Path, *, run_id: str | None = None) -> Path:
+        """Save the results archive of a run to a file."""
+        params = {"run_id": run_id} if run_id else {}
+        path = f"{_BASE}/results/{session_id}/download"
+        async with self._http.stream("GET", path, params=params) as answer:
+            if answer.status_code >= 400:
+                await answer.aread()
+                raise _refusal(answer)
+            with target.open("wb") as file:
+                async for piece in answer.aiter_bytes():
+                    file.write(piece)
+        return target
+
+    async def events(self, session_id: str, *, after: int = 0) -> AsyncIterator[Live]:
+        """Yield the session's events as they happen, starting with those stored after ``after``.
+
+        A lost connection is opened again where it broke off: no event is missed or repeated.
+        """
+        while True:
+            try:
+                async with websockets.connect(
+                    self._live_address(session_id, after), additional_headers=self._headers
+                ) as socket:
+                    async for message in socket:
+                        event = Live.model_validate_json(message)
+                        after = max(after, event.seq or 0)
+                        yield event
+            except websockets.ConnectionClosed as closed:
+                if closed.rcvd and closed.rcvd.code in _FINAL_CLOSES:
+                    raise
+            except OSError:
+                pass  # the gateway is starting again
+            await asyncio.sleep(0.3)
+
+    async def watch(self, session_id: str, run_id: str, *, after: int = 0) -> AsyncIterator[Live]:
+        """Yield the events of a run until it is finished."""
+        async for event in self.events(session_id, after=after):
+            if event.run_id not in (None, run_id):
+                continue
+            yield event
+            if event.type == "run.finished":
+                return
+
+    async def wait(self, session_id: str, run_id: str, *, timeout: float = 3600.0) -> RunResults:
+        """Wait until a run is over and return its results."""
+        async with asyncio.timeout(timeout):
+            async for _ in self.watch(session_id, run_id):
+                pass
+        return await self.results(session_id, run_id=run_id)
+
+    # -- how it talks -------------------------------------------------------------------------------
+
+    def _live_address(self, session_id: str, after: int) -> str:
+        scheme, place, *_ = urlsplit(self.url)
+        secure = "wss" if scheme == "https" else "ws"
+        return urlunsplit((secure, place, f"/ws/sessions/{session_id}", f"after={after}", ""))
+
+    async def _checked(self, session_id: str, file_id: str, *, timeout: float) -> UploadedFile:
+        """Wait until ingest has spoken about a file."""
+        async with asyncio.timeout(timeout):
+            while True:
+                found = next((f for f in await self.files(session_id) if f.id == file_id), None)
+                if found and found.status == "ready":
+                    return found
+                if found and found.status == "rejected" and found.problem:
+                    raise ApiError(found.problem, 422)
+                await asyncio.sleep(0.1)
+
+    async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = await self._http.request(method, _BASE + path, **options)
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        body = answer.json()
+        if not isinstance(body, dict):
+            raise ApiError(Problem(code="BAD_ANSWER", message="the gateway answered no object"), 502)
+        return body
+
+
+def _refusal(answer: httpx.Response) -> ApiError:
+    try:
+        body = answer.json()
+        problem = Problem(
+            code=body["code"],
+            message=body["error"],
+            category=body["category"],
+            severity=body["severity"],
+            suggestions=tuple(body.get("suggestions", ())),
+            details=body.get("details") or {},
+        )
+    except (ValueError, KeyError, TypeError):
+        problem = Problem(code=f"HTTP_{answer.status_code}", message=answer.reason_phrase)
+    return ApiError(problem, answer.status_code)
+
+
+async def _next(events: AsyncIterator[Live]) -> Live | None:
+    return await anext(events, None)
+
+
+class Client:
+    """The same client for code without an event loop: every call waits for its answer."""
+
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="trainyard-client")
+        self._thread.start()
+        self._async = AsyncClient(url, token=token, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._wait(self._async.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def create_session(self, name: str = "") -> str:
+        """Open a session and return its id."""
+        return self._wait(self._async.create_session(name))
+
+    def upload(
+        self,
+        session_id: str,
+        source: Path | bytes,
+        *,
+        role: Role,
+        name: str | None = None,
+        options: Mapping[str, JsonValue] | None = None,
+        on_bytes: Callable[[int, int], None] | None = None,
+        timeout: float = 300.0,
+    ) -> UploadedFile:
+        """Send a file and wait until it is checked; see ``AsyncClient.upload``."""
+        return self._wait(
+            self._async.upload(
+                session_id, source, role=role, name=name, options=options, on_bytes=on_bytes, timeout=timeout
+            )
+        )
+
+    def files(self, session_id: str) -> list[UploadedFile]:
+        """Return the session's files."""
+        return self._wait(self._async.files(session_id))
+
+    def series(self, session_id: str) -> list[Series]:
+        """Return every checked series of the session."""
+        return self._wait(self._async.series(session_id))
+
+    def run(
+        self,
+        session_id: str,
+        dataset: DatasetSpec,
+        models: Sequence[ModelSpec],
+        *,
+        metric: str = "rmse",
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Build the data set and train the models on it; return at once."""
+        return self._wait(
+            self._async.run(session_id, dataset, models, metric=metric, idempotency_key=idempotency_key)
+        )
+
+    def status(self, session_id: str) -> RunStatus:
+        """Return how far the session's newest run is."""
+        return self._wait(self._async.status(session_id))
+
+    def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
+        """Return the scores and the leaderboard of a run, by default the newest."""
+        return self._wait(self._async.results(session_id, run_id=run_id))
+
+    def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
+        """Stop a run, or one model of it."""
+        self._wait(self._async.cancel(session_id, run_id=run_id, job_id=job_id))
+
+    def download(self, session_id: str, target: Path, *, run_id: str | None = None) -> Path:
+        """Save the results archive of a run to a file."""
+        return self._wait(self._async.download(session_id, target, run_id=run_id))
+
+    def watch(self, session_id: str, run_id: str, *, after: int = 0) -> Iterator[Live]:
+        """Yield the events of a run until it is finished."""
+        events = self._async.watch(session_id, run_id, after=after)
+        while (event := self._wait(_next(events))) is not None:
+            yield event
+
+    def wait(self, session_id: str, run_id: str, *, timeout: float = 3600.0) -> RunResults:
+        """Wait until a run is over and return its results."""
+        return self._wait(self._async.wait(session_id, run_id, timeout=timeout))
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

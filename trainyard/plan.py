@@ -1,0 +1,154 @@
+"""From a few words on the command line to a data set: sensible windows for a target and its inputs."""
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec
+from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
+from shared.errors import InvalidInput
+from trainyard.answers import Series
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
+_MINUTES = {"min": 1, "m": 1, "h": 60, "d": 1440, "w": 10_080}
+
+
+class BadDuration(InvalidInput):
+    """A length of time that cannot be read."""
+
+    code = "BAD_DURATION"
+    advice = ("Write a number and a unit: 30min, 24h, 7d or 2w.",)
+
+
+class UnknownTarget(InvalidInput):
+    """The target is none of the uploaded series."""
+
+    code = "UNKNOWN_TARGET"
+
+
+class UnknownModel(InvalidInput):
+    """A model kind the platform does not know."""
+
+    code = "UNKNOWN_MODEL"
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the length of time a text names.
+
+    >>> parse_duration("24h")
+    datetime.timedelta(days=1)
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise BadDuration(f"{text!r} is no length of time", field="duration")
+    return timedelta(minutes=float(match[1]) * _MINUTES[match[2]])
+
+
+def parse_models(names: str) -> tuple[ModelSpec, ...]:
+    """Return the specs of comma-separated kinds, in any usual spelling.
+
+    >>> [spec.kind for spec in parse_models("LIN, AR LSTM,svr-dir")]
+    ['lin', 'ar_lstm', 'svr_dir']
+    """
+    return tuple(MODEL_SPEC.validate_python({"kind": parse_kind(name)}) for name in names.split(","))
+
+
+def parse_kind(name: str) -> Kind:
+    """Return the kind a name means, whatever its case and separators."""
+    plain = re.sub(r"[\s_-]+", "", name.strip().lower())
+    aliases = {"linear": "lin", "densenn": "dense"}
+    for kind in KINDS:
+        if plain in (kind.replace("_", ""), WIRE_NAMES[kind].lower().replace(" ", "").replace("_", "")):
+            return kind
+        if aliases.get(plain) == kind:
+            return kind
+    raise UnknownModel(
+        f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES.values())}", field="models"
+    )
+
+
+def plan_dataset(
+    series: Sequence[Series],
+    *,
+    target: str,
+    horizon: timedelta,
+    lookback: timedelta | None = None,
+    stride: timedelta | None = None,
+    future: Collection[str] = (),
+    timezone: str = "UTC",
+    country: str | None = None,
+    subdivision: str | None = None,
+) -> DatasetSpec:
+    """Return a data set that forecasts a target from the past of all series and from the calendar.
+
+    Parameters
+    ----------
+    series
+        The uploaded series; the target is among them.
+    horizon, lookback
+        How far to forecast, and how much of the past a model sees (default: twice the horizon, at
+        least two days where the data allow).
+    stride
+        Distance between two samples; default: the target's step.
+    future
+        Names of series that are known in advance, such as schedules: their window covers the horizon.
+    """
+    goal = _target(series, target)
+    step = _step_minutes(goal)
+    ahead = horizon.total_seconds() / 60
+    back = (lookback.total_seconds() / 60) if lookback else max(2 * ahead, min(2880.0, 100 * step))
+    n_output, n_input = max(1, round(ahead / step)), max(1, round(back / step))
+    past = Horizon(start=-(n_input - 1) * step / 60, end=0.0)
+    coming = Horizon(start=step / 60, end=n_output * step / 60)
+    inputs = [goal, *(s for s in series if s.series_id != goal.series_id)]
+    return DatasetSpec(
+        series=(
+            *(
+                SeriesSpec(
+                    series_id=s.series_id,
+                    name=s.name,
+                    role="input",
+                    horizon=coming if s.name in future else past,
+                )
+                for s in inputs
+            ),
+            SeriesSpec(series_id=goal.series_id, name=goal.name, role="output", horizon=coming),
+        ),
+        input_steps=n_input,
+        output_steps=n_output,
+        stride=(stride.total_seconds() / 60) if stride else step,
+        calendar=_calendar(coming, timezone, country, subdivision, daily=step < 1440),
+    )
+
+
+def _calendar(
+    coming: Horizon, timezone: str, country: str | None, subdivision: str | None, *, daily: bool
+) -> Calendar:
+    """Calendar features over the hours to be forecast: they are known in advance."""
+    on = CalendarFeature(enabled=True, at="window", horizon=coming, local_time=True)
+    off = CalendarFeature()
+    return Calendar(
+        week=on,
+        day=on if daily else off,
+        holiday=on if country else off,
+        timezone=timezone,
+        country=country,
+        subdivision=subdivision,
+    )
+
+
+def _target(series: Sequence[Series], name: str) -> Series:
+    exact = [s for s in series if s.name == name]
+    loose = exact or [s for s in series if s.name.lower() == name.lower()]
+    if len(loose) == 1:
+        return loose[0]
+    known = ", ".join(sorted(s.name for s in series))
+    raise UnknownTarget(f"the target {name!r} is not among the series: {known}", field="target")
+
+
+def _step_minutes(series: Series) -> float:
+    """Return the target's usual step in minutes, rounded to whole seconds."""
+    step = series.statistics.get("step_median_min") or series.statistics.get("step_min")
+    if not isinstance(step, int | float) or step <= 0:
+        raise UnknownTarget(f"{series.name!r} has no step: it has fewer than two rows", field="target")
+    return round(float(step) * 60) / 60
