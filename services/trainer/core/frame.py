@@ -1,0 +1,115 @@
+"""How a network sees its window: standardised columns, levels, and the clock of its rollout."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.timeseries.arrays import Float32, Float64
+from shared.timeseries.samples import Column, Layout, Samples
+
+STATISTICS_WINDOWS = 4096  # mean and spread of a column need no more windows than this
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The numbers a network needs beside its weights.
+
+    ``level`` is 1 for columns that a network sees relative to their last value; ``x_mean`` and
+    ``x_scale`` standardise the columns after that. ``y_mean`` and ``y_scale`` standardise the targets.
+    ``own_gain`` and ``own_offset`` turn the last value of an own-past column into standardised target
+    units; both are 0 where a target's own past is not among the inputs.
+    """
+
+    level: Float32  # (n_inputs,)
+    x_mean: Float32  # (n_inputs,)
+    x_scale: Float32  # (n_inputs,)
+    y_mean: Float32  # (n_outputs,)
+    y_scale: Float32  # (n_outputs,)
+    own_gain: Float32  # (n_outputs,)
+    own_offset: Float32  # (n_outputs,)
+
+
+def fit_frame(train: Samples, layout: Layout, *, relative: bool) -> Frame:
+    """Standardise on training windows; ``relative`` shows own-past columns without their level."""
+    some = np.linspace(0, len(train) - 1, min(len(train), STATISTICS_WINDOWS)).astype(np.int64)
+    level = np.zeros(len(layout.inputs))
+    if relative:
+        level[[column for column in layout.own_past if column is not None]] = 1.0
+    x = train.x[some].astype(np.float64)
+    x = x - level * x[:, -1:, :]
+    y = train.y[some].astype(np.float64)
+    y_mean, y_scale = y.mean((0, 1)), _spread(y)
+    own_gain, own_offset = _own_units(layout)
+    return Frame(
+        level=level.astype(np.float32),
+        x_mean=x.mean((0, 1)).astype(np.float32),
+        x_scale=_spread(x).astype(np.float32),
+        y_mean=y_mean.astype(np.float32),
+        y_scale=y_scale.astype(np.float32),
+        own_gain=(own_gain / y_scale).astype(np.float32),
+        own_offset=np.where(own_gain == 0, 0.0, (own_offset - y_mean) / y_scale).astype(np.float32),
+    )
+
+
+def _spread(values: Float64) -> Float64:
+    """Return each column's standard deviation, 1 where it is constant."""
+    spread = values.std((0, 1))
+    return np.where(spread > 1e-9, spread, 1.0)
+
+
+def _own_units(layout: Layout) -> tuple[Float64, Float64]:
+    """Return gain and offset from an own-past column's scaling to its target's scaling."""
+    gain, offset = np.zeros(len(layout.outputs)), np.zeros(len(layout.outputs))
+    x, y = layout.x_scaler, layout.y_scaler
+    for k, column in enumerate(layout.own_past):
+        if column is not None:
+            gain[k] = y.gain[k] / x.gain[column]
+            lowest = x.lo[column] - x.low[column] / x.gain[column]  # what a scaled 0 means
+            offset[k] = (lowest - y.lo[k]) * y.gain[k] + y.low[k]
+    return gain, offset
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What an autoregressive network knows at every step of its warm-up and of its forecast.
+
+    ``known`` lists the input columns whose values at forecast time are known: calendar features and
+    series that reach past the reference time. ``weights`` interpolates them, shape
+    (n_known, input_steps - 1 + output_steps, input_steps): a warm-up step sees the known inputs of the
+    step after it, a forecast step those of its own time. ``past`` lists the remaining columns, seen
+    during warm-up only; ``own`` the own-past columns that are fed back, -1 where there is none.
+    """
+
+    own: tuple[int, ...]
+    known: tuple[int, ...]
+    past: tuple[int, ...]
+    weights: Float32
+
+
+def rollout_clock(layout: Layout) -> Clock:
+    """Say which columns are known ahead, and interpolate them at every step's time."""
+    own = tuple(-1 if column is None else column for column in layout.own_past)
+    known = tuple(f for f, c in enumerate(layout.inputs) if f not in own and _known_ahead(c))
+    past = tuple(f for f in range(len(layout.inputs)) if f not in own and f not in known)
+    observed = [layout.inputs[f] for f in (*own, *past) if f >= 0]
+    steps = layout.input_steps
+    warm_up = layout.offsets(observed[0], steps)[1:] if observed else np.zeros(steps - 1)
+    times = np.concatenate([warm_up, layout.offsets(layout.outputs[0], layout.output_steps)])
+    matrices = [_interpolation(layout.offsets(layout.inputs[f], steps), times) for f in known]
+    weights = np.stack(matrices) if matrices else np.zeros((0, len(times), steps))
+    return Clock(own=own, known=known, past=past, weights=weights.astype(np.float32))
+
+
+def _known_ahead(column: Column) -> bool:
+    return column.source == "calendar" or column.end > 0 or column.start == column.end
+
+
+def _interpolation(points: Float64, times: Float64) -> Float64:
+    """Return the matrix that interpolates values at ``points`` linearly at ``times``, held at the ends.
+
+    >>> _interpolation(np.array([0.0, 1.0]), np.array([0.25, 3.0])).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    """
+    if points[0] == points[-1]:  # a value repeated at the reference time
+        return np.eye(1, len(points), len(points) - 1).repeat(len(times), axis=0)
+    return np.stack([np.interp(times, points, unit) for unit in np.eye(len(points))], axis=1)

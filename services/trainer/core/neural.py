@@ -1,0 +1,227 @@
+"""Fit a neural kind: epochs, early stopping, checkpoints, and never worse than the linear forecast."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from services.trainer.core.checkpoint import Checkpoint, Course, load_checkpoint, save_checkpoint
+from services.trainer.core.frame import fit_frame
+from services.trainer.core.linear import fit_linear
+from services.trainer.core.linear_model import LinearModel
+from services.trainer.core.model import Arrays, Fitted, Model, OnProgress, Progress, ignore_progress
+from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame, set_strength
+from services.trainer.core.networks.training import Training
+from services.trainer.core.problems import NotFinite, require_trainable
+from shared.contracts.kinds import MODEL_SPEC, ArLstmSpec, Kind, LinearSpec, NeuralSpec
+from shared.timeseries.arrays import Float32
+from shared.timeseries.samples import Layout, Samples
+
+HELD_OUT = 0.15  # share of the training windows that judge epochs when there is no validation part
+
+
+@dataclass(frozen=True)
+class NeuralModel:
+    """A trained network, and the linear model whose forecast it corrects (None: it forecasts by itself)."""
+
+    kind: ClassVar[Kind]
+    spec: NeuralKind
+    network: Any  # keras.Model, untyped
+    base: Model | None
+
+    def predict(self, x: Float32) -> Float32:
+        """Forecast scaled windows, shape (n, input_steps, n_inputs) -> (n, output_steps, n_outputs)."""
+        return forecast(self.network, [x] if self.base is None else [x, self.base.predict(x)])
+
+    def to_arrays(self) -> Arrays:
+        """Return settings, weights and the linear model as plain arrays."""
+        text = self.spec.model_dump_json().encode()
+        weights = {f"weights/{i:03}": w for i, w in enumerate(self.network.get_weights())}
+        base = {} if self.base is None else self.base.to_arrays()
+        return {
+            "spec": np.frombuffer(text, np.uint8),
+            **weights,
+            **{f"linear/{name}": array for name, array in base.items()},
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
+        """Build the network anew and give it its weights; it predicts exactly as before."""
+        spec = MODEL_SPEC.validate_json(arrays["spec"].tobytes())
+        assert isinstance(spec, NeuralKind), f"{spec.kind} is stored as a neural model"
+        network = build(spec, layout)
+        network.set_weights([arrays[name] for name in sorted(arrays) if name.startswith("weights/")])
+        linear = {n.removeprefix("linear/"): a for n, a in arrays.items() if n.startswith("linear/")}
+        return cls(spec, network, LinearModel.from_arrays(linear, layout) if linear else None)
+
+
+class DenseModel(NeuralModel):
+    """Fully connected layers on the flattened window."""
+
+    kind = "dense"
+
+
+class CnnModel(NeuralModel):
+    """Convolutions over time."""
+
+    kind = "cnn"
+
+
+class LstmModel(NeuralModel):
+    """Stacked LSTM over the window."""
+
+    kind = "lstm"
+
+
+class ArLstmModel(NeuralModel):
+    """LSTM that lives on its own forecasts."""
+
+    kind = "ar_lstm"
+
+
+NEURAL_MODELS: dict[Kind, type[NeuralModel]] = {
+    model.kind: model for model in (DenseModel, CnnModel, LstmModel, ArLstmModel)
+}
+
+
+def fit_neural(
+    spec: NeuralKind,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Train a network until its validation loss stops falling, and keep the best epoch's weights.
+
+    With ``spec.residual`` the network learns what the linear forecast misses, and its correction counts,
+    per output, as much as is best on the validation part (0 to 1): never worse there than linear alone.
+    Losses are mean squared errors with every output in units of its training standard deviation.
+
+    Parameters
+    ----------
+    checkpoint
+        A file written after every epoch; a fit that finds its own goes on from there, and ends with the
+        same numbers as one that was never interrupted.
+
+    Raises
+    ------
+    TooFewWindows, ConstantTarget
+        If there is nothing to learn from.
+    NotFinite
+        If the loss stops being a number.
+    """
+    start = time.perf_counter()
+    require_trainable(train, layout)
+    train, validation, notes = _judged_by(train, validation)
+    base = None
+    if spec.residual:
+        on_progress(Progress(0.0, "linear forecast to correct"))
+        base = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
+    frame = fit_frame(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
+    network = build(spec, layout)
+    set_frame(network, frame)
+    model = NEURAL_MODELS[spec.kind](spec, network, base)
+    training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
+    course = _train(training, spec, len(train), on_progress, checkpoint)
+    if base is not None:
+        notes |= _settle_strength(model, validation)
+    notes |= {
+        "epochs": len(course.losses),
+        "best_epoch": course.best_epoch,
+        "parameters": network.count_params(),
+    }
+    return Fitted(
+        model=model,
+        judged=model,
+        seconds=time.perf_counter() - start,
+        history={"loss": list(course.losses), "val_loss": list(course.val_losses)},
+        notes=notes,
+    )
+
+
+def _judged_by(train: Samples, validation: Samples) -> tuple[Samples, Samples, dict[str, JsonValue]]:
+    """Return training and validation samples; without a validation part hold the newest out."""
+    if len(validation):
+        return train, validation, {}
+    n = len(train) - max(1, round(HELD_OUT * len(train)))
+    parts = [Samples(train.x[s], train.y[s], train.ref_ns[s]) for s in (slice(n), slice(n, None))]
+    return parts[0], parts[1], {"judged_by": f"the last {len(parts[1])} training windows, not trained on"}
+
+
+def _tables(model: NeuralModel, samples: Samples) -> list[Float32]:
+    """Return the network's inputs and, last, its targets."""
+    linear = [] if model.base is None else [model.base.predict(samples.x)]
+    return [samples.x, *linear, samples.y]
+
+
+def _train(
+    training: Training, spec: NeuralSpec, n_train: int, on_progress: OnProgress, path: Path | None
+) -> Course:
+    """Run epochs until the validation loss stops falling; leave the best epoch's weights in place."""
+    found = load_checkpoint(path, spec) if path else None
+    course, best = (found.course, found.best) if found else (Course(), training.network.get_weights())
+    if found:
+        training.restore(found.state)
+    n_batches = -(-n_train // spec.batch_size)
+    while len(course.losses) < spec.epochs and not course.is_over(spec.patience):
+        epoch = len(course.losses)
+
+        def on_batch(batch: int, epoch: int = epoch, course: Course = course) -> None:
+            done = (epoch + (batch + 1) / n_batches) / spec.epochs
+            on_progress(replace(course.progress(spec.epochs), fraction=min(done, 1.0), epoch=epoch + 1))
+
+        order = np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
+        course = course.after(training.epoch(order, on_batch), training.loss())
+        _require_finite_losses(course, spec)
+        if course.best_epoch == epoch + 1:
+            best = training.network.get_weights()
+        if path:
+            save_checkpoint(path, Checkpoint(course, training.state(), best), spec)
+        on_progress(course.progress(spec.epochs))
+    training.network.set_weights(best)
+    return course
+
+
+def _require_finite_losses(course: Course, spec: NeuralSpec) -> None:
+    losses = (course.losses[-1], course.val_losses[-1])
+    if not np.isfinite(losses).all():
+        raise NotFinite(
+            f"the loss is no longer a number after epoch {len(course.losses)}",
+            suggestions=(f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",),
+            field="learning_rate",
+            epoch=len(course.losses),
+        )
+
+
+def _settle_strength(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
+    """Let the correction count as much as is best on the validation part, per output."""
+    assert model.base is not None
+    linear = model.base.predict(validation.x)
+    correction = model.predict(validation.x) - linear
+    missing = validation.y - linear
+    strength = best_strength(correction, missing)
+    set_strength(model.network, strength)
+    return {"correction_strength": [round(float(s), 4) for s in strength]}
+
+
+def best_strength(correction: Float32, missing: Float32) -> Float32:
+    """Return the factor per output, 0 to 1, with which ``correction`` is nearest to ``missing``.
+
+    Both have shape (n_windows, output_steps, n_outputs).
+
+    >>> missing = np.array([[[1.0, -1.0]], [[2.0, -2.0]]], np.float32)
+    >>> best_strength(missing * 2, missing).tolist(), best_strength(-missing, missing).tolist()
+    ([0.5, 0.5], [0.0, 0.0])
+    """
+    axes = (0, 1)
+    power = np.sum(correction * correction, axes, dtype=np.float64)
+    match = np.sum(correction * missing, axes, dtype=np.float64)
+    strength = np.divide(match, power, out=np.zeros_like(match), where=power > 0)
+    return np.clip(strength, 0.0, 1.0).astype(np.float32)
