@@ -1,6 +1,6 @@
 """What a data set is made of: series, windows, calendar, split (meaning: docs/numerics.md)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -38,12 +38,21 @@ class Range(Spec):
     min: float = 0.0
     max: float = 1.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _swapped(cls, values: Any) -> Any:
+        match values:
+            case {"min": int() | float() as low, "max": int() | float() as high} if low > high:
+                return {**values, "min": high, "max": low}
+            case _:
+                return values
+
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _apart(self) -> Self:
         if self.min == self.max:
             raise ValueError("scale.min and scale.max are equal: every value would become the same number")
-        if self.min > self.max:
-            return self.model_copy(update={"min": self.max, "max": self.min})
+        if self.min > self.max:  # only one end was given, the default is the other
+            raise ValueError(f"scale.min ({self.min:g}) lies above scale.max ({self.max:g}): swap them")
         return self
 
 

@@ -1,9 +1,13 @@
 """Min-max scaling per column, fitted once on training samples and kept as plain numbers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from pydantic import JsonValue
 
+from shared.contracts.specs import Range
 from shared.timeseries.arrays import Float64
 
 
@@ -33,3 +37,28 @@ class Scaler:
     def inverse(self, scaled: Float64) -> Float64:
         """Return scaled values to the columns' units; last axis is the columns."""
         return (scaled - self.low) / self.gain + self.lo
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the plain numbers."""
+        return {name: getattr(self, name).tolist() for name in ("lo", "hi", "low", "high")}
+
+    @classmethod
+    def from_json(cls, numbers: Mapping[str, Sequence[float]]) -> Self:
+        """Return the scaler that ``to_json`` described."""
+        return cls(*(np.array(numbers[name], dtype=np.float64) for name in ("lo", "hi", "low", "high")))
+
+
+def min_max_scaler(lo: Float64, hi: Float64, targets: Sequence[Range | None]) -> Scaler:
+    """Return the scaler that maps [lo, hi] of each column to its target range; None leaves it as is.
+
+    >>> scaler = min_max_scaler(np.array([0.0, 5.0]), np.array([10.0, 6.0]), [Range(), None])
+    >>> scaler.transform(np.array([2.5, 5.5]))
+    array([0.25, 5.5 ])
+    """
+    scaled = np.array([target is not None for target in targets], dtype=np.bool_)
+    return Scaler(
+        lo=np.where(scaled, lo, 0.0),
+        hi=np.where(scaled, hi, 1.0),
+        low=np.array([0.0 if target is None else target.min for target in targets]),
+        high=np.array([1.0 if target is None else target.max for target in targets]),
+    )
