@@ -9,20 +9,37 @@ from shared.storage.folder import FolderObjects
 from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.sqlite import SqliteRecords
+from shared.storage.supabase import key_headers, open_http
+from shared.storage.supabase_objects import SupabaseObjects
+from shared.storage.supabase_records import SupabaseRecords
+from tests.support.supabase import SECRET_KEY, LocalSupabase
 
 
-@pytest.fixture
-def owner() -> str:
-    return "0b5c6a4e-6f0e-4d0a-9d3c-0f8f6f1f7a11"
-
-
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "supabase"])
 async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
-    opened = await SqliteRecords.open(tmp_path / "ledger.sqlite")
+    if request.param == "sqlite":
+        opened: Records = await SqliteRecords.open(tmp_path / "ledger.sqlite")
+    else:
+        project: LocalSupabase = request.getfixturevalue("supabase")
+        opened = SupabaseRecords(open_http(), project.url, key_headers(SECRET_KEY), owns_http=True)
     yield opened
     await opened.close()
 
 
-@pytest.fixture(params=["folder"])
-async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    return await FolderObjects.open(tmp_path / "objects")
+@pytest.fixture
+async def owner(request: pytest.FixtureRequest, records: Records) -> str:
+    """The owner of the test's rows; in Supabase a user of its own."""
+    if isinstance(records, SupabaseRecords):
+        project: LocalSupabase = request.getfixturevalue("supabase")
+        return await project.new_user()
+    return "local"
+
+
+@pytest.fixture(params=["folder", "supabase"])
+async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Objects]:
+    if request.param == "folder":
+        yield await FolderObjects.open(tmp_path / "objects")
+        return
+    project: LocalSupabase = request.getfixturevalue("supabase")
+    async with open_http() as http:
+        yield SupabaseObjects(http, project.url, key_headers(SECRET_KEY))

@@ -15,7 +15,7 @@ BIG = bytes(range(256)) * 12_000  # 3 MB: several pieces, not a multiple of any
 
 
 @pytest.fixture
-def folder(owner: str) -> str:
+def folder() -> str:
     return f"sessions/{new_id()}"
 
 

@@ -1,0 +1,267 @@
+"""Objects in Supabase Storage: small ones in one request, large ones in resumable pieces."""
+
+import asyncio
+import base64
+import hashlib
+import tempfile
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import httpx
+
+from shared.errors import InvalidInput, Unavailable
+from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked
+from shared.storage.supabase import (
+    AccessDenied,
+    Patience,
+    SchemaOutdated,
+    SupabaseUnavailable,
+    unreachable,
+)
+
+BUCKET: Final = "trainyard"
+PIECE_BYTES: Final = 6 << 20  # the one size the hosted service takes for all pieces but the last
+_READ_BYTES: Final = 1 << 18
+_LIST_PAGE: Final = 1000
+_DELETE_BATCH: Final = 500
+_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
+_BINARY: Final = "application/octet-stream"
+
+
+class ObjectTooLarge(InvalidInput):
+    """The project's upload limit is lower than the object."""
+
+    code = "OBJECT_TOO_LARGE"
+    advice = ("Raise the upload limit in the project's storage settings.",)
+
+
+class ObjectChanged(Unavailable):
+    """The object was replaced while it was read; reading it again from the start will do."""
+
+    code = "OBJECT_CHANGED"
+
+
+class SupabaseObjects:
+    """Bytes in one private bucket, speaking for whoever the headers name. A key is the object's name."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        bucket: str = BUCKET,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
+        self._http = http
+        self._base = f"{url.rstrip('/')}/storage/v1"
+        self._headers = dict(headers)
+        self._bucket = bucket
+        self._patience = patience
+
+    async def put(self, key: str, content: Content) -> Stored:
+        checked(key)
+        match content:
+            case bytes() if len(content) <= PIECE_BYTES:
+                return await self._put_small(key, content)
+            case bytes():
+                return await self._put_stream(key, _slices(content))
+            case Path():
+                with await asyncio.to_thread(content.open, "rb") as file:
+                    return await self._put_file(key, file)
+            case _:
+                return await self._put_stream(key, content)
+
+    async def get(self, key: str) -> bytes:
+        return b"".join([piece async for piece in self.stream(key)])
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield the bytes; a connection that breaks is taken up where it broke, if the object is the same."""
+        path = f"/object/authenticated/{self._bucket}/{checked(key)}"
+        offset, etag, failures = 0, "", 0
+        while True:
+            try:
+                async with self._open(path, offset) as answer:
+                    await _raise_for(answer, key)
+                    _check_same(answer, offset, etag)
+                    etag = answer.headers.get("etag", "")
+                    async for piece in answer.aiter_bytes(_READ_BYTES):
+                        offset, failures = offset + len(piece), 0
+                        yield piece
+                return
+            except (httpx.TransportError, SupabaseUnavailable) as error:
+                failures += 1
+                if failures >= self._patience.attempts:
+                    raise _as_unavailable(error) from error
+                await asyncio.sleep(self._patience.pause_s * 2**failures)
+
+    async def fetch(self, key: str, target: Path) -> None:
+        part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with await asyncio.to_thread(part.open, "wb") as file:
+                async for piece in self.stream(key):
+                    await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(part.replace, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def size(self, key: str) -> int | None:
+        try:
+            answer = await self._ask("GET", f"/object/info/authenticated/{self._bucket}/{checked(key)}")
+        except ObjectNotFound:
+            return None
+        return int(answer.json()["size"])
+
+    async def list(self, prefix: str) -> list[str]:
+        body: dict[str, Any] = {"prefix": f"{checked(prefix)}/", "limit": _LIST_PAGE, "with_delimiter": False}
+        keys: list[str] = []
+        while True:
+            page = (await self._ask("POST", f"/object/list-v2/{self._bucket}", json=body)).json()
+            keys += [entry.get("key") or entry["name"] for entry in page["objects"]]
+            if not page["hasNext"]:
+                return sorted(keys)
+            body["cursor"] = page["nextCursor"]
+
+    async def delete(self, prefix: str) -> int:
+        names = [prefix, *await self.list(prefix)]
+        deleted = 0
+        for start in range(0, len(names), _DELETE_BATCH):
+            body = {"prefixes": names[start : start + _DELETE_BATCH]}
+            deleted += len((await self._ask("DELETE", f"/object/{self._bucket}", json=body)).json())
+        return deleted
+
+    async def ping(self) -> None:
+        await self._ask("GET", f"/bucket/{self._bucket}")
+
+    async def _put_small(self, key: str, content: bytes) -> Stored:
+        await self._ask(
+            "POST",
+            f"/object/{self._bucket}/{key}",
+            content=content,
+            headers={"x-upsert": "true", "content-type": _BINARY, "cache-control": "max-age=0"},
+        )
+        return Stored(len(content), hashlib.sha256(content).hexdigest())
+
+    async def _put_stream(self, key: str, pieces: AsyncIterable[bytes]) -> Stored:
+        """Store a stream; an upload says its length first, so what exceeds one piece waits in a file."""
+        with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
+            async for piece in pieces:
+                await asyncio.to_thread(spool.write, piece)
+            spool.seek(0)
+            return await self._put_file(key, spool)
+
+    async def _put_file(self, key: str, file: "BinaryIO | tempfile.SpooledTemporaryFile[bytes]") -> Stored:
+        length = await asyncio.to_thread(_length, file)
+        if length <= PIECE_BYTES:
+            return await self._put_small(key, await asyncio.to_thread(file.read))
+        upload = await self._create_upload(key, length)
+        sha256, start = hashlib.sha256(), 0
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            await asyncio.to_thread(sha256.update, piece)
+            await self._patience.call(partial(self._send, upload, piece, start))
+            start += len(piece)
+        return Stored(length, sha256.hexdigest())
+
+    async def _create_upload(self, key: str, length: int) -> str:
+        told = {
+            "bucketName": self._bucket,
+            "objectName": key,
+            "contentType": _BINARY,
+            "cacheControl": "0",
+        }
+        metadata = ",".join(f"{name} {base64.b64encode(v.encode()).decode()}" for name, v in told.items())
+        headers = {"upload-length": str(length), "upload-metadata": metadata, "x-upsert": "true"}
+        answer = await self._ask("POST", "/upload/resumable", headers=_resumable(headers))
+        # Behind a proxy the host in the answer may be an internal one; only the id is ours to use.
+        return f"/upload/resumable/{answer.headers['location'].rsplit('/', 1)[1]}"
+
+    async def _send(self, upload: str, piece: bytes, start: int, attempt: int) -> None:
+        """Send one piece; on a later try ask first how much of it has arrived."""
+        offset = start
+        if attempt > 0:
+            answer = await self._ask_once("HEAD", upload, headers=_resumable({}))
+            offset = int(answer.headers["upload-offset"])
+        if offset == start + len(piece):
+            return
+        headers = {"upload-offset": str(offset), "content-type": "application/offset+octet-stream"}
+        await self._ask_once("PATCH", upload, content=piece[offset - start :], headers=_resumable(headers))
+
+    def _open(self, path: str, offset: int) -> AbstractAsyncContextManager[httpx.Response]:
+        # Compressed on the way, offsets would not be the object's.
+        headers = self._headers | {"accept-encoding": "identity"}
+        if offset:
+            headers["range"] = f"bytes={offset}-"
+        return self._http.stream("GET", f"{self._base}{path}", headers=headers, timeout=_TIMEOUT)
+
+    async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        return await self._patience.call(lambda _: self._ask_once(method, path, **how))
+
+    async def _ask_once(self, method: str, path: str, **how: Any) -> httpx.Response:
+        headers = self._headers | how.pop("headers", {})
+        try:
+            answer = await self._http.request(
+                method, f"{self._base}{path}", headers=headers, timeout=_TIMEOUT, **how
+            )
+        except httpx.TransportError as error:
+            raise unreachable(error) from error
+        await _raise_for(answer, path)
+        return answer
+
+
+def _check_same(answer: httpx.Response, offset: int, etag: str) -> None:
+    if offset and (answer.status_code != httpx.codes.PARTIAL_CONTENT or answer.headers.get("etag") != etag):
+        raise ObjectChanged("the object changed while it was read")
+
+
+async def _raise_for(answer: httpx.Response, key: str) -> None:
+    if answer.is_success:
+        return
+    await answer.aread()
+    raise refusal(answer, key)
+
+
+def refusal(answer: httpx.Response, key: str) -> Exception:
+    """Return what a refusing answer means. The service says HTTP 400 for most, the real status inside."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = {}
+    inside = str(said.get("statusCode", ""))
+    status = int(inside) if inside.isdigit() else answer.status_code
+    code = str(said.get("code") or said.get("error") or "")
+    match status, code:
+        case _, "NoSuchBucket" | "Bucket not found":
+            return SchemaOutdated(f"the project has no bucket {BUCKET!r}")
+        case (404, _) | (_, "NoSuchKey" | "not_found"):
+            return ObjectNotFound(f"nothing is stored under {key}", key=key)
+        case (401 | 403, _) | (_, "AccessDenied" | "InvalidJWT" | "Unauthorized"):
+            return AccessDenied("storage does not allow this", reason=code)
+        case (413, _) | (_, "EntityTooLarge"):
+            return ObjectTooLarge("the object is larger than the project allows", key=key)
+        case _, "InvalidKey":
+            return InvalidKey(f"storage does not accept the key {key[:80]!r}")
+        case _:
+            return SupabaseUnavailable("Supabase Storage could not answer", reason=code or str(status))
+
+
+def _as_unavailable(error: httpx.TransportError | SupabaseUnavailable) -> SupabaseUnavailable:
+    return error if isinstance(error, SupabaseUnavailable) else unreachable(error)
+
+
+def _resumable(headers: dict[str, str]) -> dict[str, str]:
+    return {"tus-resumable": "1.0.0", **headers}
+
+
+def _length(file: "BinaryIO | tempfile.SpooledTemporaryFile[bytes]") -> int:
+    length = file.seek(0, 2)
+    file.seek(0)
+    return length
+
+
+async def _slices(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), PIECE_BYTES):
+        yield content[start : start + PIECE_BYTES]
