@@ -147,8 +147,8 @@ def _target(series: Sequence[Series], name: str) -> Series:
 
 
 def _step_minutes(series: Series) -> float:
-    """Return the target's usual step in minutes, rounded to whole seconds."""
-    step = series.statistics.get("step_median_min") or series.statistics.get("step_min")
-    if not isinstance(step, int | float) or step <= 0:
+    """Return the target's usual step in minutes: the most frequent distance of two rows."""
+    seconds = series.quality.get("step_s")
+    if not isinstance(seconds, int | float) or seconds <= 0:
         raise UnknownTarget(f"{series.name!r} has no step: it has fewer than two rows", field="target")
-    return round(float(step) * 60) / 60
+    return float(seconds) / 60

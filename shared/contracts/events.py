@@ -32,11 +32,7 @@ class SeriesFacts(Facts):
 
     series_id: Id
     name: str
-    n: int
-    n_numeric: int
-    step_minutes: float | None
-    first: str
-    last: str
+    statistics: dict[str, JsonValue] = {}
 
 
 class FileReady(Event):

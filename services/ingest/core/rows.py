@@ -161,7 +161,9 @@ def _join(pieces: Sequence[Readings]) -> Readings:
     day_first = np.concatenate([piece.day_first for piece in pieces])
     same = all(piece.day_first is piece.month_first for piece in pieces)
     month_first = day_first if same else np.concatenate([piece.month_first for piece in pieces])
-    return Readings(day_first, month_first, np.concatenate([piece.zoned for piece in pieces]))
+    zoned = np.concatenate([piece.zoned for piece in pieces])
+    dotted = all(piece.dotted for piece in pieces if piece.day_first is not piece.month_first)
+    return Readings(day_first, month_first, zoned, dotted=dotted)
 
 
 def _refuse_line_breaks(texts: Sequence[str], lines: Int64) -> None:

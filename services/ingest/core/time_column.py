@@ -114,7 +114,8 @@ def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter:
 def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) -> tuple[Int64, bool | None]:
     """Return the one reading of the column that holds, and whether it takes the day first.
 
-    A reading is out when it makes a single cell no date. If both remain and differ, the one under
+    A reading is out when it makes a single cell no date. If both remain and differ, dates with dots
+    are day first; of others the one under
     which rows follow each other within less than a day wins over one that has jumps of days; a
     series of daily or monthly dates gives no such evidence.
 
@@ -139,6 +140,8 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
         return readings.day_first, None
     allowed = [True, False] if day_first is None else [day_first]
     whole = [order for order in allowed if not (both[order] == NAT).any()]
+    if len(whole) > 1 and readings.dotted:
+        return readings.day_first, True
     if len(whole) > 1:
         whole = [order for order in whole if _steps_within_a_day(both[order])]
     if len(whole) == 1:

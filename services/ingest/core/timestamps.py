@@ -54,12 +54,14 @@ class Readings:
     """Unix nanoseconds per cell by the clock of the text, ``NAT`` where a cell is no time stamp.
 
     ``zoned`` cells named their offset and are UTC already. Where no date is written with its parts in
-    an order that could be either, both readings are the same array.
+    an order that could be either, both readings are the same array. ``dotted`` is true if all such
+    dates are written with dots, which is day first wherever it is done.
     """
 
     day_first: Int64
     month_first: Int64
     zoned: Bool
+    dotted: bool = False
 
 
 def read_stamps(cells: Cells) -> Readings:
@@ -84,12 +86,14 @@ def read_stamps(cells: Cells) -> Readings:
     day_first = np.full(len(cells), NAT)
     month_first = day_first
     zoned = np.zeros(len(cells), dtype=bool)
+    marks: set[str] = set()
     for shape in shapes(cells):
         match = _match(shape.example)
         if match is None:
             continue
         parts = _Parts(shape, match)
         if "first" in match.groupdict():
+            marks.add(match["mark"])
             if month_first is day_first:
                 month_first = day_first.copy()
             day_first[shape.rows] = parts.stamps("first", "other")
@@ -99,7 +103,7 @@ def read_stamps(cells: Cells) -> Readings:
             day_first[shape.rows] = stamps
             month_first[shape.rows] = stamps
         zoned[shape.rows] = match["zone"] is not None if "zone" in match.groupdict() else False
-    return Readings(day_first, month_first, zoned)
+    return Readings(day_first, month_first, zoned, dotted=marks == {"."})
 
 
 def is_stamp(text: str) -> bool:

@@ -1,0 +1,39 @@
+"""Wiring of the datasets service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from faststream.asgi import AsgiFastStream
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry
+
+from services.datasets.handlers import reactions
+from services.datasets.settings import DatasetsSettings
+from services.datasets.storage import LedgerDatasets
+from shared.runtime.serve import serve
+from shared.runtime.service import Parts, worker_app
+from shared.storage.connect import open_storage
+
+
+def create_app(settings: DatasetsSettings) -> AsgiFastStream:
+    """Build the datasets service."""
+
+    @asynccontextmanager
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+        storage = await open_storage(settings)
+        try:
+            yield Parts({"datasets": LedgerDatasets(storage)}, {"storage": storage.ping})
+        finally:
+            await storage.close()
+
+    return worker_app("datasets", settings, reactions, lifespan)
+
+
+def main() -> None:
+    """Run the datasets service as a process."""
+    settings = DatasetsSettings()
+    serve("datasets", settings, create_app(settings))
+
+
+if __name__ == "__main__":
+    main()

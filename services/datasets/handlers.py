@@ -1,0 +1,48 @@
+"""What the datasets service does when somebody wants a data set."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+from faststream import Context
+
+from services.datasets.core.artefact import build_artefact
+from services.datasets.ports import Datasets, Product
+from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequested
+from shared.errors import InvalidInput
+from shared.messaging.broker import Reactions
+from shared.storage.rows import DatasetRow
+
+reactions = Reactions()
+log = structlog.get_logger()
+
+
+@reactions.on(DatasetRequested, durable="datasets-dataset-requested")
+async def build(
+    event: DatasetRequested, datasets: Annotated[Datasets, Context()]
+) -> DatasetReady | DatasetFailed | None:
+    """Build and store one data set, or say why it cannot be."""
+    order = await datasets.load(event.dataset_id)
+    if order is None:
+        return None
+    try:
+        done = order if order.status == "ready" else await _built(order, datasets)
+    except InvalidInput as error:
+        log.info("dataset failed", code=error.code, reason=error.message)
+        await datasets.fail(order, error.problem())
+        return DatasetFailed.caused_by(event, dataset_id=order.id, problem=error.problem())
+    log.info("dataset ready", n_windows=done.report["n_windows"])
+    facts = {key: done.report[key] for key in ("n_windows", "n_train", "n_validation", "n_test", "dropped")}
+    return DatasetReady.caused_by(event, dataset_id=order.id, **facts)
+
+
+async def _built(order: DatasetRow, datasets: Datasets) -> DatasetRow:
+    twin = await datasets.twin(order)
+    if twin is not None:
+        return await datasets.reuse(order, twin)
+    series = await datasets.series(order)
+    with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
+        report = await asyncio.to_thread(build_artefact, order.spec, series, Path(scratch))
+        return await datasets.save(order, Product(Path(scratch), report))

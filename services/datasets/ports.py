@@ -1,0 +1,48 @@
+"""What the datasets service needs from outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from shared.contracts.problems import Problem
+from shared.storage.rows import DatasetRow
+from shared.timeseries.series import Series
+
+
+@dataclass(frozen=True)
+class Product:
+    """A built data set: the folder to keep, and what a user is told about it."""
+
+    folder: Path
+    report: dict[str, JsonValue]
+
+
+class Datasets(Protocol):
+    """Data sets somebody asked for."""
+
+    async def load(self, dataset_id: str) -> DatasetRow | None:
+        """Return the row, or None when it was deleted."""
+        ...
+
+    async def series(self, order: DatasetRow) -> Mapping[str, Series]:
+        """Return the series the spec names, by id; raise ``SeriesGone`` for one that is not there."""
+        ...
+
+    async def twin(self, order: DatasetRow) -> DatasetRow | None:
+        """Return a ready data set of the same session with the same content, if there is one."""
+        ...
+
+    async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
+        """Store the folder and mark the data set ready."""
+        ...
+
+    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
+        """Mark the data set ready with the content of its twin."""
+        ...
+
+    async def fail(self, order: DatasetRow, problem: Problem) -> None:
+        """Mark the data set failed, with the reason."""
+        ...

@@ -1,0 +1,82 @@
+"""The datasets service's orders over the ledger and the object store."""
+
+import asyncio
+from collections.abc import Mapping
+
+from services.datasets.ports import Product
+from shared.contracts.problems import Problem
+from shared.errors import NotFound
+from shared.storage import places
+from shared.storage.codecs import bytes_to_arrays
+from shared.storage.connect import Storage
+from shared.storage.records import OneOf
+from shared.storage.rows import DatasetRow, SeriesRow
+from shared.storage.trees import put_tree
+from shared.timeseries.dataset import dataset_key
+from shared.timeseries.series import Series
+
+
+class SeriesGone(NotFound):
+    """The spec names a series that is not there."""
+
+    code = "SERIES_NOT_FOUND"
+    advice = ("Upload the file again, or take the series out of the data set.",)
+
+
+class LedgerDatasets:
+    """Data sets in the ledger, their files in the object store."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._records, self._objects = storage.records, storage.objects
+
+    async def load(self, dataset_id: str) -> DatasetRow | None:
+        return await self._records.get(DatasetRow, dataset_id)
+
+    async def series(self, order: DatasetRow) -> Mapping[str, Series]:
+        rows = await self._rows(order)
+        return {series_id: await self._load(row) for series_id, row in rows.items()}
+
+    async def twin(self, order: DatasetRow) -> DatasetRow | None:
+        key = await self._content_key(order)
+        same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
+        found = await self._records.select(DatasetRow, same, limit=1)
+        return found[0] if found else None
+
+    async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
+        prefix = places.dataset(order.session_id, order.id)
+        await put_tree(self._objects, product.folder, prefix)
+        return await self._ready(order, prefix, product.report)
+
+    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
+        return await self._ready(order, twin.object_key or "", twin.report)
+
+    async def fail(self, order: DatasetRow, problem: Problem) -> None:
+        await self._records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
+
+    async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
+        changes = {
+            "status": "ready",
+            "object_key": key,
+            "report": report,
+            "content_key": await self._content_key(order),
+        }
+        return await self._records.update(DatasetRow, order.id, changes) or order.changed(**changes)
+
+    async def _content_key(self, order: DatasetRow) -> str:
+        rows = await self._rows(order)
+        return dataset_key(order.spec, {series_id: row.sha256 for series_id, row in rows.items()})
+
+    async def _rows(self, order: DatasetRow) -> dict[str, SeriesRow]:
+        wanted = {spec.series_id: spec.name for spec in order.spec.series}
+        found = await self._records.select(
+            SeriesRow, {"session_id": order.session_id, "id": OneOf(tuple(wanted))}
+        )
+        rows = {row.id: row for row in found}
+        for series_id, name in wanted.items():
+            if series_id not in rows:
+                raise SeriesGone(f"there is no series {name!r} in this session", series=name)
+        return rows
+
+    async def _load(self, row: SeriesRow) -> Series:
+        content = await self._objects.get(row.object_key)
+        return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))

@@ -1,0 +1,78 @@
+"""Wiring of the evaluator: scoring, closing runs, dead letters, the reconciler."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from faststream.asgi import AsgiFastStream
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry
+
+from services.evaluator.burial import Undertaker
+from services.evaluator.handlers import close_if_over, reactions
+from services.evaluator.reconcile import Reconciler
+from services.evaluator.report import Reporter
+from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.storage import LedgerResults, LedgerVerdicts, StoredMessages
+from shared.contracts.base import Event
+from shared.contracts.events import RunFinished
+from shared.messaging.broker import connected
+from shared.messaging.post import Post
+from shared.runtime.serve import serve
+from shared.runtime.service import Parts, worker_app
+from shared.storage.connect import Storage, open_storage
+from shared.storage.rows import RunRow
+
+
+def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
+    """Build the evaluator."""
+
+    @asynccontextmanager
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+        storage = await open_storage(settings)
+        verdicts, reporter = LedgerVerdicts(storage), Reporter(storage)
+        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, reporter, settings))
+
+        async def rest() -> None:
+            reconciling.cancel()
+            await asyncio.gather(reconciling, return_exceptions=True)
+
+        await broker.connect()
+        collaborators = {
+            "results": LedgerResults(storage),
+            "verdicts": verdicts,
+            "reporter": reporter,
+            "undertaker": Undertaker(storage.records, StoredMessages(broker.connection)),
+        }
+        try:
+            yield Parts(collaborators, {"storage": storage.ping}, before_stop=rest)
+        finally:
+            await rest()
+            await storage.close()
+
+    return worker_app("evaluator", settings, reactions, lifespan)
+
+
+async def _reconcile(
+    broker: NatsBroker,
+    storage: Storage,
+    verdicts: LedgerVerdicts,
+    reporter: Reporter,
+    settings: EvaluatorSettings,
+) -> None:
+    async def close(run: RunRow, cause: Event) -> RunFinished | None:
+        return await close_if_over(cause, run.id, verdicts, reporter)
+
+    await connected(broker)
+    every = settings.evaluator_reconcile_every
+    await Reconciler(storage.records, Post(broker), close, every=every).run()
+
+
+def main() -> None:
+    """Run the evaluator as a process."""
+    settings = EvaluatorSettings()
+    serve("evaluator", settings, create_app(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What a run amounts to once all its jobs are over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from services.evaluator.core.ranking import Entry, rank
+from services.evaluator.core.scores import Scores
+from shared.contracts.problems import Category, Problem
+from shared.storage.rows import JobRow, ResultRow, RunStatus
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended: its status, its leaderboard, its best model."""
+
+    status: RunStatus
+    leaderboard: dict[str, JsonValue]
+    best_job_id: str | None
+    best_label: str | None
+    problem: Problem | None
+
+
+def reach_verdict(
+    jobs: Sequence[JobRow], results: Mapping[str, ResultRow], *, metric: str, cancelled: bool
+) -> Verdict:
+    """Rank what finished. A run with some failed models still has a winner among the others.
+
+    A run whose every asked-for model failed has failed, even if its baselines finished; a run somebody
+    cancelled is cancelled, and still shows what had finished.
+    """
+    entries = [_entry(job, results[job.id]) for job in jobs if job.id in results]
+    board = rank(entries, metric)
+    best = board.best
+    status = _status(jobs, cancelled=cancelled)
+    return Verdict(
+        status=status,
+        leaderboard=board.to_json(),
+        best_job_id=best.job_id if best else None,
+        best_label=best.label if best else None,
+        problem=_nothing_finished(jobs) if status == "failed" else None,
+    )
+
+
+def _entry(job: JobRow, result: ResultRow) -> Entry:
+    validation, test = (Scores.from_json(_part(result, name)) for name in ("validation", "test"))
+    return Entry(job.id, job.label, job.kind, validation, test)
+
+
+def _part(result: ResultRow, name: str) -> dict[str, JsonValue]:
+    part = result.scores[name]
+    if not isinstance(part, dict):
+        raise TypeError(f"scores of {result.id} have no {name} part")
+    return part
+
+
+def _status(jobs: Sequence[JobRow], *, cancelled: bool) -> RunStatus:
+    asked_for = [job for job in jobs if not job.baseline] or list(jobs)
+    if any(job.status == "finished" for job in asked_for) and not cancelled:
+        return "completed"
+    if cancelled or all(job.status == "cancelled" for job in asked_for):
+        return "cancelled"
+    return "failed"
+
+
+def _nothing_finished(jobs: Sequence[JobRow]) -> Problem:
+    reasons = [f"{job.label}: {job.problem.message}" for job in jobs if job.problem]
+    suggestions = dict.fromkeys(s for job in jobs if job.problem for s in job.problem.suggestions)
+    return Problem(
+        code="NO_MODEL_FINISHED",
+        message="; ".join(reasons) or "no model finished",
+        category=next((job.problem.category for job in jobs if job.problem), Category.INTERNAL),
+        suggestions=tuple(suggestions),
+    )

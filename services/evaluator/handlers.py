@@ -1,0 +1,132 @@
+"""What the evaluator does when a model is done, when a run may be over, and when a message is dead."""
+
+import asyncio
+from typing import Annotated
+
+import structlog
+from faststream import Context
+
+from services.evaluator.burial import DeadLetter, Exhausted, Undertaker
+from services.evaluator.core.scores import Scores, score
+from services.evaluator.core.verdict import reach_verdict
+from services.evaluator.ports import Results, RunState, Verdicts, Yardstick
+from services.evaluator.report import Reporter
+from shared.contracts.base import Event, Message
+from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished
+from shared.messaging.broker import Reactions
+from shared.storage.rows import LIVE_RUN, JobRow, RunRow
+from shared.timeseries.forecasts import Forecast
+
+reactions = Reactions()
+log = structlog.get_logger()
+
+ResultsIn = Annotated[Results, Context("results")]
+VerdictsIn = Annotated[Verdicts, Context("verdicts")]
+ReporterIn = Annotated[Reporter, Context("reporter")]
+UndertakerIn = Annotated[Undertaker, Context("undertaker")]
+
+
+@reactions.on(ModelDone, durable="evaluator-model-done")
+async def evaluate(
+    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, reporter: ReporterIn
+) -> ModelEvaluated | RunFinished | None:
+    """Score a finished model; one that failed or was cancelled may still end its run."""
+    job = await results.job(event.job_id)
+    if job is None:
+        return None
+    if job.status != "finished":
+        return await close_if_over(event, job.run_id, verdicts, reporter)
+    forecast, yardstick = await results.forecast(job), await results.yardstick(job)
+    validation, test = await asyncio.to_thread(_both_parts, forecast, yardstick)
+    result = await results.save(job, validation, test)
+    log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
+    return ModelEvaluated.caused_by(
+        event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
+    )
+
+
+@reactions.on(ModelEvaluated, durable="evaluator-model-evaluated")
+async def close_run(event: ModelEvaluated, verdicts: VerdictsIn, reporter: ReporterIn) -> RunFinished | None:
+    """Close the run if this was its last model."""
+    return await close_if_over(event, event.run_id or "", verdicts, reporter)
+
+
+@reactions.on(DatasetFailed, durable="evaluator-dataset-failed")
+async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinished]:
+    """Fail every run that waited for a data set there will never be."""
+    finished = []
+    for run in await verdicts.waiting_for(event.dataset_id):
+        closed = await verdicts.close(run, "failed", verdict={}, best_job_id=None, problem=event.problem)
+        finished.append(finished_event(event, closed, best_label=None))
+    return finished
+
+
+@reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")
+async def bury(letter: DeadLetter, undertaker: UndertakerIn) -> list[Message]:
+    """Keep a message nobody could handle, and mark what it was about as failed."""
+    return await undertaker.bury(letter)
+
+
+@reactions.on_dead_letter("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", durable="evaluator-exhausted")
+async def bury_exhausted(advisory: Exhausted, undertaker: UndertakerIn) -> list[Message]:
+    """The same for a message whose every delivery ended in a crash."""
+    return await undertaker.bury_exhausted(advisory)
+
+
+async def close_if_over(
+    cause: Event, run_id: str, verdicts: Verdicts, reporter: Reporter
+) -> RunFinished | None:
+    """Close a run all of whose jobs have ended; say so again if it is closed already."""
+    state = await verdicts.state(run_id)
+    if state is None or not state.is_over():
+        return None
+    run = await _closed(state, verdicts)
+    await reporter.report(run, state)
+    best = next((job for job in state.jobs if job.id == run.best_job_id), None)
+    return finished_event(cause, run, best_label=_label(best))
+
+
+async def _closed(state: RunState, verdicts: Verdicts) -> RunRow:
+    if state.run.status not in LIVE_RUN:
+        return state.run
+    verdict = reach_verdict(
+        state.jobs, state.results, metric=state.run.metric, cancelled=state.run.cancel_requested
+    )
+    log.info("run finished", run_id=state.run.id, status=verdict.status, best=verdict.best_label)
+    return await verdicts.close(
+        state.run,
+        verdict.status,
+        verdict=verdict.leaderboard,
+        best_job_id=verdict.best_job_id,
+        problem=verdict.problem,
+    )
+
+
+def finished_event(cause: Event, run: RunRow, *, best_label: str | None) -> RunFinished:
+    """Return the event that says how a closed run ended."""
+    return RunFinished.caused_by(
+        cause,
+        session_id=run.session_id,
+        run_id=run.id,
+        status=run.status,
+        best_job_id=run.best_job_id,
+        best_label=best_label,
+        problem=run.problem,
+    )
+
+
+def _label(job: JobRow | None) -> str | None:
+    return job.label if job else None
+
+
+def _both_parts(forecast: Forecast, yardstick: Yardstick) -> tuple[Scores, Scores]:
+    validation, test = (
+        score(
+            part,
+            y_train=yardstick.y_train,
+            delta_minutes=yardstick.delta_minutes,
+            names=yardstick.names,
+        )
+        for part in (forecast.validation, forecast.test)
+    )
+    return validation, test

@@ -1,0 +1,81 @@
+"""What the evaluator needs from outside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from services.evaluator.core.scores import Scores
+from shared.contracts.problems import Problem
+from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
+from shared.timeseries.arrays import Float64
+from shared.timeseries.forecasts import Forecast
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What scores are measured against: per output its name, spacing and training values."""
+
+    names: tuple[str, ...]
+    delta_minutes: tuple[float, ...]
+    y_train: tuple[Float64, ...]
+
+
+class Results(Protocol):
+    """Finished models and their scores."""
+
+    async def job(self, job_id: str) -> JobRow | None:
+        """Return a job's row, or None when it was deleted."""
+        ...
+
+    async def forecast(self, job: JobRow) -> Forecast:
+        """Return the forecasts a finished job stored."""
+        ...
+
+    async def yardstick(self, job: JobRow) -> Yardstick:
+        """Return what the job's data set says about its outputs."""
+        ...
+
+    async def save(self, job: JobRow, validation: Scores, test: Scores) -> ResultRow:
+        """Store the scores once, under the job's id."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run with all its jobs and the results there are."""
+
+    run: RunRow
+    jobs: Sequence[JobRow]
+    results: Mapping[str, ResultRow]
+
+    def is_over(self) -> bool:
+        """Whether every job has ended and every finished one has its scores."""
+        ended = all(job.status in ("finished", "failed", "cancelled") for job in self.jobs)
+        scored = all(job.id in self.results for job in self.jobs if job.status == "finished")
+        return bool(self.jobs) and ended and scored
+
+
+class Verdicts(Protocol):
+    """Runs to be closed."""
+
+    async def state(self, run_id: str) -> RunState | None:
+        """Return a run's state, or None when it was deleted."""
+        ...
+
+    async def close(
+        self,
+        run: RunRow,
+        status: RunStatus,
+        *,
+        verdict: Mapping[str, JsonValue],
+        best_job_id: str | None,
+        problem: Problem | None,
+    ) -> RunRow:
+        """Close a live run by compare-and-set; return the row as it is, whoever closed it."""
+        ...
+
+    async def waiting_for(self, dataset_id: str) -> list[RunRow]:
+        """Return the runs that wait for a data set."""
+        ...

@@ -1,0 +1,116 @@
+"""The reconciler: unfinished work that nobody does is announced again, under the same ids.
+
+A message that is still stored is refused by the broker, so announcing too much changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.contracts import events as e
+from shared.contracts.base import Event, new_id, utc_now
+from shared.errors import Unavailable
+from shared.messaging.post import Post
+from shared.storage.records import Less, OneOf, Records
+from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
+
+log = structlog.get_logger()
+
+Close = Callable[[RunRow, Event], Awaitable[e.RunFinished | None]]
+
+
+class Reconciler:
+    """Looks for stuck rows, one evaluator at a time."""
+
+    def __init__(self, records: Records, post: Post, close: Close, *, every: timedelta) -> None:
+        self._records, self._post, self._close, self._every = records, post, close, every
+        self._holder = new_id()
+
+    async def run(self) -> None:
+        """Look for ever; an outage of the stores is waited out."""
+        while True:
+            await asyncio.sleep(self._every.total_seconds())
+            try:
+                if await self._hold():
+                    await self.look(before=utc_now() - self._every)
+            except Unavailable as error:
+                log.warning("reconciler waits", reason=error.message)
+
+    async def look(self, *, before: datetime) -> int:
+        """Announce again whatever has not changed since ``before``; return how many were not known."""
+        announced = 0
+        for event in [*await self._stuck_inputs(before), *await self._stuck_jobs(before)]:
+            if await self._post.publish(event):
+                announced += 1
+                log.warning("announced again", subject=event.subject())
+        return announced + await self._close_runs(before)
+
+    async def _stuck_inputs(self, before: datetime) -> list[Event]:
+        old = Less(before)
+        files = await self._records.select(FileRow, {"status": "uploaded", "updated_at": old})
+        datasets = await self._records.select(DatasetRow, {"status": "requested", "updated_at": old})
+        runs = await self._records.select(RunRow, {"status": "waiting", "updated_at": old})
+        return [
+            *(e.UploadCompleted.first(session_id=f.session_id, file_id=f.id) for f in files),
+            *(e.DatasetRequested.first(session_id=d.session_id, dataset_id=d.id) for d in datasets),
+            *(
+                e.TrainingRequested.first(session_id=r.session_id, run_id=r.id, dataset_id=r.dataset_id)
+                for r in runs
+            ),
+        ]
+
+    async def _stuck_jobs(self, before: datetime) -> list[Event]:
+        old = Less(before)
+        live = await self._records.select(JobRow, {"status": OneOf(LIVE_JOB), "updated_at": old})
+        now = utc_now()
+        idle = [job for job in live if job.lease_until is None or job.lease_until < now]
+        return [
+            e.TrainModel.first(session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind)
+            for job in idle
+        ]
+
+    async def _close_runs(self, before: datetime) -> int:
+        runs = await self._records.select(RunRow, {"status": OneOf(LIVE_RUN), "updated_at": Less(before)})
+        closed = 0
+        for run in runs:
+            cause = e.TrainingRequested.first(
+                session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id
+            )
+            for event in await self._unscored(run):
+                closed += await self._post.publish(event)
+            finished = await self._close(run, cause)
+            if finished:
+                closed += await self._post.publish(finished)
+        return closed
+
+    async def _unscored(self, run: RunRow) -> list[Event]:
+        jobs = await self._records.select(JobRow, {"run_id": run.id, "status": "finished"})
+        scored = {row.id for row in await self._records.select(ResultRow, {"run_id": run.id})}
+        return [
+            e.ModelDone.first(
+                session_id=job.session_id,
+                run_id=run.id,
+                job_id=job.id,
+                kind=job.kind,
+                label=job.label,
+                status="finished",
+                seconds=job.seconds,
+            )
+            for job in jobs
+            if job.id not in scored
+        ]
+
+    async def _hold(self) -> bool:
+        """Take or keep the lease of the one reconciler."""
+        until = utc_now() + 3 * self._every
+        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=until)
+        if await self._records.insert([lease]):
+            return True
+        mine = {"holder": self._holder, "until": until}
+        renewed = await self._records.update(LeaseRow, lease.id, mine, expect={"holder": self._holder})
+        taken = renewed or await self._records.update(
+            LeaseRow, lease.id, mine, expect={"until": Less(utc_now())}
+        )
+        return taken is not None

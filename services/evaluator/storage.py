@@ -1,0 +1,155 @@
+"""The evaluator's results, verdicts and reports over the ledger and the object store."""
+
+import asyncio
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+from pydantic import JsonValue
+
+from services.evaluator.core.scores import Scores
+from services.evaluator.ports import RunState, Yardstick
+from shared.contracts.base import utc_now
+from shared.contracts.problems import Problem
+from shared.errors import InvalidInput, NotFound
+from shared.storage.codecs import bytes_to_arrays
+from shared.storage.connect import Storage
+from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, ResultRow, RunRow, RunStatus
+from shared.storage.trees import fetch_tree
+from shared.timeseries.dataset import Dataset
+from shared.timeseries.forecasts import Forecast
+
+_KEPT = 8
+
+
+class FilesMissing(InvalidInput):
+    """A finished job lacks a file every job stores."""
+
+    code = "JOB_FILES_MISSING"
+
+
+class DatasetGone(NotFound):
+    """The data set of a job was deleted."""
+
+    code = "DATASET_NOT_FOUND"
+
+
+class LedgerResults:
+    """Finished models and their scores."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._records, self._objects = storage.records, storage.objects
+        self._yardsticks: OrderedDict[str, Yardstick] = OrderedDict()
+
+    async def job(self, job_id: str) -> JobRow | None:
+        return await self._records.get(JobRow, job_id)
+
+    async def forecast(self, job: JobRow) -> Forecast:
+        file = job.files.get("forecasts.npz")
+        if not isinstance(file, dict):
+            raise FilesMissing("the job stored no forecasts", job_id=job.id)
+        content = await self._objects.get(str(file["key"]))
+        return await asyncio.to_thread(lambda: Forecast.from_arrays(bytes_to_arrays(content)))
+
+    async def yardstick(self, job: JobRow) -> Yardstick:
+        if job.dataset_id not in self._yardsticks:
+            self._yardsticks[job.dataset_id] = await self._load_yardstick(job)
+            while len(self._yardsticks) > _KEPT:
+                self._yardsticks.popitem(last=False)
+        return self._yardsticks[job.dataset_id]
+
+    async def save(self, job: JobRow, validation: Scores, test: Scores) -> ResultRow:
+        headline = {f"validation_{k}": v for k, v in validation.headline().items()} | test.headline()
+        row = ResultRow(
+            id=job.id,
+            owner=job.owner,
+            session_id=job.session_id,
+            run_id=job.run_id,
+            label=job.label,
+            kind=job.kind,
+            scores={"validation": validation.to_json(), "test": test.to_json()},
+            headline=headline,
+        )
+        await self._records.insert([row])
+        return row
+
+    async def _load_yardstick(self, job: JobRow) -> Yardstick:
+        row = await self._records.get(DatasetRow, job.dataset_id)
+        if row is None or row.object_key is None:
+            raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
+        with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
+            await fetch_tree(self._objects, row.object_key, Path(scratch))
+            return await asyncio.to_thread(_yardstick_of, Path(scratch))
+
+
+def _yardstick_of(folder: Path) -> Yardstick:
+    dataset = Dataset.open(folder)
+    layout = dataset.layout
+    steps = max(1, layout.output_steps - 1)
+    return Yardstick(
+        names=tuple(column.name for column in layout.outputs),
+        delta_minutes=tuple(
+            (column.end - column.start) * 60 / steps or layout.stride for column in layout.outputs
+        ),
+        y_train=tuple(dataset.training_values(k) for k in range(len(layout.outputs))),
+    )
+
+
+class LedgerVerdicts:
+    """Runs to be closed."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._records = storage.records
+
+    async def state(self, run_id: str) -> RunState | None:
+        run = await self._records.get(RunRow, run_id)
+        if run is None:
+            return None
+        jobs = await self._records.select(JobRow, {"run_id": run_id}, order="position")
+        results = await self._records.select(ResultRow, {"run_id": run_id})
+        return RunState(run, jobs, {row.id: row for row in results})
+
+    async def close(
+        self,
+        run: RunRow,
+        status: RunStatus,
+        *,
+        verdict: Mapping[str, JsonValue],
+        best_job_id: str | None,
+        problem: Problem | None,
+    ) -> RunRow:
+        changes = {
+            "status": status,
+            "verdict": verdict,
+            "best_job_id": best_job_id,
+            "problem": problem,
+            "finished_at": utc_now(),
+        }
+        for live in LIVE_RUN:
+            closed = await self._records.update(RunRow, run.id, changes, expect={"status": live})
+            if closed:
+                return closed
+        return await self._records.get(RunRow, run.id) or run
+
+    async def waiting_for(self, dataset_id: str) -> list[RunRow]:
+        return await self._records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
+
+
+class StoredMessages:
+    """Messages of the broker's streams."""
+
+    def __init__(self, client: Client) -> None:
+        self._js = client.jetstream(timeout=5)
+
+    async def read(self, stream: str, sequence: int) -> tuple[str, str] | None:
+        try:
+            message = await self._js.get_msg(stream, sequence)
+        except NotFoundError:
+            return None
+        return message.subject or "", (message.data or b"").decode("utf-8", "replace")
+
+    async def remove(self, stream: str, sequence: int) -> None:
+        await self._js.delete_msg(stream, sequence)

@@ -1,0 +1,39 @@
+"""Wiring of the ingest service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from faststream.asgi import AsgiFastStream
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry
+
+from services.ingest.handlers import reactions
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import LedgerUploads
+from shared.runtime.serve import serve
+from shared.runtime.service import Parts, worker_app
+from shared.storage.connect import open_storage
+
+
+def create_app(settings: IngestSettings) -> AsgiFastStream:
+    """Build the ingest service."""
+
+    @asynccontextmanager
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+        storage = await open_storage(settings)
+        try:
+            yield Parts({"uploads": LedgerUploads(storage)}, {"storage": storage.ping})
+        finally:
+            await storage.close()
+
+    return worker_app("ingest", settings, reactions, lifespan)
+
+
+def main() -> None:
+    """Run the ingest service as a process."""
+    settings = IngestSettings()
+    serve("ingest", settings, create_app(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What the ingest service does when an upload is complete."""
+
+import asyncio
+from typing import Annotated
+
+import structlog
+from faststream import Context
+
+from services.ingest.core.read import ReadOptions, read_file
+from services.ingest.ports import Uploads
+from shared.contracts.events import FileReady, FileRejected, UploadCompleted
+from shared.errors import InvalidInput
+from shared.messaging.broker import Reactions
+
+reactions = Reactions()
+log = structlog.get_logger()
+
+
+@reactions.on(UploadCompleted, durable="ingest-upload-completed")
+async def ingest(
+    event: UploadCompleted, uploads: Annotated[Uploads, Context()]
+) -> FileReady | FileRejected | None:
+    """Assemble, read and check one file; store its series."""
+    upload = await uploads.load(event.file_id)
+    if upload is None:
+        return None
+    named = {"file_id": event.file_id, "file_name": upload.file_name}
+    try:
+        options = ReadOptions.from_json(upload.options)
+        async with uploads.assembled(upload) as path:
+            columns = await asyncio.to_thread(read_file, path, options=options)
+    except InvalidInput as error:
+        log.info("file rejected", code=error.code, reason=error.message)
+        await uploads.reject(upload, error.problem())
+        return FileRejected.caused_by(event, **named, problem=error.problem())
+    series = await uploads.accept(upload, columns)
+    log.info("file ready", n_series=len(series))
+    return FileReady.caused_by(event, **named, series=series)

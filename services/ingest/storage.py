@@ -1,0 +1,87 @@
+"""The ingest service's uploads over the ledger and the object store."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+
+from services.ingest.core.chunks import require_all_chunks, verified
+from services.ingest.core.read import SeriesRead
+from shared.contracts.base import derive
+from shared.contracts.events import SeriesFacts
+from shared.contracts.problems import Problem
+from shared.storage import places
+from shared.storage.codecs import arrays_to_bytes
+from shared.storage.connect import Storage
+from shared.storage.rows import FileRow, SeriesRow
+from shared.storage.trees import fetch_tree
+
+
+class LedgerUploads:
+    """Uploaded files in the ledger, their chunks and series in the object store."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._records, self._objects = storage.records, storage.objects
+
+    async def load(self, file_id: str) -> FileRow | None:
+        return await self._records.get(FileRow, file_id)
+
+    @asynccontextmanager
+    async def assembled(self, upload: FileRow) -> AsyncIterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="trainyard-upload-") as scratch:
+            parts, whole = Path(scratch) / "chunks", Path(scratch) / "upload.csv"
+            await fetch_tree(self._objects, places.chunks(upload.session_id, upload.id), parts)
+            await asyncio.to_thread(assemble, parts, whole, upload)
+            yield whole
+
+    async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
+        rows = [await self._store(upload, position, column) for position, column in enumerate(columns)]
+        await self._records.insert(rows)
+        await self._records.update(FileRow, upload.id, {"status": "ready", "problem": None})
+        await self._objects.delete(places.chunks(upload.session_id, upload.id))
+        return tuple(_facts(row) for row in rows)
+
+    async def reject(self, upload: FileRow, problem: Problem) -> None:
+        await self._records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
+
+    async def _store(self, upload: FileRow, position: int, column: SeriesRead) -> SeriesRow:
+        series_id = derive("series", upload.id, str(position))
+        key = places.series(upload.session_id, series_id)
+        content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
+        stored = await self._objects.put(key, content)
+        return SeriesRow(
+            id=series_id,
+            owner=upload.owner,
+            session_id=upload.session_id,
+            file_id=upload.id,
+            position=position,
+            name=column.series.name,
+            object_key=key,
+            sha256=stored.sha256,
+            statistics=_json(column.statistics),
+            quality={**_json(column.quality), "file": _json(column.file)},
+        )
+
+
+def assemble(parts: Path, whole: Path, upload: FileRow) -> None:
+    """Join the chunks in order; raise if one is missing or the whole is not what was announced."""
+    chunks = sorted(parts.glob("*")) if parts.exists() else []
+    require_all_chunks({int(path.name) for path in chunks}, n_chunks=upload.total_chunks)
+    contents = (path.read_bytes() for path in chunks)
+    with whole.open("wb") as target:
+        for content in verified(contents, size_bytes=upload.size_bytes, sha256=upload.sha256):
+            target.write(content)
+
+
+def _json(facts: object) -> dict[str, JsonValue]:
+    """Return a dataclass as JSON values; what is not finite becomes null."""
+    plain: dict[str, JsonValue] = to_jsonable_python(facts, inf_nan_mode="null")
+    return plain
+
+
+def _facts(row: SeriesRow) -> SeriesFacts:
+    return SeriesFacts(series_id=row.id, name=row.name, statistics=row.statistics)

