@@ -9,7 +9,7 @@ from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
 from services.ingest.core.table import Table
 from services.ingest.core.time_column import TimeRule, calendar_rule, epoch_rule, named_rule
-from services.ingest.core.timestamps import is_clock_time
+from services.ingest.core.timestamps import is_clock_time, is_stamp
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
 _ISSUE_HINT = re.compile(
@@ -122,7 +122,7 @@ def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], Ti
     rule = (
         named_rule(options.time_format) if options.time_format else calendar_rule(texts) or epoch_rule(texts)
     )
-    if rule is None or rule.share(texts) < _USUAL_SHARE:
+    if rule is None or rule.share(texts) == 0:
         raise _not_stamps(table, time[0])
     return time, rule
 
@@ -183,7 +183,7 @@ def _counts_rows(cells: Sequence[str]) -> bool:
 
 
 def _not_stamps(table: Table, index: int) -> NoTimeColumn:
-    row = table.body[0]
+    row = next((row for row in table.body if not is_stamp(row.cells[index])), table.body[0])
     return NoTimeColumn(
         f"{column_name(table.headers[index], index)!r} in line {row.line} is {row.cells[index][:40]!r}, "
         "which does not read as a time stamp",

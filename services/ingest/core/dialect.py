@@ -17,9 +17,13 @@ _LEAST_SHARE = 0.6  # below, the lines do not agree on a delimiter
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the file's beginning: the 1-based line it starts in, and its cells, blanks stripped."""
+    """One row of the file's beginning: the 1-based line it starts in, and its cells, blanks stripped.
+
+    ``n_above`` rows stand above it, blank ones included; quoted cells may make that fewer than lines.
+    """
 
     line: int
+    n_above: int
     cells: tuple[str, ...]
 
 
@@ -34,15 +38,15 @@ def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     Examples
     --------
     >>> split_rows(["a;b\\n", "\\n", '"x;y"; 2\\n'], ";")
-    [Row(line=1, cells=('a', 'b')), Row(line=3, cells=('x;y', '2'))]
+    [Row(line=1, n_above=0, cells=('a', 'b')), Row(line=3, n_above=2, cells=('x;y', '2'))]
     """
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     rows, begin = [], 1
     try:
-        for cells in reader:
+        for n_above, cells in enumerate(reader):
             stripped = tuple(cell.strip("\ufeff \t\xa0") for cell in cells)
             if any(stripped):
-                rows.append(Row(begin, stripped))
+                rows.append(Row(begin, n_above, stripped))
             begin = reader.line_num + 1
     except csv.Error as broken:
         raise BrokenQuotes(f"a quoted cell that begins in line {begin} does not end", line=begin) from broken

@@ -121,7 +121,7 @@ def _marked_encoding(head: bytes) -> str | None:
 
 def _known(encoding: str) -> str:
     try:
-        b"".decode(encoding)  # also refuses codecs that are no encodings of text, such as hex
+        "x".encode(encoding)  # also refuses codecs that are no encodings of text, such as hex
         return codecs.lookup(encoding).name
     except (LookupError, ValueError) as unknown:
         raise UnknownEncoding(f"there is no encoding called {encoding!r}", encoding=encoding) from unknown

@@ -61,7 +61,7 @@ def decimal_mark(cells: Iterable[str], *, delimiter: str) -> Decimal | None:
         if not is_numeric(cell):
             continue
         if _THREE_AFTER.fullmatch(cell):
-            undecided = cell
+            undecided = undecided or cell
         elif (mark := _mark_of(cell)) is not None:
             votes[mark] += 1
     if votes:

@@ -24,7 +24,7 @@ class Table:
     first_line
         1-based line of the first row of data.
     n_above
-        How many rows (not lines: a quoted header may run over several) stand above it.
+        How many rows (not lines: a quoted header may run over several) stand above it, blank ones included.
     body
         The first rows of data, one cell per column.
     """
@@ -67,9 +67,10 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
     named = rows[top].cells if has_header else ()
+    _refuse_long_rows(rows[begin:], width, delimiter)
     headers = _fitted(tuple(clean(cell).lstrip("# ") for cell in named), width)
-    body = tuple(Row(row.line, _fitted(row.cells, width)) for row in rows[begin:])
-    return Table(headers, rows[begin].line, begin, body)
+    body = tuple(Row(row.line, row.n_above, _fitted(row.cells, width)) for row in rows[begin:])
+    return Table(headers, rows[begin].line, rows[begin].n_above, body)
 
 
 def _first_data(rows: Sequence[Row], begin: int) -> int:
@@ -104,6 +105,18 @@ def _refuse_short_header(rows: Sequence[Row], top: int, delimiter: str) -> None:
         n_cells=len(first.cells),
         n_headers=len(above.cells),
     )
+
+
+def _refuse_long_rows(rows: Sequence[Row], width: int, delimiter: str) -> None:
+    """Refuse surplus cells: the parser would drop them silently if they stood in the first row."""
+    for row in rows:
+        if any(row.cells[width:]):
+            raise RaggedTable(
+                f"line {row.line} has {len(row.cells)} cells separated by {delimiter_name(delimiter)}, "
+                f"the table has {width} columns",
+                line=row.line,
+                n_cells=len(row.cells),
+            )
 
 
 def _fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ UNITS_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 
 _EPOCH = re.compile(r"\s*(?P<whole>\d{1,19})(?:[.,](?P<fraction>\d{1,9}))?\s*")
 _EPOCH_DIGITS = {9: "epoch_s", 10: "epoch_s", 12: "epoch_ms", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
 _DAY_NS = 86_400 * 10**9
-_USUAL_SHARE = 0.8  # of a column's first cells must be stamps for it to be the time column
+_LEAST_SHARE = 0.5  # of a column's first cells must be stamps for it to be the time column
 _SHOWN = 5
 
 
@@ -69,7 +69,7 @@ def named_rule(time_format: str) -> TimeRule:
 def calendar_rule(texts: Sequence[str]) -> TimeRule | None:
     """Return the rule for texts that are written dates, None if they are not."""
     rule = TimeRule()
-    return rule if rule.share(texts) >= _USUAL_SHARE else None
+    return rule if rule.share(texts) >= _LEAST_SHARE else None
 
 
 def epoch_rule(texts: Sequence[str]) -> TimeRule | None:
@@ -82,7 +82,7 @@ def epoch_rule(texts: Sequence[str]) -> TimeRule | None:
     units = {_EPOCH_DIGITS.get(count) for count in digits}
     unit = units.pop() if len(units) == 1 else None
     rule = TimeRule(unit) if unit else None
-    return rule if rule and rule.share(texts) >= _USUAL_SHARE else None
+    return rule if rule and rule.share(texts) >= _LEAST_SHARE else None
 
 
 def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter: str) -> None:
