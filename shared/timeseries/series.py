@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal, Self
 
 import numpy as np
@@ -133,6 +134,13 @@ class Series:
                 n_rows=len(stamps),
             )
         return int(stamps[-1] - stamps[0]) // (len(stamps) - 1)
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 of the rows (not of the name), for content addresses."""
+        digest = sha256()
+        for column in (self.times_ns, self.values, self.issued_ns):
+            digest.update(b"-" if column is None else np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the series as plain arrays, ready for ``numpy.savez``."""
