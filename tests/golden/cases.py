@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from services.datasets.core.offline import read_series
 from shared.contracts.specs import (
     FEATURES,
     Calendar,
@@ -52,6 +52,10 @@ class Case:
                     return {key: arrays[key] for key in arrays.files}
         return None
 
+    def corrected(self) -> bool:
+        """Return whether the reference's own arrays are wrong and sane ones stand beside them."""
+        return (self.folder / "expected_sane.npz").is_file()
+
     def reference(self) -> Mapping[str, NDArray[Any]] | None:
         """Return the arrays of the reference itself: statistics and scaled values."""
         if not (self.folder / "expected.npz").is_file():
@@ -62,7 +66,7 @@ class Case:
     def series(self) -> dict[str, Series]:
         """Read the files; text counts as missing."""
         return {
-            f"{file['role']}/{file['name']}": _read(self.folder / file["csv"], file["name"])
+            f"{file['role']}/{file['name']}": read_series(self.folder / file["csv"], file["name"])
             for file in self.config["files"]
         }
 
@@ -89,15 +93,10 @@ def cases() -> list[Case]:
     """Return the data set cases of the folder; pipelines and metrics are golden for others."""
     if not folder().is_dir():
         return []
-    found = [Case(path.parent, json.loads(path.read_text("utf-8"))) for path in folder().glob("*/config.json")]
+    found = [
+        Case(path.parent, json.loads(path.read_text("utf-8"))) for path in folder().glob("*/config.json")
+    ]
     return sorted((case for case in found if "files" in case.config), key=lambda case: case.name)
-
-
-def _read(path: Path, name: str) -> Series:
-    table = pd.read_csv(path, sep=";")
-    times = pd.to_datetime(table["UTC"], format="%Y-%m-%d %H:%M:%S").to_numpy("datetime64[ns]")
-    values = pd.to_numeric(table["value"], errors="coerce").to_numpy(np.float64)
-    return Series.from_rows(name, times.astype(np.int64), values)
 
 
 def _series_spec(file: Mapping[str, Any]) -> SeriesSpec:
