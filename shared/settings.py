@@ -30,6 +30,10 @@ class CommonSettings(BaseSettings):
     supabase_key: SecretStr | None = Field(
         default=None, description="service key (sb_secret_... or service_role)"
     )
+    supabase_publishable_key: SecretStr | None = Field(
+        default=None,
+        description="publishable or anon key, sent with users' own tokens; only the gateway needs it",
+    )
 
     host: str = Field(default="127.0.0.1", description="address of the health and metrics port")
     port: int = Field(default=0, ge=0, le=65535, description="0 = chosen by the kernel")

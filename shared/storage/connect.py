@@ -1,16 +1,22 @@
 """Which store stands behind the two ports: the embedded one, or Supabase."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 from pydantic import SecretStr
 
 from shared.errors import InvalidInput
 from shared.storage.folder import FolderObjects
 from shared.storage.objects import Objects
+from shared.storage.owned import OwnedObjects, OwnedRecords
 from shared.storage.records import Records
 from shared.storage.sqlite import SqliteRecords
+from shared.storage.supabase import Patience, Project, open_http
+from shared.storage.supabase_objects import SupabaseObjects
+from shared.storage.supabase_records import SupabaseRecords
 
 
 class StorageSettings(Protocol):
@@ -22,6 +28,8 @@ class StorageSettings(Protocol):
     def supabase_url(self) -> str | None: ...
     @property
     def supabase_key(self) -> SecretStr | None: ...
+    @property
+    def supabase_publishable_key(self) -> SecretStr | None: ...
 
 
 class StorageNotConfigured(InvalidInput):
@@ -37,6 +45,24 @@ class Storage:
 
     records: Records
     objects: Objects
+    speak_as: Callable[[str], "Storage"] | None = None
+
+    def of_owner(self, owner: str) -> "Storage":
+        """Return the store narrowed to one owner: for work an event asked for."""
+        records = OwnedRecords(self.records, owner)
+        return Storage(records, OwnedObjects(self.objects, records))
+
+    def of_user(self, owner: str, token: str | None) -> "Storage":
+        """Return the store as a signed-in user has it: for requests.
+
+        In Supabase the user's own token goes along, so that the database decides what the user sees. The
+        embedded store has no tokens; there the owner decides.
+        """
+        if self.speak_as is None:
+            return self.of_owner(owner)
+        if token is None:
+            raise StorageNotConfigured("a request of a user needs the user's access token")
+        return self.speak_as(token)
 
     async def ping(self) -> None:
         """Raise ``Unavailable`` if either does not answer."""
@@ -50,6 +76,8 @@ class Storage:
 
 async def open_storage(settings: StorageSettings) -> Storage:
     """Open the store the settings name: Supabase if it is configured, the data folder otherwise."""
+    if settings.supabase_url is not None:
+        return open_supabase(_project(settings))
     if settings.data_dir is None:
         raise StorageNotConfigured("no store is configured")
     return await open_embedded(settings.data_dir)
@@ -60,3 +88,32 @@ async def open_embedded(data_dir: Path) -> Storage:
     records = await SqliteRecords.open(data_dir / "ledger.sqlite")
     objects = await FolderObjects.open(data_dir / "objects")
     return Storage(records, objects)
+
+
+def open_supabase(project: Project, patience: Patience = Patience()) -> Storage:  # noqa: B008 - frozen
+    """Open a Supabase project as a service, which may do everything."""
+    http = open_http()
+
+    def speak_as(token: str) -> Storage:
+        return _speaking(http, project.url, project.user_headers(token), patience)
+
+    service = _speaking(http, project.url, project.service_headers(), patience, owns_http=True)
+    return Storage(service.records, service.objects, speak_as)
+
+
+def _speaking(
+    http: httpx.AsyncClient,
+    url: str,
+    headers: dict[str, str],
+    patience: Patience,
+    *,
+    owns_http: bool = False,
+) -> Storage:
+    records = SupabaseRecords(http, url, headers, patience=patience, owns_http=owns_http)
+    return Storage(records, SupabaseObjects(http, url, headers, patience=patience))
+
+
+def _project(settings: StorageSettings) -> Project:
+    if settings.supabase_url is None or settings.supabase_key is None:
+        raise StorageNotConfigured("the Supabase URL is set, its secret key is not")
+    return Project(settings.supabase_url, settings.supabase_key, settings.supabase_publishable_key)

@@ -190,8 +190,78 @@ class AnswerRow(Row):
     answer: Json = {}
 
 
+class PlotRow(Row):
+    """One picture of a run, and where its bytes are."""
+
+    table: ClassVar[str] = "training_visualizations"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",))
+
+    session_id: str
+    run_id: str | None = None
+    job_id: str | None = None
+    name: str
+    kind: str
+    object_key: str
+    settings: Json = {}
+
+
+class LogRow(Row):
+    """One line a user may read about the work; written in batches."""
+
+    table: ClassVar[str] = "training_logs"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id", "created_at"),)
+
+    session_id: str
+    run_id: str | None = None
+    job_id: str | None = None
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    message: str
+    details: Json = {}
+
+
+class ScalerRow(Row):
+    """The fitted scaling of one series of a data set, as plain numbers."""
+
+    table: ClassVar[str] = "scalers"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset_id",), ("session_id",))
+
+    session_id: str
+    dataset_id: str
+    role: Role
+    position: int
+    name: str
+    parameters: Json
+
+
+class TableRow(Row):
+    """One evaluation table, as it was shown or saved."""
+
+    table: ClassVar[str] = "evaluation_tables"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",))
+
+    session_id: str
+    run_id: str | None = None
+    job_id: str | None = None
+    name: str
+    content: Json
+
+
+class ApiKeyRow(Row):
+    """A key a user made for programs; only its hash is kept."""
+
+    table: ClassVar[str] = "api_keys"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("owner", "created_at"),)
+
+    name: str = ""
+    key_sha256: str
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+
+
 TABLES: tuple[type[Row], ...] = (
-    SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, LeaseRow,
-    DeadLetterRow, AnswerRow,
+    SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
+    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow,
 )  # fmt: skip
-SESSION_TABLES: tuple[type[Row], ...] = (ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow)
+SESSION_TABLES: tuple[type[Row], ...] = (
+    PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
+)  # fmt: skip
