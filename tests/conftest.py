@@ -1,10 +1,20 @@
-"""What tests of several folders share."""
+"""What tests of several folders share: a real broker, a real Supabase."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.supabase import LocalSupabase, missing_parts
+from trainyard.broker import EmbeddedNats
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """A real nats-server with JetStream, empty, gone after the test."""
+    server = EmbeddedNats(tmp_path / "nats", durable=False).start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
