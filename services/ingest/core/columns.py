@@ -12,10 +12,13 @@ from services.ingest.core.time_column import TimeRule, calendar_rule, epoch_rule
 from services.ingest.core.timestamps import is_clock_time, is_stamp
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
-_ISSUE_HINT = re.compile(
-    r"issue[ds]?|issue[ _]?(?:time|date)|reference[ _]?time|ausgabe(?:zeit)?|prognosezeit(?:punkt)?"
-    r"|(?:forecast|run|init|analysis|created|publish)\w*[ _]?(?:time|date|at|on)",
-    re.IGNORECASE,
+_ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing says so more clearly
+    re.compile(rf"(?:{hint})", re.IGNORECASE)
+    for hint in (
+        r"issued?(?:[ _](?:at|on))?|issue[ _]?(?:time|date)|ausgabe(?:zeit(?:punkt)?)?",
+        r"(?:(?:model[ _]?)?run|init|analysis|reference)[ _]?(?:time|date)",
+        r"forecast(?:ed|[ _]creation)?[ _]?(?:time|date|at)|prognosezeit(?:punkt)?",
+    )
 )
 _USUAL_SHARE = 0.8
 
@@ -49,7 +52,7 @@ def choose_columns(table: Table, options: ReadOptions) -> Columns:
     written = _written_stamps(table, options)
     issued = _issue_column(table, options, written)
     rest = {index: rule for index, rule in written.items() if index != issued}
-    time, rule = _named_time(table, options) if options.time_columns else _found_time(table, rest)
+    time, rule = _named_time(table, options) if options.time_columns else _found_time(table, options, rest)
     taken = {*time, *(() if issued is None else (issued,))}
     named = tuple(index_of(table, name) for name in options.value_columns)
     skipped = [(i, _no_series(table, i, written)) for i in range(table.n_columns) if i not in taken]
@@ -111,9 +114,11 @@ def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRul
         if index not in written:
             raise _not_stamps(table, index)
         return index
-    hinted = [index for index in written if _ISSUE_HINT.fullmatch(table.headers[index])]
+    if len(written) < 2:
+        return None
     named = {index_of(table, name) for name in options.time_columns}
-    return next((index for index in hinted if index not in named), None) if len(written) > 1 else None
+    free = [index for index in written if index not in named]
+    return next((i for hint in _ISSUE_HINTS for i in free if hint.fullmatch(table.headers[i])), None)
 
 
 def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], TimeRule]:
@@ -127,19 +132,24 @@ def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], Ti
     return time, rule
 
 
-def _found_time(table: Table, written: dict[int, TimeRule]) -> tuple[tuple[int, ...], TimeRule]:
+def _found_time(
+    table: Table, options: ReadOptions, written: dict[int, TimeRule]
+) -> tuple[tuple[int, ...], TimeRule]:
     """Choose among the columns of stamps: with a time of day, called like time, the leftmost."""
     if not written:
         raise _not_stamps(table, 0)
-    best = max(written, key=lambda i: (not _is_date_only(table, i), _hint(table.headers[i]), -i))
+    best = max(written, key=lambda i: (not _is_date_only(table, i), _hint(table.headers[i], options), -i))
     clock = _clock_column(table, best) if _is_date_only(table, best) else None
     if clock is None or calendar_rule(_joined(table, (best, clock))) is None:
         return (best,), written[best]
     return (best, clock), written[best]
 
 
-def _hint(header: str) -> int:
-    return 2 if "utc" in header.lower() else int(_TIME_HINT.search(header) is not None)
+def _hint(header: str, options: ReadOptions) -> int:
+    """Rank a header as the name of the time column; "utc" speaks against it where a zone is named."""
+    if "utc" in header.lower():
+        return 2 if options.timezone in (None, "UTC") else 0
+    return int(_TIME_HINT.search(header) is not None)
 
 
 def _is_date_only(table: Table, index: int) -> bool:

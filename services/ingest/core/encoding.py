@@ -16,7 +16,8 @@ from services.ingest.core.problems import EmptyFile, NotText, UnknownEncoding
 Source = Path | bytes
 
 BLOCK_BYTES = 1 << 22
-_SAMPLE_CHARS = 1 << 18  # enough for a thousand lines of a wide table
+_SAMPLE_CHARS = 1 << 18
+_SAMPLE_LINES = 2000
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with the same two bytes
@@ -48,9 +49,10 @@ class Survey:
     quoted: bool  # there is a quotation mark somewhere
 
     def lines(self) -> list[str]:
-        """Return the sample's whole lines, ends kept."""
+        """Return the first whole lines of the file, ends kept."""
         lines = _split(self.sample)
-        return lines if self.complete or len(lines) < 2 else lines[:-1]
+        whole = lines if self.complete or len(lines) < 2 else lines[:-1]
+        return whole[:_SAMPLE_LINES]
 
 
 def open_source(source: Source) -> BinaryIO:
@@ -145,7 +147,9 @@ def _decode_all(source: Source, encoding: str) -> Survey:
         if len(sample) < _SAMPLE_CHARS:
             _refuse_control(text[:_SAMPLE_CHARS], encoding)
             sample += text
-        n_lines += text.count("\n") + text.count("\r") - text.count("\r\n")
+        n_lines += text.count("\n")
+        if "\r" in text:  # counting pairs is slow, and most files have none
+            n_lines += text.count("\r") - text.count("\r\n")
         n_lines -= after_return and text.startswith("\n")
         quoted = quoted or '"' in text
         after_return = text.endswith("\r")

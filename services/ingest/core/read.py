@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
 
 from services.ingest.core.columns import Columns, choose_columns
 from services.ingest.core.csv import Layout, read_chunks
@@ -44,6 +46,11 @@ class FileFacts:
     timezone: str
     issue_column: str | None
     skipped: tuple[Skipped, ...]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the facts as JSON values."""
+        facts: dict[str, JsonValue] = to_jsonable_python(self)
+        return facts
 
 
 @dataclass(frozen=True)

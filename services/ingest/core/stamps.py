@@ -11,6 +11,7 @@ from services.ingest.core.time_column import choose_reading, require_one_clock
 from services.ingest.core.timestamps import Readings
 from shared.timeseries.arrays import Float64, Int64
 from shared.timeseries.clock import to_utc, zone_info
+from shared.timeseries.problems import BadSetting
 
 _MINUTE_NS = 60 * 10**9
 
@@ -54,10 +55,15 @@ def settle_stamps(rows: Rows, options: ReadOptions) -> Stamps:
     ------
     AmbiguousTimestamps, BadTimestamp, MixedZones
         If the column does not have one reading and one clock.
-    UnknownZone
-        If the options name no time zone.
+    UnknownZone, BadSetting
+        If the options name no time zone that exists, or none where one is needed.
     """
     zone_info(options.timezone or "UTC")
+    if options.interval_end_minutes and options.timezone in (None, "UTC"):
+        raise BadSetting(
+            "interval_end_minutes only matters where a local clock changes: name the time zone with it",
+            field="interval_end_minutes",
+        )
     times, day_first, clock, zone = _utc(rows.times, rows.lines, options)
     issued = None if rows.issued is None else _utc(rows.issued, rows.lines, options)[0]
     kept, overruled = _order(times, issued)
@@ -78,8 +84,8 @@ def _utc(
     readings: Readings, lines: Int64, options: ReadOptions
 ) -> tuple[Int64, bool | None, Clock | None, str]:
     """Return stamps in UTC, the order of their dates, what their clock did, and its zone."""
-    local, day_first = choose_reading(readings, lines, day_first=options.day_first)
     interval_ns = round(options.interval_end_minutes * _MINUTE_NS)
+    local, day_first = choose_reading(readings, lines, day_first=options.day_first)
     if require_one_clock(readings.zoned, lines):
         return local, day_first, None, "offset"
     zone = options.timezone or "UTC"
