@@ -72,7 +72,10 @@ def demo(data: Data = Path("var/demo")) -> None:
         async with _platform(None, None, data) as client:
             session = await client.create_session("demo")
             for file in example.demo_files():
-                found = await client.upload(session, file.content, role="input", name=file.name)
+                options = {"timezone": example.TIMEZONE}
+                found = await client.upload(
+                    session, file.content, role="input", name=file.name, options=options
+                )
                 show_file(console, found)
             spec = plan_dataset(
                 await client.series(session),
@@ -110,13 +113,13 @@ def run(
 ) -> None:
     """Upload files, train models that forecast the target, show and save the results."""
     ahead, specs = parse_duration(horizon), parse_models(models)
-    options = {"timezone": timezone} if timezone else {}
+    reading = {"timezone": timezone} if timezone else {}
 
     async def work() -> None:
         async with _platform(url, token, data) as client:
             session = await client.create_session(files[0].stem)
             for path in files:
-                show_file(console, await client.upload(session, path, role="input", options=options))
+                show_file(console, await client.upload(session, path, role="input", options=reading))
             spec = plan_dataset(
                 await client.series(session),
                 target=target,

@@ -30,23 +30,20 @@ class DemoFile:
 
 
 def demo_files() -> tuple[DemoFile, ...]:
-    """Return demand and temperature as two CSV files with local clock times, as a utility would export them.
+    """Return demand and temperature as two CSV files with local clock times, as a utility exports them.
 
-    The year 2014 is given in the data as 17,520 half-hours of the local calendar without clock changes:
-    the stamps are local standard time.
+    The data hold 48 half-hours of the wall clock for each of 365 days (the morning rise stays at the same
+    row all year), so the hour doubled in April is there once and the hour skipped in October is there too:
+    ingest resolves and reports both.
     """
     frame = data("fpp2", "elecdemand")
+    first = datetime(2014, 1, 1)  # a wall clock: its zone is told to ingest
+    stamps = [(first + timedelta(minutes=30) * k).isoformat(" ") for k in range(len(frame))]
     columns = {"demand": "Demand", "temperature": "Temperature"}
-    stamps = _stamps(len(frame))
     return tuple(
         DemoFile(f"{name}.csv", _csv(stamps, name, frame[column].tolist()))
         for name, column in columns.items()
     )
-
-
-def _stamps(n: int) -> list[str]:
-    first = datetime.fromisoformat("2014-01-01T00:00+10:00")
-    return [(first + timedelta(minutes=30) * k).isoformat(timespec="minutes") for k in range(n)]
 
 
 def _csv(stamps: list[str], name: str, values: list[float]) -> bytes:

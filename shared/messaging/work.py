@@ -45,7 +45,8 @@ class WorkQueue:
     async def _take(self, kind: Kind) -> Msg | None:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.JOBS.{work_consumer(kind)}"
         try:
-            message = await self._client.request(subject, _ONE_NOW, timeout=2.0)
+            # A job arrives under its own subject: only an inbox of its own finds it again.
+            message = await self._client.request(subject, _ONE_NOW, timeout=2.0, old_style=True)
         except (NatsError, NoRespondersError, TimeoutError, ConnectionError) as error:
             log.debug("work queue does not answer", kind=kind, reason=type(error).__name__)
             await asyncio.sleep(self._idle)

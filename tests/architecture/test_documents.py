@@ -1,0 +1,35 @@
+"""Documents and locks say what is there."""
+
+import json
+import re
+from pathlib import Path
+
+from shared.contracts.events import MESSAGES
+from trainyard.docs import EVENTS_DOC, events_page
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "contracts" / "golden"
+
+
+def test_the_events_page_is_generated_from_the_contracts() -> None:
+    assert EVENTS_DOC.read_text() == events_page(), "run `make docs`"
+
+
+def test_every_message_ever_published_still_parses() -> None:
+    for message in MESSAGES:
+        examples = sorted(GOLDEN.glob(f"{message.type}.v*.json"))
+
+        assert examples, f"tests/contracts/golden lacks {message.type}.v1.json"
+        for path in examples:
+            published = json.loads(path.read_bytes())
+            parsed = message.model_validate(published).model_dump(mode="json")
+            assert parsed | published == parsed
+
+
+def test_locks_name_no_host_and_hash_everything() -> None:
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        text = path.read_text()
+        assert not re.search(r"https?://|--index-url|--extra-index|--find-links", text), path.name
+        pins = re.findall(r"^[a-z0-9][^\s]*==", text, flags=re.MULTILINE)
+        assert pins
+        assert text.count("--hash=sha256:") >= len(pins), path.name
