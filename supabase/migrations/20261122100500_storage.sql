@@ -4,11 +4,11 @@ insert into storage.buckets (id, name, public) values ('trainyard', 'trainyard',
 on conflict (id) do update set public = excluded.public;
 
 -- security definer: the decision needs one row of the ledger, not the asker's right to read the ledger.
-create or replace function private.owns_object(name text) returns boolean
+create or replace function private.owns_object(object_name text) returns boolean
 language sql stable security definer set search_path = '' as $$
-  select (storage.foldername(name))[1] = 'sessions' and exists (
+  select (storage.foldername(object_name))[1] = 'sessions' and exists (
     select from public.training_sessions s
-    where s.id = (storage.foldername(name))[2] and s.owner = (select auth.uid()))
+    where s.id = (storage.foldername(object_name))[2] and s.owner = (select auth.uid()))
 $$;
 revoke all on function private.owns_object(text) from public, anon;
 grant execute on function private.owns_object(text) to authenticated, service_role;
