@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from faststream import ContextRepo
 from faststream.asgi import AsgiFastStream, AsgiResponse
 from faststream.asgi import get as route
+from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from shared.errors import Unavailable

@@ -1,0 +1,81 @@
+"""Wiring of the trainer: planner reactions, the job loop, the warm child."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from faststream.asgi import AsgiFastStream
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry
+
+from services.trainer.handlers import reactions
+from services.trainer.jobs import JobLoop, JobMetrics
+from services.trainer.settings import TrainerSettings
+from services.trainer.storage import LedgerJobs, LedgerRuns
+from services.trainer.worker import WarmWorker
+from shared.contracts.kinds import NEURAL
+from shared.messaging.broker import connected
+from shared.messaging.work import WorkQueue
+from shared.runtime.serve import serve
+from shared.runtime.service import Parts, worker_app
+from shared.storage.connect import open_storage
+
+
+def create_app(settings: TrainerSettings) -> AsgiFastStream:
+    """Build the trainer."""
+
+    @asynccontextmanager
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+        storage = await open_storage(settings)
+        worker = WarmWorker(
+            threads=settings.trainer_threads,
+            memory_bytes=settings.trainer_memory_bytes,
+            stall_seconds=settings.trainer_stall.total_seconds(),
+            neural=bool(set(NEURAL) & set(settings.trainer_kinds)),
+        )
+        with tempfile.TemporaryDirectory(prefix="trainyard-datasets-") as cache:
+            jobs = LedgerJobs(storage, cache=Path(cache), lease=settings.ack_wait)
+            job_loop = JobLoop(
+                jobs,
+                worker,
+                broker,
+                JobMetrics(registry),
+                beat=settings.ack_wait.total_seconds() / 3,
+                attempts=settings.trainer_attempts,
+                threads=settings.trainer_threads,
+                checkpoints=settings.checkpoints,
+            )
+            await worker.start()
+            working = asyncio.create_task(_work(broker, job_loop, settings))
+
+            async def hand_back() -> None:
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+
+            collaborators = {"runs": LedgerRuns(storage), "job_loop": job_loop}
+            try:
+                yield Parts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
+            finally:
+                await hand_back()
+                await worker.stop()
+                await storage.close()
+
+    return worker_app("trainer", settings, reactions, lifespan)
+
+
+async def _work(broker: NatsBroker, job_loop: JobLoop, settings: TrainerSettings) -> None:
+    """Wait for the broker, then work."""
+    await connected(broker)
+    await job_loop.run(WorkQueue(broker.connection, settings.trainer_kinds))
+
+
+def main() -> None:
+    """Run the trainer as a process."""
+    settings = TrainerSettings()
+    serve("trainer", settings, create_app(settings))
+
+
+if __name__ == "__main__":
+    main()

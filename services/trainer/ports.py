@@ -1,0 +1,71 @@
+"""What the trainer needs from outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from shared.contracts.problems import Problem
+from shared.storage.rows import JobRow, RunRow
+
+
+class Runs(Protocol):
+    """Runs to be planned."""
+
+    async def ready(self, run_id: str) -> RunRow | None:
+        """Return a waiting run whose data set is ready, or None."""
+        ...
+
+    async def waiting_for(self, dataset_id: str) -> list[RunRow]:
+        """Return the runs that wait for a data set."""
+        ...
+
+    async def plan(self, run: RunRow, jobs: Sequence[JobRow]) -> list[JobRow]:
+        """Write the jobs down once and mark the run as running; return the jobs as the ledger has them."""
+        ...
+
+    async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
+        """Mark what has not started as cancelled, flag what has; return the rows that ended by it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a fit leaves behind: a folder of files, and facts about it."""
+
+    folder: Path
+    seconds: float
+    notes: dict[str, JsonValue]
+
+
+class Jobs(Protocol):
+    """Jobs of the work queue, fenced by their attempt."""
+
+    async def claim(self, job_id: str) -> JobRow | None:
+        """Take the job for a new attempt, or return it as it is when it has ended; None when deleted.
+
+        Raises ``JobHeld`` while another replica works on it.
+        """
+        ...
+
+    async def renew(self, job: JobRow) -> JobRow | None:
+        """Extend the lease; return the row, or None when this attempt has lost the job."""
+        ...
+
+    async def dataset_folder(self, job: JobRow) -> Path:
+        """Return a local folder with the job's data set."""
+        ...
+
+    async def finish(self, job: JobRow, product: Product) -> JobRow | None:
+        """Store the product and mark the job finished; None when this attempt has lost the job."""
+        ...
+
+    async def end(self, job: JobRow, status: str, problem: Problem | None) -> JobRow | None:
+        """Mark the job failed or cancelled; None when this attempt has lost the job."""
+        ...
+
+    async def give_back(self, job: JobRow, *, failed: bool) -> JobRow | None:
+        """Queue the job again, counting a failure if it was one; None when this attempt has lost the job."""
+        ...

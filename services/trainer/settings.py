@@ -1,0 +1,42 @@
+"""Knobs of the trainer."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.contracts.kinds import KINDS, Kind
+from shared.settings import CommonSettings
+
+
+class TrainerSettings(CommonSettings):
+    """Environment names start with ``TRAINYARD_``; the trainer's own go on with ``TRAINER_``."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
+
+    trainer_kinds: tuple[Kind, ...] = Field(
+        default=KINDS, description="model kinds this replica serves, as JSON list"
+    )
+    trainer_threads: int | None = Field(
+        default=None, ge=1, description="threads of one fit; null = all cores"
+    )
+    trainer_memory_bytes: int | None = Field(
+        default=None, gt=0, description="memory limit of the child process"
+    )
+    trainer_stall: timedelta = Field(
+        default=timedelta(minutes=10), description="silence after which a fit is ended"
+    )
+    trainer_attempts: int = Field(default=3, ge=1, description="crashes after which a job has failed")
+    trainer_checkpoint_dir: Path | None = Field(
+        default=None,
+        description="folder that outlives a replica and is shared by all, where a killed fit goes on from; "
+        "null = beside the embedded stores, or none with remote ones",
+    )
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where checkpoints of unfinished fits are kept."""
+        if self.trainer_checkpoint_dir or self.data_dir is None:
+            return self.trainer_checkpoint_dir
+        return self.data_dir / "checkpoints"

@@ -1,0 +1,152 @@
+"""The trainer's runs and jobs over the ledger and the object store."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from services.trainer.ports import Product
+from shared.contracts.base import new_id, utc_now
+from shared.contracts.problems import Problem
+from shared.errors import NotFound, Unavailable
+from shared.storage import places
+from shared.storage.connect import Storage
+from shared.storage.records import Where
+from shared.storage.rows import DatasetRow, JobRow, RunRow
+from shared.storage.trees import fetch_tree, put_tree
+
+
+class JobHeld(Unavailable):
+    """Another replica holds the job's lease."""
+
+    code = "JOB_HELD"
+
+
+class DatasetGone(NotFound):
+    """The data set of a job was deleted."""
+
+    code = "DATASET_NOT_FOUND"
+
+
+class LedgerRuns:
+    """Runs in the ledger."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._records = storage.records
+
+    async def ready(self, run_id: str) -> RunRow | None:
+        run = await self._records.get(RunRow, run_id)
+        if run is None or run.status not in ("waiting", "running"):
+            return None
+        dataset = await self._records.get(DatasetRow, run.dataset_id)
+        return run if dataset and dataset.status == "ready" else None
+
+    async def waiting_for(self, dataset_id: str) -> list[RunRow]:
+        return await self._records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
+
+    async def plan(self, run: RunRow, jobs: Sequence[JobRow]) -> list[JobRow]:
+        await self._records.insert(jobs)
+        started: dict[str, object] = {"status": "running", "started_at": utc_now()}
+        await self._records.update(RunRow, run.id, started, expect={"status": "waiting"})
+        written = await self._records.select(JobRow, {"run_id": run.id}, order="position")
+        if run.cancel_requested:
+            await self.cancel_queued(run.id, None)
+            written = await self._records.select(JobRow, {"run_id": run.id}, order="position")
+        return written
+
+    async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
+        where: Where = {"run_id": run_id, "id": job_id} if job_id else {"run_id": run_id}
+        ended = []
+        for job in await self._records.select(JobRow, where, order="position"):
+            row = await self._records.update(
+                JobRow, job.id, {"status": "cancelled"}, expect={"status": "queued"}
+            ) or await self._records.update(
+                JobRow, job.id, {"cancel_requested": True}, expect={"status": "running"}
+            )
+            if (row or job).status == "cancelled":
+                ended.append(row or job)
+        return ended
+
+
+class LedgerJobs:
+    """Jobs in the ledger; every change is fenced by the attempt that makes it."""
+
+    def __init__(self, storage: Storage, *, cache: Path, lease: timedelta) -> None:
+        self._records, self._objects = storage.records, storage.objects
+        self._cache = cache
+        self._lease = lease
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{new_id()[:8]}"
+
+    async def claim(self, job_id: str) -> JobRow | None:
+        job = await self._records.get(JobRow, job_id)
+        if job is None or job.status not in ("queued", "running"):
+            return job
+        if job.status == "running" and job.lease_until and job.lease_until > utc_now():
+            raise JobHeld("another replica works on this job", holder=job.leased_by)
+        run = await self._records.get(RunRow, job.run_id)
+        if job.cancel_requested or run is None or run.cancel_requested:
+            return await self._records.update(
+                JobRow, job.id, {"status": "cancelled"}, expect={"revision": job.revision}
+            )
+        claimed = await self._records.update(
+            JobRow,
+            job.id,
+            {"status": "running", "attempt": job.attempt + 1, "leased_by": self._holder, **self._until()},
+            expect={"revision": job.revision},
+        )
+        if claimed is None:
+            raise JobHeld("another replica took this job")
+        return claimed
+
+    async def renew(self, job: JobRow) -> JobRow | None:
+        return await self._change(job, self._until())
+
+    async def dataset_folder(self, job: JobRow) -> Path:
+        dataset = await self._records.get(DatasetRow, job.dataset_id)
+        if dataset is None or dataset.object_key is None:
+            raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
+        folder = self._cache / dataset.id
+        if not folder.exists():
+            part = self._cache / f".{dataset.id}-{new_id()[:8]}"
+            await fetch_tree(self._objects, dataset.object_key, part)
+            await asyncio.to_thread(part.replace, folder)
+            await asyncio.to_thread(self._forget_others, folder)
+        return folder
+
+    async def finish(self, job: JobRow, product: Product) -> JobRow | None:
+        prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+        stored = await put_tree(self._objects, product.folder, prefix)
+        files = {
+            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.sha256}
+            for name, s in stored.items()
+        }
+        ended = await self._change(
+            job,
+            {"status": "finished", "files": files, "notes": product.notes, "seconds": product.seconds},
+        )
+        if ended is None:
+            await self._objects.delete(prefix)
+        return ended
+
+    async def end(self, job: JobRow, status: str, problem: Problem | None) -> JobRow | None:
+        return await self._change(job, {"status": status, "problem": problem})
+
+    async def give_back(self, job: JobRow, *, failed: bool) -> JobRow | None:
+        changes = {"status": "queued", "lease_until": None, "failures": job.failures + int(failed)}
+        return await self._change(job, changes)
+
+    async def _change(self, job: JobRow, changes: Mapping[str, object]) -> JobRow | None:
+        mine: Where = {"attempt": job.attempt, "status": "running", "leased_by": self._holder}
+        return await self._records.update(JobRow, job.id, changes, expect=mine)
+
+    def _until(self) -> dict[str, object]:
+        return {"lease_until": utc_now() + self._lease}
+
+    def _forget_others(self, keep: Path) -> None:
+        """Keep the newest data set only: a replica works on one job at a time."""
+        for folder in self._cache.iterdir():
+            if folder != keep:
+                shutil.rmtree(folder, ignore_errors=True)
