@@ -1,0 +1,100 @@
+"""What the trainer asks of its child process, and what it hears back: one JSON line each."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from shared.contracts.kinds import ModelSpec
+from shared.contracts.problems import Problem
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Line(BaseModel):
+    """One line between parent and child."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainTask(Line):
+    """Fit one model on a stored data set."""
+
+    task: Literal["train"] = "train"
+    job_id: str
+    spec: ModelSpec
+    dataset: Path = Field(description="folder of the data set")
+    output: Path = Field(description="folder for the files of the model")
+    threads: int | None = Field(
+        default=None, ge=1, description="threads of this fit; null = the worker's own"
+    )
+    attempt: int = 1
+    checkpoint: Path | None = Field(
+        default=None, description="file an interrupted fit goes on from; null = start anew"
+    )
+    memory_bytes: int | None = Field(default=None, gt=0, description="refuse fits that need more")
+    h5: bool = Field(default=False, description="store a neural network as .h5 too")
+
+
+class PredictTask(Line):
+    """Forecast windows in original units with a stored model."""
+
+    task: Literal["predict"] = "predict"
+    model: Path = Field(description="folder of the model")
+    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
+    windows: Path = Field(description=".npz with x, shape (n, input_steps, n_inputs), original units")
+    output: Path = Field(description=".npz to write: y_pred, shape (n, output_steps, n_outputs)")
+
+
+class StoredFile(Line):
+    """A file of a model, as it was written."""
+
+    size_bytes: int
+    sha256: Sha256
+
+
+class TrainOutcome(Line):
+    """A model is stored in the output folder."""
+
+    said: Literal["trained"] = "trained"
+    seconds: float
+    notes: dict[str, JsonValue]
+    metrics: dict[str, dict[str, float | None]] = Field(description="per part, in original units")
+    files: dict[str, StoredFile]
+
+
+class PredictOutcome(Line):
+    """Forecasts are stored in the output file."""
+
+    said: Literal["predicted"] = "predicted"
+    n_windows: int
+    seconds: float
+
+
+class Ready(Line):
+    """The libraries that neural kinds need are loaded."""
+
+    said: Literal["ready"] = "ready"
+
+
+class Advance(Line):
+    """A fit has come a step further."""
+
+    said: Literal["advance"] = "advance"
+    fraction: float
+    phase: str
+    epoch: int | None = None
+    n_epochs: int | None = None
+    loss: float | None = None
+    val_loss: float | None = None
+
+
+class Refusal(Line):
+    """The task cannot be done, now or later."""
+
+    said: Literal["refusal"] = "refusal"
+    problem: Problem
+
+
+Task = Annotated[TrainTask | PredictTask, Field(discriminator="task")]
+Saying = Annotated[TrainOutcome | PredictOutcome | Ready | Advance | Refusal, Field(discriminator="said")]

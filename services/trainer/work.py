@@ -1,0 +1,133 @@
+"""What the child does: fit a model on a stored data set and write its files, forecast with a stored model."""
+
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from services.trainer.core.export import load_forecaster, save_arrays
+from services.trainer.core.fit import fit
+from services.trainer.core.memory import require_memory
+from services.trainer.core.model import Fitted, Model, OnProgress, Progress
+from services.trainer.core.passport import (
+    PASSPORT,
+    Passport,
+    file_facts,
+    folder_sha256,
+    layout_to_json,
+    library_versions,
+    write_passport,
+)
+from services.trainer.core.predict import Forecaster
+from services.trainer.tasks import PredictOutcome, PredictTask, StoredFile, TrainOutcome, TrainTask
+from shared.storage.codecs import json_to_bytes
+from shared.timeseries.arrays import Float64
+from shared.timeseries.dataset import Dataset, Part
+from shared.timeseries.forecasts import Forecast, PartForecast
+from shared.timeseries.metrics import measure
+
+WINDOWS_AT_ONCE = 2048
+MODELS_KEPT = 4  # loaded models the child remembers
+
+
+def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
+    """Fit a model and write model, forecasts, history and passport into the output folder."""
+    started = time.perf_counter()
+    dataset = Dataset.open(task.dataset)
+    n_windows = {part: len(dataset.indices(part)) for part in ("train", "validation", "test")}
+    require_memory(
+        task.spec,
+        dataset.layout,
+        n_windows["train"],
+        n_windows["validation"],
+        available_bytes=min(available_memory(), task.memory_bytes or available_memory()),
+    )
+    fitted = fit(
+        task.spec,
+        dataset.part("train"),
+        dataset.part("validation"),
+        dataset.layout,
+        on_progress=on_progress,
+        checkpoint=task.checkpoint,
+    )
+    on_progress(Progress(1.0, "forecasts and files"))
+    forecast = Forecast(
+        validation=part_forecast(fitted.judged, dataset, "validation"),
+        test=part_forecast(fitted.model, dataset, "test"),
+    )
+    metrics = {"validation": score(forecast.validation), "test": score(forecast.test)}
+    task.output.mkdir(parents=True, exist_ok=True)
+    write_files(fitted, forecast, task.output)
+    files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
+    passport = Passport(
+        kind=task.spec.kind,
+        spec=task.spec,
+        seed=getattr(task.spec, "seed", None),
+        dataset_sha256=folder_sha256(task.dataset),
+        layout=layout_to_json(dataset.layout),
+        n_windows=n_windows,
+        libraries=library_versions(),
+        metrics=metrics,
+        notes=fitted.notes,
+        files=files,
+    )
+    write_passport(passport, task.output)
+    files[PASSPORT] = file_facts(task.output / PASSPORT)
+    if task.checkpoint:
+        task.checkpoint.unlink(missing_ok=True)
+    return TrainOutcome(
+        seconds=time.perf_counter() - started,
+        notes={**fitted.notes, "fit_seconds": round(fitted.seconds, 3)},
+        metrics=metrics,
+        files={name: StoredFile(**facts.model_dump()) for name, facts in files.items()},
+    )
+
+
+def predict(task: PredictTask) -> PredictOutcome:
+    """Forecast the windows of a file with a stored model; a model is loaded once."""
+    started = time.perf_counter()
+    forecaster = _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+    with np.load(task.windows, allow_pickle=False) as file:
+        windows: Float64 = file["x"].astype(np.float64)
+    np.savez(task.output, y_pred=forecaster.forecast(windows))
+    return PredictOutcome(n_windows=len(windows), seconds=time.perf_counter() - started)
+
+
+@lru_cache(maxsize=MODELS_KEPT)
+def _remembered(folder: Path, written_ns: int, sha256: str | None) -> Forecaster:
+    return load_forecaster(folder, passport_sha256=sha256)
+
+
+def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
+    """Return truth and forecast of a part in original units, computed in batches."""
+    index, layout = dataset.indices(part), dataset.layout
+    y_pred = np.empty((len(index), layout.output_steps, len(layout.outputs)))
+    for first in range(0, len(index), WINDOWS_AT_ONCE):
+        some = index[first : first + WINDOWS_AT_ONCE]
+        scaled = model.predict(dataset.x(some)).astype(np.float64)
+        y_pred[first : first + len(some)] = layout.y_scaler.inverse(scaled)
+    return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
+
+
+def score(part: PartForecast) -> dict[str, float | None]:
+    """Return a first impression over all outputs; the evaluator scores in full."""
+    if len(part) == 0:
+        return {"mae": None, "rmse": None}
+    scores = measure(part.y_true.ravel(), part.y_pred.ravel())
+    return {"mae": scores["mae"], "rmse": scores["rmse"]}
+
+
+def write_files(fitted: Fitted, forecast: Forecast, folder: Path) -> None:
+    """Write everything about a fitted model except its passport."""
+    save_arrays(fitted.model, folder)
+    np.savez(folder / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # as in save_arrays
+    history: dict[str, JsonValue] = {name: list(curve) for name, curve in fitted.history.items()}
+    (folder / "history.json").write_bytes(json_to_bytes(history))
+
+
+def available_memory() -> int:
+    """Return the bytes of memory this machine can still give."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
