@@ -55,3 +55,7 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ref_ns)
+
+    def rows(self, rows: slice) -> "Samples":
+        """Return some of the samples, as views."""
+        return Samples(self.x[rows], self.y[rows], self.ref_ns[rows])

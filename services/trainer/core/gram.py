@@ -57,37 +57,26 @@ class Moments:
 
     def every(self, step: int) -> "Moments":
         """Keep every ``step``-th target: enough to compare candidates."""
-        return Moments(self.n, self.xx, self.xy[:, ::step], self.yy[::step], self.x, self.y[::step])
-
-    def beyond(self, weights: Float64) -> "Moments":
-        """Replace the targets by their difference from ``x @ weights``; ``weights`` is (p, q)."""
-        projected = self.xx @ weights
-        yy = self.yy + np.einsum("pq,pq->q", weights, projected - 2.0 * self.xy)
-        return Moments(self.n, self.xx, self.xy - projected, yy, self.x, self.y - self.x @ weights)
+        some = np.ascontiguousarray(self.xy[:, ::step])
+        return Moments(self.n, self.xx, some, self.yy[::step], self.x, self.y[::step])
 
     def relative(self, level: Float64) -> "Moments":
-        """Replace every input by its difference from ``x @ level``; ``level`` is (p,)."""
+        """Subtract a level, ``x @ level`` with ``level`` (p,), from inputs and targets alike."""
         with_level = self.xx @ level
-        xx = self.xx - with_level - with_level[:, None] + level @ with_level
-        return Moments(self.n, xx, self.xy - level @ self.xy, self.yy, self.x - self.x @ level, self.y)
-
-    def centred(self) -> "Moments":
-        """Subtract the means of inputs and targets, as an intercept would."""
-        mean_x, mean_y = self.x / self.n, self.y / self.n
+        square = float(level @ with_level)
+        to_target, sum_level = level @ self.xy, float(self.x @ level)
         return Moments(
             self.n,
-            self.xx - np.outer(self.x, mean_x),
-            self.xy - np.outer(self.x, mean_y),
-            self.yy - self.y * mean_y,
-            np.zeros_like(self.x),
-            np.zeros_like(self.y),
+            self.xx - with_level - with_level[:, None] + square,
+            self.xy - with_level[:, None] - to_target + square,
+            self.yy - 2.0 * to_target + square,
+            self.x - sum_level,
+            self.y - sum_level,
         )
 
-    def squared_error(self, weights: Float64, intercept: Float64 | float = 0.0) -> Float64:
-        """Sum of squared errors of ``x @ weights + intercept`` per target, shape (q,)."""
-        fitted = self.xx @ weights
-        slope = np.einsum("pq,pq->q", weights, fitted - 2.0 * self.xy)
-        return self.yy + slope + intercept * (2.0 * (self.x @ weights - self.y) + self.n * intercept)
+    def squared_error(self, weights: Float64) -> Float64:
+        """Sum of squared errors of ``x @ weights`` per target, shape (q,)."""
+        return np.asarray(self.yy + np.einsum("pq,pq->q", weights, self.xx @ weights - 2.0 * self.xy))
 
 
 def window_moments(x: Float32 | Float64, y: Float32 | Float64) -> Moments:

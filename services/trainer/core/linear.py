@@ -1,7 +1,6 @@
 """The linear model: closed-form ridge on the window, everything chosen on the validation part."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 from pydantic import JsonValue
@@ -115,8 +114,4 @@ def _base(moments: Moments, candidates: list[Candidate], layout: Layout, units: 
 def _hold_out(train: Samples) -> tuple[Samples, Samples]:
     """Split the newest windows off the training part."""
     border = len(train) - max(1, int(HELD_OUT * len(train)))
-    return _rows(train, slice(0, border)), _rows(train, slice(border, None))
-
-
-def _rows(samples: Samples, rows: slice) -> Samples:
-    return replace(samples, x=samples.x[rows], y=samples.y[rows], ref_ns=samples.ref_ns[rows])
+    return train.rows(slice(0, border)), train.rows(slice(border, None))

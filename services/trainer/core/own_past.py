@@ -29,24 +29,36 @@ class Units:
     y_shift: Float64
 
 
+def past_to_output(layout: Layout, output: int) -> tuple[float, float]:
+    """Return (gain, shift) that take the scaled own past of an output to the scale of the output.
+
+    Without an own past the map is the identity.
+    """
+    own = layout.own_past[output]
+    if own is None:
+        return 1.0, 0.0
+    x, y = layout.x_scaler, layout.y_scaler
+    gain = y.gain[output] / x.gain[own]  # through the unit of the series
+    shift = (x.lo[own] - y.lo[output]) * y.gain[output] + y.low[output] - x.low[own] * gain
+    return float(gain), float(shift)
+
+
 def standard_units(train: Samples, layout: Layout) -> Units:
     """Measure the outputs, past and future, over the training part; a constant keeps its scaled unit."""
-    own = np.array([0 if k is None else k for k in layout.own_past])
-    x_scaler, y_scaler = layout.x_scaler, layout.y_scaler
-    ratio = y_scaler.gain / x_scaler.gain[own]  # scaled input -> scaled output, through the series' own unit
-    offset = (x_scaler.lo[own] - y_scaler.lo) * y_scaler.gain + y_scaler.low - x_scaler.low[own] * ratio
-
+    n_outputs = len(layout.outputs)
+    mean, deviation = np.empty(n_outputs), np.empty(n_outputs)
+    maps = np.array([past_to_output(layout, output) for output in range(n_outputs)])
     some = slice(None, None, 1 + len(train) // MEASURED_WINDOWS)
-    mean, deviation = np.empty(len(own)), np.empty(len(own))
-    for output, past in enumerate(layout.own_past):
+    for output, own in enumerate(layout.own_past):
         values = [train.y[some, :, output].astype(np.float64).ravel()]
-        if past is not None:
-            values.append(train.x[some, :, past].astype(np.float64).ravel() * ratio[output] + offset[output])
+        if own is not None:
+            gain, shift = maps[output]
+            values.append(train.x[some, :, own].astype(np.float64).ravel() * gain + shift)
         pooled = np.concatenate(values)
         mean[output], deviation[output] = pooled.mean(), pooled.std()
     y_gain = 1.0 / np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
     y_shift = -mean * y_gain
-    return Units(ratio * y_gain, offset * y_gain + y_shift, y_gain, y_shift)
+    return Units(maps[:, 0] * y_gain, maps[:, 1] * y_gain + y_shift, y_gain, y_shift)
 
 
 def own_windows(samples: Samples, layout: Layout, units: Units, output: int) -> tuple[Float32, Float32]:
@@ -91,7 +103,7 @@ def _continues(past: Float32, future: Float32) -> Bool:
     """Whether each window is its predecessor moved by one step, shape (n_windows - 1,)."""
     same_past = (past[1:, :-1] == past[:-1, 1:]).all(axis=1)
     same_future = (future[1:, :-1] == future[:-1, 1:]).all(axis=1)
-    return same_past & same_future & (np.abs(past[1:, -1] - future[:-1, 0]) < ROUNDING)
+    return np.asarray(same_past & same_future & (np.abs(past[1:, -1] - future[:-1, 0]) < ROUNDING))
 
 
 def _long_runs(continues: Bool) -> list[slice]:

@@ -1,9 +1,11 @@
 """What can go wrong in a fit, in words a forecaster can act on."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.errors import DidNotConverge, InsufficientData, InvalidInput, ResourceExhausted
-from shared.timeseries.arrays import Float64
 from shared.timeseries.samples import Layout, Samples
 
 MIN_WINDOWS = 4  # fewer cannot tell a pattern from its noise
@@ -76,7 +78,7 @@ def require_trainable(train: Samples, layout: Layout) -> None:
         )
 
 
-def require_finite(values: Float64, *, what: str) -> None:
+def require_finite(values: NDArray[Any], *, what: str) -> None:
     """Raise NotFinite unless every number of a result is finite."""
     if not np.isfinite(values).all():
         raise NotFinite(f"the fit diverged: {what} are not finite", field=what)

@@ -21,11 +21,10 @@ from shared.timeseries.arrays import Float64
 Level = Literal["last", "mean"]
 LEVELS: tuple[Level, ...] = ("last", "mean")
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the mean variance of an input
-LADDER = (1.0, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)  # lookbacks as shares of the window
+LADDER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.25, 0.1)  # lookbacks as shares of the window
 SHORTEST, LONGEST = 4, 2048  # steps of the ladder; the normal equations grow with the square
-COMPARED_STEPS = 96  # output steps that tell candidates apart
+COMPARED_STEPS = 48  # output steps that tell candidates apart
 NEAR = 1.03  # candidates whose validation error is within 3 % of the best are averaged
-HOPELESS = 1.02  # stop raising the penalty once the error has risen by 2 %
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def lookback_ladder(input_steps: int) -> tuple[int, ...]:
     """Return the lookbacks worth trying, longest first.
 
     >>> lookback_ladder(720)
-    (720, 504, 360, 252, 180, 86, 43)
+    (720, 648, 576, 504, 432, 360, 180, 72)
     >>> lookback_ladder(5)
     (5, 4)
     """
@@ -63,8 +62,11 @@ def fit_candidate(moments: Moments, candidate: Candidate) -> Float64:
     weights
         Shape (input_steps, output_steps) on the raw past; columns sum to one.
     """
-    problem, level, reference = _levelled(moments, candidate.lookback, candidate.level)
-    return _raw(solve_ridge(problem, candidate.penalty), level, reference)
+    level = _level_weights(candidate)
+    weights = solve_ridge(moments.last(candidate.lookback).relative(level), candidate.penalty)
+    raw = np.zeros(moments.xy.shape)
+    raw[-candidate.lookback :] = weights + np.outer(level, 1.0 - weights.sum(axis=0))
+    return raw
 
 
 def compare(
@@ -75,9 +77,11 @@ def compare(
     train, validation = train.every(step), validation.every(step)
     for lookback in lookbacks:
         for level in LEVELS:
-            seen, _, _ = _levelled(train, lookback, level)
-            unseen, _, _ = _levelled(validation, lookback, level)
-            yield _best_penalty(seen, unseen, Candidate(lookback, level, np.nan), penalties)
+            weights = _level_weights(Candidate(lookback, level, np.nan))
+            seen = train.last(lookback).relative(weights)
+            unseen = validation.last(lookback).relative(weights)
+            penalty, error = _best_penalty(seen, unseen, sorted(penalties))
+            yield Candidate(lookback, level, penalty, error)
 
 
 def near_best(candidates: list[Candidate]) -> list[Candidate]:
@@ -107,28 +111,26 @@ def solve_ridge(problem: Moments, penalty: float) -> Float64:
     return np.asarray(scipy.linalg.cho_solve(factor, problem.xy, check_finite=False))
 
 
-def _best_penalty(
-    seen: Moments, unseen: Moments, candidate: Candidate, penalties: tuple[float, ...]
-) -> Candidate:
-    best, least = candidate, np.inf
-    for penalty in penalties:
-        error = float(unseen.squared_error(solve_ridge(seen, penalty)).mean()) / unseen.n
-        if error < least:
-            least, best = error, Candidate(candidate.lookback, candidate.level, penalty, error)
-        elif error > HOPELESS * least:
-            break
-    return best
+def _best_penalty(seen: Moments, unseen: Moments, penalties: list[float]) -> tuple[float, float]:
+    """Walk downhill from the middle of the ladder: the error has one valley."""
+    errors: dict[int, float] = {}
+
+    def error(rung: int) -> float:
+        if not 0 <= rung < len(penalties):
+            return np.inf
+        if rung not in errors:
+            weights = solve_ridge(seen, penalties[rung])
+            errors[rung] = float(unseen.squared_error(weights).mean()) / unseen.n
+        return errors[rung]
+
+    rung = len(penalties) // 2
+    direction = 1 if error(rung + 1) < error(rung) else -1
+    while error(rung + direction) < error(rung):
+        rung += direction
+    return penalties[rung], error(rung)
 
 
-def _levelled(moments: Moments, lookback: int, level: Level) -> tuple[Moments, Float64, Float64]:
-    """Return (problem on the lookback, level weights (lookback,), reference (input_steps, output_steps))."""
-    input_steps, output_steps = moments.xy.shape
-    reference = mean_of_last(1 if level == "last" else lookback, input_steps, output_steps)
-    weights = reference[-lookback:, 0]
-    return moments.beyond(reference).last(lookback).relative(weights), weights, reference
-
-
-def _raw(weights: Float64, level: Float64, reference: Float64) -> Float64:
-    raw = reference.copy()
-    raw[-len(weights) :] += weights - np.outer(level, weights.sum(axis=0))
-    return raw
+def _level_weights(candidate: Candidate) -> Float64:
+    """Weights (lookback,) of the last value, or of the mean of the lookback."""
+    n_steps = 1 if candidate.level == "last" else candidate.lookback
+    return mean_of_last(n_steps, candidate.lookback, 1)[:, 0]

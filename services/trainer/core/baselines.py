@@ -1,0 +1,159 @@
+"""Baselines: forecasts that repeat the past. A model that does not beat them has learned nothing."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
+from services.trainer.core.own_past import past_to_output
+from services.trainer.core.problems import TooFewWindows
+from services.trainer.core.references import candidate_seasons, last_value, past_step, seasonal
+from shared.contracts.kinds import Kind, LastValueSpec, SeasonalNaiveSpec
+from shared.timeseries.arrays import Float32, Float64, Int64
+from shared.timeseries.samples import Layout, Samples
+
+MEASURED_WINDOWS = 2048  # windows overlap: about so many tell one season from another
+
+
+@dataclass(frozen=True)
+class ReferenceModel:
+    """Each output as a weighted mean of its own past; without one, the training mean of each output step.
+
+    ``own`` (n_outputs,) names the input column, -1 for none; ``gain`` and ``shift`` take it to the scale
+    of the output. ``weights`` is (n_outputs, input_steps, output_steps), ``constant`` (output_steps,
+    n_outputs).
+    """
+
+    kind: ClassVar[Kind] = "last_value"
+
+    own: Int64
+    gain: Float64
+    shift: Float64
+    weights: Float32
+    constant: Float32
+
+    def predict(self, x: Float32) -> Float32:
+        """Forecast scaled windows, (n, input_steps, n_inputs) -> (n, output_steps, n_outputs)."""
+        forecast = np.broadcast_to(self.constant, (len(x), *self.constant.shape)).copy()
+        for output, column in enumerate(self.own):
+            if column >= 0:
+                # float64 in between: repeating a value must return it, whatever the scale it stands on.
+                past = x[:, :, column].astype(np.float64) @ self.weights[output]
+                forecast[:, :, output] = past * self.gain[output] + self.shift[output]
+        return forecast
+
+    def to_arrays(self) -> Arrays:
+        """Return the fields by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
+        """Rebuild the model; the layout is not needed."""
+        return cls(**{f.name: arrays[f.name] for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class SeasonalModel(ReferenceModel):
+    """The same, reading one season back."""
+
+    kind: ClassVar[Kind] = "seasonal_naive"
+
+
+def fit_last_value(
+    spec: LastValueSpec,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> Fitted:
+    """Return the model that repeats the last observed value of every output.
+
+    An output whose own past is not among the inputs is forecast by its training mean at each output step, and
+    the notes say so.
+    """
+    started = time.perf_counter()
+    weights = [last_value(layout.input_steps, layout.output_steps)] * len(layout.outputs)
+    notes = {column.name: _kept(layout, k) for k, column in enumerate(layout.outputs)}
+    return _fitted(ReferenceModel, weights, notes, train, layout, started, on_progress)
+
+
+def fit_seasonal_naive(
+    spec: SeasonalNaiveSpec,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> Fitted:
+    """Return the model that repeats the value one season ago.
+
+    The season of each output is ``spec.season_length`` steps of its own past, or the calendar season
+    (hour, half a day, day, week, year) with the least mean absolute error over the training part. Where
+    the own past is too short for it the last value is repeated; without an own past the training mean of
+    each output step is forecast. The notes say which.
+    """
+    started = time.perf_counter()
+    weights, notes = [], {}
+    for output, column in enumerate(layout.outputs):
+        found = _season(spec, train, layout, output)
+        last = last_value(layout.input_steps, layout.output_steps)
+        weights.append(last if found is None else found[1])
+        notes[column.name] = _kept(layout, output) if found is None else f"season of {found[0]:g} h"
+    return _fitted(SeasonalModel, weights, notes, train, layout, started, on_progress)
+
+
+def _season(
+    spec: SeasonalNaiveSpec, train: Samples, layout: Layout, output: int
+) -> tuple[float, Float64] | None:
+    """Return (season in hours, weights) of one output, None when its past shows no season."""
+    own = layout.own_past[output]
+    if own is None:
+        return None
+    if spec.season_length is not None:
+        season = spec.season_length * past_step(layout.inputs[own], layout.input_steps)
+        weights = seasonal(layout, output, season) if season > 0 else None
+        return None if weights is None else (season, weights)
+    candidates = list(candidate_seasons(layout, output))
+    if len(train) == 0 or not candidates:
+        return None
+    some = slice(None, None, 1 + len(train) // MEASURED_WINDOWS)
+    gain, shift = past_to_output(layout, output)
+    past, truth = train.x[some, :, own] * gain + shift, train.y[some, :, output]
+    errors = [float(np.abs(past @ weights - truth).mean()) for _, weights in candidates]
+    return candidates[int(np.argmin(errors))]
+
+
+def _kept(layout: Layout, output: int) -> str:
+    return "training mean" if layout.own_past[output] is None else "last value"
+
+
+def _fitted(
+    family: type[ReferenceModel],
+    weights: list[Float64],
+    notes: dict[str, str],
+    train: Samples,
+    layout: Layout,
+    started: float,
+    on_progress: OnProgress,
+) -> Fitted:
+    if len(train) == 0 and None in layout.own_past:
+        raise TooFewWindows("the training part is empty, so an output without its own past has no mean")
+    shape = (layout.output_steps, len(layout.outputs))
+    constant = train.y.mean(axis=0, dtype=np.float64) if len(train) else np.zeros(shape)
+    maps = [past_to_output(layout, output) for output in range(len(layout.outputs))]
+    model = family(
+        own=np.array([-1 if k is None else k for k in layout.own_past], dtype=np.int64),
+        gain=np.array([gain for gain, _ in maps]),
+        shift=np.array([shift for _, shift in maps]),
+        weights=np.stack(weights).astype(np.float32),
+        constant=constant.astype(np.float32),
+    )
+    on_progress(Progress(1.0, "done"))
+    per_output: dict[str, JsonValue] = dict(notes)
+    return Fitted(model, model, time.perf_counter() - started, notes={"forecast": per_output})
