@@ -65,7 +65,8 @@ class Archive:
         known = rows_before(self.issues, ref_ns)
         if rule.method == "mean":
             half = rule.bin_ns // 2
-            return self._mean(known, at_ns - half, at_ns + (rule.bin_ns - half))
+            begin, end = at_ns - half, at_ns + (rule.bin_ns - half)
+            return self._mean(known, begin, end, near=at_ns, max_gap_ns=rule.max_gap_ns)
         left, right = self.neighbours(known, at_ns, rule.method)
         codes = np.zeros(at_ns.shape, dtype=np.uint8)
         codes[(left < 0) | (known < 0)] = Code.BEFORE_START
@@ -133,25 +134,42 @@ class Archive:
         take_later = (before < 0) | ((after <= last) & (later - at_ns < at_ns - earlier))
         return np.where(take_later, after, before)
 
-    def _mean(self, known: Int64, begin_ns: Int64, end_ns: Int64) -> Points:
+    def _mean(
+        self,
+        known: Int64,
+        begin_ns: Int64,
+        end_ns: Int64,
+        *,
+        near: Int64 | None = None,
+        max_gap_ns: int | None = None,
+    ) -> Points:
         """Mean over [begin, end) of the known targets, one target per round."""
         first = np.searchsorted(self.targets, begin_ns, side="left")
         stop = np.searchsorted(self.targets, end_ns, side="left")
         total, count = np.zeros(first.shape), np.zeros(first.shape, dtype=np.int64)
+        spoken = np.zeros(first.shape, dtype=np.bool_)
+        close = np.zeros(first.shape, dtype=np.bool_)
         for step in range(int((stop - first).max(initial=0))):
             use = first + step < stop
-            values = self._values(known, np.where(use, first + step, 0), use)
+            target = np.where(use, first + step, 0)
+            values = self._values(known, target, use)
             finite = np.isfinite(values)
             total[finite] += values[finite]
             count += finite
-        codes = self._mean_codes(known, first, stop)
+            spoken |= use & (self.earliest[target] <= known)
+            if near is not None and max_gap_ns is not None:
+                close |= finite & (np.abs(self.targets[target] - near) <= max_gap_ns)
+        codes = self._mean_codes(known, first, stop, spoken)
         codes[count > 0] = Code.OK
-        return Points(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0), codes)
+        if near is not None and max_gap_ns is not None:
+            codes[(count > 0) & ~close] = Code.GAP
+        means = np.divide(total, count, out=np.full(total.shape, np.nan), where=codes == Code.OK)
+        return Points(means, codes)
 
-    def _mean_codes(self, known: Int64, first: Int64, stop: Int64) -> Codes:
+    def _mean_codes(self, known: Int64, first: Int64, stop: Int64, spoken: Bool) -> Codes:
+        """Say why an interval without a known number has none."""
         newest = np.maximum(known, 0)
-        codes = np.full(first.shape, Code.MISSING_VALUE, dtype=np.uint8)
-        codes[first >= stop] = Code.GAP
-        codes[first > self.reach[newest]] = Code.AFTER_END
+        codes = np.where(spoken, Code.MISSING_VALUE, Code.GAP).astype(np.uint8)
+        codes[~spoken & (first > self.reach[newest])] = Code.AFTER_END
         codes[(stop <= self.start[newest]) | (known < 0)] = Code.BEFORE_START
         return codes
