@@ -60,6 +60,8 @@ def find_delimiter(lines: Sequence[str]) -> str:
     ------
     OneColumn
         If none splits the lines.
+    BrokenQuotes
+        If a quotation mark keeps the lines together.
     MixedDelimiters
         If one splits some lines and another the rest, naming the first line that deviates.
     """
@@ -83,7 +85,10 @@ def delimiter_name(delimiter: str) -> str:
 
 def _agreement(lines: Sequence[str], delimiter: str) -> float:
     """Share of the lines with the most frequent number of cells; 0 if that number is 1."""
-    counts = Counter(len(row.cells) for row in split_rows(lines, delimiter))
+    try:
+        counts = Counter(len(row.cells) for row in split_rows(lines, delimiter))
+    except BrokenQuotes:  # or a very long line that this delimiter does not split
+        return 0.0
     if not counts:
         return 0.0
     n_cells, n_lines = counts.most_common(1)[0]
@@ -91,6 +96,11 @@ def _agreement(lines: Sequence[str], delimiter: str) -> float:
 
 
 def _refuse(lines: Sequence[str], shares: dict[str, float]) -> None:
+    rows = split_rows(lines, DELIMITERS[0])
+    if swallowed := next((row for row in rows if any(cell.count("\n") > 1 for cell in row.cells)), None):
+        raise BrokenQuotes(
+            f"a quoted cell that begins in line {swallowed.line} runs over several lines", line=swallowed.line
+        )
     users = {name: [i for i, line in enumerate(lines, 1) if name in line] for name in shares}
     used = sorted((name for name in users if users[name]), key=lambda name: -len(users[name]))
     if len(used) > 1 and len(users[used[0]]) < len(lines):

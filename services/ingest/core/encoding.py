@@ -18,6 +18,7 @@ Source = Path | bytes
 BLOCK_BYTES = 1 << 22
 _SAMPLE_CHARS = 1 << 18
 _SAMPLE_LINES = 2000
+_LEAST_LINES = 4  # that a sample of this size must hold, if it is one of a table
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with the same two bytes
@@ -49,10 +50,22 @@ class Survey:
     quoted: bool  # there is a quotation mark somewhere
 
     def lines(self) -> list[str]:
-        """Return the first whole lines of the file, ends kept."""
+        """Return the first whole lines of the file, ends kept.
+
+        Raises
+        ------
+        NotText
+            If one of the first lines does not end within the sample.
+        """
         lines = _split(self.sample)
-        whole = lines if self.complete or len(lines) < 2 else lines[:-1]
-        return whole[:_SAMPLE_LINES]
+        if self.complete:
+            return lines[:_SAMPLE_LINES]
+        if len(lines) < _LEAST_LINES:
+            raise NotText(
+                f"line {len(lines)} is longer than {_SAMPLE_CHARS // _LEAST_LINES} characters",
+                line=len(lines),
+            )
+        return lines[:-1][:_SAMPLE_LINES]
 
 
 def open_source(source: Source) -> BinaryIO:

@@ -76,8 +76,8 @@ def decimal_mark(cells: Iterable[str], *, delimiter: str) -> Decimal | None:
 def parse_numbers(cells: NDArray[np.object_], decimal: Decimal | None) -> tuple[Float64, Bool]:
     """Read texts as numbers, exactly as Python's ``float`` would.
 
-    The careful path, for columns that are not purely numeric: a cell counts only if all of it is a
-    number with this decimal mark and, if at all, groups of exactly three digits.
+    For columns that are not purely numeric: a cell counts only if all of it is a number with this
+    decimal mark and, if at all, groups of exactly three digits.
 
     Parameters
     ----------
@@ -93,16 +93,38 @@ def parse_numbers(cells: NDArray[np.object_], decimal: Decimal | None) -> tuple[
     is_text
         Shape (n,), true where a cell is neither a number nor empty.
     """
+    values = _parse_plain(cells, decimal)
+    rest = np.flatnonzero(np.isnan(values))
+    values[rest], is_text_in_rest = _parse_carefully(cells[rest], decimal)
+    is_text = np.zeros(len(cells), dtype=np.bool_)
+    is_text[rest] = is_text_in_rest
+    return values, is_text
+
+
+def _parse_plain(cells: NDArray[np.object_], decimal: Decimal | None) -> Float64:
+    """Read numbers without separators of thousands, all at once; NaN for all else."""
+    if decimal == ",":
+        swap = str.maketrans({",": ".", ".": "?"})
+        cells = np.array(
+            [cell.translate(swap) if isinstance(cell, str) else "" for cell in cells], dtype=object
+        )
+    return pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(
+        dtype=np.float64, copy=True
+    )
+
+
+def _parse_carefully(cells: NDArray[np.object_], decimal: Decimal | None) -> tuple[Float64, Bool]:
+    """Read cells one by one by the full grammar of numbers: (values, is text)."""
     texts = pd.Series(cells, dtype=object)
-    present = texts.map(lambda cell: isinstance(cell, str)).to_numpy(dtype=bool)
+    present = texts.map(lambda cell: isinstance(cell, str)).to_numpy(dtype=np.bool_)
     stripped = texts[present].astype(str).str.strip()
-    numeric = stripped.str.fullmatch(_pattern(decimal)).to_numpy(dtype=bool)
+    numeric = stripped.str.fullmatch(_pattern(decimal)).to_numpy(dtype=np.bool_)
     plain = stripped[numeric].str.replace(_separators(decimal), "", regex=True).str.replace(",", ".")
     values = np.full(len(cells), np.nan)
     where = np.flatnonzero(present)
     values[where[numeric]] = plain.to_numpy(dtype=object).astype(np.float64)
-    is_text = np.zeros(len(cells), dtype=bool)
-    is_text[where[~numeric]] = ~stripped[~numeric].map(is_missing).to_numpy(dtype=bool)
+    is_text = np.zeros(len(cells), dtype=np.bool_)
+    is_text[where[~numeric]] = ~stripped[~numeric].map(is_missing).to_numpy(dtype=np.bool_)
     return values, is_text
 
 

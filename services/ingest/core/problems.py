@@ -1,6 +1,6 @@
 """What can be wrong with an uploaded file: one error class per cause, each with its own advice."""
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, ResourceExhausted
 
 
 class EmptyFile(InvalidInput):
@@ -39,6 +39,13 @@ class RaggedTable(InvalidInput):
 
     code = "RAGGED_TABLE"
     advice = ("Give every line the same number of cells, and quote cells that contain the delimiter.",)
+
+
+class TableTooLarge(ResourceExhausted):
+    """The table has more columns or cells than a worker has memory for."""
+
+    code = "TABLE_TOO_LARGE"
+    advice = ("Choose the columns that are needed, or split the file.",)
 
 
 class MixedDelimiters(InvalidInput):

@@ -13,7 +13,7 @@ from services.ingest.core.encoding import Source, Survey, survey
 from services.ingest.core.names import column_name, display_names
 from services.ingest.core.numbers import Decimal, decimal_mark
 from services.ingest.core.options import ReadOptions
-from services.ingest.core.problems import BrokenQuotes
+from services.ingest.core.problems import BrokenQuotes, TableTooLarge
 from services.ingest.core.quality import QualityReport, assess
 from services.ingest.core.rows import Rows, collect_rows
 from services.ingest.core.stamps import Stamps, settle_stamps
@@ -22,6 +22,10 @@ from shared.timeseries.problems import NoNumbers
 from shared.timeseries.series import Series, Statistics
 
 __all__ = ["FileFacts", "ReadOptions", "SeriesRead", "Skipped", "read_file"]
+
+
+MAX_COLUMNS = 2000
+MAX_CELLS = 1 << 28  # 2 GiB of float64; 500 MB of text cannot hold more
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ def read_file(
     seen = survey(source, encoding=options.encoding)
     delimiter = options.delimiter or find_delimiter(seen.lines())
     table = find_table(split_rows(seen.lines(), delimiter), delimiter=delimiter)
+    _require_columns(table)
     columns = choose_columns(table, options)
-    _require_values(columns)
+    _require_values(columns, n_lines=seen.n_lines)
     decimal = options.decimal or _decimal(table, columns, delimiter)
     rows, decimal = _read_rows(source, seen, table, columns, delimiter, decimal)
     stamps = settle_stamps(rows, options)
@@ -117,9 +122,25 @@ def _name(table: Table, index: int) -> str:
     return column_name(table.headers[index], index)
 
 
-def _require_values(columns: Columns) -> None:
+def _require_columns(table: Table) -> None:
+    if table.n_columns > MAX_COLUMNS:
+        raise TableTooLarge(
+            f"the file has {table.n_columns} columns, at most {MAX_COLUMNS} are read",
+            n_columns=table.n_columns,
+        )
+
+
+def _require_values(columns: Columns, *, n_lines: int) -> None:
     if not columns.values:
         raise NoNumbers("the file has no column beside its time stamps that may hold numbers")
+    n_cells = len(columns.values) * n_lines
+    if n_cells > MAX_CELLS:
+        raise TableTooLarge(
+            f"{n_lines} lines and {len(columns.values)} value columns make {n_cells} cells, "
+            f"at most {MAX_CELLS} are read",
+            n_cells=n_cells,
+            limit=MAX_CELLS,
+        )
 
 
 def _decimal(table: Table, columns: Columns, delimiter: str) -> Decimal | None:

@@ -16,7 +16,7 @@ Cells = NDArray[np.bytes_]
 ByteMatrix = NDArray[np.uint8]
 
 _ZERO, _NINE = ord("0"), ord("9")
-MAX_SHAPES = 1000  # unpadded dates with month names and fractions have a few hundred
+MAX_SHAPES = 256  # unpadded dates with month names, or with fractions, have up to a hundred
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     EmptyFile
         If there is no row of data.
     """
+    if rows[0].cells[0].lower().startswith("sep="):  # how Excel is told the delimiter
+        rows = rows[1:]
+    if not rows:
+        raise EmptyFile("the file has no rows of data")
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
     top = next(index for index, row in enumerate(rows) if len(row.cells) == width)
     if top and not any(any(row.cells[len(rows[top - 1].cells) :]) for row in rows[top:]):

@@ -15,7 +15,7 @@ from shared.timeseries.arrays import Bool, Int64
 NAT = np.iinfo(np.int64).min  # "no time", numpy's own marker
 
 _TIME = (
-    r"(?:[T ,]\s*(?P<hour>\d{1,2})"
+    r"(?:(?:T|,? )\s*(?P<hour>\d{1,2})"
     r"(?:(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)"
     r"|(?P<minute2>\d{2})(?P<second2>\d{2})?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?|Uhr)?)?"

@@ -21,6 +21,7 @@ from services.ingest.core.problems import (
     NotText,
     OneColumn,
     RaggedTable,
+    TableTooLarge,
     UnknownColumn,
     UnknownEncoding,
 )
@@ -204,6 +205,28 @@ def _outcome(content: bytes) -> tuple[list[SeriesRead], Problem | None]:
             b"t;v\n2024-01-01T00:00Z;1\n2024-01-01T01:00;2\n", MixedZones, "line 3", id="half zoned"
         ),
         pytest.param(b't,v\n2024-01-01,"1,234"\n2024-01-02,"2,345"\n', AmbiguousNumbers, "1.234", id="1,234"),
+        pytest.param(
+            b";".join([b"x"] * 3000) + b"\n2024-01-01" + b";1" * 2999 + b"\n",
+            TableTooLarge,
+            "3000 columns",
+            id="columns",
+        ),
+        pytest.param(
+            b"t" + b";x" * 999 + b"\n2024-01-01" + b";1" * 999 + b"\n" * 300_000,
+            TableTooLarge,
+            "cells",
+            id="cells",
+        ),
+        pytest.param(
+            b"t;v\n2024-01-01;" + b"9" * 300_000 + b"\n", NotText, "line 2 is longer", id="long line"
+        ),
+        pytest.param(
+            b't;v\n"2024-01-01;1\n' + b"2024-01-01;1\n" * 20, BrokenQuotes, "line 2", id="swallowed"
+        ),
+        pytest.param(
+            b"t;v\n" + b"2024-01-01;1\n" * 9 + b"2024-01-01,1\n", MixedDelimiters, "line 11", id="one ,"
+        ),
+        pytest.param(b"sep=;\n", EmptyFile, "no rows", id="sep alone"),
         pytest.param(b't,v\n2024-01-01,"1\n2024-01-02,2\n', BrokenQuotes, "line 2", id="open quote"),
         pytest.param(
             b't,v\n2024-01-01,1\n2024-01-02,"2\n3"\n2024-01-03,4\n', BrokenQuotes, "line 3", id="two lines"
@@ -337,6 +360,13 @@ def test_titles_units_and_trailing_delimiters_are_no_data() -> None:
     assert read.series.name == "Load"
     assert read.quality.text.lines == (6,)
     assert read.file.first_line == 5
+
+
+def test_the_delimiter_hint_of_excel_is_no_header() -> None:
+    read = only(read_file(b"sep=;\nUTC;Load\n2024-01-01;1,5\n2024-01-02;2\n"))
+
+    assert read.series.name == "Load"
+    assert read.series.values.tolist() == [1.5, 2]
 
 
 def test_day_or_month_first_is_decided_by_the_whole_column() -> None:
