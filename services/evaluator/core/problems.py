@@ -21,3 +21,10 @@ class FoldsDoNotFit(InvalidInput):
 
     code = "FOLDS_DO_NOT_FIT"
     advice = ("Ask for fewer folds, a shorter test span or a smaller first training part.",)
+
+
+class PlotImpossible(InvalidInput):
+    """A plot was asked for of something that is not there."""
+
+    code = "PLOT_IMPOSSIBLE"
+    advice = ("Choose among the variables and windows that GET /plot-variables lists.",)
