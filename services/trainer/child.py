@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TextIO
 
 from pydantic import TypeAdapter
@@ -71,6 +72,8 @@ def answer(task: TrainTask | PredictTask, reports: Reports) -> Saying:
 
 def load_libraries(reports: Reports) -> None:
     """Import what neural kinds need, beside the first tasks: the other kinds do not wait for it."""
+    with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     import services.trainer.core.neural  # noqa: F401  # imported for its seconds, not its names
 
     reports.say(Ready())

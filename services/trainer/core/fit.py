@@ -2,9 +2,22 @@
 
 from pathlib import Path
 
+from services.trainer.core.baselines import fit_last_value, fit_seasonal_naive
 from services.trainer.core.linear import fit_linear
 from services.trainer.core.model import Fitted, OnProgress, ignore_progress
-from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LinearSpec, LstmSpec, ModelSpec
+from services.trainer.core.svr import fit_svr_direct, fit_svr_mimo
+from shared.contracts.kinds import (
+    ArLstmSpec,
+    CnnSpec,
+    DenseSpec,
+    LastValueSpec,
+    LinearSpec,
+    LstmSpec,
+    ModelSpec,
+    SeasonalNaiveSpec,
+    SvrDirectSpec,
+    SvrMimoSpec,
+)
 from shared.timeseries.samples import Layout, Samples
 
 
@@ -38,4 +51,11 @@ def fit(
             return fit_neural(spec, train, validation, layout, on_progress=on_progress, checkpoint=checkpoint)
         case LinearSpec():
             return fit_linear(spec, train, validation, layout, on_progress=on_progress)
-    raise TypeError(f"no fit for {type(spec).__name__}")
+        case SvrDirectSpec():
+            return fit_svr_direct(spec, train, validation, layout, on_progress=on_progress)
+        case SvrMimoSpec():
+            return fit_svr_mimo(spec, train, validation, layout, on_progress=on_progress)
+        case LastValueSpec():
+            return fit_last_value(spec, train, validation, layout, on_progress=on_progress)
+        case SeasonalNaiveSpec():
+            return fit_seasonal_naive(spec, train, validation, layout, on_progress=on_progress)

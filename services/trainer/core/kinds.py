@@ -1,16 +1,21 @@
 """Which class holds the fitted model of each kind."""
 
+from services.trainer.core.baselines import ReferenceModel, SeasonalModel
+from services.trainer.core.kernels import JointKernelModel, KernelModel
 from services.trainer.core.linear_model import LinearModel
 from services.trainer.core.model import Model
 from shared.contracts.kinds import NEURAL, Kind
 
+CLASSICAL: dict[Kind, type[Model]] = {
+    model.kind: model for model in (KernelModel, JointKernelModel, LinearModel, ReferenceModel, SeasonalModel)
+}
+
 
 def model_class(kind: Kind) -> type[Model]:
     """Return the class that rebuilds a stored model."""
-    if kind in NEURAL:
-        # The only kinds that need keras, which takes seconds to import.
-        from services.trainer.core.neural import NEURAL_MODELS
+    if kind not in NEURAL:
+        return CLASSICAL[kind]
+    # The only kinds that need keras, which takes seconds to import.
+    from services.trainer.core.neural import NEURAL_MODELS
 
-        return NEURAL_MODELS[kind]
-    classical: dict[Kind, type[Model]] = {"lin": LinearModel}
-    return classical[kind]
+    return NEURAL_MODELS[kind]
