@@ -1,0 +1,150 @@
+"""Wiring of the gateway: settings in, one ASGI app out."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from services.gateway.context import Gateway
+from services.gateway.gate import API, Gate, Guarded, problem_response
+from services.gateway.identity import EverybodyIsLocal
+from services.gateway.live import websocket
+from services.gateway.live.feed import Feed
+from services.gateway.live.history import StreamHistory
+from services.gateway.live.hub import Hub
+from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.routes import configuration, files, health, results, runs, sessions, uploads
+from services.gateway.settings import GatewaySettings
+from services.gateway.status import HighWater
+from services.gateway.web.page import add_page
+from shared.errors import TrainyardError, Unavailable
+from shared.messaging.broker import make_broker
+from shared.messaging.post import Post
+from shared.runtime.health import Check
+from shared.runtime.serve import serve
+from shared.storage.connect import open_storage
+
+BASE = f"{API}training"
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """Build the gateway; it connects when it starts."""
+    registry = CollectorRegistry()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.gateway = await connect(app, settings, registry, stack)
+            yield
+
+    app = bare_app(settings, registry)
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
+    """Build routes, gate and envelope without a connection to anything."""
+    app = FastAPI(
+        title="Trainyard",
+        version="1",
+        description="Train time-series forecasting models: upload, configure, run, watch, compare.",
+    )
+    app.state.registry = registry
+    app.state.high_water = HighWater()
+    app.state.checks = {}
+    for part in (sessions, files, uploads, configuration, runs, results):
+        app.include_router(part.router, prefix=BASE)
+    app.include_router(health.router)
+    app.include_router(websocket.router)
+    add_page(app, settings)
+    _add_gate(app, settings)
+    _add_problem_handlers(app)
+    return app
+
+
+async def connect(
+    app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry, stack: AsyncExitStack
+) -> Gateway:
+    """Open stores, broker and feed; they close in reverse order."""
+    storage = await open_storage(settings)
+    stack.push_async_callback(storage.close)
+    broker = make_broker("gateway", settings, registry=registry)
+    await broker.start()
+    stack.push_async_callback(broker.stop)
+    client = broker.config.broker_config.connection_state.connection
+    hub = Hub(limit=settings.gateway_client_queue)
+    feed = Feed(client, hub)
+    await feed.start()
+    stack.push_async_callback(feed.stop)
+    app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
+    return Gateway(
+        settings=settings,
+        storage=storage,
+        post=Post(broker),
+        hub=hub,
+        history=StreamHistory(client),
+        verifier=EverybodyIsLocal(),
+    )
+
+
+def _broker_check(broker: NatsBroker) -> Check:
+    async def check() -> None:
+        if not await broker.ping(timeout=1.0):
+            raise Unavailable("not connected to the message broker")
+
+    return check
+
+
+def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
+    """Wrap the routes; the last one added is the outermost."""
+    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.gateway_origins),
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Chunk-SHA256"],
+        expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
+    )
+    app.add_middleware(Guarded)
+
+
+def _add_problem_handlers(app: FastAPI) -> None:
+    """Turn whatever a route raises into the one envelope."""
+
+    @app.exception_handler(TrainyardError)
+    async def ours(request: Request, error: TrainyardError) -> JSONResponse:
+        return problem_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        if any(e["type"] == "json_invalid" for e in error.errors()):
+            return problem_response(NotJson("the request body is not JSON"))
+        fields = fields_of(error.errors())
+        return problem_response(ValidationFailed(sentence(fields), fields=fields))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, TrainyardError):
+            return problem_response(error.__cause__)
+        status = HTTPStatus(error.status_code)
+        return JSONResponse(envelope(http_problem(status)), status, error.headers)
+
+
+def main() -> None:
+    """Run the gateway as a process."""
+    settings = GatewaySettings()
+    settings.require_safe_address()
+    serve("gateway", settings, create_app(settings), ws="websockets-sansio", ws_per_message_deflate=False)
+
+
+if __name__ == "__main__":
+    main()

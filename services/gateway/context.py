@@ -1,0 +1,105 @@
+"""What every route works with: the gateway's collaborators, who asks, and whose session it is."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from services.gateway.identity import Identity, Verifier
+from services.gateway.ids import canonical
+from services.gateway.live.history import History
+from services.gateway.live.hub import Hub
+from services.gateway.problems import SessionNotFound
+from services.gateway.settings import GatewaySettings
+from shared.contracts.base import Message
+from shared.storage.connect import Storage
+from shared.storage.objects import Objects
+from shared.storage.records import Records
+from shared.storage.rows import SessionRow
+
+
+class Poster(Protocol):
+    """Puts messages on their subjects."""
+
+    async def publish(self, message: Message) -> bool:
+        """Store a message once; False if it was there before."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The collaborators of one gateway process."""
+
+    settings: GatewaySettings
+    storage: Storage
+    post: Poster
+    hub: Hub
+    history: History
+    verifier: Verifier
+
+    @property
+    def records(self) -> Records:
+        """The ledger as the caller has it."""
+        return self.storage.records
+
+    @property
+    def objects(self) -> Objects:
+        """The bytes as the caller has them."""
+        return self.storage.objects
+
+    def seen_by(self, who: Identity) -> "Gateway":
+        """Return the same gateway with the stores narrowed to one user."""
+        if who.token is None:
+            return replace(self, storage=self.storage.of_owner(who.user_id))
+        return replace(self, storage=self.storage.of_user(who.user_id, who.token))
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """Return the collaborators, with the stores as the caller has them."""
+    here: Gateway = connection.app.state.gateway
+    return here.seen_by(identity_of(connection))
+
+
+def identity_of(connection: HTTPConnection) -> Identity:
+    """Return who is asking; the gate identified them before any route ran."""
+    who: Identity = connection.state.identity
+    return who
+
+
+Here = Annotated[Gateway, Depends(gateway_of)]
+Who = Annotated[Identity, Depends(identity_of)]
+
+
+def own_id(who: Identity, text: str) -> str:
+    """Return the canonical session id, if this identity may know it at all."""
+    session_id = canonical(text, who.user_id)
+    if who.session_id not in (None, session_id):
+        raise SessionNotFound("there is no such session")
+    return session_id
+
+
+async def find_session(here: Gateway, who: Identity, text: str) -> SessionRow:
+    """Return the caller's session; somebody else's answers like an unknown one."""
+    row = await here.records.get(SessionRow, own_id(who, text))
+    if row is None or row.owner != who.user_id:
+        raise SessionNotFound("there is no such session")
+    return row
+
+
+async def ensure_session(
+    here: Gateway, who: Identity, text: str, *, name: str = ""
+) -> tuple[SessionRow, bool]:
+    """Return the caller's session and whether it was made just now."""
+    session_id = own_id(who, text)
+    fresh = SessionRow(id=session_id, owner=who.user_id, name=name, metadata={"client_id": text})
+    created = await here.records.insert([fresh]) == 1
+    return await find_session(here, who, text), created
+
+
+async def session_of(sid: str, here: Here, who: Who) -> SessionRow:
+    """Return the session a path names."""
+    return await find_session(here, who, sid)
+
+
+Session = Annotated[SessionRow, Depends(session_of)]

@@ -1,0 +1,37 @@
+"""Session ids: what clients may mint, and the one canonical id inside."""
+
+import re
+import uuid
+
+from services.gateway.problems import BadId
+from shared.contracts.base import derive
+
+_MINTED = re.compile(r"session_\d{1,20}_[A-Za-z0-9]{1,64}")
+_HEX = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def canonical(text: str, owner: str) -> str:
+    """Return the canonical id of a session: UUID hex.
+
+    The short minted form is derived together with its owner, so two users who mint the same id have two
+    sessions. A UUID is unique by itself.
+
+    >>> canonical("session_6F0D8A54-6f6b-5a0e-9d0a-7472616e7964", "me")
+    '6f0d8a546f6b5a0e9d0a7472616e7964'
+    >>> canonical("session_1700000000_ab12", "me") == canonical("session_1700000000_ab12", "you")
+    False
+    >>> canonical("7", "me")
+    Traceback (most recent call last):
+    services.gateway.problems.BadId: not a session id: '7'
+    """
+    bare = text.removeprefix("session_")
+    if _HEX.fullmatch(bare):
+        return uuid.UUID(bare).hex
+    if _MINTED.fullmatch(text):
+        return derive("session", owner, text)
+    raise BadId(f"not a session id: {text[:80]!r}")
+
+
+def dashed(session_id: str) -> str:
+    """Return the id in the usual spelling of UUIDs."""
+    return str(uuid.UUID(session_id))

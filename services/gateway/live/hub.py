@@ -1,0 +1,80 @@
+"""Who listens to which session. Each client has a bounded box: one that is stuck delays nobody."""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+
+from services.gateway.live.messages import Told
+
+
+class Box:
+    """What one client has still to be told.
+
+    Events queue up to a limit; of progress only the newest per job waits, so a slow client is behind in
+    detail but not in truth. Past the limit the box is ``overflowed`` for good: the client comes back with
+    the last sequence number it saw.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: list[Told] = []
+        self._progress: OrderedDict[str, Told] = OrderedDict()
+        self._wake = asyncio.Event()
+        self.overflowed = asyncio.Event()
+
+    def put(self, message: Told) -> None:
+        """Add a message; never waits."""
+        if self.overflowed.is_set():
+            return
+        if message.seq is None:
+            self._progress[message.topic] = message
+        elif len(self._events) < self._limit:
+            self._events.append(message)
+        else:
+            self._events.clear()
+            self._progress.clear()
+            self.overflowed.set()
+        self._wake.set()
+
+    async def take(self) -> list[Told]:
+        """Wait for messages and return all of them: events in order, then the newest progress."""
+        await self._wake.wait()
+        self._wake.clear()
+        taken = [*self._events, *self._progress.values()]
+        self._events.clear()
+        self._progress.clear()
+        return taken
+
+
+class Hub:
+    """The boxes of every session with a listener."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._boxes: defaultdict[str, set[Box]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return sum(len(boxes) for boxes in self._boxes.values())
+
+    def open(self, session_id: str) -> Box:
+        """Start listening to a session."""
+        box = Box(self._limit)
+        self._boxes[session_id].add(box)
+        return box
+
+    def close(self, session_id: str, box: Box) -> None:
+        """Stop listening."""
+        boxes = self._boxes.get(session_id, set())
+        boxes.discard(box)
+        if not boxes:
+            self._boxes.pop(session_id, None)
+
+    def tell(self, message: Told) -> None:
+        """Put a message in every box of its session."""
+        for box in self._boxes.get(message.session_id, ()):
+            box.put(message)
+
+    def tell_all(self, messages: Iterable[Told]) -> None:
+        """Put messages in their boxes, in order."""
+        for message in messages:
+            self.tell(message)

@@ -1,0 +1,205 @@
+"""What the gateway refuses, and the one envelope every refusal travels in."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.contracts.problems import Category, Problem
+from shared.errors import Conflict, InvalidInput, NotFound, ResourceExhausted, TrainyardError, Unavailable
+
+_STATUS: dict[Category, int] = {
+    Category.DATA_VALIDATION: 422,
+    Category.INSUFFICIENT_DATA: 422,
+    Category.MODEL_CONVERGENCE: 422,
+    Category.RESOURCE_EXHAUSTION: 413,
+    Category.AUTH: 401,
+    Category.NOT_FOUND: 404,
+    Category.CONFLICT: 409,
+    Category.RATE_LIMIT: 429,
+    Category.INTERNAL: 500,
+}
+
+
+class Refused(InvalidInput):
+    """A refusal with an HTTP status of its own."""
+
+    status: ClassVar[int] = 400
+
+
+class BadId(Refused):
+    """A session id in none of the known forms."""
+
+    code = "BAD_UUID"
+    advice = ("Use a UUID, session_<uuid>, or session_<digits>_<letters and digits>.",)
+
+
+class SessionNotFound(NotFound):
+    """There is no such session, or it is somebody else's: the same answer for both."""
+
+    code = "SESSION_NOT_FOUND"
+    advice = ("Check the id, or list your sessions with GET /api/training/list-sessions.",)
+
+
+class FileNotFound(NotFound):
+    """The session has no such file."""
+
+    code = "FILE_NOT_FOUND"
+    advice = ("List the files with GET /api/training/csv-files/{session}.",)
+
+
+class RunNotFound(NotFound):
+    """The session has no such run."""
+
+    code = "RUN_NOT_FOUND"
+    advice = ("Start one with POST /api/training/run/{session}.",)
+
+
+class NothingThere(NotFound):
+    """The thing exists, but what was asked of it does not exist (yet)."""
+
+    code = "NOT_AVAILABLE"
+    advice = ("Wait until the run is completed; GET /api/training/status/{session} tells.",)
+
+
+class TrainingInProgress(Conflict):
+    """A run of the session is live."""
+
+    code = "TRAINING_IN_PROGRESS"
+    advice = ("Wait for it, or stop it with POST /api/training/cancel/{session}.",)
+
+
+class ChunkConflict(Conflict):
+    """A chunk came again with other bytes."""
+
+    code = "CHUNK_CONFLICT"
+    advice = ("Delete the file and upload it again, or give the new version another name.",)
+
+
+class ConfirmationRequired(Refused):
+    """A request that deletes everything must say that it means it."""
+
+    code = "CONFIRMATION_REQUIRED"
+    advice = ('Send {"confirm_delete_all": true}.',)
+
+
+class NotCsv(Refused):
+    """Only CSV files are read."""
+
+    status = 415
+    code = "NOT_CSV"
+    advice = ("Export the table as CSV and upload that.",)
+
+
+class TooLarge(ResourceExhausted):
+    """More bytes than are accepted."""
+
+    code = "TOO_LARGE"
+    advice = ("Split the file, for instance by year, and upload the parts as series of their own.",)
+
+
+class Stalled(Refused):
+    """The body of a request stopped coming."""
+
+    status = 408
+    code = "BODY_STALLED"
+    advice = ("Send the chunk again; nothing of it was kept.",)
+
+
+class InvalidConfiguration(InvalidInput):
+    """Settings that contradict each other or are missing; ``details.fields`` names each."""
+
+    code = "INVALID_CONFIGURATION"
+
+
+class InvalidModelParams(InvalidInput):
+    """Model parameters out of range; ``details.fields`` names each."""
+
+    code = "INVALID_MODEL_PARAMS"
+    advice = ("Correct the named parameters; GET /docs lists the ranges.",)
+
+
+class ValidationFailed(InvalidInput):
+    """A body or parameter that does not fit; ``details.fields`` names each field."""
+
+    code = "VALIDATION_FAILED"
+    advice = ("Correct the named fields; GET /docs shows the accepted form.",)
+
+
+class NotJson(Refused):
+    """A body that is no JSON."""
+
+    code = "INVALID_JSON"
+    advice = ("Send a JSON object with Content-Type: application/json.",)
+
+
+def status_of(error: TrainyardError) -> int:
+    """Return the HTTP status of one of our errors."""
+    own = getattr(error, "status", None)
+    if isinstance(own, int):
+        return own
+    return 503 if isinstance(error, Unavailable) else _STATUS[error.category]
+
+
+def envelope(problem: Problem) -> dict[str, Any]:
+    """Return the body of every answer that is not a success."""
+    body: dict[str, Any] = {
+        "success": False,
+        "code": problem.code,
+        "error": problem.message,
+        "category": problem.category.value,
+        "severity": problem.severity,
+        "suggestions": list(problem.suggestions),
+        "data": None,
+    }
+    return {**body, "details": problem.details} if problem.details else body
+
+
+def http_problem(status: int) -> Problem:
+    """Return the problem of a plain HTTP status: unknown paths, methods, media types.
+
+    >>> http_problem(405).code
+    'METHOD_NOT_ALLOWED'
+    """
+    phrase = HTTPStatus(status)
+    known = {400: Category.DATA_VALIDATION, 401: Category.AUTH, 403: Category.AUTH, 404: Category.NOT_FOUND}
+    internal = Category.INTERNAL if status >= 500 else Category.DATA_VALIDATION
+    return Problem(
+        code=phrase.name,
+        message=phrase.description or phrase.phrase,
+        category=known.get(status, internal),
+        suggestions=("GET /docs lists every path with its methods.",) if status in (404, 405) else (),
+    )
+
+
+def fields_of(errors: Sequence[ErrorDetails] | Sequence[Any]) -> list[JsonValue]:
+    """Return one ``{field, message}`` per error of a validation; the sent values stay out."""
+    return [
+        {
+            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
+            "message": str(error["msg"]).removeprefix("Value error, "),
+        }
+        for error in errors
+    ]
+
+
+def refused_by(error: ValidationError, kind: type[InvalidInput], *, within: str = "") -> InvalidInput:
+    """Return a failed validation as one of our errors, each field named."""
+    fields = fields_of(error.errors(include_url=False, include_input=False))
+    if within:
+        fields = [{**f, "field": f"{within}.{f['field']}"} for f in fields if isinstance(f, dict)]
+    return kind(sentence(fields), fields=fields)
+
+
+def wrong_field(kind: type[InvalidInput], name: str, message: str) -> InvalidInput:
+    """Return an error about one field."""
+    return kind(f"{name}: {message}", fields=[{"field": name, "message": message}])
+
+
+def sentence(fields: Sequence[JsonValue]) -> str:
+    """Return the fields' messages as one text, the first few of them."""
+    parts = [f"{f['field']}: {f['message']}" for f in fields if isinstance(f, dict)]
+    more = f" (and {len(parts) - 3} more)" if len(parts) > 3 else ""
+    return "; ".join(parts[:3]) + more

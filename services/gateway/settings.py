@@ -1,0 +1,102 @@
+"""The gateway's knobs; its own start with ``TRAINYARD_GATEWAY_``, the common ones with ``TRAINYARD_``."""
+
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from shared.errors import InvalidInput
+from shared.settings import CommonSettings
+
+MIB = 1 << 20
+
+
+class NotLoopback(InvalidInput):
+    """Without an identity provider everybody who reaches the port is the local user."""
+
+    code = "NOT_LOOPBACK"
+    advice = ("Configure Supabase (or a JWT secret) to serve other machines, or listen on 127.0.0.1.",)
+
+
+class GatewaySettings(CommonSettings):
+    """What the gateway accepts, from whom, and how much of it."""
+
+    gateway_jwt_secret: SecretStr | None = Field(
+        default=None, description="HS256 secret of access tokens; asymmetric keys come from the JWKS"
+    )
+    gateway_jwks_url: str | None = Field(
+        default=None, description="where signing keys are published; default: the Supabase project's"
+    )
+    gateway_jwt_issuer: str | None = Field(
+        default=None, description="required issuer; default: the Supabase project's"
+    )
+    gateway_jwt_audience: str = Field(default="authenticated", description="required audience")
+    gateway_origins: tuple[str, ...] = Field(
+        default=(), description='exact origins of other web pages that may call, as JSON: ["https://app"]'
+    )
+    gateway_hosts: tuple[str, ...] = Field(
+        default=(), description="names this gateway is reached by; empty = any with tokens, loopback without"
+    )
+
+    gateway_max_file_bytes: int = Field(default=500 * MIB, gt=0, description="largest file")
+    gateway_max_body_bytes: int = Field(default=4 * MIB, gt=0, description="largest body beside uploads")
+    gateway_max_total_chunks: int = Field(default=5_000, gt=0, description="most chunks of one file")
+    gateway_body_stall: timedelta = Field(
+        default=timedelta(seconds=30), description="longest silence inside a request body"
+    )
+    gateway_requests_per_minute: int = Field(default=100, gt=0, description="per user, over all replicas")
+    gateway_upload_bytes_per_minute: int = Field(
+        default=20_000 * MIB, gt=0, description="chunk bytes per user and minute, over all replicas"
+    )
+    gateway_sockets_per_user: int = Field(default=2_000, gt=0, description="live connections of one user")
+    gateway_client_queue: int = Field(
+        default=512, gt=0, description="messages a live client may lag behind before it is closed"
+    )
+    gateway_max_dataset_bytes: int = Field(
+        default=16 << 30, gt=0, description="largest estimated size of a data set that is accepted"
+    )
+    gateway_ask_timeout: timedelta = Field(
+        default=timedelta(seconds=60), description="patience with a worker that is asked for an answer"
+    )
+    gateway_web_dir: Path | None = Field(
+        default=None, description="a built page to serve at / instead of the plain one"
+    )
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer every token must name."""
+        return self.gateway_jwt_issuer or (self.supabase_url and f"{self.supabase_url}/auth/v1")
+
+    @property
+    def jwks_url(self) -> str | None:
+        """Where the signing keys of the identity provider are."""
+        if self.gateway_jwks_url or not self.supabase_url:
+            return self.gateway_jwks_url
+        return f"{self.supabase_url}/auth/v1/.well-known/jwks.json"
+
+    @property
+    def single_user(self) -> bool:
+        """Whether nobody is asked who they are."""
+        return self.gateway_jwt_secret is None and self.jwks_url is None
+
+    def require_safe_address(self) -> None:
+        """Raise ``NotLoopback`` if a gateway without identities would be reachable from elsewhere."""
+        if self.single_user and not is_loopback(self.host):
+            raise NotLoopback(
+                f"the gateway has no identity provider and was told to listen on {self.host}", host=self.host
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address stays on this machine.
+
+    >>> [is_loopback(h) for h in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

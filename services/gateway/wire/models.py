@@ -1,0 +1,178 @@
+"""Model parameters in every spelling clients use, as specs of our kinds."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from pydantic import JsonValue, ValidationError
+
+from services.gateway.problems import InvalidModelParams, fields_of, sentence
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Activation, Kind, ModelSpec
+
+_KIND_WORDS: dict[str, Kind] = {
+    **{re.sub(r"[^a-z]", "", kind): kind for kind in KINDS},
+    "densenn": "dense", "nn": "dense", "mlp": "dense", "cnn1d": "cnn", "svr": "svr_dir",
+    "svrdirect": "svr_dir", "linear": "lin", "linearregression": "lin", "naive": "last_value",
+    "arlstmnn": "ar_lstm", "lstmar": "ar_lstm",
+}  # fmt: skip
+_KIND_KEYS = ("kind", "MODE", "model_type", "modelType", "type", "model", "name")
+_NESTED_KEYS = ("parameters", "params", "config")
+_WORDS = {
+    "ep": "epochs", "epochs": "epochs", "actf": "activation", "activation": "activation",
+    "batchsize": "batch_size", "learningrate": "learning_rate", "lr": "learning_rate",
+    "patience": "patience", "residual": "residual", "seed": "seed", "layers": "layers", "c": "C",
+    "epsilon": "epsilon", "gamma": "gamma", "degree": "degree", "kernelsize": "kernel_size",
+    "k": "kernel_size", "kernel": "kernel", "lookbacks": "lookbacks", "penalties": "penalties",
+    "seasonlength": "season_length", "lay": "LAY", "n": "N", "units": "N", "neurons": "N",
+}  # fmt: skip
+_LEGACY = frozenset({"LAY", "N", "EP", "ACTF", "K", "KERNEL", "C", "EPSILON"})
+_ACTIVATIONS: dict[str, Activation] = {**{a: a for a in get_args(Activation)}, "none": "linear"}
+
+
+def kind_named(text: str) -> Kind | None:
+    """Return the kind of any of its spellings.
+
+    >>> kind_named("AR LSTM"), kind_named("Dense_NN"), kind_named("svr-mimo"), kind_named("GPT")
+    ('ar_lstm', 'dense', 'svr_mimo', None)
+    """
+    return _KIND_WORDS.get(re.sub(r"[^a-z0-9]", "", text.lower()))
+
+
+def parse_models(
+    configurations: Sequence[Mapping[str, JsonValue]] | Mapping[str, JsonValue],
+) -> tuple[ModelSpec, ...]:
+    """Return the specs of a list of configurations, or of a mapping from model name to its settings.
+
+    Raises
+    ------
+    InvalidModelParams
+        Naming every field that is unknown or out of range, by the name the client used.
+    """
+    if isinstance(configurations, Mapping):
+        configurations = [_named(name, value) for name, value in configurations.items()]
+    specs: list[ModelSpec] = []
+    problems: list[JsonValue] = []
+    for position, configuration in enumerate(configurations):
+        if _switched_off(configuration):
+            continue
+        try:
+            specs.append(_model(configuration))
+        except InvalidModelParams as error:
+            problems += [_placed(field, position) for field in _fields(error)]
+    if problems:
+        raise InvalidModelParams(sentence(problems), fields=problems)
+    if not specs:
+        raise InvalidModelParams(
+            "no model is asked for",
+            fields=[{"field": "modelConfigurations", "message": "name at least one enabled model"}],
+        )
+    return tuple(specs)
+
+
+def parameters(spec: ModelSpec) -> dict[str, JsonValue]:
+    """Return a spec as it is echoed to clients: the model's wire name and the parameters in use."""
+    used: dict[str, JsonValue] = spec.model_dump(mode="json", exclude={"kind"})
+    return {"model": WIRE_NAMES[spec.kind], "kind": spec.kind, "parameters": used}
+
+
+def _named(name: str, value: JsonValue) -> Mapping[str, JsonValue]:
+    settings = value if isinstance(value, dict) else {"enabled": value}
+    return {"kind": name, **settings}
+
+
+def _switched_off(configuration: Mapping[str, JsonValue]) -> bool:
+    return configuration.get("enabled", True) in (False, "false", "nein", 0)
+
+
+def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
+    flat = {k: v for k, v in configuration.items() if k not in (*_NESTED_KEYS, "enabled", "id")}
+    for key in _NESTED_KEYS:
+        nested = configuration.get(key)
+        flat |= nested if isinstance(nested, dict) else {}
+    named_by = next((key for key in _KIND_KEYS if key in flat), None)
+    word = str(flat.pop(named_by)) if named_by else ""
+    kind = kind_named(word)
+    if kind is None:
+        known = ", ".join(WIRE_NAMES.values())
+        raise _invalid(
+            [{"field": named_by or "MODE", "message": f"{word[:40]!r} is no model; known are {known}"}]
+        )
+    legacy = named_by == "MODE"
+    known_fields = type(MODEL_SPEC.validate_python({"kind": kind})).model_fields
+    spoken = {ours: theirs for theirs in flat if (ours := _word(theirs))}
+    values = _values(flat, {ours for ours in spoken if legacy and ours not in {*known_fields, "LAY", "N"}})
+    try:
+        return MODEL_SPEC.validate_python({"kind": kind, **_layered(values, kind, known_fields)})
+    except ValidationError as error:
+        raise _invalid(
+            _as_sent(fields_of(error.errors(include_url=False, include_input=False)), spoken)
+        ) from None
+
+
+def _word(name: str) -> str:
+    return _WORDS.get(re.sub(r"[^a-z]", "", name.lower()), name)
+
+
+def _values(flat: Mapping[str, JsonValue], unused: set[str]) -> dict[str, JsonValue]:
+    """Return the settings in our words; MODE picks its own of the eight legacy parameters."""
+    named = {_word(name): _value(_word(name), value) for name, value in flat.items()}
+    sent = {_word(name): name for name in flat}
+    return {
+        name: value
+        for name, value in named.items()
+        if value not in (None, "") and not (name in unused and sent[name] in _LEGACY)
+    }
+
+
+def _value(name: str, value: JsonValue) -> JsonValue:
+    if not isinstance(value, str):
+        return "linear" if name == "activation" and value is None else value
+    text = value.strip()
+    if name == "activation":
+        return _ACTIVATIONS.get(text.lower(), text)
+    return text.lower() if name == "kernel" else text
+
+
+def _layered(values: dict[str, JsonValue], kind: Kind, known: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Turn LAY layers of N units into our list of layers."""
+    count, units = values.pop("LAY", None), values.pop("N", None)
+    if "layers" not in known or "layers" in values or (count is None and units is None):
+        return values
+    n_layers = _whole(count, "LAY", 1, 10) if count is not None else 1
+    width = _whole(units, "N", 1, 2048) if units is not None else 64
+    return {**values, "layers": [width] * n_layers}
+
+
+def _whole(value: JsonValue, field: str, low: int, high: int) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise _invalid([{"field": field, "message": f"needed is a whole number from {low} to {high}"}])
+    return number
+
+
+def _as_sent(fields: list[JsonValue], spoken: Mapping[str, str]) -> list[JsonValue]:
+    """Name each field as the client spelled it."""
+    renamed: list[JsonValue] = []
+    for field in fields:
+        if isinstance(field, dict):
+            path = str(field["field"]).split(".")
+            path = path[1:] if path[0] in KINDS else path
+            head = spoken.get(path[0], path[0]) if path else "model"
+            renamed.append({**field, "field": ".".join([head, *path[1:]])})
+    return renamed
+
+
+def _placed(field: JsonValue, position: int) -> JsonValue:
+    return {**field, "field": f"{position}.{field['field']}"} if isinstance(field, dict) else field
+
+
+def _fields(error: InvalidModelParams) -> list[JsonValue]:
+    fields = error.details["fields"]
+    return fields if isinstance(fields, list) else []
+
+
+def _invalid(fields: list[JsonValue]) -> InvalidModelParams:
+    return InvalidModelParams(sentence(fields), fields=fields)
