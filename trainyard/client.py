@@ -55,7 +55,11 @@ class AsyncClient:
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._token = token
-        self._http = httpx.AsyncClient(base_url=self.url, headers=self._headers, timeout=timeout)
+        # A gateway that is starting again refuses connections for a moment.
+        patient = httpx.AsyncHTTPTransport(retries=6)
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, transport=patient
+        )
 
     async def __aenter__(self) -> Self:
         return self

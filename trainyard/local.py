@@ -54,6 +54,7 @@ class Service:
         self._folder = folder
         self.port_file = folder / "run" / f"{name}.port"
         self.process: subprocess.Popen[bytes] | None = None
+        self._port: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -71,6 +72,8 @@ class Service:
 
     def _spawn(self, sink: IO[bytes]) -> subprocess.Popen[bytes]:
         own = {"TRAINYARD_PORT_FILE": str(self.port_file), "TRAINYARD_PARENT_PID": str(os.getpid())}
+        if self._port:
+            own["TRAINYARD_PORT"] = str(self._port)  # where its clients know it
         return subprocess.Popen(
             [sys.executable, "-m", self._module],
             cwd=ROOT,
@@ -88,9 +91,10 @@ class Service:
     def address(self) -> str | None:
         """The service's own HTTP address once it listens."""
         try:
-            return f"http://127.0.0.1:{int(self.port_file.read_text())}"
+            self._port = int(self.port_file.read_text())
         except (OSError, ValueError):
             return None
+        return f"http://127.0.0.1:{self._port}"
 
     def signal(self, number: int) -> None:
         """Send a signal to the process if it runs."""

@@ -1,0 +1,34 @@
+"""Half-hourly electricity demand of Victoria in 2014 (fpp2::elecdemand), cut short for quick runs."""
+
+from datetime import timedelta
+
+from shared.contracts.kinds import DenseSpec, LinearSpec, ModelSpec
+from shared.contracts.specs import DatasetSpec
+from trainyard.answers import Series
+from trainyard.demo import DemoFile, demo_files
+from trainyard.plan import plan_dataset
+
+READING = {"timezone": "Australia/Melbourne"}
+MODELS: tuple[ModelSpec, ...] = (LinearSpec(), DenseSpec(layers=(16,), epochs=3, patience=0))
+LONG_MODELS: tuple[ModelSpec, ...] = (LinearSpec(), DenseSpec(layers=(64,), epochs=60, patience=0))
+
+
+def short_files(n_rows: int = 1500) -> tuple[DemoFile, ...]:
+    """Return the first rows of demand and temperature."""
+    return tuple(
+        DemoFile(file.name, b"\n".join(file.content.split(b"\n")[: n_rows + 1]) + b"\n")
+        for file in demo_files()
+    )
+
+
+def short_plan(series: list[Series]) -> DatasetSpec:
+    """Forecast six hours of demand from twelve."""
+    return plan_dataset(
+        series,
+        target="demand",
+        horizon=timedelta(hours=6),
+        lookback=timedelta(hours=12),
+        stride=timedelta(hours=1),
+        timezone="Australia/Melbourne",
+        country="AU",
+    )
