@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -10,7 +9,6 @@ from typing import Any, Final, TypeAlias
 import httpx
 from postgrest import APIError, APIResponse, AsyncPostgrestClient, AsyncSelectRequestBuilder, CountMethod
 from postgrest.types import ReturnMethod
-from pydantic import ValidationError
 
 from shared.storage.columns import (
     Column,
@@ -30,7 +28,8 @@ _BATCH: Final = 500  # rows of one insert
 _PAGE: Final = 1000  # rows asked for at once
 _SURE_PAGE: Final = 100  # no server is set to cut below this, so a shorter page is the last one
 _VALUES_IN_URL: Final = 100  # ids of about 4 KB, half of what proxies let pass
-_WRITER: Final = "last_write"
+_WRITER: Final = "last_write"  # the column a write leaves its token in
+_WRITERS: Final = "recent_writes"  # where the database keeps the tokens of a row's last writes
 
 Query: TypeAlias = AsyncSelectRequestBuilder
 Part: TypeAlias = Sequence[tuple[Column, Condition]]
@@ -39,8 +38,9 @@ Part: TypeAlias = Sequence[tuple[Column, Condition]]
 class SupabaseRecords:
     """Rows through PostgREST, speaking for whoever the headers name.
 
-    Every write carries a token of its own. A request that times out may have been carried out, so on the
-    next try a write looks for its token before it believes that it came too late.
+    Every write carries a token of its own, and the database keeps a row's last few. A request that timed out
+    may have been carried out, so on the next try a write looks for its token before it believes that it
+    came too late.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class SupabaseRecords:
             changed = await _rows_once(kind, _filtered(query, part).select(_names(kind)))
             if changed or attempt == 0:
                 return changed
-            return await _rows_once(kind, self._select(kind).eq("id", row_id).eq(_WRITER, token))
+            return await _rows_once(kind, self._select(kind).eq("id", row_id).contains(_WRITERS, [token]))
 
         for part in _split(kind, expect or {}):
             if found := await self._patience.call(functools.partial(once, part=part)):
@@ -146,7 +146,7 @@ class SupabaseRecords:
         """Count the rows a write made, on any of its tries."""
         query = self._rest.from_(kind.table).select("id", count=CountMethod.exact, head=True)
         parts = _split(kind, {"id": OneOf(tuple(ids))})
-        return sum([await self._number(_filtered(query, part).eq(_WRITER, token)) for part in parts])
+        return sum([await self._number(_filtered(query, part).contains(_WRITERS, [token])) for part in parts])
 
     def _select(self, kind: type[Row]) -> Query:
         return self._rest.from_(kind.table).select(_names(kind))
@@ -156,7 +156,9 @@ class SupabaseRecords:
 
     async def _number(self, query: Query) -> int:
         answer = await self._patience.call(lambda _: _execute(query))
-        return answer.count or 0
+        if answer.count is None:
+            raise SupabaseUnavailable("something else than Supabase answered", reason="no count")
+        return answer.count
 
     async def _all(self, kind: type[R], part: Part) -> list[R]:
         """Return all matches, page by page along the ids, so that rows that come or go shift nothing."""
@@ -177,15 +179,17 @@ async def _rows_once(kind: type[R], query: Query) -> list[R]:
 
 async def _execute(query: Query) -> APIResponse:
     try:
-        return await query.execute()
+        answer = await query.execute()
     except httpx.HTTPError as error:
         raise unreachable(error) from error
     except APIError as error:
         raise refusal(error.code or "") from error
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise SupabaseUnavailable("Supabase answered with something else than JSON") from error
     except ValueError as error:
         raise NotStorable("a document holds NaN or infinity, which JSON cannot say") from error
+    # A proxy's page of regrets comes with status 200 as well, and must not pass for "no rows".
+    if not isinstance(answer.data, list):
+        raise SupabaseUnavailable("something else than Supabase answered", reason="no JSON")
+    return answer
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[tuple[type[Row], Sequence[Row]]]:

@@ -9,6 +9,11 @@ grant usage on schema private to authenticated, service_role;
 create or replace function private.count_change() returns trigger
 language plpgsql set search_path = '' as $$
 begin
+  if tg_op = 'INSERT' then
+    new.recent_writes := array[new.last_write];
+    return new;
+  end if;
+  new.recent_writes := (array_prepend(new.last_write, old.recent_writes))[1:8];
   new.id := old.id;
   new.owner := old.owner;
   new.created_at := old.created_at;

@@ -1,6 +1,6 @@
 -- Ids are text made by Trainyard and derived from what caused them. "C" makes text sort by bytes,
--- as the embedded ledger does. last_write names the request that wrote a row last: a request that
--- timed out recognises its own work by it.
+-- as the embedded ledger does. A write leaves its token in last_write, and
+-- recent_writes keeps the last eight: a request that timed out recognises its own work by them.
 create table if not exists public.training_sessions (
   id         text collate "C" primary key check (char_length(id) between 1 and 200),
   owner      uuid not null references auth.users (id) on delete cascade,
@@ -8,6 +8,7 @@ create table if not exists public.training_sessions (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   name       text collate "C" not null default '' check (char_length(name) <= 255),
   finalized  boolean not null default false,
   metadata   jsonb not null default '{}',
@@ -30,6 +31,7 @@ create table if not exists public.training_files (
   created_at   timestamptz not null default now(),
   updated_at   timestamptz not null default now(),
   last_write   text,
+  recent_writes text[] not null default '{}',
   session_id   text collate "C" not null,
   role         text collate "C" not null check (role in ('input', 'output')),
   file_name    text collate "C" not null check (char_length(file_name) between 1 and 255),
@@ -51,6 +53,7 @@ create table if not exists public.file_chunks (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   session_id text collate "C" not null,
   file_id    text collate "C" not null,
   index      integer not null check (index >= 0),
@@ -66,6 +69,7 @@ create table if not exists public.training_series (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   session_id text collate "C" not null,
   file_id    text collate "C" not null,
   position   integer not null,

@@ -6,6 +6,7 @@ create table if not exists public.leases (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   holder     text collate "C" not null,
   until      timestamptz not null
 );
@@ -17,6 +18,7 @@ create table if not exists public.dead_letters (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   session_id text collate "C" not null,
   subject    text collate "C" not null,
   reason     text collate "C" not null,
@@ -32,6 +34,7 @@ create table if not exists public.idempotency (
   created_at  timestamptz not null default now(),
   updated_at  timestamptz not null default now(),
   last_write  text,
+  recent_writes text[] not null default '{}',
   route       text collate "C" not null,
   body_sha256 text collate "C" not null,
   status      integer,
@@ -47,6 +50,7 @@ create table if not exists public.api_keys (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_write text,
+  recent_writes text[] not null default '{}',
   name       text collate "C" not null default '' check (char_length(name) <= 255),
   key_sha256 text collate "C" not null unique check (key_sha256 ~ '^[0-9a-f]{64}$'),
   expires_at timestamptz,
@@ -60,7 +64,7 @@ begin
   foreach one in array array['training_sessions', 'training_files', 'file_chunks', 'training_series', 'datasets',
                              'runs', 'jobs', 'training_results', 'training_visualizations', 'training_logs', 'scalers',
                              'evaluation_tables', 'leases', 'dead_letters', 'idempotency', 'api_keys'] loop
-    execute format('create or replace trigger count_change before update on public.%I
+    execute format('create or replace trigger count_change before insert or update on public.%I
                     for each row execute function private.count_change()', one);
   end loop;
 end $$;

@@ -53,7 +53,7 @@ async def test_every_field_of_a_row_has_its_column(supabase: LocalSupabase, kind
 
     made = {row["column_name"]: row for row in found}
     fields = columns(kind)
-    assert set(made) == {*fields, "last_write"}
+    assert set(made) == {*fields, "last_write", "recent_writes"}
     for field in fields.values():
         assert made[field.name]["data_type"] in _TYPES[field.type], field.name
         assert (made[field.name]["is_nullable"] == "YES") == field.nullable, field.name

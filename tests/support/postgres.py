@@ -11,10 +11,13 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+
+from shared.runtime.parent import die_with_parent
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -95,6 +98,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGINT),
                 **self._as,
             )
         self._wait()

