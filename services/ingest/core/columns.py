@@ -8,7 +8,7 @@ from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
 from services.ingest.core.table import Table
-from services.ingest.core.time_column import TimeRule, calendar_rule, epoch_rule, named_rule
+from services.ingest.core.time_column import UNITS_NS, TimeRule, calendar_rule, epoch_rule, named_rule
 from services.ingest.core.timestamps import is_clock_time, is_stamp
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
@@ -86,11 +86,7 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
         rule = named_rule(options.time_format)
         texts = {i: table.column(i) for i in range(table.n_columns)}
         fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= _USUAL_SHARE}
-        return (
-            fitting
-            if rule.name not in ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
-            else _leftmost(fitting)
-        )
+        return _leftmost(fitting) if rule.name in UNITS_NS else fitting
     rules = {i: calendar_rule(table.column(i)) for i in range(table.n_columns)}
     written = {i: rule for i, rule in rules.items() if rule is not None}
     if written:
@@ -124,9 +120,8 @@ def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRul
 def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], TimeRule]:
     time = tuple(index_of(table, name) for name in options.time_columns)
     texts = _joined(table, time)
-    rule = (
-        named_rule(options.time_format) if options.time_format else calendar_rule(texts) or epoch_rule(texts)
-    )
+    found = calendar_rule(texts) or epoch_rule(texts)
+    rule = found if options.time_format is None else named_rule(options.time_format)
     if rule is None or rule.share(texts) == 0:
         raise _not_stamps(table, time[0])
     return time, rule

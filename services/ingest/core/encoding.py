@@ -61,10 +61,9 @@ class Survey:
         if self.complete:
             return lines[:_SAMPLE_LINES]
         if len(lines) < _LEAST_LINES:
-            raise NotText(
-                f"line {len(lines)} is longer than {_SAMPLE_CHARS // _LEAST_LINES} characters",
-                line=len(lines),
-            )
+            longest = 1 + max(range(len(lines)), key=lambda index: len(lines[index]))
+            limit = _SAMPLE_CHARS // _LEAST_LINES
+            raise NotText(f"line {longest} is longer than {limit} characters", line=longest)
         return lines[:-1][:_SAMPLE_LINES]
 
 

@@ -160,9 +160,15 @@ def _read_rows(
         raise BrokenQuotes("a quoted cell runs over the end of its line")
     if decimal is None:
         texts = (text for column in rows.texts for text in column)
-        if (shown := decimal_mark(texts, delimiter=delimiter)) is not None:
+        shown = decimal_mark(texts, delimiter=delimiter)
+        if shown == "." or (shown == "," and not _has_fractions(rows)):
             return _read_rows(source, seen, table, columns, delimiter, shown)
     return rows, decimal or "."
+
+
+def _has_fractions(rows: Rows) -> bool:
+    """Tell whether decimal points have been read, so that a comma elsewhere is no decimal mark."""
+    return any(bool((np.isfinite(values) & (values != np.rint(values))).any()) for values in rows.values)
 
 
 def _numeric_columns(rows: Rows, table: Table, columns: Columns, options: ReadOptions) -> list[int]:

@@ -94,12 +94,11 @@ def collect_rows(chunks: Iterable[Chunk], columns: Columns, *, n_lines: int, del
         seen += len(chunk)
     if n_rows == 0:
         raise EmptyFile("the file has no rows of data")
+    issued = [piece.issued for piece in pieces if piece.issued is not None]
     return Rows(
         lines=np.concatenate([piece.lines for piece in pieces]),
         times=_join([piece.times for piece in pieces]),
-        issued=_join([piece.issued for piece in pieces if piece.issued is not None])
-        if columns.issued is not None
-        else None,
+        issued=_join(issued) if issued else None,
         values=values[:, :n_rows],
         text_rows=tuple(np.concatenate([piece.text_rows[k] for piece in pieces]) for k in range(len(values))),
         texts=tuple(

@@ -32,10 +32,9 @@ class TimeRule:
         """Read cells; ``NAT`` where one is no time stamp."""
         if self.name == "calendar":
             return read_stamps(cells)
-        stamps = (
-            _read_epoch(cells, UNITS_NS[self.name]) if self.name in UNITS_NS else _strptime(cells, self.name)
-        )
-        zoned = self.name in UNITS_NS or "%z" in self.name
+        unit_ns = UNITS_NS.get(self.name)
+        stamps = _strptime(cells, self.name) if unit_ns is None else _read_epoch(cells, unit_ns)
+        zoned = unit_ns is not None or "%z" in self.name
         return Readings(stamps, stamps, np.full(len(cells), zoned))
 
     def share(self, texts: Sequence[str]) -> float:
@@ -100,9 +99,8 @@ def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter:
         return
     found = [(int(lines[row]), cells[row].decode("ascii", "replace")) for row in bad[:_SHOWN]]
     line, text = found[0]
-    if other := next(
-        (mark for mark in DELIMITERS if mark != delimiter and is_stamp(text.split(mark)[0])), None
-    ):
+    others = [mark for mark in DELIMITERS if mark in text and mark != delimiter]
+    if other := next((mark for mark in others if is_stamp(text.split(mark)[0])), None):
         raise MixedDelimiters(
             f"line {line} uses the {delimiter_name(other)} as delimiter, "
             f"other lines the {delimiter_name(delimiter)}",
@@ -115,9 +113,8 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
     """Return the one reading of the column that holds, and whether it takes the day first.
 
     A reading is out when it makes a single cell no date. If both remain and differ, dates with dots
-    are day first; of others the one under
-    which rows follow each other within less than a day wins over one that has jumps of days; a
-    series of daily or monthly dates gives no such evidence.
+    are day first; of others, a reading in which all rows follow each other within less than a day
+    wins over one with jumps of days. Daily and monthly dates give no such evidence.
 
     Parameters
     ----------
@@ -165,12 +162,10 @@ def require_one_clock(zoned: Bool, lines: Int64) -> bool:
     if len(zoned) == 0 or (zoned == zoned[0]).all():
         return bool(len(zoned) and zoned[0])
     line = int(lines[np.flatnonzero(zoned != zoned[0])[0]])
-    having = (
-        "no offset from UTC, lines before have one"
-        if zoned[0]
-        else "an offset from UTC, lines before have none"
+    has, had = ("no", "one") if zoned[0] else ("an", "none")
+    raise MixedZones(
+        f"the time stamp in line {line} has {has} offset from UTC, lines before have {had}", line=line
     )
-    raise MixedZones(f"the time stamp in line {line} has {having}", line=line)
 
 
 def _is_read(readings: Readings) -> Bool:

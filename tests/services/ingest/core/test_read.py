@@ -468,6 +468,33 @@ def test_a_decimal_comma_that_shows_late_is_found() -> None:
     assert read.file.decimal == ","
 
 
+def test_a_comma_in_a_late_remark_does_not_turn_points_into_text() -> None:
+    rows = [f"{datetime(2024, 1, 1) + timedelta(minutes=k):%d.%m.%Y %H:%M};{k};\n" for k in range(5000)]
+    content = "t;v;remark\n" + "".join(rows) + "30.12.2024 00:00;2.5;\n31.12.2024 00:00;3.5;1,5\n"
+
+    read = read_file(content.encode())[0]
+
+    assert read.series.values[-2:].tolist() == [2.5, 3.5]
+    assert read.file.decimal == "."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b't;"Load\n(MW)"\n2024-01-01;1\n2024-01-02;x\n',
+        b'"t";"Load (MW)"\n\n2024-01-01;1\n2024-01-02;x\n   ',
+        b'\n"t";"Load (MW)"\n2024-01-01;1\n"2024-01-02";"x"\n\n\n',
+        b't;Load (MW)\r"2024-01-01";1\r\r2024-01-02;x\r',
+        b'"title"\nt;Load (MW)\n2024-01-01;1\n2024-01-02;x',
+    ],
+)
+def test_lines_are_the_files_own_whatever_stands_above_and_below(content: bytes) -> None:
+    read = only(read_file(content))
+
+    assert read.series.name == "Load (MW)"
+    assert read.quality.text.lines == (4,)
+
+
 @pytest.mark.parametrize("file_name", ["../../etc/passwd", "..\\..\\x.csv", "/abs/x.csv", "x\n.csv", ""])
 def test_a_file_name_never_becomes_a_path(file_name: str) -> None:
     read = only(read_file(b"UTC;value\n2024-01-01;1\n2024-01-02;2\n", file_name=file_name))
