@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.core.export import load_forecaster, save_arrays
+from services.trainer.core.export import load_forecaster, save_model
 from services.trainer.core.fit import fit
 from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
@@ -28,6 +28,7 @@ from shared.timeseries.arrays import Float64
 from shared.timeseries.dataset import Dataset, Part
 from shared.timeseries.forecasts import Forecast, PartForecast
 from shared.timeseries.metrics import measure
+from shared.timeseries.samples import Layout
 
 WINDOWS_AT_ONCE = 2048
 MODELS_KEPT = 4  # loaded models the child remembers
@@ -60,7 +61,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     )
     metrics = {"validation": score(forecast.validation), "test": score(forecast.test)}
     task.output.mkdir(parents=True, exist_ok=True)
-    write_files(fitted, forecast, task.output)
+    write_files(task, fitted, forecast, dataset.layout)
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -120,12 +121,12 @@ def score(part: PartForecast) -> dict[str, float | None]:
     return {"mae": scores["mae"], "rmse": scores["rmse"]}
 
 
-def write_files(fitted: Fitted, forecast: Forecast, folder: Path) -> None:
+def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> None:
     """Write everything about a fitted model except its passport."""
-    save_arrays(fitted.model, folder)
-    np.savez(folder / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # as in save_arrays
+    save_model(fitted.model, layout, task.output, h5=task.h5)
+    np.savez(task.output / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # means allow_pickle
     history: dict[str, JsonValue] = {name: list(curve) for name, curve in fitted.history.items()}
-    (folder / "history.json").write_bytes(json_to_bytes(history))
+    (task.output / "history.json").write_bytes(json_to_bytes(history))
 
 
 def available_memory() -> int:
