@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import hashlib
+import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import httpx
 
@@ -30,6 +31,8 @@ _LIST_PAGE: Final = 1000
 _DELETE_BATCH: Final = 500
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 _BINARY: Final = "application/octet-stream"
+
+Spool: TypeAlias = BinaryIO | tempfile.SpooledTemporaryFile[bytes]
 
 
 class ObjectTooLarge(InvalidInput):
@@ -154,17 +157,17 @@ class SupabaseObjects:
             spool.seek(0)
             return await self._put_file(key, spool)
 
-    async def _put_file(self, key: str, file: "BinaryIO | tempfile.SpooledTemporaryFile[bytes]") -> Stored:
-        length = await asyncio.to_thread(_length, file)
+    async def _put_file(self, key: str, file: Spool) -> Stored:
+        length = await asyncio.to_thread(file.seek, 0, os.SEEK_END)
         if length <= PIECE_BYTES:
+            await asyncio.to_thread(file.seek, 0)
             return await self._put_small(key, await asyncio.to_thread(file.read))
+        sha256 = await asyncio.to_thread(_sha256, file)
         upload = await self._create_upload(key, length)
-        sha256, start = hashlib.sha256(), 0
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            await asyncio.to_thread(sha256.update, piece)
-            await self._patience.call(partial(self._send, upload, piece, start))
-            start += len(piece)
-        return Stored(length, sha256.hexdigest())
+        for start in range(0, length, PIECE_BYTES):
+            end = min(start + PIECE_BYTES, length)
+            await self._patience.call(partial(self._send, upload, file, start, end))
+        return Stored(length, sha256)
 
     async def _create_upload(self, key: str, length: int) -> str:
         told = {
@@ -179,16 +182,19 @@ class SupabaseObjects:
         # Behind a proxy the host in the answer may be an internal one; only the id is ours to use.
         return f"/upload/resumable/{answer.headers['location'].rsplit('/', 1)[1]}"
 
-    async def _send(self, upload: str, piece: bytes, start: int, attempt: int) -> None:
-        """Send one piece; on a later try ask first how much of it has arrived."""
-        offset = start
+    async def _send(self, upload: str, file: Spool, start: int, end: int, attempt: int) -> None:
+        """Send one piece of a file; on a later try ask first how much of it has arrived."""
         if attempt > 0:
             answer = await self._ask_once("HEAD", upload, headers=_resumable({}))
-            offset = int(answer.headers["upload-offset"])
-        if offset == start + len(piece):
+            start = int(answer.headers["upload-offset"])
+        if start == end:
             return
-        headers = {"upload-offset": str(offset), "content-type": "application/offset+octet-stream"}
-        await self._ask_once("PATCH", upload, content=piece[offset - start :], headers=_resumable(headers))
+        headers = {
+            "upload-offset": str(start),
+            "content-type": "application/offset+octet-stream",
+            "content-length": str(end - start),
+        }
+        await self._ask_once("PATCH", upload, content=_part(file, start, end), headers=_resumable(headers))
 
     def _open(self, path: str, offset: int) -> AbstractAsyncContextManager[httpx.Response]:
         # Compressed on the way, offsets would not be the object's.
@@ -256,10 +262,21 @@ def _resumable(headers: dict[str, str]) -> dict[str, str]:
     return {"tus-resumable": "1.0.0", **headers}
 
 
-def _length(file: "BinaryIO | tempfile.SpooledTemporaryFile[bytes]") -> int:
-    length = file.seek(0, 2)
+def _sha256(file: Spool) -> str:
+    digest = hashlib.sha256()
     file.seek(0)
-    return length
+    while read := file.read(_READ_BYTES):
+        digest.update(read)
+    return digest.hexdigest()
+
+
+async def _part(file: Spool, start: int, end: int) -> AsyncIterator[bytes]:
+    """Yield a part of a file in small reads: whole pieces, kept by every thread's heap, add up."""
+    await asyncio.to_thread(file.seek, start)
+    while start < end:
+        read = await asyncio.to_thread(file.read, min(_READ_BYTES, end - start))
+        start += len(read)
+        yield read
 
 
 async def _slices(content: bytes) -> AsyncIterator[bytes]:

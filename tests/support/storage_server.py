@@ -228,7 +228,8 @@ class StorageServer:
             try:
                 yield connection
             except asyncpg.InsufficientPrivilegeError as error:
-                raise Refused(403, "Unauthorized", str(error)) from error
+                message = "new row violates row-level security policy"
+                raise Refused(403, "Unauthorized", message) from error
             except asyncpg.UniqueViolationError as error:
                 raise Refused(409, "Duplicate", "The resource already exists") from error
             except asyncpg.ForeignKeyViolationError as error:
