@@ -20,7 +20,7 @@ from shared.timeseries.arrays import Float64
 
 Level = Literal["last", "mean"]
 LEVELS: tuple[Level, ...] = ("last", "mean")
-PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the mean variance of an input
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the mean variance of an input
 LADDER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.25, 0.1)  # lookbacks as shares of the window
 SHORTEST, LONGEST = 4, 2048  # steps of the ladder; the normal equations grow with the square
 COMPARED_STEPS = 48  # output steps that tell candidates apart
