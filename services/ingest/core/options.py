@@ -1,13 +1,15 @@
 """What a user can say about a file, for when finding out is not enough."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, field_validator
 
 from services.ingest.core.numbers import Decimal
 from shared.contracts.specs import Spec
 from shared.timeseries.problems import BadSetting
+
+_DELIMITERS = frozenset("\t !#$%&'()*,/:;<=>?@[\\]^`{|}~")  # ASCII, and no part of a number
 
 
 class ReadOptions(Spec):
@@ -17,7 +19,7 @@ class ReadOptions(Spec):
     """
 
     encoding: str | None = Field(default=None, description="a Python codec name, such as cp1252")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: str | None = None
     decimal: Decimal | None = Field(default=None, description="the decimal mark of numbers")
     time_columns: tuple[str, ...] = Field(
         default=(), max_length=2, description="the column of time stamps, or those of date and time of day"
@@ -37,6 +39,13 @@ class ReadOptions(Spec):
         le=527_040,
         description="length of the interval whose end a stamp names; 0 = instants",
     )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in _DELIMITERS:
+            raise ValueError(f"{value!r} is no delimiter; use one character such as ; , | or a tab")
+        return value
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JsonValue]) -> Self:

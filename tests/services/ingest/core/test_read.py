@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from services.ingest.core.problems import (
     AmbiguousNumbers,
@@ -155,6 +156,47 @@ def test_a_damaged_byte_is_read_or_refused_with_a_problem(position: int, byte: i
     _read_or_refuse(bytes(content))
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    content=st.sampled_from(
+        [
+            b"time;load;b\n2024-01-01 00:00;1;x\n2024-01-01 01:00;2,5;y\n",
+            b't,v\n01/02/2024,1\n02/02/2024,"1,5"\n',
+            "Zeit\tWärme\n1.1.2024 0:00\t5\n".encode("utf-16"),
+            b"Date,Time,issued,v\n2024-01-01,0:00,2024-01-01,5\n",
+        ]
+    ),
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "encoding": st.sampled_from(
+                ["utf-8", "utf-16", "utf_7", "punycode", "undefined", "rot13", "\0", ""]
+            ),
+            "delimiter": st.sampled_from([*';,\t| :\\"\na0-§']),
+            "decimal": st.sampled_from(".,"),
+            "time_columns": st.lists(st.sampled_from(["time", "t", "Date", "Time", "column 1"]), max_size=3),
+            "issue_column": st.sampled_from(["issued", "v", "column 3", ""]),
+            "value_columns": st.lists(st.sampled_from(["load", "b", "v", "column 2"]), max_size=3),
+            "timezone": st.sampled_from(["UTC", "Europe/Vienna", "Europe", "../x", ""]),
+            "time_format": st.sampled_from(
+                ["%Y-%m-%d %H:%M", "%", "%%", "%s", "mixed", "epoch_ns", "(%Y", "%U"]
+            ),
+            "day_first": st.booleans(),
+        },
+    ),
+)
+def test_any_options_are_followed_or_refused_with_a_problem(
+    content: bytes, options: dict[str, JsonValue]
+) -> None:
+    try:
+        reads = read_file(content, options=ReadOptions.from_json(options))
+    except InvalidInput as refused:
+        reads = []
+        refused.problem().model_dump_json()
+
+    assert all(len(read.series) > 0 for read in reads)
+
+
 def _read_or_refuse(content: bytes) -> None:
     reads, problem = _outcome(content)
 
@@ -257,16 +299,20 @@ def test_a_bad_file_is_refused_saying_what_and_where(
         ({"time_format": "%Q"}, BadSetting),
         ({"decimal": ";"}, BadSetting),
         ({"delimiter": "::"}, BadSetting),
+        ({"delimiter": "§"}, BadSetting),
+        ({"delimiter": "1"}, BadSetting),
+        ({"delimiter": '"'}, BadSetting),
+        ({"interval_end_minutes": 60}, BadSetting),
         ({"no_such_option": 1}, BadSetting),
     ],
 )
 def test_an_option_that_means_nothing_is_refused(
-    options: dict[str, object], problem: type[InvalidInput]
+    options: dict[str, JsonValue], problem: type[InvalidInput]
 ) -> None:
     content = b"time;load\n2024-01-01 00:00;1\n2024-01-01 01:00;2\n"
 
     with pytest.raises(problem):
-        read_file(content, options=ReadOptions.from_json(options))  # type: ignore[arg-type]  # on purpose
+        read_file(content, options=ReadOptions.from_json(options))
 
 
 def test_odd_cells_are_missing_and_reported_with_their_lines() -> None:
