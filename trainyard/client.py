@@ -205,7 +205,7 @@ class AsyncClient:
             except websockets.ConnectionClosed as closed:
                 if closed.rcvd and closed.rcvd.code in _FINAL_CLOSES:
                     raise
-            except OSError:
+            except (websockets.InvalidMessage, OSError):
                 pass  # the gateway is starting again
             await asyncio.sleep(0.3)
 

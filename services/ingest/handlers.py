@@ -25,6 +25,10 @@ async def ingest(
     if upload is None:
         return None
     named = {"file_id": event.file_id, "file_name": upload.file_name}
+    if upload.status == "ready":  # said before: the chunks are gone, the series are there
+        return FileReady.caused_by(event, **named, series=await uploads.accepted(upload))
+    if upload.status == "rejected":
+        return FileRejected.caused_by(event, **named, problem=upload.problem)
     try:
         options = ReadOptions.from_json(upload.options)
         async with uploads.assembled(upload) as path:

@@ -22,6 +22,10 @@ class Uploads(Protocol):
         """Yield a local file with all chunks in order, verified against the declared size and hash."""
         ...
 
+    async def accepted(self, upload: FileRow) -> tuple[SeriesFacts, ...]:
+        """Return the series of a file that is ready."""
+        ...
+
     async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
         """Store one canonical series per column and mark the file ready."""
         ...

@@ -38,6 +38,10 @@ class LedgerUploads:
             await asyncio.to_thread(assemble, parts, whole, upload)
             yield whole
 
+    async def accepted(self, upload: FileRow) -> tuple[SeriesFacts, ...]:
+        rows = await self._records.select(SeriesRow, {"file_id": upload.id}, order="position")
+        return tuple(_facts(row) for row in rows)
+
     async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
         rows = [await self._store(upload, position, column) for position, column in enumerate(columns)]
         await self._records.insert(rows)
