@@ -32,7 +32,7 @@ async def ingest(
     try:
         options = ReadOptions.from_json(upload.options)
         async with uploads.assembled(upload) as path:
-            columns = await asyncio.to_thread(read_file, path, options=options)
+            columns = await asyncio.to_thread(read_file, path, options=options, file_name=upload.file_name)
     except InvalidInput as error:
         log.info("file rejected", code=error.code, reason=error.message)
         await uploads.reject(upload, error.problem())
