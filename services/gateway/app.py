@@ -1,9 +1,11 @@
 """Wiring of the gateway: settings in, one ASGI app out."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
 
+import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
@@ -13,17 +15,33 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from services.gateway.apikeys import KeyVerifier
+from services.gateway.asks import BrokerAsks
 from services.gateway.context import Gateway
 from services.gateway.gate import API, Gate, Guarded, problem_response
-from services.gateway.identity import EverybodyIsLocal
+from services.gateway.identity import EverybodyIsLocal, Verifier
+from services.gateway.life import JobQueue, sweep_for_ever
+from services.gateway.limits import Limiter, StreamCounters
 from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
-from services.gateway.routes import configuration, files, health, results, runs, sessions, uploads
+from services.gateway.routes import (
+    configuration,
+    files,
+    health,
+    keys,
+    models,
+    plots,
+    results,
+    runs,
+    sessions,
+    uploads,
+)
 from services.gateway.settings import GatewaySettings
 from services.gateway.status import HighWater
+from services.gateway.tokens import KeySet, TokenVerifier
 from services.gateway.web.page import add_page
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
@@ -60,7 +78,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.high_water = HighWater()
     app.state.checks = {}
-    for part in (sessions, files, uploads, configuration, runs, results):
+    for part in (sessions, files, uploads, configuration, runs, results, models, plots, keys):
         app.include_router(part.router, prefix=BASE)
     app.include_router(health.router)
     app.include_router(websocket.router)
@@ -85,14 +103,41 @@ async def connect(
     await feed.start()
     stack.push_async_callback(feed.stop)
     app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
-    return Gateway(
+    counters = StreamCounters(client)
+    await counters.provision()
+    http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
+    gateway = Gateway(
         settings=settings,
         storage=storage,
+        everything=storage,
+        limiter=Limiter(
+            counters,
+            requests=settings.gateway_requests_per_minute,
+            upload_bytes=settings.gateway_upload_bytes_per_minute,
+        ),
+        queue=JobQueue(client),
+        asks=BrokerAsks(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
         post=Post(broker),
         hub=hub,
         history=StreamHistory(client),
-        verifier=EverybodyIsLocal(),
+        verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
     )
+    sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
+    stack.push_async_callback(_end, sweep)
+    return gateway
+
+
+def make_verifier(settings: GatewaySettings, http: httpx.AsyncClient) -> Verifier:
+    """Return who tells users apart: the identity provider's tokens, or nobody on a single user's machine."""
+    if settings.single_user:
+        return EverybodyIsLocal()
+    return TokenVerifier(settings, KeySet(settings.jwks_url, http) if settings.jwks_url else None)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _broker_check(broker: NatsBroker) -> Check:

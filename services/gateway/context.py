@@ -6,8 +6,10 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.asks import Asks
 from services.gateway.identity import Identity, Verifier
 from services.gateway.ids import canonical
+from services.gateway.limits import Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.problems import SessionNotFound
@@ -27,6 +29,14 @@ class Poster(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """The work queue, as far as the gateway touches it."""
+
+    async def forget(self, run_id: str) -> None:
+        """Remove a run's queued jobs."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The collaborators of one gateway process."""
@@ -37,6 +47,14 @@ class Gateway:
     hub: Hub
     history: History
     verifier: Verifier
+    limiter: Limiter
+    queue: Queue
+    asks: Asks
+    everything: Storage
+
+    def service_records(self, owner: str) -> Records:
+        """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""
+        return self.everything.of_owner(owner).records
 
     @property
     def records(self) -> Records:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.context import Gateway
 from services.gateway.identity import bearer
+from services.gateway.limits import Share
 from services.gateway.problems import Refused, Stalled, TooLarge, envelope, http_problem, status_of
 from services.gateway.settings import GatewaySettings, is_loopback
 from shared.contracts.problems import Category
@@ -21,6 +22,7 @@ from shared.errors import TrainyardError
 
 API = "/api/"
 _UPLOADS = ("/api/training/upload-chunk", "/api/training/upload/", "/api/training/instant-upload")
+_UNTOLD = 4 << 20  # what a chunk without an announced length counts
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 log = structlog.get_logger()
@@ -106,25 +108,55 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        share: Share | None = None
         try:
             check_host(headers, self._settings)
             check_origin(scope, headers, self._settings)
             if scope["type"] == "http" and scope["path"].startswith(API):
-                await self._admit(scope, headers)
+                share = await self._admit(scope, headers)
         except TrainyardError as error:
             await refuse(scope, receive, send, error)
             return
+        if share is not None:
+            send = _with_headers(send, share.headers())
         if scope["type"] == "http":
             receive = _measured(receive, body_limit(scope["path"], self._settings), self._settings)
         await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, headers: Headers) -> None:
+    async def _admit(self, scope: Scope, headers: Headers) -> Share | None:
+        """Identify, and take from the caller's share; a single user has the machine to himself."""
         app: FastAPI = scope["app"]
         here: Gateway = app.state.gateway
-        scope.setdefault("state", {})["identity"] = await here.verifier.identify(bearer(headers))
+        who = await here.verifier.identify(bearer(headers))
+        scope.setdefault("state", {})["identity"] = who
         limit = body_limit(scope["path"], self._settings)
-        if int(headers.get("content-length", "0")) > limit:
+        length = content_length(headers)
+        if length is not None and length > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
+        if self._settings.single_user:
+            return None
+        if scope["path"].startswith(_UPLOADS):
+            share = await here.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+        else:
+            share = await here.limiter.spend(who.user_id, "requests")
+        if share.exceeded:
+            raise share.refusal()
+        return share
+
+
+def content_length(headers: Headers) -> int | None:
+    """Return the announced length of the body; None where there is none, or no number."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _with_headers(send: Send, extra: dict[str, str]) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(extra)
+        await send(message)
+
+    return sending
 
 
 def check_host(headers: Headers, settings: GatewaySettings) -> None:

@@ -80,17 +80,18 @@ async def start_run(
 
 async def _take_turn(here: Gateway, session: SessionRow, run_id: str) -> None:
     """Take the session's lease: of two requests at the same moment one starts a run."""
+    records = here.service_records(session.owner)
     lease_id = derive("live-run", session.id)
     until = utc_now() + _STARTING
     fresh = LeaseRow(id=lease_id, owner=session.owner, holder=run_id, until=until)
-    if await here.records.insert([fresh]):
+    if await records.insert([fresh]):
         return
-    lease = await here.records.get(LeaseRow, lease_id)
+    lease = await records.get(LeaseRow, lease_id)
     holder = lease.holder if lease else ""
     live = await here.records.get(RunRow, holder)
     if live.status in LIVE_RUN if live else lease is not None and lease.until > utc_now():
         raise _in_progress(holder)
-    taken = await here.records.update(
+    taken = await records.update(
         LeaseRow, lease_id, {"holder": run_id, "until": until}, expect={"holder": holder}
     )
     if taken is None:

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, JsonValue
 
 from services.gateway.context import Gateway, Here, Session
+from services.gateway.once import OnceRoute
 from services.gateway.problems import NothingThere
 from services.gateway.results import Outcome
 from services.gateway.routes.runs import run_view
@@ -18,7 +19,7 @@ from shared.contracts.base import derive
 from shared.storage import places
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
 
-router = APIRouter(tags=["results"])
+router = APIRouter(tags=["results"], route_class=OnceRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run")]
 API = "/api/training"
 

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from services.gateway.configuration import Configuration, check_size, dataset_spec, workbench
 from services.gateway.context import Gateway, Here, Session
+from services.gateway.once import OnceRoute
 from services.gateway.problems import InvalidModelParams, wrong_field
 from services.gateway.runs import cancel, find_run, newest_dataset, request_dataset, start_run
 from services.gateway.status import HighWater, RunView
@@ -21,7 +22,7 @@ from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=OnceRoute)
 
 Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2"]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]

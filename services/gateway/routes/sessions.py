@@ -1,5 +1,7 @@
 """Sessions: opened, listed, named, finalized."""
 
+from collections import Counter
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -8,7 +10,9 @@ from pydantic import Field, JsonValue
 from services.gateway.configuration import saved_time_info, saved_time_steps, workbench
 from services.gateway.context import Here, Session, Who, ensure_session, find_session
 from services.gateway.ids import dashed
+from services.gateway.life import clean_up, delete_session
 from services.gateway.listing import number_of_windows, session_list
+from services.gateway.problems import ConfirmationRequired
 from services.gateway.routes.files import records_of
 from services.gateway.wire.base import Answer, SessionId, Wire, spelled
 from services.gateway.wire.configuration import TimeInfo, TimeSteps
@@ -168,3 +172,45 @@ async def rename(body: Rename, here: Here, who: Who) -> Answer:
     session = await find_session(here, who, body.session_id)
     await here.records.update(SessionRow, session.id, {"name": body.session_name})
     return Answer(sessionId=body.session_id, sessionName=body.session_name)
+
+
+class DeleteAll(Wire):
+    """A request to delete everything must say that it means it."""
+
+    confirm_delete_all: bool = Field(
+        False, validation_alias=spelled("confirm_delete_all", "confirmDeleteAll")
+    )
+
+
+class CleanUp(Wire):
+    """How old an unfinished upload must be."""
+
+    max_age_hours: float = Field(
+        24.0, ge=0, le=87_600, validation_alias=spelled("max_age_hours", "maxAgeHours")
+    )
+
+
+@router.post("/session/{sid}/delete")
+async def delete(sid: str, here: Here, session: Session, force: bool = False) -> Answer:
+    """Delete a session with its rows, bytes and queued jobs; ``force`` cancels a live run first."""
+    return Answer(session_id=sid, deleted=await delete_session(here, session, force=force))
+
+
+@router.post("/delete-all-sessions")
+async def delete_all(here: Here, who: Who, body: DeleteAll | None = None, force: bool = False) -> Answer:
+    """Delete every session of the caller."""
+    if body is None or not body.confirm_delete_all:
+        raise ConfirmationRequired("this deletes every session you have")
+    mine = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
+    sessions = await here.records.select(SessionRow, mine)
+    total: Counter[str] = Counter()
+    for session in sessions:
+        total.update(await delete_session(here, session, force=force))
+    return Answer(deleted=dict(total), deleted_count=len(sessions))
+
+
+@router.post("/cleanup")
+async def cleanup(here: Here, who: Who, body: CleanUp | None = None) -> Answer:
+    """Delete the caller's uploads that began long ago and never ended."""
+    age = timedelta(hours=(body or CleanUp()).max_age_hours)
+    return Answer(cleaned=await clean_up(here, older_than=age, owner=who.user_id))
