@@ -16,7 +16,7 @@ from shared.timeseries.scaling import Scaler
 from shared.timeseries.tracks import LatticeTrack, Track, blocks
 
 BLOCK_VALUES = 1 << 20  # values gathered at once: the table of a block stays in the processor's cache
-SPARSE = 4  # selections with fewer than one in so many windows are gathered row by row
+SPARSE = 4  # a table with so many times the points of its windows is not worth building
 
 
 def gather(
@@ -51,9 +51,8 @@ def gather(
     for block in blocks(number, steps * len(tracks), BLOCK_VALUES):
         target = out[done : done + len(block)]
         low, high = int(block.min()), int(block.max())
-        dense = high - low < SPARSE * len(block)
         for columns in groups:
-            if dense and isinstance(tracks[columns.start], LatticeTrack):
+            if _is_dense(tracks[columns.start], high - low, len(block)):
                 windows = _table_windows(tracks, columns, (low, high), scaler, dtype)
                 solid = high - low + 1 == len(block) and bool((np.diff(block) == 1).all())
                 target[:, :, columns] = windows if solid else windows[block - low]
@@ -78,6 +77,14 @@ def _groups(tracks: Sequence[Track]) -> list[slice]:
 
 def _shape(track: Track) -> tuple[int, int, int] | None:
     return (track.hop, track.skip, track.n_points) if isinstance(track, LatticeTrack) else None
+
+
+def _is_dense(track: Track, span: int, n_windows: int) -> bool:
+    """Whether a table of all points between the windows is hardly larger than the windows themselves."""
+    if not isinstance(track, LatticeTrack):
+        return False
+    points = span * track.hop + (track.n_points - 1) * track.skip + 1
+    return points <= SPARSE * n_windows * track.n_points + track.n_points * track.skip
 
 
 def _table_windows(
