@@ -74,20 +74,21 @@ class Clock:
     """What an autoregressive network knows at every step of its warm-up and of its forecast.
 
     ``known`` lists the input columns whose values at forecast time are known: calendar features and
-    series that reach past the reference time. ``weights`` interpolates them, shape
-    (n_known, input_steps - 1 + output_steps, input_steps): a warm-up step sees the known inputs of the
-    step after it, a forecast step those of its own time. ``past`` lists the remaining columns, seen
-    during warm-up only; ``own`` the own-past columns that are fed back, -1 where there is none.
+    series that reach past the reference time. ``places`` says where in the window to read them, shape
+    (n_known, input_steps - 1 + output_steps), between two steps where it is fractional: a warm-up step
+    sees the known inputs of the step after it, a forecast step those of its own time. ``past`` lists the
+    remaining columns, seen during the warm-up only; ``own`` the own-past columns that are fed back, -1
+    where there is none.
     """
 
     own: tuple[int, ...]
     known: tuple[int, ...]
     past: tuple[int, ...]
-    weights: Float32
+    places: Float64
 
 
 def rollout_clock(layout: Layout) -> Clock:
-    """Say which columns are known ahead, and interpolate them at every step's time."""
+    """Say which columns are known ahead, and where to read them at every step's time."""
     own = tuple(-1 if column is None else column for column in layout.own_past)
     known = tuple(f for f, c in enumerate(layout.inputs) if f not in own and _known_ahead(c))
     past = tuple(f for f in range(len(layout.inputs)) if f not in own and f not in known)
@@ -95,21 +96,21 @@ def rollout_clock(layout: Layout) -> Clock:
     steps = layout.input_steps
     warm_up = layout.offsets(observed[0], steps)[1:] if observed else np.zeros(steps - 1)
     times = np.concatenate([warm_up, layout.offsets(layout.outputs[0], layout.output_steps)])
-    matrices = [_interpolation(layout.offsets(layout.inputs[f], steps), times) for f in known]
-    weights = np.stack(matrices) if matrices else np.zeros((0, len(times), steps))
-    return Clock(own=own, known=known, past=past, weights=weights.astype(np.float32))
+    places = [places_of(times, layout.offsets(layout.inputs[f], steps)) for f in known]
+    return Clock(own=own, known=known, past=past, places=np.array(places).reshape(len(known), len(times)))
+
+
+def places_of(times: Float64, points: Float64) -> Float64:
+    """Return where ``times`` lie among ascending ``points``, as fractional indices held at the ends.
+
+    >>> places_of(np.array([-1.0, 2.5, 9.0]), np.array([0.0, 2.0, 4.0])).tolist()
+    [0.0, 1.25, 2.0]
+    """
+    if points[0] == points[-1]:  # one value, repeated
+        return np.full(len(times), len(points) - 1.0)
+    places: Float64 = np.interp(times, points, np.arange(float(len(points))))
+    return places
 
 
 def _known_ahead(column: Column) -> bool:
     return column.source == "calendar" or column.end > 0 or column.start == column.end
-
-
-def _interpolation(points: Float64, times: Float64) -> Float64:
-    """Return the matrix that interpolates values at ``points`` linearly at ``times``, held at the ends.
-
-    >>> _interpolation(np.array([0.0, 1.0]), np.array([0.25, 3.0])).tolist()
-    [[0.75, 0.25], [0.0, 1.0]]
-    """
-    if points[0] == points[-1]:  # a value repeated at the reference time
-        return np.eye(1, len(points), len(points) - 1).repeat(len(times), axis=0)
-    return np.stack([np.interp(times, points, unit) for unit in np.eye(len(points))], axis=1)

@@ -173,9 +173,10 @@ def _train(
     while len(course.losses) < spec.epochs and not course.is_over(spec.patience):
         epoch = len(course.losses)
 
+        # The backend takes several batches at a time and may name one past the last.
         def on_batch(batch: int, epoch: int = epoch, course: Course = course) -> None:
-            done = (epoch + (batch + 1) / n_batches) / spec.epochs
-            on_progress(replace(course.progress(spec.epochs), fraction=min(done, 1.0), epoch=epoch + 1))
+            done = (epoch + min(batch + 1, n_batches) / n_batches) / spec.epochs
+            on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
 
         order = np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
         course = course.after(training.epoch(order, on_batch), training.loss())

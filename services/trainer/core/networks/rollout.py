@@ -25,8 +25,7 @@ class Rollout(Layer):
         self, units: Sequence[int], activation: Activation, clock: Clock, *, start: str, **named: Any
     ) -> None:
         super().__init__(**named)
-        self.settings = {"units": list(units), "activation": activation, "start": start}
-        self.clock = clock
+        self.units, self.activation, self.clock, self.start = tuple(units), activation, clock, start
         self.stack = Stack(units, activation, name="stack")
         self.head = layers.Dense(len(clock.own), kernel_initializer=start, name="head")
         self.warm_up = layers.RNN(self.stack, return_state=True, name="warm_up")
@@ -46,10 +45,10 @@ class Rollout(Layer):
         """Forecast step by step: (n, input_steps, n_inputs) -> (n, output_steps, n_outputs)."""
         x, *linear = inputs
         clock, n, n_warm = self.clock, ops.shape(x)[0], x.shape[1] - 1
-        n_steps = clock.weights.shape[1] - n_warm
+        n_steps = clock.places.shape[1] - n_warm
         z = (x - self.x_mean) / self.x_scale
         own = ops.take(x, np.maximum(clock.own, 0), axis=2) * self.gain + self.offset
-        known = ops.einsum("nim,mti->ntm", _columns(z, clock.known), clock.weights)
+        known = _read(z, clock)
         past = _columns(z, clock.past)
         state = self.stack.get_initial_state(n)
         if n_warm:
@@ -63,16 +62,36 @@ class Rollout(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
         clock = {"own": self.clock.own, "known": self.clock.known, "past": self.clock.past}
-        weights = self.clock.weights.tolist()
-        return {**super().get_config(), **self.settings, "clock": {**clock, "weights": weights}}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "start": self.start,
+            "clock": {**clock, "places": self.clock.places.ravel().tolist()},
+            "n_steps": self.clock.places.shape[1],
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild the layer, weights apart."""
         clock = config.pop("clock")
         columns = {name: tuple(clock[name]) for name in ("own", "known", "past")}
-        weights = np.asarray(clock["weights"], np.float32)
-        return cls(clock=Clock(**columns, weights=weights), **config)
+        places = np.array(clock["places"], float).reshape(len(columns["known"]), config.pop("n_steps"))
+        return cls(clock=Clock(**columns, places=places), **config)
+
+
+def _read(z: Tensor, clock: Clock) -> Tensor:
+    """Return the known columns at the clock's steps, interpolated, shape (n, n_steps, n_known)."""
+    _, input_steps, n_inputs = z.shape
+    flat = ops.reshape(z, (-1, input_steps * n_inputs))
+    before = np.floor(clock.places).astype(np.int32)
+    after = np.minimum(before + 1, input_steps - 1)
+    share = (clock.places - before).T.astype(np.float32)
+    low, high = (
+        ops.take(flat, (at * n_inputs + np.array(clock.known, np.int32)[:, None]).T, axis=1)
+        for at in (before, after)
+    )
+    return low + share * (high - low)
 
 
 def _columns(z: Tensor, columns: Sequence[int]) -> Tensor:
