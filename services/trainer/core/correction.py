@@ -8,7 +8,6 @@ of columns and the penalty with the least validation error, or no correction whe
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -24,7 +23,7 @@ Columns = Literal["outside", "all"]
 PENALTIES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
 MOST_POINTS = 512  # picked points of a window
 WORK = 6e9  # multiplications of one pass: about a fifth of a second on two cores
-WORTH = 0.01  # share of the validation error of its output a correction must remove
+WORTH = 0.02  # share of the validation error of its output a correction must remove
 BLOCK_WINDOWS = 1024
 
 
@@ -86,11 +85,7 @@ def pick(train: Samples, layout: Layout, columns: Columns) -> Picked | None:
 def choose(
     model: LinearModel, train: Samples, validation: Samples, layout: Layout
 ) -> list[tuple[Picked | None, Choice]]:
-    """Choose columns and penalty of each output by the validation error that is left.
-
-    A validation part is one stretch of time: what helps in it on average but hurts in one of its quarters
-    did not survive the next stretch either, in every series tried.
-    """
+    """Choose columns and penalty of each output by the validation error that is left."""
     n_outputs = len(layout.outputs)
     best: list[tuple[Picked | None, Choice]] = [(None, Choice("outside", None, 0.0))] * n_outputs
     for columns in ("outside", "all"):
@@ -98,14 +93,14 @@ def choose(
         if picked is None:
             continue
         seen = residual_moments(model, picked, train, compared=True)
-        unseen = [
-            residual_moments(model, picked, quarter, compared=True) for quarter in _quarters(validation)
-        ]
+        unseen = residual_moments(model, picked, validation, compared=True)
+        before = _per_output(unseen.yy, n_outputs)
         for penalty in PENALTIES:
-            gains = _gains(solve_ridge(seen, penalty), unseen, n_outputs)
-            for output, (mean, worst) in enumerate(zip(gains.mean(axis=0), gains.min(axis=0), strict=True)):
-                if worst >= 0.0 and mean > max(WORTH, best[output][1].gain):
-                    best[output] = (picked, Choice(columns, penalty, float(mean)))
+            left = _per_output(unseen.squared_error(solve_ridge(seen, penalty)), n_outputs)
+            gains = 1.0 - left / np.maximum(before, np.finfo(np.float64).tiny)
+            for output, gain in enumerate(gains.tolist()):
+                if gain > max(WORTH, best[output][1].gain):
+                    best[output] = (picked, Choice(columns, penalty, gain))
     return best
 
 
@@ -181,18 +176,6 @@ def _standardised(train: Samples, columns: Columns, index: Int64, mix: Float64) 
 def _blocks(n_windows: int, stride: int) -> Iterator[slice]:
     for start in range(0, n_windows, BLOCK_WINDOWS * stride):
         yield slice(start, min(start + BLOCK_WINDOWS * stride, n_windows), stride)
-
-
-def _quarters(part: Samples) -> list[Samples]:
-    borders = np.linspace(0, len(part), 1 + min(4, len(part))).astype(np.int64)
-    return [part.rows(slice(start, stop)) for start, stop in pairwise(borders.tolist())]
-
-
-def _gains(weights: Float64, parts: list[Moments], n_outputs: int) -> Float64:
-    """Share of the squared error a correction removes, shape (n_parts, n_outputs)."""
-    before = np.stack([_per_output(part.yy, n_outputs) for part in parts])
-    left = np.stack([_per_output(part.squared_error(weights), n_outputs) for part in parts])
-    return np.asarray(1.0 - left / np.maximum(before, np.finfo(np.float64).tiny))
 
 
 def _per_output(per_target: Float64, n_outputs: int) -> Float64:

@@ -4,8 +4,9 @@ import time
 
 import numpy as np
 from pydantic import JsonValue
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has neither stubs nor py.typed
 
-from services.trainer.core.correction import choose, correct
+from services.trainer.core.correction import Choice, Picked, choose, correct
 from services.trainer.core.gram import Moments
 from services.trainer.core.linear_model import LinearModel
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
@@ -46,36 +47,56 @@ def fit_linear(
     """
     started = time.perf_counter()
     require_trainable(train, layout)
-    judge = validation
-    if len(validation) == 0:
-        train, judge = _hold_out(train)
-    units = standard_units(train, layout)
+    # The solves are small: a second thread gains little, and threads that spin on busy cores cost tenfold.
+    with threadpool_limits(limits=1, user_api="blas"):
+        model, judged, notes = _fit(spec, train, validation, layout, on_progress)
+    on_progress(Progress(1.0, "done"))
+    return Fitted(model, judged, time.perf_counter() - started, notes=notes)
+
+
+def _fit(
+    spec: LinearSpec, train: Samples, validation: Samples, layout: Layout, on_progress: OnProgress
+) -> tuple[LinearModel, LinearModel, dict[str, JsonValue]]:
+    """Return (final model, model that has not seen the validation part, notes)."""
+    seen_part, judge = (train, validation) if len(validation) else _hold_out(train)
+    units = standard_units(seen_part, layout)
     on_progress(Progress(0.0, "second moments"))
-    seen = pooled_moments(train, layout, units)
+    seen = pooled_moments(seen_part, layout, units)
     unseen = pooled_moments(judge, layout, units)
 
     candidates = _candidates(spec, seen, unseen, layout, on_progress)
     base = _base(seen, candidates, layout, units)
     on_progress(Progress(0.7, "corrections"))
-    chosen = choose(base, train, judge, layout)
-    judged = correct(base, chosen, [train])
-    model = judged
+    chosen = choose(base, seen_part, judge, layout)
+    model = judged = correct(base, chosen, [seen_part])
     if spec.refit or len(validation) == 0:
         on_progress(Progress(0.85, "refit"))
-        model = correct(_base(seen + unseen, candidates, layout, units), chosen, [train, judge])
-    for name, values in model.to_arrays().items():
+        model = correct(_base(seen + unseen, candidates, layout, units), chosen, [seen_part, judge])
+    for name, values in (judged.to_arrays() | model.to_arrays()).items():
         require_finite(values, what=name)
-    on_progress(Progress(1.0, "done"))
+    return (
+        model,
+        judged,
+        _notes(candidates, chosen, layout, refit=model is not judged, held_out=not len(validation)),
+    )
 
-    notes: dict[str, JsonValue] = {
+
+def _notes(
+    candidates: list[Candidate],
+    chosen: list[tuple[Picked | None, Choice]],
+    layout: Layout,
+    *,
+    refit: bool,
+    held_out: bool,
+) -> dict[str, JsonValue]:
+    return {
         "shared": [candidate.note() for candidate in candidates],
         "corrections": {
             column.name: choice.note() for column, (_, choice) in zip(layout.outputs, chosen, strict=True)
         },
-        "refit": model is not judged,
-        "judged_on": "validation" if len(validation) else "the last fifth of the training part",
+        "refit": refit,
+        "judged_on": "the last fifth of the training part" if held_out else "validation",
     }
-    return Fitted(model, judged, time.perf_counter() - started, notes=notes)
 
 
 def _candidates(

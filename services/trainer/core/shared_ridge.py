@@ -103,10 +103,10 @@ def average(moments: Moments, candidates: list[Candidate]) -> Float64:
 def solve_ridge(problem: Moments, penalty: float) -> Float64:
     """Minimise squared error plus ``penalty`` (in units of the mean input variance) times squared weights."""
     gram = problem.xx.copy()
-    size = len(gram)
-    strength = penalty * max(float(np.trace(gram)) / size, np.finfo(np.float64).tiny)
-    # A hair of the diagonal keeps exactly collinear inputs solvable when the penalty is 0.
-    gram.flat[:: size + 1] += max(strength, 1e-12 * float(np.max(gram.flat[:: size + 1])))
+    diagonal = gram.flat[:: len(gram) + 1]
+    # A hair of the diagonal keeps exactly collinear inputs solvable at penalty 0, a one inputs that never vary.
+    hair = 1e-10 * float(diagonal.max()) or 1.0
+    gram.flat[:: len(gram) + 1] += max(penalty * float(diagonal.mean()), hair)
     factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(scipy.linalg.cho_solve(factor, problem.xy, check_finite=False))
 
