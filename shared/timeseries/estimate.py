@@ -9,7 +9,7 @@ from shared.contracts.specs import DatasetSpec
 from shared.timeseries.calendar import column_names
 from shared.timeseries.grid import lattice_of, reference_grid, window_of
 from shared.timeseries.problems import NoWindowFits, TooLarge, UnknownSeries
-from shared.timeseries.series import NS_PER_HOUR, NS_PER_MINUTE, Statistics
+from shared.timeseries.series import NS_PER_HOUR, Statistics
 from shared.timeseries.tracks import POINTS_PER_ROW
 
 ROW_BYTES = 16  # a stamp and a value
@@ -125,16 +125,18 @@ def _reference_span(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> 
     NoWindowFits
         If the first lies after the last.
     """
-    strict = [
-        s for s in spec.series if s.content == "measured" and s.resample == "linear" and not s.average_window
-    ]
-    begins = [statistics[s.series_id].first_ns - round(s.horizon.start * NS_PER_HOUR) for s in strict]
-    ends = [statistics[s.series_id].last_ns - round(s.horizon.end * NS_PER_HOUR) for s in strict]
+    begins, ends = [], []
+    for s in spec.series:
+        if s.content == "measured" and s.resample == "linear" and not s.average_window:
+            steps = spec.input_steps if s.role == "input" else spec.output_steps
+            window = window_of(s.horizon, steps, s.role)
+            begins.append(statistics[s.series_id].first_ns - window.start_ns)
+            ends.append(statistics[s.series_id].last_ns - window.end_ns)
     inputs = [statistics[s.series_id] for s in spec.inputs]
     first = max([*begins, min(one.first_ns for one in inputs)])
     last = min([*ends, min(one.last_ns for one in inputs)])
     if first > last:
-        hours = (first - last) / NS_PER_MINUTE / 60
+        hours = (first - last) / NS_PER_HOUR
         raise NoWindowFits(
             f"no window fits: the horizons need {hours:.3g} hours more than the series have in common",
             field="horizon",
