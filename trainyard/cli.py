@@ -291,7 +291,13 @@ async def _train(
     await RunBars(console).follow(client.watch(session, started.run_id))
     found = await client.results(session, run_id=started.run_id)
     show_leaderboard(console, found)
+    if found.status != "completed":
+        return
     out.mkdir(parents=True, exist_ok=True)
+    with console.status("writing tables, plots and the archive ..."):
+        async with asyncio.timeout(300):
+            async for _ in client.watch(session, started.run_id, until="run.reported"):
+                pass
     archive = await client.download(session, out / "results.zip", run_id=started.run_id)
     await asyncio.to_thread(shutil.unpack_archive, archive, out)
     console.print(f"  results, tables, plots and models: [bold]{out}[/]")

@@ -209,13 +209,15 @@ class AsyncClient:
                 pass  # the gateway is starting again
             await asyncio.sleep(0.3)
 
-    async def watch(self, session_id: str, run_id: str, *, after: int = 0) -> AsyncIterator[Live]:
-        """Yield the events of a run until it is finished."""
+    async def watch(
+        self, session_id: str, run_id: str, *, after: int = 0, until: str = "run.finished"
+    ) -> AsyncIterator[Live]:
+        """Yield the events of a run until it is finished, or until another type of event."""
         async for event in self.events(session_id, after=after):
             if event.run_id not in (None, run_id):
                 continue
             yield event
-            if event.type == "run.finished":
+            if event.type == until:
                 return
 
     async def wait(self, session_id: str, run_id: str, *, timeout: float = 3600.0) -> RunResults:

@@ -30,8 +30,9 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
     @asynccontextmanager
     async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
         storage = await open_storage(settings)
-        verdicts, reporter = LedgerVerdicts(storage), Reporter(storage)
-        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, reporter, settings))
+        results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
+        reporter = Reporter(storage, results)
+        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, settings))
 
         async def rest() -> None:
             reconciling.cancel()
@@ -39,7 +40,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
 
         await broker.connect()
         collaborators = {
-            "results": LedgerResults(storage),
+            "results": results,
             "verdicts": verdicts,
             "reporter": reporter,
             "undertaker": Undertaker(storage.records, StoredMessages(broker.connection)),
@@ -48,6 +49,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             yield Parts(collaborators, {"storage": storage.ping}, before_stop=rest)
         finally:
             await rest()
+            reporter.close()
             await storage.close()
 
     return worker_app("evaluator", settings, reactions, lifespan)
@@ -57,11 +59,10 @@ async def _reconcile(
     broker: NatsBroker,
     storage: Storage,
     verdicts: LedgerVerdicts,
-    reporter: Reporter,
     settings: EvaluatorSettings,
 ) -> None:
     async def close(run: RunRow, cause: Event) -> RunFinished | None:
-        return await close_if_over(cause, run.id, verdicts, reporter)
+        return await close_if_over(cause, run.id, verdicts)
 
     await connected(broker)
     every = settings.evaluator_reconcile_every

@@ -12,7 +12,7 @@ from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.ports import Results, RunState, Verdicts, Yardstick
 from services.evaluator.report import Reporter
 from shared.contracts.base import Event, Message
-from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished
+from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
 from shared.messaging.broker import Reactions
 from shared.storage.rows import LIVE_RUN, JobRow, RunRow
 from shared.timeseries.forecasts import Forecast
@@ -28,14 +28,14 @@ UndertakerIn = Annotated[Undertaker, Context("undertaker")]
 
 @reactions.on(ModelDone, durable="evaluator-model-done")
 async def evaluate(
-    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, reporter: ReporterIn
+    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn
 ) -> ModelEvaluated | RunFinished | None:
     """Score a finished model; one that failed or was cancelled may still end its run."""
     job = await results.job(event.job_id)
     if job is None:
         return None
     if job.status != "finished":
-        return await close_if_over(event, job.run_id, verdicts, reporter)
+        return await close_if_over(event, job.run_id, verdicts)
     forecast, yardstick = await results.forecast(job), await results.yardstick(job)
     validation, test = await asyncio.to_thread(_both_parts, forecast, yardstick)
     result = await results.save(job, validation, test)
@@ -46,9 +46,20 @@ async def evaluate(
 
 
 @reactions.on(ModelEvaluated, durable="evaluator-model-evaluated")
-async def close_run(event: ModelEvaluated, verdicts: VerdictsIn, reporter: ReporterIn) -> RunFinished | None:
+async def close_run(event: ModelEvaluated, verdicts: VerdictsIn) -> RunFinished | None:
     """Close the run if this was its last model."""
-    return await close_if_over(event, event.run_id or "", verdicts, reporter)
+    return await close_if_over(event, event.run_id or "", verdicts)
+
+
+@reactions.on(RunFinished, durable="evaluator-run-finished")
+async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn) -> RunReported | None:
+    """Write the report of a closed run: nobody waits for plots to hear how it ended."""
+    state = await verdicts.state(event.run_id or "")
+    if state is None or not state.results:
+        return None
+    plots = await reporter.report(state)
+    log.info("run reported", n_plots=len(plots))
+    return RunReported.caused_by(event, plots=plots)
 
 
 @reactions.on(DatasetFailed, durable="evaluator-dataset-failed")
@@ -73,15 +84,12 @@ async def bury_exhausted(advisory: Exhausted, undertaker: UndertakerIn) -> list[
     return await undertaker.bury_exhausted(advisory)
 
 
-async def close_if_over(
-    cause: Event, run_id: str, verdicts: Verdicts, reporter: Reporter
-) -> RunFinished | None:
+async def close_if_over(cause: Event, run_id: str, verdicts: Verdicts) -> RunFinished | None:
     """Close a run all of whose jobs have ended; say so again if it is closed already."""
     state = await verdicts.state(run_id)
     if state is None or not state.is_over():
         return None
     run = await _closed(state, verdicts)
-    await reporter.report(run, state)
     best = next((job for job in state.jobs if job.id == run.best_job_id), None)
     return finished_event(cause, run, best_label=_label(best))
 

@@ -19,7 +19,9 @@ class Yardstick:
 
     names: tuple[str, ...]
     delta_minutes: tuple[float, ...]
+    offset_hours: tuple[Float64, ...]
     y_train: tuple[Float64, ...]
+    timezone: str
 
 
 class Results(Protocol):
@@ -31,6 +33,10 @@ class Results(Protocol):
 
     async def forecast(self, job: JobRow) -> Forecast:
         """Return the forecasts a finished job stored."""
+        ...
+
+    async def history(self, job: JobRow) -> dict[str, list[float]]:
+        """Return the curves of a finished job's fit."""
         ...
 
     async def yardstick(self, job: JobRow) -> Yardstick:

@@ -1,6 +1,7 @@
 """The evaluator's results, verdicts and reports over the ledger and the object store."""
 
 import asyncio
+import json
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -48,11 +49,18 @@ class LedgerResults:
         return await self._records.get(JobRow, job_id)
 
     async def forecast(self, job: JobRow) -> Forecast:
-        file = job.files.get("forecasts.npz")
-        if not isinstance(file, dict):
-            raise FilesMissing("the job stored no forecasts", job_id=job.id)
-        content = await self._objects.get(str(file["key"]))
+        content = await self._file(job, "forecasts.npz")
         return await asyncio.to_thread(lambda: Forecast.from_arrays(bytes_to_arrays(content)))
+
+    async def history(self, job: JobRow) -> dict[str, list[float]]:
+        stored: dict[str, list[float]] = json.loads(await self._file(job, "history.json"))
+        return stored
+
+    async def _file(self, job: JobRow, name: str) -> bytes:
+        file = job.files.get(name)
+        if not isinstance(file, dict):
+            raise FilesMissing(f"the job stored no {name}", job_id=job.id)
+        return await self._objects.get(str(file["key"]))
 
     async def yardstick(self, job: JobRow) -> Yardstick:
         if job.dataset_id not in self._yardsticks:
@@ -94,6 +102,8 @@ def _yardstick_of(folder: Path) -> Yardstick:
         delta_minutes=tuple(
             (column.end - column.start) * 60 / steps or layout.stride for column in layout.outputs
         ),
+        offset_hours=tuple(layout.offsets(column, layout.output_steps) for column in layout.outputs),
+        timezone=dataset.spec.calendar.timezone,
         y_train=tuple(dataset.training_values(k) for k in range(len(layout.outputs))),
     )
 

@@ -168,6 +168,15 @@ class RunFinished(Event):
     problem: Problem | None = None
 
 
+class RunReported(Event):
+    """The report of a closed run is stored: tables, plots, one archive."""
+
+    type: ClassVar[str] = "run.reported"
+    template: ClassVar[str] = "evt.{session_id}.{run}.reported"
+
+    plots: tuple[str, ...] = ()
+
+
 class SessionDeleted(Event):
     """A session is gone from the ledger; whoever keeps something of it lets go."""
 
@@ -217,6 +226,7 @@ class CancelNow(Message):
 
 EVENTS: tuple[type[Event], ...] = (
     UploadCompleted, FileReady, FileRejected, DatasetRequested, DatasetReady, DatasetFailed,
-    TrainingRequested, RunPlanned, CancelRequested, ModelDone, ModelEvaluated, RunFinished, SessionDeleted,
+    TrainingRequested, RunPlanned, CancelRequested, ModelDone, ModelEvaluated, RunFinished, RunReported,
+    SessionDeleted,
 )  # fmt: skip
 MESSAGES: tuple[type[Message], ...] = (*EVENTS, TrainModel, ModelProgress, CancelNow)

@@ -31,6 +31,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("evaluator-model-done", e.ModelDone),
     ("evaluator-dataset-failed", e.DatasetFailed),
     ("evaluator-model-evaluated", e.ModelEvaluated),
+    ("evaluator-run-finished", e.RunFinished),
 )
 
 
