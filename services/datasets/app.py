@@ -13,6 +13,7 @@ from services.datasets.storage import LedgerDatasets
 from shared.runtime.serve import serve
 from shared.runtime.service import Parts, worker_app
 from shared.storage.connect import open_storage
+from shared.timeseries.estimate import Limits
 
 
 def create_app(settings: DatasetsSettings) -> AsgiFastStream:
@@ -22,7 +23,12 @@ def create_app(settings: DatasetsSettings) -> AsgiFastStream:
     async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
         storage = await open_storage(settings)
         try:
-            yield Parts({"datasets": LedgerDatasets(storage)}, {"storage": storage.ping})
+            limits = Limits(
+                max_windows=settings.datasets_max_windows,
+                max_lazy_bytes=settings.datasets_max_bytes,
+            )
+            collaborators = {"datasets": LedgerDatasets(storage), "limits": limits}
+            yield Parts(collaborators, {"storage": storage.ping})
         finally:
             await storage.close()
 

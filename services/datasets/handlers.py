@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequeste
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.storage.rows import DatasetRow
+from shared.timeseries.estimate import Limits
 
 reactions = Reactions()
 log = structlog.get_logger()
@@ -21,14 +23,16 @@ log = structlog.get_logger()
 
 @reactions.on(DatasetRequested, durable="datasets-dataset-requested")
 async def build(
-    event: DatasetRequested, datasets: Annotated[Datasets, Context()]
+    event: DatasetRequested,
+    datasets: Annotated[Datasets, Context()],
+    limits: Annotated[Limits, Context()],
 ) -> DatasetReady | DatasetFailed | None:
     """Build and store one data set, or say why it cannot be."""
     order = await datasets.load(event.dataset_id)
     if order is None:
         return None
     try:
-        done = order if order.status == "ready" else await _built(order, datasets)
+        done = order if order.status == "ready" else await _built(order, datasets, limits)
     except InvalidInput as error:
         log.info("dataset failed", code=error.code, reason=error.message)
         await datasets.fail(order, error.problem())
@@ -38,11 +42,12 @@ async def build(
     return DatasetReady.caused_by(event, dataset_id=order.id, **facts)
 
 
-async def _built(order: DatasetRow, datasets: Datasets) -> DatasetRow:
+async def _built(order: DatasetRow, datasets: Datasets, limits: Limits) -> DatasetRow:
     twin = await datasets.twin(order)
     if twin is not None:
         return await datasets.reuse(order, twin)
     series = await datasets.series(order)
     with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-        report = await asyncio.to_thread(build_artefact, order.spec, series, Path(scratch))
+        work = partial(build_artefact, order.spec, series, Path(scratch), limits=limits)
+        report = await asyncio.to_thread(work)
         return await datasets.save(order, Product(Path(scratch), report))

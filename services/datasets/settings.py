@@ -11,6 +11,5 @@ class DatasetsSettings(CommonSettings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
 
-    datasets_attempts: int = Field(
-        default=3, ge=1, description="unexpected failures after which a build has failed"
-    )
+    datasets_max_windows: int = Field(default=10_000_000, gt=0, description="largest data set, in windows")
+    datasets_max_bytes: int = Field(default=8 << 30, gt=0, description="largest data set, in bytes of memory")
