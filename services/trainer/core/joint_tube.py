@@ -14,7 +14,7 @@ import scipy.linalg
 from shared.timeseries.arrays import Float32, Float64
 
 MOST_ITERATIONS = 60
-TOLERANCE = 1e-5  # relative fall of the objective below which the fit ends
+TOLERANCE = 1e-6  # relative fall of the objective below which the fit ends
 SHORTEST_STEP = 1e-4
 
 
