@@ -95,10 +95,9 @@ def test_it_learns_from_its_past_a_temperature_known_ahead_and_the_calendar() ->
     own = [k for k in layout.own_past if k is not None]
     blind = replace(layout, inputs=tuple(layout.inputs[k] for k in own), own_past=(0, 1))
     blind = replace(blind, x_scaler=Scaler(*(v[own] for v in vars(layout.x_scaler).values())))
-    parts = [replace(part, x=part.x[:, :, own]) for part in (train, validation)]
-    without = fit_linear(LinearSpec(), *parts, blind)
-    with_all = errors(fitted.model, test)[0]
-    assert with_all < 0.9 * errors(without.model, replace(test, x=test.x[:, :, own]))[0]
+    parts = [replace(part, x=part.x[:, :, own]) for part in (train, validation, test)]
+    without = fit_linear(LinearSpec(), parts[0], parts[1], blind)
+    assert errors(fitted.model, test)[0] < 0.9 * errors(without.model, parts[2])[0]
 
 
 def test_without_an_own_past_it_regresses_on_what_there_is() -> None:
