@@ -21,7 +21,7 @@ from shared.errors import TrainyardError
 from trainyard.client import ApiError, AsyncClient
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import parse_duration, parse_models, plan_dataset
-from trainyard.show import RunBars, show_file, show_leaderboard, show_problem
+from trainyard.show import RunBars, show_claims, show_file, show_leaderboard, show_problem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -298,6 +298,7 @@ async def _train(
         async with asyncio.timeout(300):
             async for _ in client.watch(session, started.run_id, until="run.reported"):
                 pass
+    show_claims(console, await client.results(session, run_id=started.run_id))
     archive = await client.download(session, out / "results.zip", run_id=started.run_id)
     await asyncio.to_thread(shutil.unpack_archive, archive, out)
     console.print(f"  results, tables, plots and models: [bold]{out}[/]")

@@ -122,6 +122,12 @@ def show_leaderboard(console: Console, results: RunResults) -> None:
             console.print(f"  [yellow]{row['label']}: {row['reason']}[/]")
 
 
+def show_claims(console: Console, results: RunResults) -> None:
+    """Print which differences hold on test."""
+    for claim in results.leaderboard.get("claims") or []:
+        console.print(f"  {claim['sentence']}")
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
