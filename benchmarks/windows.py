@@ -15,7 +15,7 @@ from benchmarks.windows_work import ROWS, Result, peak_mb
 
 ROOT = Path(__file__).parents[1]
 PEERS = ("keras", "mlforecast", "darts")
-SMALL = ("loop", "matrix", "views", "trainyard", "materialise", "batches", *PEERS)
+SMALL = ("loop", "matrix", "views", "trainyard", "materialise", "batches", "odd", *PEERS)
 LARGE = ("batches", "keras")
 
 

@@ -19,8 +19,13 @@ def findings_of(
     return (
         *(finding for finding in found if finding is not None),
         *_split_findings(spec, parts),
-        *([_warning("SAMPLES_DROPPED", drops.sentence())] if drops.n_dropped else []),
+        *([_warning("SAMPLES_DROPPED", drops.sentence())] if _has_holes(drops) else []),
     )
+
+
+def _has_holes(drops: DropReport) -> bool:
+    """Whether samples were lost inside the data; at both ends some always are."""
+    return any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
 
 
 def lookahead_ns(source: Source, ref_ns: Int64) -> int:

@@ -84,7 +84,7 @@ def _is_dense(track: Track, span: int, n_windows: int) -> bool:
     if not isinstance(track, LatticeTrack):
         return False
     points = span * track.hop + (track.n_points - 1) * track.skip + 1
-    return points <= SPARSE * n_windows * track.n_points + track.n_points * track.skip
+    return points <= SPARSE * n_windows * track.n_points + BLOCK_VALUES
 
 
 def _table_windows(

@@ -20,6 +20,7 @@ from shared.timeseries.series import Series
 
 CHUNK = 1 << 18  # moments evaluated at once: bounds the working memory to some tens of MB
 POINTS_PER_ROW = 4  # a lattice denser than this costs more memory than it is worth
+SMALL = 4096  # points nobody minds
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +150,7 @@ def calendar_tracks(
     lattice = lattice_of(grid, window)
     size = lattice.size(grid.n)
     columns = range(len(column_names(feature)))
-    if size > POINTS_PER_ROW * grid.n + lattice.n_points * lattice.skip:
+    if size > POINTS_PER_ROW * grid.n + SMALL:
         return tuple(CalendarTrack(feature, c, setting, clock, window, grid) for c in columns)
     values = np.empty((len(columns), size), dtype=np.float32)
     for begin in range(0, size, CHUNK):
@@ -165,7 +166,7 @@ def _series_lattice(source: Source, grid: ReferenceGrid) -> Lattice | None:
     if source.cut.repeats:
         return lattice_of(grid, Window(0, 0, 1))
     lattice = lattice_of(grid, source.cut.window)
-    worth = POINTS_PER_ROW * len(source.series) + lattice.n_points * lattice.skip
+    worth = POINTS_PER_ROW * len(source.series) + SMALL
     return lattice if lattice.size(grid.n) <= worth else None
 
 

@@ -30,6 +30,7 @@ from shared.timeseries.problems import (
     UnknownSeries,
 )
 from shared.timeseries.series import NS_PER_HOUR, Series
+from shared.timeseries.tracks import LatticeTrack
 from tests.shared.timeseries.oracle import expected
 from tests.shared.timeseries.strategies import START, requests, thorough
 
@@ -235,6 +236,28 @@ def test_interpolating_at_the_reference_time_is_reported_as_looking_ahead() -> N
 
     assert found["LOOKS_AHEAD"].details["minutes"] == 30
     assert "LOOKS_AHEAD" not in {f.code for f in build_dataset(request(), {"s": hourly(100)}).findings}
+
+
+def test_calendar_windows_off_any_lattice_are_read_on_demand() -> None:
+    odd = CalendarFeature(enabled=True, horizon=Horizon(start=-7.123456789, end=0.000001), local_time=True)
+    spec = request(calendar=Calendar(week=odd, day=odd, timezone="Europe/Vienna"))
+    dataset = build_dataset(spec, {"s": hourly(100)})
+
+    fresh = build_window(dataset, {"s": hourly(100)}, int(dataset.ref_ns[3]))
+
+    assert not isinstance(dataset.assembly.x_tracks[1], LatticeTrack)
+    np.testing.assert_array_equal(fresh, dataset.x(np.array([3])))
+
+
+def test_holes_are_a_finding_and_the_two_ends_are_not() -> None:
+    holes = hourly(300).values.copy()
+    holes[40] = np.nan
+
+    whole = build_dataset(request(), {"s": hourly(300)})
+    holed = build_dataset(request(), {"s": Series("s", hourly(300).times_ns, holes)})
+
+    assert [finding.code for finding in whole.findings] == []
+    assert [finding.code for finding in holed.findings] == ["SAMPLES_DROPPED"]
 
 
 def test_a_shuffled_split_is_reported_as_leaking() -> None:

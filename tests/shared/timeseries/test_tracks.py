@@ -43,6 +43,15 @@ def test_points_that_share_nothing_with_the_stride_are_read_on_demand() -> None:
     assert isinstance(track, PointTrack)
 
 
+def test_two_windows_far_from_any_common_lattice_stay_small() -> None:
+    series = hourly()
+
+    track, codes = series_track(source(series, start=-95.123456789, end=-0.000000001, steps=96), grid(61, 2))
+
+    assert isinstance(track, PointTrack)
+    assert len(codes) == 2
+
+
 @given(
     number=st.lists(st.integers(0, 60), min_size=1, unique=True).map(sorted),
     hop=st.integers(1, 5),
