@@ -1,5 +1,6 @@
 """Sums over pairs of truth and forecast from which every score follows; they add up in any order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from types import EllipsisType
 
@@ -37,8 +38,11 @@ class Tally:
         return Tally(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def tally(y_true: Float64, y_pred: Float64) -> Tally:
+def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None = None) -> Tally:
     """Add up pairs over the first axis; the fields have the shape of the other axes.
+
+    ``scratch`` may lend three arrays of the same shape that are written over: whoever adds up many
+    chunks saves the making of them, which costs more than the sums.
 
     >>> t = tally(np.array([1.0, 3.0, np.nan]), np.array([2.0, 3.0, 4.0]))
     >>> float(t.n), float(t.n_left_out), float(t.mean), float(t.spread), float(t.abs_error)
@@ -46,30 +50,45 @@ def tally(y_true: Float64, y_pred: Float64) -> Tally:
     """
     known = np.isfinite(y_true)
     paired = known & np.isfinite(y_pred)
-    n_true, sum_true = known.sum(axis=0, dtype=np.float64), y_true.sum(axis=0, where=known)
-    if not paired.all():
+    complete = bool(paired.all())
+    n_true, n = (flags.sum(axis=0, dtype=np.float64) for flags in (known, paired))
+    sum_true = y_true.sum(axis=0, where=True if complete else known)
+    if not complete:
         y_true, y_pred = np.where(paired, y_true, 0.0), np.where(paired, y_pred, 0.0)
-    n = paired.sum(axis=0, dtype=np.float64)
+    error, size, ratio = scratch or [np.empty(y_true.shape) for _ in range(3)]
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = y_true.sum(axis=0) / np.maximum(n, 1.0)
-        error = np.abs(y_pred - y_true)
-        size = np.abs(y_true)
-        both = size + np.abs(y_pred)
-        zero = size == 0.0
-        return Tally(
-            n=n,
-            n_left_out=len(paired) - n,
-            n_true=n_true,
-            n_nonzero=n - (zero & paired).sum(axis=0),
-            mean=mean,
-            spread=_sum_of_squares((y_true - mean) * paired),
-            sum_true=sum_true,
-            abs_true=size.sum(axis=0),
-            abs_error=error.sum(axis=0),
-            sq_error=_sum_of_squares(error),
-            relative=(error / np.where(zero, np.inf, size)).sum(axis=0),
-            symmetric=(2.0 * error / (both + (both == 0.0))).sum(axis=0),
-        )
+        np.subtract(y_pred, y_true, out=error)
+        np.abs(error, out=error)
+        abs_error, sq_error = error.sum(axis=0), _sum_of_squares(error)
+
+        np.abs(y_true, out=size)
+        abs_true, zero = size.sum(axis=0), size == 0.0
+        np.abs(y_pred, out=ratio)
+        ratio += size
+        np.copyto(ratio, 1.0, where=ratio == 0.0)
+        symmetric = 2.0 * np.divide(error, ratio, out=ratio).sum(axis=0)
+        np.copyto(size, np.inf, where=zero)
+        relative = np.divide(error, size, out=ratio).sum(axis=0)
+
+        mean = (sum_true if complete else y_true.sum(axis=0)) / np.maximum(n, 1.0)
+        centred = np.subtract(y_true, mean, out=size)
+        if not complete:
+            centred *= paired
+        spread = _sum_of_squares(centred)
+    return Tally(
+        n=n,
+        n_left_out=len(paired) - n,
+        n_true=n_true,
+        n_nonzero=n - (zero & paired).sum(axis=0),
+        mean=mean,
+        spread=spread,
+        sum_true=sum_true,
+        abs_true=abs_true,
+        abs_error=abs_error,
+        sq_error=sq_error,
+        relative=relative,
+        symmetric=symmetric,
+    )
 
 
 def pool(parts: Tally, axis: int = 0) -> Tally:
@@ -87,7 +106,12 @@ def pool(parts: Tally, axis: int = 0) -> Tally:
 
 def merge(*tallies: Tally) -> Tally:
     """Return the tally of disjoint sets of windows; many at once cost less than one after the other."""
-    return pool(Tally(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(Tally))))
+    return pool(stack(tallies))
+
+
+def stack(tallies: Sequence[Tally]) -> Tally:
+    """Return tallies of equal shape along a new first axis."""
+    return Tally(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(Tally)))
 
 
 def _sum_of_squares(values: Float64) -> Float64:
