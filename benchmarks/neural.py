@@ -1,0 +1,158 @@
+"""Neural kinds: seconds per epoch and per forecast, against keras used the plain way.
+
+    python -m benchmarks.neural ETTh1.csv
+
+Both sides train the very same network from the same first weights. The plain way is `keras.fit` on arrays
+with batches of 32, and one call of `predict` per window; ours is `services.trainer.core` with its defaults.
+The loss is the mean squared error with every output in units of its training standard deviation.
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.etth import cut, read, split_rows
+from services.trainer.core.frame import Frame, fit_frame
+from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame
+from services.trainer.core.networks.training import Training
+from shared.contracts.kinds import WIRE_NAMES, ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
+from shared.timeseries.arrays import Float32
+from shared.timeseries.samples import Layout, Samples
+
+LOOKBACK, HORIZON = 96, 24
+PLAIN_BATCH = 32
+ASKED_ONE_BY_ONE = 100
+SPECS: dict[str, NeuralKind] = {
+    WIRE_NAMES[spec.kind]: spec
+    for spec in (
+        DenseSpec(residual=False),
+        CnnSpec(residual=False),
+        LstmSpec(residual=False),
+        ArLstmSpec(residual=False),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Course:
+    """Seconds of each epoch, and the validation loss after it."""
+
+    seconds: list[float]
+    losses: list[float]
+
+    @property
+    def per_epoch(self) -> float:
+        """Seconds of an epoch once the first has compiled everything."""
+        return float(np.median(self.seconds[1:]))
+
+    def until(self, loss: float) -> float | None:
+        """Return the seconds, compiling included, until a validation loss was reached."""
+        for epoch, reached in enumerate(self.losses, start=1):
+            if reached <= loss:
+                return sum(self.seconds[:epoch])
+        return None
+
+
+def plain(
+    spec: NeuralKind, train: Samples, validation: Samples, layout: Layout, frame: Frame, n: int
+) -> Course:
+    """Train with ``keras.fit`` on arrays."""
+    network = prepared(spec, layout, frame)
+    network.compile(optimizer="adam", loss=lambda y, p: ((y - p) / frame.y_scale) ** 2)
+    seconds, losses = [], []
+    x, y = np.ascontiguousarray(train.x), np.ascontiguousarray(train.y)
+    for _ in range(n):
+        started = time.perf_counter()
+        network.fit(x, y, batch_size=PLAIN_BATCH, epochs=1, verbose=0)
+        seconds.append(time.perf_counter() - started)
+        losses.append(validation_loss(network, validation, frame))
+    return Course(seconds, losses)
+
+
+def ours(
+    spec: NeuralKind, train: Samples, validation: Samples, layout: Layout, frame: Frame, n: int
+) -> Course:
+    """Train as the trainer does."""
+    network = prepared(spec, layout, frame)
+    training = Training(network, [train.x, train.y], [validation.x, validation.y], frame.y_scale, spec)
+    seconds, losses = [], []
+    for epoch in range(n):
+        started = time.perf_counter()
+        order = np.random.default_rng((spec.seed, epoch)).permutation(len(train)).astype(np.int32)
+        training.epoch(order, lambda batch: None)
+        seconds.append(time.perf_counter() - started)
+        losses.append(training.loss())
+    return Course(seconds, losses)
+
+
+def prepared(spec: NeuralKind, layout: Layout, frame: Frame) -> Any:
+    """Return a fresh network."""
+    network = build(spec, layout)
+    set_frame(network, frame)
+    return network
+
+
+def validation_loss(network: Any, validation: Samples, frame: Frame) -> float:
+    """Return the loss on the validation part."""
+    error = (forecast(network, [validation.x]) - validation.y) / frame.y_scale
+    return float(np.mean(error**2, dtype=np.float64))
+
+
+def per_window(network: Any, x: Float32) -> tuple[float, float]:
+    """Return seconds per window: one call of ``predict`` each, and all windows our way."""
+    network.predict(x[:1], verbose=0)
+    forecast(network, [x])
+    started = time.perf_counter()
+    for window in x[:ASKED_ONE_BY_ONE]:
+        network.predict(window[None], verbose=0)
+    alone = (time.perf_counter() - started) / ASKED_ONE_BY_ONE
+    started = time.perf_counter()
+    forecast(network, [x])
+    return alone, (time.perf_counter() - started) / len(x)
+
+
+def main(arguments: list[str]) -> None:
+    """Print one row per kind."""
+    parser = argparse.ArgumentParser(prog="benchmarks.neural", description="neural kinds against plain keras")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--kinds", default=",".join(SPECS))
+    parser.add_argument(
+        "--epochs", type=int, default=4, help="of the plain way; ours may take three times more"
+    )
+    options = parser.parse_args(arguments)
+    values, minutes = read(options.file)
+    lengths = split_rows(len(values), minutes)
+    (train, validation, test), layout = cut(values, minutes, lengths, lookback=LOOKBACK, horizon=HORIZON)
+    frame = fit_frame(train, layout, relative=False)
+    print(f"{len(train)} windows of {LOOKBACK} steps x {len(layout.inputs)} columns, {HORIZON} steps ahead")
+    print(
+        "| kind | plain s/epoch | ours s/epoch | ratio | plain: loss reached | plain: s | ours: s to it "
+        "| one by one ms/window | ours ms/window | ratio |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for name in options.kinds.split(","):
+        spec = SPECS[name]
+        theirs = plain(spec, train, validation, layout, frame, options.epochs)
+        best = min(theirs.losses)
+        mine = ours(spec, train, validation, layout, frame, 3 * options.epochs)
+        until, reached = theirs.until(best), mine.until(best)
+        alone, batched = per_window(prepared(spec, layout, frame), np.ascontiguousarray(test.x))
+        print(
+            f"| {name} | {theirs.per_epoch:.2f} | {mine.per_epoch:.2f} "
+            f"| {theirs.per_epoch / mine.per_epoch:.1f} "
+            f"| {best:.3f} | {until:.1f} | {'-' if reached is None else f'{reached:.1f}'} "
+            f"| {1e3 * alone:.1f} | {1e3 * batched:.4f} | {alone / batched:.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
