@@ -28,7 +28,7 @@ from tests.support.storage_server import StorageServer
 MIGRATIONS = sorted((Path(__file__).parents[2] / "supabase" / "migrations").glob("*.sql"))
 PLATFORM = Path(__file__).with_name("supabase_platform.sql")
 SECRET_KEY, PUBLISHABLE_KEY = "sb_secret_tests", "sb_publishable_tests"
-_SECRET = "a-secret-of-tests-that-is-long-enough"
+JWT_SECRET = "a-secret-of-tests-that-is-long-enough"
 
 Fault = Literal["refuse", "error", "lost answer", "hang", "cut"]
 
@@ -42,11 +42,19 @@ def missing_parts() -> str | None:
     return None
 
 
-def mint(user: str | None, *, role: str = "authenticated", seconds: int = 3600, secret: str = _SECRET) -> str:
+def mint(
+    user: str | None,
+    *,
+    role: str = "authenticated",
+    seconds: int = 3600,
+    secret: str = JWT_SECRET,
+    issuer: str = "",
+) -> str:
     """Return a token as Supabase Auth signs it."""
     now = int(time.time())
     claims: dict[str, Any] = {"role": role, "iat": now, "exp": now + seconds, "aud": "authenticated"}
-    return jwt.encode(claims | ({"sub": user} if user else {}), secret, algorithm="HS256")
+    named = {"sub": user, "iss": issuer}
+    return jwt.encode(claims | {k: v for k, v in named.items() if v}, secret, algorithm="HS256")
 
 
 SERVICE_JWT, ANON_JWT = mint(None, role="service_role", seconds=10**8), mint(None, role="anon", seconds=10**8)
@@ -143,11 +151,11 @@ class LocalSupabase:
         programs = postgres.binaries()
         assert programs is not None
         self.postgres = postgres.Postgres(programs)
-        key = {"kty": "oct", "alg": "HS256", "k": jwt.utils.base64url_encode(_SECRET.encode()).decode()}
+        key = {"kty": "oct", "alg": "HS256", "k": jwt.utils.base64url_encode(JWT_SECRET.encode()).decode()}
         self.rest = postgrest.PostgREST(self.postgres, json.dumps({"keys": [key]}))
         self._objects = Path(tempfile.mkdtemp(prefix="trainyard-objects-"))
         self.faults = Faults()
-        self._storage = StorageServer(self.postgres.uri(), self._objects, _SECRET)
+        self._storage = StorageServer(self.postgres.uri(), self._objects, JWT_SECRET)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 Front(self.rest.url, self._storage, self.faults),
@@ -163,6 +171,19 @@ class LocalSupabase:
     def url(self) -> str:
         """The project's address."""
         return f"http://127.0.0.1:{self._server.config.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return what the services need to use it."""
+        return {
+            "TRAINYARD_SUPABASE_URL": self.url,
+            "TRAINYARD_SUPABASE_KEY": SECRET_KEY,
+            "TRAINYARD_SUPABASE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+            "TRAINYARD_GATEWAY_JWT_SECRET": JWT_SECRET,
+        }
+
+    def token(self, user: str) -> str:
+        """Return a user's access token."""
+        return mint(user, issuer=f"{self.url}/auth/v1")
 
     def start(self) -> None:
         """Start all of it, our migrations applied."""
