@@ -26,6 +26,7 @@ from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
+from services.gateway.live.socketio import add_socketio
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.routes import (
     configuration,
@@ -61,6 +62,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.gateway = await connect(app, settings, registry, stack)
+            stack.push_async_callback(app.state.rooms.close)
             yield
 
     app = bare_app(settings, registry)
@@ -82,6 +84,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         app.include_router(part.router, prefix=BASE)
     app.include_router(health.router)
     app.include_router(websocket.router)
+    app.state.rooms = add_socketio(app)
     add_page(app, settings)
     _add_gate(app, settings)
     _add_problem_handlers(app)

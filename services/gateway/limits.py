@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Protocol
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import APIError
 
@@ -118,6 +119,9 @@ class StreamCounters:
                 f"limit.{name}", b"", timeout=_TIMEOUT, headers={"Nats-Incr": f"+{amount}"}
             )
             return int(json.loads(answer.data)["val"])
+        except NoRespondersError:
+            await self.provision()  # a memory stream does not outlive its server
+            return await self._own.add(name, amount)
         except (NatsError, TimeoutError, ConnectionError, KeyError, ValueError):
             return await self._own.add(name, amount)
 

@@ -119,9 +119,16 @@ async def train_models(
     sid: str, body: TrainModels, here: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Train models on a data set: the named one, or the session's newest, or one from its settings."""
+    return await begin_training(here, session, sid, body, key=idempotency_key)
+
+
+async def begin_training(
+    here: Gateway, session: SessionRow, sid: str, body: TrainModels, *, key: str | None
+) -> RunStarted:
+    """Start a run on the data set a request means."""
     models = body.specs()
     dataset = await _dataset(here, session, body)
-    return await _start(here, session, sid, dataset, models, body.metric, idempotency_key)
+    return await _start(here, session, sid, dataset, models, body.metric, key)
 
 
 @router.post("/run/{sid}", status_code=202)

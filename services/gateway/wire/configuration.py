@@ -13,6 +13,7 @@ GERMAN_FEATURES: dict[Feature, str] = {
     "year": "jahr", "month": "monat", "week": "woche", "day": "tag", "holiday": "feiertag",
 }  # fmt: skip
 
+Steps = Annotated[int, Field(ge=1, le=100_000)]
 OptionalFloat = Annotated[float | None, Maybe]
 OptionalText = Annotated[str | None, Maybe]
 Switch = Annotated[YesNo | None, Maybe]
@@ -21,18 +22,18 @@ Switch = Annotated[YesNo | None, Maybe]
 class TimeSteps(Wire):
     """How many steps a window has, and how far apart two windows start. All of it may still be empty."""
 
-    input: Annotated[int | None, Maybe, Field(ge=1, le=100_000)] = Field(
+    input: Annotated[Steps | None, Maybe] = Field(
         None, validation_alias=spelled("input", "eingabe", "inputSteps", "input_steps")
     )
-    output: Annotated[int | None, Maybe, Field(ge=1, le=100_000)] = Field(
+    output: Annotated[Steps | None, Maybe] = Field(
         None, validation_alias=spelled("output", "ausgabe", "outputSteps", "output_steps")
     )
-    step_size: Annotated[float | None, Maybe, Field(gt=0)] = Field(
+    step_size: Annotated[Annotated[float, Field(gt=0)] | None, Maybe] = Field(
         None,
         validation_alias=spelled("stepSize", "zeitschrittweite", "step_size", "stride"),
         description="minutes between two windows",
     )
-    offset: Annotated[float | None, Maybe, Field(ge=0)] = Field(
+    offset: Annotated[Annotated[float, Field(ge=0)] | None, Maybe] = Field(
         None, validation_alias=spelled("offset"), description="minutes past the anchor"
     )
 
@@ -182,7 +183,7 @@ class SplitIn(Wire):
     test: OptionalFloat = Field(None, validation_alias=spelled("test", "testPercentage"))
     purge: Switch = None
     shuffle: Switch = Field(None, validation_alias=spelled("shuffle", "random_dat", "randomDat"))
-    seed: Annotated[int | None, Maybe, Field(ge=0, lt=2**32)] = None
+    seed: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Maybe] = None
 
     def split(self, base: Split) -> Split:
         """Return the split in our terms, what is not given as in ``base``."""

@@ -39,7 +39,7 @@ ResampleWord = Literal[
 class SeriesSettings(Wire):
     """How a series' window is cut. What is left out keeps its default."""
 
-    name: Annotated[OptionalText, Field(max_length=255)] = Field(
+    name: Annotated[Annotated[str, Field(max_length=255)] | None, Maybe] = Field(
         None, validation_alias=spelled("bezeichnung", "name"), description="display name"
     )
     horizon_start: OptionalFloat = Field(

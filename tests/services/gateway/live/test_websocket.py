@@ -1,0 +1,119 @@
+"""The native channel on a real broker: replay without a gap or a repeat, slow clients, several replicas."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import websockets
+from websockets.typing import Subprotocol
+
+from tests.services.gateway.running import Running, play_a_run, prepare, running
+from trainyard.broker import EmbeddedNats
+
+pytestmark = pytest.mark.live
+
+
+async def hear(address: str, *, until: str = "run.finished", **options: Any) -> list[dict[str, Any]]:
+    heard = []
+    async with asyncio.timeout(30), websockets.connect(address, **options) as socket:
+        async for message in socket:
+            heard.append(json.loads(message))
+            if heard[-1]["type"] == until:
+                break
+    return heard
+
+
+def events(heard: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    return [(message["seq"], message["type"]) for message in heard if message["seq"] is not None]
+
+
+async def test_what_was_missed_is_told_once_and_then_what_is_new(
+    tmp_path: Path, nats_server: EmbeddedNats
+) -> None:
+    async with running(tmp_path, nats_server, replicas=2) as house:
+        sid, other = await house.session(), await house.session()
+        await play_a_run(house, other)
+        early = asyncio.create_task(hear(house.live(sid)))
+        await asyncio.sleep(0.3)
+        playing = asyncio.create_task(play_a_run(house, sid, pause=0.05))
+        await asyncio.sleep(0.3)
+
+        late = await hear(house.live(sid, gateway=1, after=0))
+
+        await playing
+        everything = events(await early)
+        assert events(late) == everything
+        assert [kind for _, kind in everything][-1] == "run.finished"
+        middle = everything[len(everything) // 2][0]
+        rest = events(await hear(house.live(sid, after=middle)))
+        assert rest == [event for event in everything if event[0] > middle]
+
+
+async def test_nothing_is_lost_while_the_broker_is_away(tmp_path: Path, nats_server: EmbeddedNats) -> None:
+    async with running(tmp_path, nats_server) as house:
+        sid = await house.session()
+        listening = asyncio.create_task(hear(house.live(sid)))
+        await asyncio.sleep(0.3)
+
+        nats_server.kill()
+        await asyncio.sleep(0.2)
+        nats_server.start()
+        await prepare(nats_server)
+        await play_a_run(house, sid)
+
+        heard = events(await listening)
+        replayed = events(await hear(house.live(sid, after=0)))
+        assert heard == replayed
+
+
+async def test_a_stuck_client_is_closed_and_loses_nothing_and_delays_nobody(
+    tmp_path: Path, nats_server: EmbeddedNats
+) -> None:
+    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_GATEWAY_CLIENT_QUEUE="4") as house:
+        await _stuck(house)
+
+
+async def _stuck(house: Running) -> None:
+    sid = await house.session()
+    stuck = await websockets.connect(house.live(sid), max_queue=1)
+    awake = asyncio.create_task(hear(house.live(sid)))
+    await asyncio.sleep(0.2)
+
+    await play_a_run(house, sid)
+
+    everything = events(await awake)
+    assert everything[-1][1] == "run.finished"
+    await stuck.close()
+    assert events(await hear(house.live(sid, after=0))) == everything
+
+
+async def test_tokens_come_as_subprotocol_header_or_first_message(
+    tmp_path: Path, nats_server: EmbeddedNats
+) -> None:
+    secret = "k" * 40
+    claims = {"aud": "authenticated", "exp": 4_000_000_000, "role": "authenticated"}
+    anna, bert = (jwt.encode({**claims, "sub": name}, secret) for name in ("anna", "bert"))
+    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_JWT_SECRET=secret) as house:
+        house.headers = {"Authorization": f"Bearer {anna}"}
+        sid = await house.session()
+        address = house.live(sid, after=0)
+        await play_a_run(house, sid)
+
+        by_protocol = await hear(address, subprotocols=[Subprotocol("bearer"), Subprotocol(anna)])
+        by_header = await hear(address, additional_headers=house.headers)
+
+        async def first_message(token: str) -> int | None:
+            async with asyncio.timeout(10), websockets.connect(address) as socket:
+                await socket.send(json.dumps({"token": token}))
+                try:
+                    return None if await socket.recv() else 0
+                except websockets.ConnectionClosed as closed:
+                    return closed.rcvd.code if closed.rcvd else 0
+
+        assert events(by_protocol) == events(by_header) != []
+        assert await first_message(anna) is None
+        assert await first_message("nonsense") == 4401
+        assert await first_message(bert) == 4404
