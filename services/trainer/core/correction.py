@@ -23,7 +23,7 @@ Columns = Literal["outside", "all"]
 PENALTIES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
 MOST_POINTS = 512  # picked points of a window
 WORK = 6e9  # multiplications of one pass: about a fifth of a second on two cores
-WORTH = 0.02  # share of the validation error of its output a correction must remove
+WORTH = 0.04  # share of the validation error of its output a correction must remove: less is often chance
 BLOCK_WINDOWS = 1024
 
 
