@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 from pydantic import TypeAdapter
@@ -88,6 +89,8 @@ def main() -> None:
     given = arguments.parse_args()
     die_with_parent(given.parent, signal.SIGKILL)
     os.set_inheritable(given.reports, False)
+    with suppress(OSError):  # if memory runs out, the kernel shall end the fit and not our parent
+        Path("/proc/self/oom_score_adj").write_text("1000")
     with os.fdopen(given.reports, "w", encoding="utf-8") as pipe:
         reports = Reports(pipe)
         if given.neural:

@@ -68,7 +68,7 @@ class Training:
 
     def state(self) -> list[NDArray[Any]]:
         """Return weights and optimizer, enough to go on exactly as if never interrupted."""
-        return [*self.network.get_weights(), *(np.asarray(v) for v in self.pupil.optimizer.variables)]
+        return [*self.network.get_weights(), *map(ops.convert_to_numpy, self.pupil.optimizer.variables)]
 
     def restore(self, state: Sequence[NDArray[Any]]) -> None:
         """Go on from ``state``."""
