@@ -104,7 +104,7 @@ def solve_ridge(problem: Moments, penalty: float) -> Float64:
     """Minimise squared error plus ``penalty`` (in units of the mean input variance) times squared weights."""
     gram = problem.xx.copy()
     diagonal = gram.flat[:: len(gram) + 1]
-    # A hair of the diagonal keeps exactly collinear inputs solvable at penalty 0, a one inputs that never vary.
+    # A hair of the diagonal keeps collinear inputs solvable at penalty 0, a one inputs that never vary.
     hair = 1e-10 * float(diagonal.max()) or 1.0
     gram.flat[:: len(gram) + 1] += max(penalty * float(diagonal.mean()), hair)
     factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
