@@ -22,7 +22,7 @@ from shared.timeseries.series import Series
 from shared.timeseries.split import Parts, split
 from shared.timeseries.tracks import LatticeTrack, Track, calendar_tracks, extent, series_track
 
-MAX_CANDIDATES = 100_000_000
+MAX_CANDIDATES = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)

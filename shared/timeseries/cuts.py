@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.contracts.specs import DatasetSpec, SeriesSpec
 from shared.timeseries.arrays import Int64
-from shared.timeseries.grid import Window, window_of
+from shared.timeseries.grid import MAX_HOURS, Window, window_of
 from shared.timeseries.issued import Archive
 from shared.timeseries.problems import BadSetting, UnknownSeries
 from shared.timeseries.resample import Points, Rule, mean_between, resample, rows_before
@@ -175,4 +175,6 @@ def _check_content(spec: SeriesSpec, series: Series) -> None:
 def _max_gap_ns(spec: SeriesSpec, native_ns: int) -> int | None:
     if spec.max_gap == "auto":
         return AUTO_GAP_STEPS * native_ns
-    return None if spec.max_gap is None else round(spec.max_gap * NS_PER_MINUTE)
+    if spec.max_gap is None or spec.max_gap > MAX_HOURS * 60:
+        return None
+    return round(spec.max_gap * NS_PER_MINUTE)

@@ -27,6 +27,7 @@ class Estimate:
     """Rows, windows, bytes and seconds of a data set not built yet; windows are an upper bound."""
 
     n_rows: int
+    n_candidates: int  # reference times that are tried
     n_windows: int
     n_values: int  # of X and Y, materialised
     lazy_bytes: int
@@ -42,6 +43,7 @@ class Estimate:
 class Limits:
     """What one worker may take on."""
 
+    max_candidates: int = 20_000_000
     max_windows: int = 10_000_000
     max_lazy_bytes: int = 8 << 30
     max_materialised_bytes: int = 256 << 30
@@ -78,14 +80,16 @@ def estimate(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> Estimat
     calendar_points = n_calendar * (n_windows + spec.input_steps)
     n_rows = sum(statistics[series_id].n for series_id in {s.series_id for s in spec.series})
     n_inputs = len(spec.inputs) + n_calendar
+    work = points + calendar_points + grid.n * len(spec.series)
     n_values = n_windows * (spec.input_steps * n_inputs + spec.output_steps * len(spec.outputs))
     return Estimate(
         n_rows=n_rows,
+        n_candidates=grid.n,
         n_windows=n_windows,
         n_values=n_values,
         lazy_bytes=n_rows * ROW_BYTES + points * VALUE_BYTES + calendar_points * CALENDAR_BYTES,
         materialised_bytes=n_values * WINDOW_BYTES,
-        seconds=round((points + calendar_points) * SECONDS_PER_POINT + n_values * SECONDS_PER_VALUE, 3),
+        seconds=round(work * SECONDS_PER_POINT + n_values * SECONDS_PER_VALUE, 3),
     )
 
 
@@ -98,6 +102,7 @@ def check_limits(spec: DatasetSpec, expected: Estimate, limits: Limits) -> None:
         Naming the limit that is exceeded and the stride that would fit.
     """
     checks = (
+        ("reference times", expected.n_candidates, limits.max_candidates),
         ("windows", expected.n_windows, limits.max_windows),
         ("bytes in memory", expected.lazy_bytes, limits.max_lazy_bytes),
         ("bytes materialised", expected.materialised_bytes, limits.max_materialised_bytes),

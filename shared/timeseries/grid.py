@@ -128,8 +128,11 @@ def reference_grid(
     Raises
     ------
     BadSetting
-        If the stride is shorter than a nanosecond or the offset not in [0, stride).
+        If the stride is shorter than a nanosecond or longer than a century, or the offset not in
+        [0, stride).
     """
+    if stride_min > MAX_HOURS * 60:
+        raise BadSetting(f"stride ({stride_min:g} min) is longer than a century", field="stride")
     stride, offset = round(stride_min * NS_PER_MINUTE), round(offset_min * NS_PER_MINUTE)
     if stride <= 0:
         raise BadSetting(f"stride ({stride_min!r} min) must be greater than 0", field="stride")

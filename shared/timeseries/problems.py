@@ -44,13 +44,6 @@ class NoWindowFits(InsufficientData):
     advice = ("Shorten the horizons, fill the gaps, raise max_gap, or upload a longer period.",)
 
 
-class EmptyPart(InsufficientData):
-    """A part of the split that was asked for holds no sample."""
-
-    code = "EMPTY_PART"
-    advice = ("Upload a longer period, shorten the horizons, change split, or turn split.purge off.",)
-
-
 class TooLarge(ResourceExhausted):
     """A data set would be larger than the limits; the numbers and a way out are in the problem."""
 
