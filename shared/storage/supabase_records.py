@@ -78,11 +78,8 @@ class SupabaseRecords:
     ) -> list[R]:
         name, descending = ordering(kind, order)
         parts = list(_split(kind, where))
-        if len(parts) == 1 and limit is not None and limit <= _SURE_PAGE:
-            query = _filtered(self._select(kind), parts[0])
-            query = query.order(name, desc=descending, nullsfirst=not descending)
-            query = query.order("id", desc=descending)
-            return await self._rows(kind, query.limit(limit).offset(offset))
+        if len(parts) == 1 and limit is not None:
+            return await self._first(kind, parts[0], order, limit, offset)
         found = [row for part in parts for row in await self._all(kind, part)]
         found.sort(key=lambda row: _sort_key(row, name), reverse=descending)
         return found[offset : None if limit is None else offset + limit]
@@ -159,6 +156,21 @@ class SupabaseRecords:
         if answer.count is None:
             raise SupabaseUnavailable("something else than Supabase answered", reason="no count")
         return answer.count
+
+    async def _first(self, kind: type[R], part: Part, order: str, limit: int, offset: int) -> list[R]:
+        """Return the first matches in an order; the database sorts, so no others travel."""
+        name, descending = ordering(kind, order)
+        found: list[R] = []
+        while len(found) < limit:
+            query = _filtered(self._select(kind), part)
+            query = query.order(name, desc=descending, nullsfirst=not descending)
+            query = query.order("id", desc=descending)
+            asked = min(limit - len(found), _PAGE)
+            page = await self._rows(kind, query.limit(asked).offset(offset + len(found)))
+            found += page
+            if len(page) < min(asked, _SURE_PAGE):
+                break
+        return found
 
     async def _all(self, kind: type[R], part: Part) -> list[R]:
         """Return all matches, page by page along the ids, so that rows that come or go shift nothing."""

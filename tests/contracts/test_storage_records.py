@@ -187,6 +187,18 @@ async def test_pages_cover_equal_sort_keys_once_each(records: Records, session: 
     assert [len(page) for page in pages] == [10, 10, 5]
 
 
+async def test_a_large_limit_is_met_to_the_row(records: Records, session: SessionRow) -> None:
+    file_id = new_id()
+    await records.insert([chunk_row(session, file_id=file_id, index=n) for n in range(1300)])
+    where = {"file_id": file_id}
+
+    some = await records.select(ChunkRow, where, order="-index", limit=1150, offset=100)
+    rest = await records.select(ChunkRow, where, order="index", limit=5000, offset=1290)
+
+    assert [row.index for row in some] == list(range(1199, 49, -1))
+    assert [row.index for row in rest] == list(range(1290, 1300))
+
+
 async def test_order_goes_up_and_down(records: Records, session: SessionRow) -> None:
     rows = [job_row(session, position=n) for n in (2, 0, 1)]
     await records.insert(rows)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
-from shared.storage.connect import Storage
+from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.records import OneOf, Row
 from shared.storage.rows import (
@@ -32,10 +33,10 @@ from shared.storage.rows import (
     SessionRow,
     TableRow,
 )
-from shared.storage.supabase import AccessDenied, ParentMissing, open_http
+from shared.storage.supabase import AccessDenied, ParentMissing, Patience, Project, open_http
 from tests.supabase.conftest import User
 from tests.support.ledger_rows import session_row
-from tests.support.supabase import PUBLISHABLE_KEY, LocalSupabase, mint
+from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, SERVICE_JWT, LocalSupabase, mint
 
 _HASH = "0" * 64
 _SPEC = DatasetSpec(
@@ -231,6 +232,35 @@ async def test_one_connection_pool_never_mixes_up_who_asks(alice: User, bob: Use
 
     for user, rows in zip(users, lists, strict=True):
         assert [row.id for row in rows] == [user.session.id]
+
+
+@_named("key", [SECRET_KEY, SERVICE_JWT], ids=["new style", "old style"])
+async def test_keys_of_both_styles_speak_for_a_service(
+    supabase: LocalSupabase, alice: User, key: str
+) -> None:
+    storage = open_supabase(Project(supabase.url, SecretStr(key)))
+
+    found = await storage.records.get(SessionRow, alice.session.id)
+    await storage.objects.ping()
+
+    await storage.close()
+    assert found == alice.session
+
+
+async def test_a_publishable_key_alone_is_nobody(supabase: LocalSupabase, alice: User) -> None:
+    storage = open_supabase(Project(supabase.url, SecretStr(PUBLISHABLE_KEY)), Patience.NONE)
+
+    with pytest.raises(AccessDenied):
+        await storage.records.get(SessionRow, alice.session.id)
+
+    await storage.close()
+
+
+async def test_no_client_of_ours_can_sign_in(alice: User) -> None:
+    """Signing in on a shared client would make everybody that user; ours has no such method."""
+    inside = vars(alice.storage.records) | vars(alice.storage.objects)
+
+    assert not [name for part in inside.values() for name in dir(part) if name.startswith("sign_in")]
 
 
 async def test_text_of_a_user_never_becomes_a_filter(alice: User, bob: User) -> None:

@@ -104,3 +104,9 @@ async def test_the_earlier_name_of_sessions_is_a_view_under_the_same_policies(
     found = await supabase.sql("select reloptions from pg_class where oid = 'public.sessions'::regclass")
 
     assert found[0]["reloptions"] == ["security_invoker=true"]
+
+
+async def test_services_have_more_time_for_a_statement_than_browsers(supabase: LocalSupabase) -> None:
+    found = await supabase.sql("select rolconfig from pg_roles where rolname = 'service_role'")
+
+    assert found[0]["rolconfig"] == ["statement_timeout=60s"]
