@@ -114,16 +114,16 @@ class SupabaseObjects:
 
     async def size(self, key: str) -> int | None:
         try:
-            answer = await self._ask("GET", f"/object/info/authenticated/{self._bucket}/{checked(key)}")
+            said = await self._told("GET", f"/object/info/authenticated/{self._bucket}/{checked(key)}")
         except ObjectNotFound:
             return None
-        return int(answer.json()["size"])
+        return int(said["size"])
 
     async def list(self, prefix: str) -> list[str]:
         body: dict[str, Any] = {"prefix": f"{checked(prefix)}/", "limit": _LIST_PAGE, "with_delimiter": False}
         keys: list[str] = []
         while True:
-            page = (await self._ask("POST", f"/object/list-v2/{self._bucket}", json=body)).json()
+            page = await self._told("POST", f"/object/list-v2/{self._bucket}", json=body)
             keys += [entry.get("key") or entry["name"] for entry in page["objects"]]
             if not page["hasNext"]:
                 return sorted(keys)
@@ -134,7 +134,7 @@ class SupabaseObjects:
         deleted = 0
         for start in range(0, len(names), _DELETE_BATCH):
             body = {"prefixes": names[start : start + _DELETE_BATCH]}
-            deleted += len((await self._ask("DELETE", f"/object/{self._bucket}", json=body)).json())
+            deleted += len(await self._told("DELETE", f"/object/{self._bucket}", json=body))
         return deleted
 
     async def ping(self) -> None:
@@ -203,6 +203,14 @@ class SupabaseObjects:
             headers["range"] = f"bytes={offset}-"
         return self._http.stream("GET", f"{self._base}{path}", headers=headers, timeout=_TIMEOUT)
 
+    async def _told(self, method: str, path: str, **how: Any) -> Any:
+        """Return the JSON of an answer; a proxy's page of regrets is none, whatever its status."""
+        answer = await self._ask(method, path, **how)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise SupabaseUnavailable("something else than Supabase answered", reason="no JSON") from error
+
     async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         return await self._patience.call(lambda _: self._ask_once(method, path, **how))
 
@@ -219,7 +227,8 @@ class SupabaseObjects:
 
 
 def _check_same(answer: httpx.Response, offset: int, etag: str) -> None:
-    if offset and (answer.status_code != httpx.codes.PARTIAL_CONTENT or answer.headers.get("etag") != etag):
+    continued = answer.status_code == httpx.codes.PARTIAL_CONTENT
+    if offset and not (continued and etag and answer.headers.get("etag") == etag):
         raise ObjectChanged("the object changed while it was read")
 
 

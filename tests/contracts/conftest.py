@@ -7,6 +7,7 @@ import pytest
 
 from shared.storage.folder import FolderObjects
 from shared.storage.objects import Objects
+from shared.storage.owned import OwnedRecords
 from shared.storage.records import Records
 from shared.storage.sqlite import SqliteRecords
 from shared.storage.supabase import key_headers, open_http
@@ -15,14 +16,14 @@ from shared.storage.supabase_records import SupabaseRecords
 from tests.support.supabase import SECRET_KEY, LocalSupabase
 
 
-@pytest.fixture(params=["sqlite", "supabase"])
+@pytest.fixture(params=["sqlite", "owned", "supabase"])
 async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
-    if request.param == "sqlite":
-        opened: Records = await SqliteRecords.open(tmp_path / "ledger.sqlite")
-    else:
+    if request.param == "supabase":
         project: LocalSupabase = request.getfixturevalue("supabase")
-        opened = SupabaseRecords(open_http(), project.url, key_headers(SECRET_KEY), owns_http=True)
-    yield opened
+        opened: Records = SupabaseRecords(open_http(), project.url, key_headers(SECRET_KEY), owns_http=True)
+    else:
+        opened = await SqliteRecords.open(tmp_path / "ledger.sqlite")
+    yield OwnedRecords(opened, "local") if request.param == "owned" else opened
     await opened.close()
 
 
