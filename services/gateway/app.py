@@ -74,6 +74,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     """Build routes, gate and envelope without a connection to anything."""
     app = FastAPI(
         title="Trainyard",
+        docs_url=None,  # our own page: the usual one loads its scripts from elsewhere
+        redoc_url=None,
         version="1",
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field, JsonValue
 
+from services.gateway.archive import entries_of, zipped
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.once import OnceRoute
 from services.gateway.problems import NothingThere
@@ -16,8 +17,7 @@ from services.gateway.runs import find_run, newest_dataset
 from services.gateway.status import HighWater
 from services.gateway.wire.base import Answer, Wire, spelled
 from shared.contracts.base import derive
-from shared.storage import places
-from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
+from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, ResultRow, SessionRow, TableRow
 
 router = APIRouter(tags=["results"], route_class=OnceRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run")]
@@ -85,10 +85,13 @@ async def results_summary(sid: str, here: Here, session: Session) -> Answer:
 
 @router.get("/results/{sid}/download", response_class=StreamingResponse)
 async def download(here: Here, session: Session, run_id: RunId = None) -> StreamingResponse:
-    """Return the archive of a run, streamed."""
-    run = await find_run(here, session, run_id)
-    key = f"{places.run(session.id, run.id)}/results.zip"
-    return await stored_file(here, key, f"trainyard-{run.id[:8]}.zip", "application/zip")
+    """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration."""
+    found = await outcome(here, session, run_id)
+    if found.run.status in LIVE_RUN:
+        raise NothingThere("the run is not over yet")
+    pieces = zipped(await entries_of(here, found), here.objects.stream)
+    headers = {"content-disposition": f'attachment; filename="trainyard-{found.run.id[:8]}.zip"'}
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 async def stored_file(here: Gateway, key: str, name: str, media_type: str) -> StreamingResponse:

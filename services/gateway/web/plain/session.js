@@ -1,0 +1,221 @@
+// One session: files, configuration, training, results. What is shown comes from the gateway alone, so a
+// reload shows the same.
+import { follow, get, post, upload } from "./api.js";
+import { duration, h, lineChart, number, problem, say } from "./dom.js";
+
+const MODELS = [["lin", "Linear", true], ["dense", "Dense", true], ["lstm", "LSTM", false], ["cnn", "CNN", false],
+  ["ar_lstm", "AR LSTM", false], ["svr_mimo", "SVR MIMO", false], ["svr_dir", "SVR direct", false]];
+const METRICS = ["rmse", "mae", "wape", "smape", "mase", "r2"];
+
+export async function openSession(main, sessionId) {
+  const parts = Object.fromEntries(["files", "configuration", "training", "results"].map(
+    (name) => [name, h("section", { class: "card", id: name })]));
+  const title = h("h2", {}, "Session");
+  main.replaceChildren(title, h("div", { class: "grid" }, parts.files, parts.configuration),
+    parts.training, parts.results);
+  const { session } = await get(`/session/${sessionId}`);
+  title.textContent = session.sessionName || session.sessionId;
+
+  const training = new Training(parts.training, sessionId);
+  const showFiles = () => files(parts.files, parts.configuration, sessionId);
+  const showResults = () => results(parts.results, sessionId);
+  await Promise.all([showFiles(), training.load(), showResults()]);
+
+  const reactions = {
+    "file.ready": showFiles, "file.rejected": showFiles, "upload.completed": showFiles,
+    "dataset.requested": () => training.load(), "dataset.ready": () => training.load(),
+    "dataset.failed": () => training.load(), "training.requested": () => training.load(),
+    "run.planned": () => training.load(), "model.done": () => training.load(),
+    "model.progress": (event) => training.progress(event),
+    "model.evaluated": showResults,
+    "run.finished": async ({ data }) => {
+      await Promise.all([training.load(), showResults()]);
+      say(data.best_label ? `Training ${data.status}. Best model: ${data.best_label}` : `Training ${data.status}`);
+    },
+  };
+  const link = document.getElementById("link");
+  follow(sessionId, (event) => reactions[event.type]?.(event), (live) => {
+    link.classList.toggle("live", live);
+    link.lastElementChild.textContent = live ? "Live" : "Connecting again";
+  });
+}
+
+// -- files and configuration ---------------------------------------------------------------------------------
+
+async function files(place, configuration, sessionId) {
+  const { files } = await get(`/csv-files/${sessionId}`);
+  const bar = h("div", {});
+  const send = async (list, role) => {
+    for (const file of list) {
+      const gauge = h("progress", { max: file.size || 1, value: 0, "aria-label": `Uploading ${file.name}` });
+      bar.replaceChildren(h("p", {}, file.name), gauge);
+      try {
+        await upload(file, { sessionId, role, onProgress: (sent) => { gauge.value = sent; } });
+      } catch (error) {
+        bar.append(problem(error));
+        return;
+      }
+    }
+  };
+  place.replaceChildren(h("h2", {}, "1. Files"), drop("input", "what the model sees", send),
+    drop("output", "what it shall forecast", send), bar,
+    files.length ? h("ul", {}, files.map(fileLine)) : h("p", { class: "soft" },
+      "CSV with a time column. To forecast a series from its own past, give the same file twice."));
+  configure(configuration, sessionId, files);
+}
+
+const fileLine = (file) => h("li", {}, h("strong", {}, file.fileName), ` (${file.type}) `,
+  file.status === "ready" ? file.series.map((s) => `${s.name}: ${number(s.statistics.n, 7)} values every ` +
+    `${number(s.statistics.step_min)} min`).join("; ") : file.status,
+  file.problem ? problem({ message: file.problem.message, suggestions: file.problem.suggestions }) : null);
+
+function drop(role, meaning, send) {
+  const id = `pick-${role}`;
+  const pick = h("input", {
+    id, type: "file", accept: ".csv,text/csv", multiple: true, onchange: () => send(pick.files, role),
+  });
+  const zone = h("div", {
+    class: "drop",
+    ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); },
+    ondragleave: () => zone.classList.remove("over"),
+    ondrop: (event) => {
+      event.preventDefault();
+      zone.classList.remove("over");
+      send(event.dataTransfer.files, role);
+    },
+  }, h("label", { for: id }, `${role === "input" ? "Input" : "Output"}: ${meaning} `), pick);
+  return zone;
+}
+
+function configure(place, sessionId, files) {
+  const series = (role) => files.filter((f) => f.type === role).flatMap((f) => f.series);
+  const ready = series("input").length > 0 && series("output").length > 0;
+  const step = series("output")[0]?.statistics.step_min || 60;
+  const field = (name, label, value) => h("label", {}, `${label} `,
+    h("input", { type: "number", name, value, min: 0, step: "any", required: true }));
+  const refusal = h("div", {});
+  const start = async (event) => {
+    event.preventDefault();
+    refusal.replaceChildren();
+    try {
+      await post(`/run/${sessionId}`, request(new FormData(event.target)), { "Idempotency-Key": crypto.randomUUID() });
+    } catch (error) {
+      refusal.replaceChildren(problem(error));
+    }
+  };
+  const request = (form) => {
+    const hours = (name) => Number(form.get(name));
+    const steps = (span) => Math.max(1, Math.round(span * 60 / step));
+    const window = (role, start, end) => series(role).map((s) => ({ id: s.seriesId, horizonStart: start, horizonEnd: end }));
+    const tick = step / 60;
+    return {
+      configuration: {
+        timeSteps: { input: steps(hours("past")), output: steps(hours("ahead")), stepSize: step },
+        timeFeatures: Object.fromEntries(["day", "week", "year"].map((name) => [name, form.has(name)])),
+        series: [...window("input", -hours("past") + tick, 0), ...window("output", tick, hours("ahead"))],
+      },
+      models: MODELS.filter(([kind]) => form.has(kind)).map(([kind]) =>
+        ["lin", "svr_mimo", "svr_dir"].includes(kind) ? { kind } : { kind, epochs: Number(form.get("epochs")) }),
+    };
+  };
+  const box = (name, label, checked) => h("label", {}, h("input", { type: "checkbox", name, checked }), ` ${label}`);
+  place.replaceChildren(h("h2", {}, "2. Configuration"), h("form", { onsubmit: start },
+    h("fieldset", {}, h("legend", {}, "Window"), field("past", "Hours of past", 24), field("ahead", "Hours ahead", 24)),
+    h("fieldset", {}, h("legend", {}, "Calendar"), box("day", "Time of day", true), box("week", "Day of week", true),
+      box("year", "Time of year", false)),
+    h("fieldset", {}, h("legend", {}, "Models"), MODELS.map((model) => box(...model)), field("epochs", "Epochs", 20)),
+    h("button", { disabled: !ready }, "Train"),
+    ready ? null : h("p", { class: "soft" }, "Needs at least one checked input and one checked output.")), refusal);
+}
+
+// -- training ------------------------------------------------------------------------------------------------
+
+class Training {
+  constructor(place, sessionId) {
+    Object.assign(this, { place, sessionId, rows: new Map(), losses: new Map(), runId: null });
+  }
+
+  async load() {
+    const status = await get(`/status/${this.sessionId}`);
+    if (status.run_id !== this.runId) this.losses.clear();
+    this.runId = status.run_id;
+    const live = ["queued", "running"].includes(status.status);
+    this.total = h("progress", { max: 100, value: status.progress, "aria-label": "Training as a whole" });
+    this.rows = new Map(status.jobs.map((job) => [job.job_id, this.row(job)]));
+    this.chart = h("div", {});
+    this.draw();
+    this.place.replaceChildren(h("h2", {}, "3. Training"), status.status === "idle"
+      ? h("p", { class: "soft" }, "Not started yet.")
+      : h("div", {}, h("p", {}, `${status.status}${status.current_step ? `: ${status.current_step}` : ""}`),
+        this.total, [...this.rows.values()].map((row) => row.line), this.chart,
+        status.problem ? problem(status.problem) : null,
+        live ? h("button", { class: "plain", onclick: () => post(`/cancel/${this.sessionId}`) }, "Stop") : null));
+  }
+
+  row(job) {
+    const bar = h("progress", { max: 100, value: job.progress, "aria-label": job.label });
+    const text = h("span", { class: "soft" }, job.problem?.message ?? (job.seconds != null
+      ? `${job.status} in ${duration(job.seconds)}` : job.status));
+    return { label: job.label, bar, text, line: h("div", { class: "job" }, h("span", {}, job.label), bar, text) };
+  }
+
+  progress({ run_id, job_id, data }) {
+    const row = run_id === this.runId && this.rows.get(job_id);
+    if (!row) return;
+    row.bar.value = Math.max(row.bar.value, 100 * data.fraction);
+    const eta = data.eta_seconds == null ? "" : `, ${duration(data.eta_seconds)} left`;
+    row.text.textContent = (data.epoch ? `epoch ${data.epoch} of ${data.n_epochs}` : data.phase) + eta;
+    const bars = [...this.rows.values()].map((r) => r.bar.value);
+    this.total.value = Math.max(this.total.value, 0.99 * bars.reduce((a, b) => a + b, 0) / bars.length);
+    const loss = data.val_loss ?? data.loss;
+    if (data.epoch && loss != null) {
+      const points = this.losses.get(row.label) ?? new Map();
+      this.losses.set(row.label, points.set(data.epoch, loss));
+      this.draw();
+    }
+  }
+
+  draw() {
+    const lines = [...this.losses].map(([label, points]) => ({ label, points: [...points] }));
+    this.chart.replaceChildren(...lines.some((line) => line.points.length > 1)
+      ? [lineChart(lines, "Validation loss per epoch")] : []);
+  }
+}
+
+// -- results -------------------------------------------------------------------------------------------------
+
+async function results(place, sessionId) {
+  const summary = (await get(`/results-summary/${sessionId}`)).results;
+  place.replaceChildren(h("h2", {}, "4. Results"));
+  const scored = summary?.models.filter((model) => Object.keys(model.headline).length) ?? [];
+  if (!scored.length) {
+    place.append(h("p", { class: "soft" }, "No model has been scored yet."));
+    return;
+  }
+  const order = new Map((summary.leaderboard.rows ?? []).map((row, k) => [row.job_id, k]));
+  scored.sort((a, b) => (order.get(a.job_id) ?? 99) - (order.get(b.job_id) ?? 99));
+  place.append(leaderboard(scored, summary), downloads(summary));
+  if (summary.status !== "queued" && summary.status !== "running") place.append(await plots(sessionId, summary.run_id));
+}
+
+const leaderboard = (models, summary) => h("div", { class: "scroll" }, h("table", {},
+  h("caption", { class: "soft" }, "Test scores in original units; ranked on the validation part. " +
+    "Smaller is better, except R2."),
+  h("thead", {}, h("tr", {}, ["Model", ...METRICS.map((m) => m.toUpperCase()), "Seconds"].map(
+    (text) => h("th", { scope: "col" }, text)))),
+  h("tbody", {}, models.map((model) => {
+    const best = model.job_id === summary.best_model?.job_id;
+    return h("tr", { class: best ? "best" : null },
+      h("th", { scope: "row" }, model.label, best ? h("span", { class: "tag" }, "best") : null,
+        model.baseline ? h("span", { class: "soft" }, " baseline") : null),
+      METRICS.map((metric) => h("td", {}, number(model.headline[metric]))), h("td", {}, number(model.seconds, 3)));
+  }))));
+
+const downloads = (summary) => h("p", {}, summary.status === "completed"
+  ? h("a", { class: "button", href: summary.links.download }, "Download everything (zip)") : null);
+
+async function plots(sessionId, runId) {
+  const { plots } = await get(`/visualizations/${sessionId}?inline=false&run_id=${runId}`);
+  return h("div", { class: "plots" }, Object.values(plots).map((plot) =>
+    h("a", { href: plot.link }, h("img", { src: plot.link, alt: plot.label, loading: "lazy" }))));
+}
