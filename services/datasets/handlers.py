@@ -8,8 +8,10 @@ from typing import Annotated
 
 import structlog
 from faststream import Context
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.datasets.core.artefact import build_artefact
+from services.datasets.core.scalings import scale_columns, scaler_table
 from services.datasets.ports import Datasets, Product
 from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequested
 from shared.errors import InvalidInput
@@ -18,6 +20,20 @@ from shared.storage.rows import DatasetRow
 from shared.timeseries.estimate import Limits
 
 reactions = Reactions()
+Json = dict[str, JsonValue]
+
+
+class ScaleQuestion(BaseModel):
+    """What the gateway asks about a data set of a session."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    dataset_id: str
+    data: dict[str, list[float | None]] = {}
+    inverse: bool = False
+
+
 log = structlog.get_logger()
 
 
@@ -51,3 +67,25 @@ async def _built(order: DatasetRow, datasets: Datasets, limits: Limits) -> Datas
         work = partial(build_artefact, order.spec, series, Path(scratch), limits=limits)
         report = await asyncio.to_thread(work)
         return await datasets.save(order, Product(Path(scratch), report))
+
+
+@reactions.on_question("datasets.scalers")
+async def tell_scalers(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+    """Return the scalings of every column as plain numbers."""
+    dataset = await datasets.open(question.session_id, question.dataset_id)
+    return {"scalers": scaler_table(dataset.layout)}
+
+
+@reactions.on_question("datasets.scale")
+async def scale(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+    """Return numbers scaled as the data set's columns are, or back in their units."""
+    dataset = await datasets.open(question.session_id, question.dataset_id)
+    scaled = scale_columns(dataset.layout, question.data, inverse=question.inverse)
+    return {"data": {name: list[JsonValue](values) for name, values in scaled.items()}}
+
+
+@reactions.on_question("datasets.arrays")
+async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+    """Store X and Y of all windows and return where."""
+    dataset = await datasets.open(question.session_id, question.dataset_id)
+    return {"key": await datasets.save_arrays(question.session_id, question.dataset_id, dataset)}

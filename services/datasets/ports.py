@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from shared.contracts.problems import Problem
 from shared.storage.rows import DatasetRow
+from shared.timeseries.dataset import Dataset
 from shared.timeseries.series import Series
 
 
@@ -45,4 +46,12 @@ class Datasets(Protocol):
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
         """Mark the data set failed, with the reason."""
+        ...
+
+    async def open(self, session_id: str, dataset_id: str) -> Dataset:
+        """Return a ready data set of a session; raise ``DatasetGone`` if there is none."""
+        ...
+
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+        """Store X and Y of all windows, scaled, and return the object's key."""
         ...

@@ -1,18 +1,20 @@
 """The datasets service's orders over the ledger and the object store."""
 
 import asyncio
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from services.datasets.ports import Product
 from shared.contracts.problems import Problem
 from shared.errors import NotFound
 from shared.storage import places
-from shared.storage.codecs import bytes_to_arrays
+from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, SeriesRow
-from shared.storage.trees import put_tree
-from shared.timeseries.dataset import dataset_key
+from shared.storage.trees import fetch_tree, put_tree
+from shared.timeseries.dataset import Dataset, dataset_key
 from shared.timeseries.series import Series
 
 
@@ -21,6 +23,13 @@ class SeriesGone(NotFound):
 
     code = "SERIES_NOT_FOUND"
     advice = ("Upload the file again, or take the series out of the data set.",)
+
+
+class DatasetGone(NotFound):
+    """There is no ready data set of that id in the session."""
+
+    code = "DATASET_NOT_FOUND"
+    advice = ("Generate the data set again.",)
 
 
 class LedgerDatasets:
@@ -52,6 +61,23 @@ class LedgerDatasets:
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
         await self._records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
+
+    async def open(self, session_id: str, dataset_id: str) -> Dataset:
+        row = await self._records.get(DatasetRow, dataset_id)
+        if row is None or row.session_id != session_id or row.object_key is None:
+            raise DatasetGone("there is no such data set, or it is not ready", dataset_id=dataset_id)
+        with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
+            await fetch_tree(self._objects, row.object_key, Path(scratch))
+            return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
+
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+        def materialised() -> bytes:
+            x, y = dataset.x(), dataset.y()
+            return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
+
+        key = f"{places.dataset(session_id, dataset_id)}/arrays.npz"
+        await self._objects.put(key, await asyncio.to_thread(materialised))
+        return key
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
         changes = {

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from services.trainer.handlers import reactions
 from services.trainer.jobs import JobLoop, JobMetrics
 from services.trainer.settings import TrainerSettings
-from services.trainer.storage import LedgerJobs, LedgerRuns
+from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from services.trainer.worker import WarmWorker
 from shared.contracts.kinds import NEURAL
 from shared.messaging.broker import connected
@@ -35,8 +35,11 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             stall_seconds=settings.trainer_stall.total_seconds(),
             neural=bool(set(NEURAL) & set(settings.trainer_kinds)),
         )
-        with tempfile.TemporaryDirectory(prefix="trainyard-datasets-") as cache:
-            jobs = LedgerJobs(storage, cache=Path(cache), lease=settings.ack_wait)
+        with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
+            datasets, models = Path(cache) / "datasets", Path(cache) / "models"
+            for folder in (datasets, models):
+                await asyncio.to_thread(folder.mkdir)
+            jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
             job_loop = JobLoop(
                 jobs,
                 worker,
@@ -54,7 +57,12 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
 
-            collaborators = {"runs": LedgerRuns(storage), "job_loop": job_loop}
+            collaborators = {
+                "runs": LedgerRuns(storage),
+                "job_loop": job_loop,
+                "models": LedgerModels(storage, cache=models),
+                "worker": worker,
+            }
             try:
                 yield Parts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
             finally:

@@ -1,13 +1,19 @@
 """What the trainer does when a run can be planned, or shall stop."""
 
+import asyncio
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import structlog
 from faststream import Context
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.trainer.core.planning import plan_jobs
 from services.trainer.jobs import JobLoop
-from services.trainer.ports import Runs
+from services.trainer.ports import Models, Runs
+from services.trainer.questions import read_forecasts, write_windows
+from services.trainer.worker import PredictTask, WarmWorker
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
@@ -23,6 +29,19 @@ from shared.messaging.broker import Reactions
 from shared.storage.rows import RunRow
 
 reactions = Reactions()
+Json = dict[str, JsonValue]
+
+
+class PredictQuestion(BaseModel):
+    """What the gateway asks about a model of a session."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    input_data: JsonValue
+
+
 log = structlog.get_logger()
 
 
@@ -54,6 +73,22 @@ async def cancel_queued(event: CancelRequested, runs: Annotated[Runs, Context()]
 async def cancel_running(signal: CancelNow, job_loop: Annotated[JobLoop, Context()]) -> None:
     """End the fit in hand if it is meant."""
     job_loop.cancel(run_id=signal.run_id or "", job_id=signal.job_id)
+
+
+@reactions.on_question("trainer.predict")
+async def predict(
+    question: PredictQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmWorker, Context()],
+) -> Json:
+    """Forecast windows in original units with a stored model, in the child process."""
+    folder = await models.folder(question.session_id, question.job_id)
+    with tempfile.TemporaryDirectory(prefix="trainyard-predict-") as scratch:
+        windows, output = Path(scratch) / "windows.npz", Path(scratch) / "forecast.npz"
+        await asyncio.to_thread(write_windows, question.input_data, windows)
+        outcome = await worker.predict(PredictTask(model=folder, windows=windows, output=output))
+        forecasts: JsonValue = await asyncio.to_thread(read_forecasts, output)
+    return {"predictions": forecasts, "n_windows": outcome.n_windows, "seconds": outcome.seconds}
 
 
 async def _plan(event: Event, run: RunRow, runs: Runs) -> list[Message]:

@@ -69,3 +69,11 @@ class Jobs(Protocol):
     async def give_back(self, job: JobRow, *, failed: bool) -> JobRow | None:
         """Queue the job again, counting a failure if it was one; None when this attempt has lost the job."""
         ...
+
+
+class Models(Protocol):
+    """Stored models."""
+
+    async def folder(self, session_id: str, job_id: str) -> Path:
+        """Return a local folder with the files of a finished job; raise ``ModelGone`` if there is none."""
+        ...

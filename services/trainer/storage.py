@@ -31,6 +31,33 @@ class DatasetGone(NotFound):
     code = "DATASET_NOT_FOUND"
 
 
+class ModelGone(NotFound):
+    """There is no finished model of that id in the session."""
+
+    code = "MODEL_NOT_FOUND"
+    advice = ("Name a finished model of a run of this session.",)
+
+
+class LedgerModels:
+    """Stored models of finished jobs, kept beside once fetched."""
+
+    def __init__(self, storage: Storage, *, cache: Path) -> None:
+        self._records, self._objects = storage.records, storage.objects
+        self._cache = cache
+
+    async def folder(self, session_id: str, job_id: str) -> Path:
+        job = await self._records.get(JobRow, job_id)
+        if job is None or job.session_id != session_id or job.status != "finished":
+            raise ModelGone("there is no such finished model", job_id=job_id)
+        folder = self._cache / job.id
+        if not folder.exists():
+            part = self._cache / f".{job.id}-{new_id()[:8]}"
+            prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+            await fetch_tree(self._objects, prefix, part)
+            await asyncio.to_thread(part.replace, folder)
+        return folder
+
+
 class LedgerRuns:
     """Runs in the ledger."""
 

@@ -1,6 +1,7 @@
 """The broker connection of a service: for ever reconnecting, settling, counting."""
 
 import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -12,8 +13,10 @@ from faststream.nats.prometheus.provider import NatsMetricsSettingsProvider
 from faststream.nats.security import NatsSecurity, NatsToken
 from faststream.prometheus.middleware import PrometheusMiddleware
 from prometheus_client import CollectorRegistry
+from pydantic import JsonValue
 
 from shared.contracts.base import Event, Message
+from shared.errors import TrainyardError
 from shared.messaging.delivery import Settle
 from shared.messaging.streams import REACTIONS
 from shared.settings import CommonSettings
@@ -22,7 +25,9 @@ _ID = re.compile(r"^[0-9a-f]{32}$|^-$|^\d+$")
 _STREAM = {name: JStream(name, declare=False) for name in ("EVT", "DLQ")}
 
 log = structlog.get_logger()
+Json = dict[str, JsonValue]
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+Asked = TypeVar("Asked", bound=Callable[..., Awaitable[Json]])
 
 
 def masked(subject: str) -> str:
@@ -90,6 +95,19 @@ def make_broker(service: str, settings: CommonSettings, *, registry: CollectorRe
     )
 
 
+def answering(handler: Callable[..., Awaitable[Json]]) -> Callable[..., Awaitable[Json]]:
+    """Wrap a handler so that its result, or the problem it raises, becomes the answer."""
+
+    @functools.wraps(handler)
+    async def answer(*args: Any, **kwargs: Any) -> Json:
+        try:
+            return {"ok": True, "result": await handler(*args, **kwargs)}
+        except TrainyardError as error:
+            return {"ok": False, "problem": error.problem().model_dump(mode="json")}
+
+    return answer
+
+
 class Reactions:
     """The reactions of one service: which handler answers which event, through which durable."""
 
@@ -107,6 +125,21 @@ class Reactions:
 
         def decorate(handler: Handler) -> Handler:
             self.router.subscriber(message.pattern(), no_reply=True, title=message.type)(handler)
+            return handler
+
+        return decorate
+
+    def on_question(self, question: str) -> Callable[[Asked], Asked]:
+        """Register who answers ``ask.<question>``: one replica of the service does, or nobody in time.
+
+        The handler takes and returns JSON values; an error it raises on purpose is the answer, too.
+        """
+        service = question.split(".")[0]
+
+        def decorate(handler: Asked) -> Asked:
+            self.router.subscriber(f"ask.{question}", queue=f"answers-{service}", title=question)(
+                answering(handler)
+            )
             return handler
 
         return decorate
