@@ -47,11 +47,14 @@ def select(
     able = [name for name, part in validation.items() if len(part) and np.isfinite(part.y_pred).all()]
     if not able:
         return Ensemble({}, None)
-    products = _error_products([validation[name] for name in able])
     scale = np.array([std or 1.0 for std in train_std])
-    counts, loss = _greedy(products / scale[:, None, None] ** 2, n_rounds)
-    share = counts / counts.sum()
-    return Ensemble({name: float(w) for name, w in zip(able, share, strict=True) if w > 0}, loss)
+    products = _error_products([validation[name] for name in able]) / scale[:, None, None] ** 2
+    sane = np.isfinite(products).all(axis=0).diagonal().nonzero()[0]  # a squared error may overflow
+    if not sane.size:
+        return Ensemble({}, None)
+    counts, loss = _greedy(products[:, sane[:, None], sane], n_rounds)
+    weights = zip(sane, counts / counts.sum(), strict=True)
+    return Ensemble({able[i]: float(weight) for i, weight in weights if weight > 0}, loss)
 
 
 def combine(parts: Mapping[str, PartForecast], ensemble: Ensemble) -> PartForecast:
@@ -89,7 +92,8 @@ def _error_products(parts: Sequence[PartForecast]) -> Float64:
         window = slice(start, start + size)
         errors = np.stack([part.y_pred[window] - part.y_true[window] for part in parts])
         by_output = np.moveaxis(errors, -1, 0).reshape(n_outputs, len(parts), -1)
-        total += by_output @ by_output.transpose(0, 2, 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total += by_output @ by_output.transpose(0, 2, 1)
     total /= n_windows * n_steps
     return total
 

@@ -38,7 +38,8 @@ def residual_statistics(
     part: PartForecast, *, names: Sequence[str], n_bins: int = 60
 ) -> list[ResidualStatistics]:
     """Describe the errors of every output; pairs that are not finite are left out."""
-    return [_describe(part, i, name, n_bins) for i, name in enumerate(names)]
+    with np.errstate(over="ignore", invalid="ignore"):  # moments of absurd errors are infinite: null in JSON
+        return [_describe(part, i, name, n_bins) for i, name in enumerate(names)]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def window_losses(part: PartForecast, *, train_std: Sequence[float | None], squa
     for start in range(0, len(part), size):
         window = slice(start, start + size)
         error = (part.y_pred[window] - part.y_true[window]) / scale
-        losses[window] = (error**2 if squared else np.abs(error)).mean(axis=(1, 2))
+        with np.errstate(over="ignore"):
+            losses[window] = (error**2 if squared else np.abs(error)).mean(axis=(1, 2))
     return losses
 
 
@@ -80,7 +81,7 @@ def compare(
     difference = first - second
     n, n_frequencies = len(difference), _frequencies(len(difference), overlap)
     if n_frequencies < 2:
-        return _tie(n, f"{n} windows of which {overlap} overlap are too few to test a difference")
+        return _tie(n, f"too few to test a difference: {n} windows, {overlap} in a row share values")
     if not np.ptp(difference):
         return _tie(n, "the losses differ by the same amount in every window")
     p_value = _diebold_mariano(difference, n_frequencies)

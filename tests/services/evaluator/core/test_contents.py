@@ -166,3 +166,19 @@ def test_models_with_one_label_keep_apart() -> None:
 
     assert {"arrays/01-lin.npz", "arrays/02-lin.npz"} <= set(paths)
     assert b'"LIN #2"' in b"".join(paths["plots/error_by_step.json"]())
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, 1e300], ids=["NaN", "infinite", "absurd"])
+def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
+    dossier = _dossier()
+    parts = [_part(n, 0.5, seed) for n, seed in ((80, 1), (120, 2))]
+    wrecks = [PartForecast(part.ref_ns, part.y_true, np.full(part.y_true.shape, broken)) for part in parts]
+    wreck = ModelFacts("f" * 32, "wreck", "cnn", Forecast(wrecks[0], wrecks[1]))
+    with_wreck = Dossier("r", "rmse", "UTC", 1, dossier.outputs, (wreck, *dossier.models))
+
+    findings, without = examine(with_wreck), examine(dossier)
+
+    assert [row.label for row in findings.board.rows] == [row.label for row in without.board.rows] + ["wreck"]
+    assert findings.board.rows[-1].reason
+    assert findings.ensemble == without.ensemble
+    assert b"NaN" not in b"".join(make() for make in numbers(with_wreck, findings).values())
