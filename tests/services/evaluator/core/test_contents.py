@@ -180,5 +180,5 @@ def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
 
     assert [row.label for row in findings.board.rows] == [row.label for row in without.board.rows] + ["wreck"]
     assert findings.board.rows[-1].reason
-    assert findings.ensemble == without.ensemble
+    assert findings.ensemble.weights == without.ensemble.weights
     assert b"NaN" not in b"".join(make() for make in numbers(with_wreck, findings).values())
