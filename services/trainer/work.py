@@ -44,7 +44,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         dataset.layout,
         n_windows["train"],
         n_windows["validation"],
-        available_bytes=min(available_memory(), task.memory_bytes or available_memory()),
+        available_bytes=min(filter(None, (available_memory(), task.memory_bytes))),
     )
     fitted = fit(
         task.spec,
@@ -130,5 +130,9 @@ def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Lay
 
 
 def available_memory() -> int:
-    """Return the bytes of memory this machine can still give."""
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Return the bytes of memory this machine can still give, caches that it would drop included."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
