@@ -18,7 +18,7 @@ test: $(VENV)/dev.ok $(POSTGREST)  ## every test but the slow ones; under ten mi
 	$(BIN)/python -m pytest -m "not slow" -q
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
-	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x
+	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x --ignore tests/shared/messaging
 
 test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
 	$(BIN)/python -m pytest -m slow -q

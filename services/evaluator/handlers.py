@@ -10,6 +10,7 @@ from services.evaluator.burial import DeadLetter, Exhausted, Undertaker
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.ports import Results, RunState, Verdicts, Yardstick
+from services.evaluator.questions import Json, PlotQuestion, draw_plot
 from services.evaluator.report import Reporter
 from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
@@ -70,6 +71,12 @@ async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinis
         closed = await verdicts.close(run, "failed", verdict={}, best_job_id=None, problem=event.problem)
         finished.append(finished_event(event, closed, best_label=None))
     return finished
+
+
+@reactions.on_question("evaluator.plot")
+async def plot(question: PlotQuestion, results: ResultsIn) -> Json:
+    """Draw chosen or random test windows."""
+    return await draw_plot(question, results)
 
 
 @reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")

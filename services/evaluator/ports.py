@@ -10,6 +10,7 @@ from services.evaluator.core.scores import Scores
 from shared.contracts.problems import Problem
 from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
 from shared.timeseries.arrays import Float64
+from shared.timeseries.dataset import Dataset
 from shared.timeseries.forecasts import Forecast
 
 
@@ -29,6 +30,14 @@ class Results(Protocol):
 
     async def job(self, job_id: str) -> JobRow | None:
         """Return a job's row, or None when it was deleted."""
+        ...
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """Return a run's row, or None when it was deleted."""
+        ...
+
+    async def dataset(self, job: JobRow) -> Dataset:
+        """Return the data set a job was fitted on."""
         ...
 
     async def forecast(self, job: JobRow) -> Forecast:

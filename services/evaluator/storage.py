@@ -85,16 +85,22 @@ class LedgerResults:
         return row
 
     async def _load_yardstick(self, job: JobRow) -> Yardstick:
+        dataset = await self.dataset(job)
+        return await asyncio.to_thread(_yardstick_of, dataset)
+
+    async def run(self, run_id: str) -> RunRow | None:
+        return await self._records.get(RunRow, run_id)
+
+    async def dataset(self, job: JobRow) -> Dataset:
         row = await self._records.get(DatasetRow, job.dataset_id)
         if row is None or row.object_key is None:
             raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
             await fetch_tree(self._objects, row.object_key, Path(scratch))
-            return await asyncio.to_thread(_yardstick_of, Path(scratch))
+            return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
 
-def _yardstick_of(folder: Path) -> Yardstick:
-    dataset = Dataset.open(folder)
+def _yardstick_of(dataset: Dataset) -> Yardstick:
     layout = dataset.layout
     steps = max(1, layout.output_steps - 1)
     return Yardstick(

@@ -84,6 +84,21 @@ class PlotSettings(Wire):
     seed: int | None = Field(None, ge=0, lt=2**32)
     format: Literal["png", "json"] = "png"
 
+    def in_our_words(self) -> dict[str, JsonValue]:
+        """Return the question the evaluator understands."""
+        return {
+            "job_id": self.model_id,
+            "n_windows": self.num_sbpl,
+            "x": "utc" if self.x_sbpl == "UTC" else "step",
+            "scaled": self.y_sbpl_fmt == "skaliert",
+            "shared_axis": self.y_sbpl_set == "gemeinsame Achse",
+            "inputs": [name for name, wanted in self.df_plot_in.items() if wanted],
+            "outputs": [name for name, wanted in self.df_plot_out.items() if wanted],
+            "forecasts": [name for name, wanted in self.df_plot_fcst.items() if wanted],
+            "seed": self.seed or 0,
+            "format": self.format,
+        }
+
 
 class GeneratePlot(Wire):
     """A forecast plot to be drawn."""
@@ -100,8 +115,7 @@ async def generate_plot(body: GeneratePlot, here: Here, who: Who) -> Answer:
     """Draw chosen or random test windows: inputs, outputs and forecasts."""
     session = await find_session(here, who, body.session_id)
     run = await find_run(here, session, body.run_id)
-    settings: dict[str, JsonValue] = body.plot_settings.model_dump(mode="json")
-    about: dict[str, JsonValue] = {"session_id": session.id, "run_id": run.id, "settings": settings}
+    about = {"session_id": session.id, "run_id": run.id, **body.plot_settings.in_our_words()}
     drawn: dict[str, Any] = await here.asks.ask("evaluator.plot", about)
     return Answer(run_id=run.id, **drawn)
 

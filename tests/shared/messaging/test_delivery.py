@@ -24,7 +24,6 @@ from shared.messaging.work import WorkQueue
 from shared.settings import CommonSettings
 from trainyard.broker import EmbeddedNats
 
-pytestmark = pytest.mark.live
 SESSION, RUN = derive("session"), derive("run")
 ACK_WAIT = timedelta(seconds=1)
 

@@ -1,0 +1,60 @@
+"""What is computed on request: plots, forecasts, scalings and arrays, through the gateway."""
+
+import base64
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from shared.contracts.kinds import LinearSpec
+from shared.timeseries.arrays import Float64
+from tests.live.conftest import OpenYard
+from tests.support.load import short_plan
+
+pytestmark = [pytest.mark.live, pytest.mark.keras]
+API = "/api/training"
+
+
+async def test_a_finished_run_can_be_asked(open_yard: OpenYard) -> None:
+    async with open_yard() as yard, httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
+        run = await yard.start_run((LinearSpec(),))
+        await yard.client.wait(run.session_id, run.run_id, timeout=120)
+        session = run.session_id
+        spec = short_plan(await yard.client.series(session))
+
+        plotted = await http.post(f"{API}/generate-plot", json={"sessionId": session})
+        arrays = await http.get(f"{API}/download-arrays/{session}")
+        scalers = await http.get(f"{API}/scalers/{session}")
+        data = {"data": {"demand": [4.0, None]}}
+        scaled = await http.post(f"{API}/scale-data/{session}", json=data)
+        back = await http.post(
+            f"{API}/scale-data/{session}", json={"data": scaled.json()["data"], "inverse": True}
+        )
+
+        assert plotted.status_code == 200, plotted.text
+        assert back.status_code == 200, back.text
+        picture = base64.b64decode(plotted.json()["plot"].split(",")[1])
+        assert picture.startswith(b"\x89PNG")
+        stored = np.load(io.BytesIO(arrays.content), allow_pickle=False)
+        assert stored["x"].shape[1:] == (spec.input_steps, len(scalers.json()["scalers"]) - 1)
+        assert back.json()["data"]["demand"] == [pytest.approx(4.0), None]
+
+        windows = unscaled(stored["x"][:2], scalers.json()["scalers"])
+        answer = await http.post(f"{API}/predict/{session}", json={"input_data": windows.tolist()})
+        malformed = await http.post(f"{API}/predict/{session}", json={"input_data": "a lot"})
+
+        assert answer.status_code == 200, answer.text
+        assert np.shape(answer.json()["predictions"]) == (2, spec.output_steps, 1)
+        assert malformed.status_code == 422
+        assert malformed.json()["code"] == "WINDOWS_MALFORMED"
+
+
+def unscaled(x: Float64, scalers: list[dict[str, Any]]) -> Float64:
+    """Return windows in original units from the table of scalings."""
+    rows = [row for row in scalers if row["role"] == "input"]
+    lo, hi, low, high = (np.array([row[key] for row in rows]) for key in ("lo", "hi", "min", "max"))
+    span = np.where(hi == lo, 1.0, hi - lo)
+    windows: Float64 = (x - low) / (high - low) * span + lo
+    return windows
