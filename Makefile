@@ -14,8 +14,8 @@ demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 up: $(VENV)/local.ok  ## the platform on this machine, until Ctrl-C
 	$(BIN)/python -m trainyard up
 
-test: $(VENV)/dev.ok $(POSTGREST)  ## every test but the slow ones; under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow" -q
+test: $(VENV)/dev.ok $(POSTGREST)  ## every test but the slow and the live ones; under ten minutes on two cores
+	$(BIN)/python -m pytest -m "not slow and not live" -q
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x --ignore tests/shared/messaging
