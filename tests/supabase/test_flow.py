@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,37 @@ async def test_a_run_goes_from_csv_to_a_leaderboard_stays_its_users_and_goes_wit
     assert await service.objects.list(folder) == []
     for kind in (SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow):
         assert await service.records.count(kind, {"owner": alice}) == 0
+
+
+async def test_a_signed_in_user_may_write_all_that_the_gateway_offers(
+    supabase: LocalSupabase, service: Storage, tmp_path: Path
+) -> None:
+    alice = await supabase.new_user()
+
+    async with (
+        _platform(supabase, tmp_path) as platform,
+        AsyncClient(platform.url, token=supabase.token(alice)) as client,
+    ):
+        run = await _start_run(client)
+        sid, post = run.session_id, partial(client._call, "POST")
+        await post(f"/cancel/{sid}", json={"run_id": run.run_id})
+        await post("/session-name-change", json={"sessionId": sid, "sessionName": "renamed"})
+        await post("/save-zeitschritte", json={"sessionId": sid, "timeSteps": {"input": 24, "output": 12}})
+        await post("/save-time-info", json={"sessionId": sid, "timeInfo": {"jahr": True, "zeitzone": "UTC"}})
+        await post("/finalize-session", json={"sessionId": sid})
+        await post(f"/save-evaluation-tables/{sid}", json={"df_eval": {}, "df_eval_ts": {}})
+        files = await client._call("GET", f"/csv-files/{sid}")
+        record = files["data"][0] if "data" in files else files["files"][0]
+        await client._call("PUT", f"/csv-files/{record['id']}", json={"bezeichnung": "demand, renamed"})
+        key = await post("/api-keys", json={"name": "script"})
+        async with AsyncClient(platform.url, token=key["key"]) as script:
+            status = await _patiently(script, run)
+        await client._call("DELETE", f"/csv-files/{record['id']}")
+        await post("/cleanup", json={})
+        await post("/delete-all-sessions", json={"confirm_delete_all": True})
+
+    assert status in ("cancelled", "completed")
+    assert await service.records.count(SessionRow, {"owner": alice}) == 0
 
 
 OUTAGES: dict[str, Callable[[int, str], Fault | None]] = {
