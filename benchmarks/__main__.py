@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: ``python -m benchmarks [FILE.csv]``.
 
-FILE is in the format of ETTh1 (a date column, then value columns). Without one the models are measured on
-the demonstration's data, hourly demand and temperature of Victoria in 2014, so that nothing has to be fetched.
+FILE is in the format of ETTh1 (a date column, then value columns). Without one the models are measured
+on the demonstration's data, hourly demand and temperature of Victoria in 2014: nothing has to be fetched.
 """
 
 import argparse

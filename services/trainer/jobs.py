@@ -174,7 +174,7 @@ class JobLoop:
         if self._checkpoints is None:
             return None
         self._checkpoints.mkdir(parents=True, exist_ok=True)
-        return self._checkpoints / f"{job.id}.checkpoint"
+        return self._checkpoints / f"{job.id}.npz"
 
     def _forget(self, job: JobRow) -> None:
         """Remove what an ended job kept for a next attempt."""

@@ -1,7 +1,10 @@
 """What is computed on request: plots, forecasts, scalings and arrays, through the gateway."""
 
+import asyncio
 import base64
 import io
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,10 +14,11 @@ import pytest
 from shared.contracts.kinds import LinearSpec
 from shared.timeseries.arrays import Float64
 from tests.live.conftest import OpenYard
-from tests.support.load import short_plan
+from tests.support.load import short_files, short_plan
 
 pytestmark = [pytest.mark.live, pytest.mark.keras]
 API = "/api/training"
+ROOT = Path(__file__).parents[2]
 
 
 async def test_a_finished_run_can_be_asked(open_yard: OpenYard) -> None:
@@ -58,3 +62,19 @@ def unscaled(x: Float64, scalers: list[dict[str, Any]]) -> Float64:
     span = np.where(hi == lo, 1.0, hi - lo)
     windows: Float64 = (x - low) / (high - low) * span + lo
     return windows
+
+
+async def test_the_example_drives_the_platform(open_yard: OpenYard, tmp_path: Path) -> None:
+    load = tmp_path / "load.csv"
+    load.write_bytes(short_files(900)[0].content)
+
+    async with open_yard() as yard:
+        command = [sys.executable, str(ROOT / "examples" / "drive_the_platform.py"), yard.platform.url]
+        process = await asyncio.create_subprocess_exec(
+            *command, str(load), "demand", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        output, errors = await asyncio.wait_for(process.communicate(), 120)
+
+    assert process.returncode == 0, errors.decode()
+    assert "run.finished" in output.decode()
+    assert "1. " in output.decode()
