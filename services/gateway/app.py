@@ -27,6 +27,7 @@ from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.live.socketio import add_socketio
+from services.gateway.openapi import describe
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.routes import (
     configuration,
@@ -90,6 +91,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     add_page(app, settings)
     _add_gate(app, settings)
     _add_problem_handlers(app)
+    describe(app)
     return app
 
 

@@ -66,7 +66,7 @@ class _Pipe(io.RawIOBase):
 async def zipped(entries: list[Entry], read: Callable[[str], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
     """Yield a zip of the entries in pieces; an object that is gone by then is left out."""
     pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w") as archive:  # type: ignore[arg-type]  # a write-only stream is enough
+    with zipfile.ZipFile(pipe, "w") as archive:
         for entry in entries:
             try:
                 async for piece in _member(archive, pipe, entry, read):

@@ -10,8 +10,17 @@ from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec
 from shared.contracts.specs import DatasetSpec
-from shared.storage.records import OneOf
-from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, JobRow, LeaseRow, RunRow, SessionRow
+from shared.storage.records import OneOf, Where
+from shared.storage.rows import (
+    LIVE_JOB,
+    LIVE_RUN,
+    DatasetRow,
+    DatasetStatus,
+    JobRow,
+    LeaseRow,
+    RunRow,
+    SessionRow,
+)
 
 _STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
 
@@ -35,10 +44,13 @@ async def request_dataset(
     return await here.records.get(DatasetRow, row.id) or row
 
 
-async def newest_dataset(here: Gateway, session: SessionRow) -> DatasetRow | None:
-    """Return the session's newest data set that has not failed."""
-    rows = await here.records.select(DatasetRow, {"session_id": session.id}, order="-created_at")
-    return next((row for row in rows if row.status != "failed"), None)
+async def newest_dataset(
+    here: Gateway, session: SessionRow, *, of: tuple[DatasetStatus, ...] = ("requested", "ready")
+) -> DatasetRow | None:
+    """Return the session's newest data set in one of these states."""
+    where: Where = {"session_id": session.id, "status": OneOf(of)}
+    rows = await here.records.select(DatasetRow, where, order="-created_at", limit=1)
+    return rows[0] if rows else None
 
 
 async def start_run(

@@ -180,7 +180,7 @@ def _about(session: SessionRow, dataset: DatasetRow) -> dict[str, JsonValue]:
 
 
 async def _dataset(here: Gateway, session: SessionRow) -> DatasetRow:
-    dataset = await newest_dataset(here, session)
-    if dataset is None or dataset.status != "ready":
+    dataset = await newest_dataset(here, session, of=("ready",))
+    if dataset is None:
         raise NothingThere("the session has no finished data set yet")
     return dataset

@@ -25,8 +25,7 @@ function operation(path, method, told) {
     parameters.length ? h("ul", {}, parameters.map((p) => h("li", {}, h("code", {}, p.name), ` in ${p.in} `,
       typeOf(p.schema), h("span", { class: "soft" }, p.description ? ` – ${p.description}` : "")))) : null,
     body ? fields(body.schema) : null,
-    body?.schema && resolve(body.schema)?.examples?.length
-      ? h("pre", {}, JSON.stringify(resolve(body.schema).examples[0], null, 1)) : null,
+    Object.values(body?.examples ?? {}).map((example) => h("pre", {}, JSON.stringify(example.value, null, 1))),
     h("p", {}, `Answers ${Object.keys(told.responses).join(", ")}`));
 }
 

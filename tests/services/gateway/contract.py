@@ -1,0 +1,203 @@
+"""Every path of the contract with the bodies both generations of clients send, and what must come back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.openapi import EXAMPLES, SESSION
+from services.gateway.results import METRICS
+from shared.contracts.base import derive, utc_now
+from shared.contracts.kinds import LinearSpec
+from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
+from shared.storage import places
+from shared.storage.rows import (
+    ApiKeyRow,
+    DatasetRow,
+    FileRow,
+    JobRow,
+    LogRow,
+    PlotRow,
+    ResultRow,
+    RunRow,
+    ScalerRow,
+)
+from tests.services.gateway.house import House, ready_file
+
+SID = derive("session", "local", SESSION)
+DATASET, RUN, JOB, PLOT = "1" * 32, "2" * 32, "3" * 32, "4" * 32
+FILE = derive("file", SID, "input", "load.csv", "0")
+IDS = {"sid": SESSION, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.key"}
+LEVEL = {
+    "delta_minutes": 60.0,
+    "overall": dict.fromkeys(METRICS, 1.0),
+    "per_step": {metric: [1.0] for metric in METRICS},
+}
+OF_RUN = {"params": {"run_id": RUN}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request of the contract."""
+
+    method: str
+    path: str
+    says: str
+    status: int
+    keys: tuple[str, ...] = ()
+    request: dict[str, Any] = field(default_factory=dict)
+
+
+def chunk(name: str, **fields: str) -> dict[str, Any]:
+    facts = {
+        "sessionId": SESSION,
+        "fileName": name,
+        "chunkIndex": "0",
+        "totalChunks": "1",
+        "fileType": "input",
+    }
+    return {"data": {**facts, **fields}, "files": {"chunk": ("blob", b"time,a\n")}}
+
+
+def examples(method: str, path: str, status: int, *keys: str) -> list[Case]:
+    """Return a case per documented example of a path."""
+    told = EXAMPLES[method, path]
+    words = [""] if len(told) == 1 else [f"example {n}" for n in range(1, len(told) + 1)]
+    return [
+        Case(method.upper(), path, word, status, keys, {"json": body})
+        for word, body in zip(words, told, strict=True)
+    ]
+
+
+def of_run(**more: str) -> dict[str, Any]:
+    return {"params": {"run_id": RUN, **more}}
+
+
+def cases() -> list[Case]:
+    """Return the contract in the order a session lives."""
+    get, post = "GET", "POST"
+    return [
+        *examples("post", "/init-session", 200, "sessionId", "sessionUuid", "data"),
+        Case(post, "/init-session", "without an id", 201, ("sessionId",), {"json": {}}),
+        *examples("post", "/create-database-session", 200, "sessionId", "sessionUuid"),
+        Case(get, "/get-session-uuid/{sid}", "", 200, ("data",)),
+        Case(get, "/list-sessions", "", 200, ("sessions", "count", "total_count", "next")),
+        Case(get, "/session/{sid}", "", 200, ("session",)),
+        Case(get, "/session/{sid}/database", "", 200, ("session",)),
+        Case(get, "/session-status/{sid}", "", 200, ("status", "progress", "message", "finalized")),
+        *examples("post", "/session-name-change", 200, "sessionName"),
+        *examples("post", "/finalize-session", 200, "data", "n_dat", "file_count"),
+        *examples("post", "/csv-files", 201, "file_id", "missing"),
+        Case("PUT", "/upload/{sid}/{file_id}/{index}", "raw body", 200, ("status", "missing"),
+             {"content": b"time,a\n"}),
+        Case(post, "/upload-chunk", "form fields", 200, ("status", "missing", "progress", "file_id"),
+             chunk("b.csv")),
+        Case(post, "/instant-upload", "", 200, ("status",),
+             {"data": {"sessionId": SESSION}, "files": {"file": ("c.csv", b"time,a\n")}}),
+        Case(get, "/upload-status/{sid}", "", 200, ("uploads", "missing")),
+        Case(get, "/csv-files/{sid}", "", 200, ("files", "data")),
+        *examples("put", "/csv-files/{file_id}", 200, "data"),
+        *examples("post", "/save-zeitschritte", 200, "data", "timeSteps"),
+        Case(get, "/get-zeitschritte/{sid}", "", 200, ("zeitschritte", "timeSteps")),
+        *examples("post", "/save-time-info", 200, "data", "timeFeatures"),
+        Case(get, "/get-time-info/{sid}", "", 200, ("timeInfo", "timeFeatures")),
+        *examples("post", "/generate-datasets/{sid}", 202, "dataset_ids", "status"),
+        *examples("post", "/train-models/{sid}", 202, "run_id", "jobs", "status"),
+        *examples("post", "/run/{sid}", 202, "run_id", "dataset_id", "jobs"),
+        Case(get, "/status/{sid}", "", 200, ("status", "progress", "current_step", "phase", "eta_seconds",
+                                             "jobs", "started_at", "completed_at")),
+        *examples("post", "/cancel/{sid}", 200, "status", "run_id"),
+        Case(get, "/logs/{sid}", "", 200, ("logs",)),
+        Case(get, "/results/{sid}", "", 200, ("evaluation_metrics", "best_model", "model_comparison",
+                                              "summary", "links"), OF_RUN),
+        Case(get, "/get-training-results/{sid}", "", 200, ("evaluation_metrics",), OF_RUN),
+        Case(get, "/results-summary/{sid}", "", 200, ("status", "results")),
+        Case(get, "/results/{sid}/download", "zip", 200, (), OF_RUN),
+        Case(get, "/evaluation-tables/{sid}", "", 200, ("df_eval", "df_eval_ts"), OF_RUN),
+        *examples("post", "/save-evaluation-tables/{sid}", 200, "saved"),
+        Case(get, "/visualizations/{sid}", "", 200, ("plots",), OF_RUN),
+        Case(get, "/plot/{sid}/{plot_id}", "PNG", 200),
+        Case(get, "/plot-variables/{sid}", "", 200, ("input_variables", "time_components")),
+        *examples("post", "/generate-plot", 200, "plot"),
+        Case(get, "/scalers/{sid}", "", 200, ("scalers",)),
+        Case(get, "/scalers/{sid}/download", "file", 200),
+        *examples("post", "/scale-data/{sid}", 200, "scaled"),
+        Case(get, "/download-arrays/{sid}", "npz", 200),
+        Case(get, "/list-models-database/{sid}", "", 200, ("data",), OF_RUN),
+        Case(post, "/save-model/{sid}", "", 200, ("saved", "data"), OF_RUN),
+        Case(get, "/download-model-h5/{sid}", "type=keras", 200, (), of_run(type="keras")),
+        Case(get, "/download-model-h5/{sid}", "filename", 200, (),
+             of_run(filename=f"LIN-{JOB[:8]}.onnx")),
+        Case(get, "/download-model-h5/{sid}", "format=h5", 200, (), of_run(format="h5")),
+        Case(post, "/predict/{sid}", "best model of a run", 200, ("forecasts",),
+             {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
+        Case(get, "/environment-info", "", 200, ("python", "model_kinds")),
+        *examples("post", "/api-keys", 201, "key", "data"),
+        Case(get, "/api-keys", "", 200, ("keys",)),
+        Case("DELETE", "/api-keys/{key_id}", "", 200, ("data",)),
+        *examples("post", "/cleanup", 200, "cleaned"),
+        Case("DELETE", "/csv-files/{file_id}", "", 200, ("deleted",)),
+        Case(post, "/session/{sid}/delete", "", 409),
+        Case(post, "/session/{sid}/delete", "force", 200, ("deleted",), {"params": {"force": True}}),
+        Case(post, "/delete-all-sessions", "unconfirmed", 400, (), {"json": {}}),
+        *examples("post", "/delete-all-sessions", 200, "deleted"),
+    ]  # fmt: skip
+
+
+async def furnish(house: House) -> None:
+    """Fill the session of the examples: checked files, a data set, a finished run and what it left."""
+    inputs = await ready_file(house, SID, "input", "load.csv", "Load")
+    outputs = await ready_file(house, SID, "output", "load.csv", "Load")
+    spec = DatasetSpec(
+        series=(
+            SeriesSpec(series_id=inputs[0].id, name="Load", role="input", horizon=Horizon(start=-23, end=0)),
+            SeriesSpec(series_id=outputs[0].id, name="Load", role="output", horizon=Horizon(start=1, end=24)),
+        ),
+        input_steps=24,
+        output_steps=24,
+        stride=60,
+    )
+    own: dict[str, Any] = {"owner": "local", "session_id": SID}
+    objects = house.gateway.everything.objects
+    folder = places.attempt(SID, RUN, JOB, 1)
+    files = {}
+    for name in ("model.keras", "model.onnx", "history.json", "passport.json"):
+        stored = await objects.put(f"{folder}/{name}", b'{"libraries": {"keras": "3"}}')
+        files[name] = {"key": f"{folder}/{name}", "size_bytes": stored.size_bytes, "sha256": stored.sha256}
+    await objects.put(f"{places.run(SID, RUN)}/plots/p.png", b"png")
+    await objects.put(f"{places.dataset(SID, DATASET)}/arrays.npz", b"npz")
+    await objects.put(f"{folder}/model.h5", b"h5")
+    announced = FileRow(id=FILE, role="input", file_name="load.csv", total_chunks=1, **own)
+    await house.records.insert(
+        [
+            announced,
+            DatasetRow(id=DATASET, spec=spec, status="ready", report={"n_windows": 900}, **own),
+            RunRow(
+                id=RUN, dataset_id=DATASET, models=(LinearSpec(),), status="completed", best_job_id=JOB,
+                verdict={"metric": "rmse", "rows": []}, finished_at=utc_now(), **own,
+            ),
+            JobRow(
+                id=JOB, run_id=RUN, dataset_id=DATASET, position=0, kind="lin", label="LIN",
+                spec=LinearSpec(), status="finished", files=files, **own,
+            ),
+            ResultRow(
+                id=JOB, run_id=RUN, label="LIN", kind="lin", headline={"rmse": 1.0},
+                scores={"test": {"outputs": [{"name": "Load", "levels": [LEVEL]}]}}, **own,
+            ),
+            PlotRow(
+                id=PLOT, run_id=RUN, name="p", kind="forecast",
+                object_key=f"{places.run(SID, RUN)}/plots/p.png", **own,
+            ),
+            ScalerRow(
+                id="5" * 32, dataset_id=DATASET, role="input", position=0, name="Load",
+                parameters={"lo": 0.0, "hi": 1.0}, **own,
+            ),
+            LogRow(id="6" * 32, message="hello", **own),
+            ApiKeyRow(id="all.key", owner="local", key_sha256="0" * 64),
+        ]
+    )  # fmt: skip
+    house.oracle.answers = {
+        "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
+        "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
+        "datasets.arrays": {"key": f"{places.dataset(SID, DATASET)}/arrays.npz"},
+        "trainer.predict": {"forecasts": [[[1.0]]]},
+        "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": "0" * 64},
+    }
