@@ -208,7 +208,8 @@ def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receiv
         if complete:
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), patience)
+            async with asyncio.timeout(patience):  # wait_for would make a task for each 64 kB of a chunk
+                message = await receive()
         except TimeoutError:
             raise Stalled(f"no byte of the request body came for {patience:g} s") from None
         seen += len(message.get("body", b""))

@@ -49,7 +49,6 @@ class GatewaySettings(CommonSettings):
     gateway_upload_bytes_per_minute: int = Field(
         default=20_000 * MIB, gt=0, description="chunk bytes per user and minute, over all replicas"
     )
-    gateway_sockets_per_user: int = Field(default=2_000, gt=0, description="live connections of one user")
     gateway_client_queue: int = Field(
         default=512, gt=0, description="messages a live client may lag behind before it is closed"
     )

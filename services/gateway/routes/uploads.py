@@ -143,14 +143,16 @@ def answer(state: Received, index: int | None) -> ChunkReceived:
 
 async def coalesced(pieces: AsyncIterator[bytes], size: int = PIECE) -> AsyncIterator[bytes]:
     """Yield the same bytes in pieces of at least ``size``: fewer hops to the writing thread."""
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    n_waiting = 0
     async for piece in pieces:
-        waiting += piece
-        if len(waiting) >= size:
-            yield bytes(waiting)
-            waiting.clear()
+        waiting.append(piece)
+        n_waiting += len(piece)
+        if n_waiting >= size:
+            yield b"".join(waiting)
+            waiting, n_waiting = [], 0
     if waiting:
-        yield bytes(waiting)
+        yield b"".join(waiting)
 
 
 async def _pieces(upload: UploadFile) -> AsyncIterator[bytes]:

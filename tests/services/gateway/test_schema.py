@@ -1,4 +1,4 @@
-"""The OpenAPI description against the gateway: whatever is sent, nothing breaks and nothing undeclared comes."""
+"""The OpenAPI description against the gateway: nothing breaks and nothing undeclared comes."""
 
 import asyncio
 from collections.abc import Iterator
