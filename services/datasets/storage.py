@@ -5,14 +5,17 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from services.datasets.ports import Product
+from shared.contracts.base import derive
 from shared.contracts.problems import Problem
 from shared.errors import NotFound
 from shared.storage import places
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.records import OneOf
-from shared.storage.rows import DatasetRow, SeriesRow
+from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
 from shared.storage.trees import fetch_tree, put_tree
 from shared.timeseries.dataset import Dataset, dataset_key
 from shared.timeseries.series import Series
@@ -36,47 +39,52 @@ class LedgerDatasets:
     """Data sets in the ledger, their files in the object store."""
 
     def __init__(self, storage: Storage) -> None:
-        self._records, self._objects = storage.records, storage.objects
+        self._storage = storage
 
     async def load(self, dataset_id: str) -> DatasetRow | None:
-        return await self._records.get(DatasetRow, dataset_id)
+        return await self._storage.records.get(DatasetRow, dataset_id)
 
     async def series(self, order: DatasetRow) -> Mapping[str, Series]:
         rows = await self._rows(order)
-        return {series_id: await self._load(row) for series_id, row in rows.items()}
+        return {series_id: await self._load(order, row) for series_id, row in rows.items()}
 
     async def twin(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
         same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
-        found = await self._records.select(DatasetRow, same, limit=1)
+        found = await self._of(order).records.select(DatasetRow, same, limit=1)
         return found[0] if found else None
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = places.dataset(order.session_id, order.id)
-        await put_tree(self._objects, product.folder, prefix)
+        await put_tree(self._of(order).objects, product.folder, prefix)
+        await self._of(order).records.insert(_scaler_rows(order, product.report))
         return await self._ready(order, prefix, product.report)
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
-        await self._records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
+        await self._of(order).records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
 
     async def open(self, session_id: str, dataset_id: str) -> Dataset:
-        row = await self._records.get(DatasetRow, dataset_id)
+        row = await self.load(dataset_id)
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetGone("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._objects, row.object_key, Path(scratch))
+            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
     async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+        row = await self.load(dataset_id)
+        if row is None:
+            raise DatasetGone("the data set was deleted meanwhile", dataset_id=dataset_id)
+
         def materialised() -> bytes:
             x, y = dataset.x(), dataset.y()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         key = f"{places.dataset(session_id, dataset_id)}/arrays.npz"
-        await self._objects.put(key, await asyncio.to_thread(materialised))
+        await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
         return key
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
@@ -86,7 +94,8 @@ class LedgerDatasets:
             "report": report,
             "content_key": await self._content_key(order),
         }
-        return await self._records.update(DatasetRow, order.id, changes) or order.changed(**changes)
+        updated = await self._of(order).records.update(DatasetRow, order.id, changes)
+        return updated or order.changed(**changes)
 
     async def _content_key(self, order: DatasetRow) -> str:
         rows = await self._rows(order)
@@ -94,7 +103,7 @@ class LedgerDatasets:
 
     async def _rows(self, order: DatasetRow) -> dict[str, SeriesRow]:
         wanted = {spec.series_id: spec.name for spec in order.spec.series}
-        found = await self._records.select(
+        found = await self._of(order).records.select(
             SeriesRow, {"session_id": order.session_id, "id": OneOf(tuple(wanted))}
         )
         rows = {row.id: row for row in found}
@@ -103,6 +112,31 @@ class LedgerDatasets:
                 raise SeriesGone(f"there is no series {name!r} in this session", series=name)
         return rows
 
-    async def _load(self, row: SeriesRow) -> Series:
-        content = await self._objects.get(row.object_key)
+    def _of(self, order: DatasetRow) -> Storage:
+        """Return the stores narrowed to the order's owner."""
+        return self._storage.of_owner(order.owner)
+
+    async def _load(self, order: DatasetRow, row: SeriesRow) -> Series:
+        content = await self._of(order).objects.get(row.object_key)
         return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
+
+
+def _scaler_rows(order: DatasetRow, report: Mapping[str, JsonValue]) -> list[ScalerRow]:
+    """Return one row per column of the report's table of scalings."""
+    table = report["scalers"]
+    entries = [entry for entry in table if isinstance(entry, dict)] if isinstance(table, list) else []
+    return [
+        ScalerRow.model_validate(
+            {
+                "id": derive("scaler", order.id, str(entry["role"]), str(entry["position"])),
+                "owner": order.owner,
+                "session_id": order.session_id,
+                "dataset_id": order.id,
+                "role": entry["role"],
+                "position": entry["position"],
+                "name": entry["name"],
+                "parameters": {key: entry[key] for key in ("lo", "hi", "min", "max")},
+            }
+        )
+        for entry in entries
+    ]

@@ -13,7 +13,7 @@ from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import Reporter
 from services.evaluator.settings import EvaluatorSettings
-from services.evaluator.storage import LedgerResults, LedgerVerdicts, StoredMessages
+from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
 from shared.contracts.events import RunFinished
 from shared.messaging.broker import connected
@@ -42,6 +42,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
         collaborators = {
             "results": results,
             "verdicts": verdicts,
+            "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
             "undertaker": Undertaker(storage.records, StoredMessages(broker.connection)),
         }

@@ -89,7 +89,7 @@ class Undertaker:
 
     async def bury(self, letter: DeadLetter) -> list[Message]:
         """Keep a dead letter; return the events that say what became of its matter."""
-        event = read_event(letter)
+        event = read_event(letter.subject, letter.payload)
         session_id = event.session_id if event else "-"
         await self._records.insert(
             [
@@ -138,13 +138,13 @@ class Undertaker:
         return None
 
 
-def read_event(letter: DeadLetter) -> Event | None:
-    """Return the event a dead letter carries, or None when its payload cannot be read."""
+def read_event(subject: str, payload: str | bytes) -> Event | None:
+    """Return the event a subject and payload carry, or None when they cannot be read."""
     kinds: tuple[type[Event], ...] = (*e.EVENTS, e.TrainModel)
     for kind in kinds:
-        if _matches(letter.subject, kind.pattern()):
+        if _matches(subject, kind.pattern()):
             try:
-                return kind.model_validate_json(letter.payload)
+                return kind.model_validate_json(payload)
             except ValidationError:
                 return None
     return None

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import structlog
 from faststream import Context
+from faststream.nats import NatsMessage
 
-from services.evaluator.burial import DeadLetter, Exhausted, Undertaker
+from services.evaluator.burial import DeadLetter, Exhausted, Undertaker, read_event
+from services.evaluator.core.chronicle import line_of
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.verdict import reach_verdict
-from services.evaluator.ports import Results, RunState, Verdicts, Yardstick
+from services.evaluator.ports import Chronicle, Results, RunState, Verdicts, Yardstick
 from services.evaluator.questions import Json, PlotQuestion, draw_plot
 from services.evaluator.report import Reporter
 from shared.contracts.base import Event, Message
@@ -24,6 +26,7 @@ log = structlog.get_logger()
 ResultsIn = Annotated[Results, Context("results")]
 VerdictsIn = Annotated[Verdicts, Context("verdicts")]
 ReporterIn = Annotated[Reporter, Context("reporter")]
+ChronicleIn = Annotated[Chronicle, Context("chronicle")]
 UndertakerIn = Annotated[Undertaker, Context("undertaker")]
 
 
@@ -71,6 +74,15 @@ async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinis
         closed = await verdicts.close(run, "failed", verdict={}, best_job_id=None, problem=event.problem)
         finished.append(finished_event(event, closed, best_label=None))
     return finished
+
+
+@reactions.on_every_event()
+async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
+    """Tell the session's user what happened."""
+    event = read_event(message.raw_message.subject, message.body)
+    line = line_of(event) if event else None
+    if event and line:
+        await chronicle.note(event, *line)
 
 
 @reactions.on_question("evaluator.plot")

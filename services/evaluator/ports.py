@@ -6,7 +6,9 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
+from shared.contracts.base import Event
 from shared.contracts.problems import Problem
 from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
 from shared.timeseries.arrays import Float64
@@ -93,4 +95,12 @@ class Verdicts(Protocol):
 
     async def waiting_for(self, dataset_id: str) -> list[RunRow]:
         """Return the runs that wait for a data set."""
+        ...
+
+
+class Chronicle(Protocol):
+    """What a user may read about a session."""
+
+    async def note(self, event: Event, level: Level, sentence: str) -> None:
+        """Keep one line, once per event; nothing when the session is gone."""
         ...

@@ -17,10 +17,11 @@ from services.evaluator.core.archive import Content, stream_zip
 from services.evaluator.core.contents import archive_files
 from services.evaluator.core.dossier import Dossier, ModelFacts, OutputFacts, examine, json_bytes
 from services.evaluator.ports import Results, RunState, Yardstick
+from shared.contracts.base import derive
 from shared.runtime.parent import die_with_parent
 from shared.storage import places
 from shared.storage.connect import Storage
-from shared.storage.rows import DatasetRow, JobRow, RunRow
+from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
 from shared.storage.trees import put_tree
 
 _PIECE = 2**20
@@ -30,7 +31,7 @@ class Reporter:
     """Writes reports in a process of its own, so that a plot never delays an event."""
 
     def __init__(self, storage: Storage, results: Results) -> None:
-        self._records, self._objects, self._results = storage.records, storage.objects, results
+        self._storage, self._results = storage, results
         self._pool = ProcessPoolExecutor(
             max_workers=1,
             mp_context=multiprocessing.get_context("spawn"),
@@ -48,15 +49,17 @@ class Reporter:
         Writing it again leaves the same bytes.
         """
         jobs = [job for job in state.jobs if job.id in state.results]
+        mine = self._storage.of_owner(state.run.owner)
         dossier = await self._dossier(state.run, jobs)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
             extras = await self._extras(state.run, dossier, jobs, Path(scratch) / "extras")
             folder = Path(scratch) / "report"
             work = partial(write_report, dossier, extras, folder)
             found = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-            await put_tree(self._objects, folder, places.run(state.run.session_id, state.run.id))
+            await put_tree(mine.objects, folder, places.run(state.run.session_id, state.run.id))
             plots = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("plots/**/*.png")))
-        await self._records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
+        await mine.records.insert([_plot_row(state.run, path) for path in plots])
+        await mine.records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
         return plots
 
     async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> Dossier:
@@ -86,13 +89,14 @@ class Reporter:
         """Fetch what the archive holds beside numbers: models with their passports, and the configuration."""
         await asyncio.to_thread(folder.mkdir)
         found: dict[str, Path] = {}
+        mine = self._storage.of_owner(run.owner)
         for (name, _), job in zip(dossier.named(), jobs, strict=True):
             for file_name, file in job.files.items():
                 if isinstance(file, dict) and file_name not in ("forecasts.npz", "history.json"):
                     path = folder / f"{name}-{len(found)}"
-                    await self._objects.fetch(str(file["key"]), path)
+                    await mine.objects.fetch(str(file["key"]), path)
                     found[f"models/{name}/{file_name}"] = path
-        dataset = await self._records.get(DatasetRow, run.dataset_id)
+        dataset = await mine.records.get(DatasetRow, run.dataset_id)
         configuration: dict[str, JsonValue] = {
             "dataset": dataset.spec.model_dump(mode="json") if dataset else None,
             "models": [model.model_dump(mode="json") for model in run.models],
@@ -130,6 +134,20 @@ def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> 
         )
     )
     return found
+
+
+def _plot_row(run: RunRow, path: str) -> PlotRow:
+    """Return the row of a picture, ``plots/<name>.png`` or ``plots/<model>/<name>.png``."""
+    name = path.removeprefix("plots/").removesuffix(".png")
+    return PlotRow(
+        id=derive("plot", run.id, path),
+        owner=run.owner,
+        session_id=run.session_id,
+        run_id=run.id,
+        name=name,
+        kind=name.rsplit("/", 1)[-1].removesuffix(".dark"),
+        object_key=f"{places.run(run.session_id, run.id)}/{path}",
+    )
 
 
 def _ready(content: bytes) -> tuple[bytes]:

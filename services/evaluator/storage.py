@@ -11,14 +11,15 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from pydantic import JsonValue
 
+from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
 from services.evaluator.ports import RunState, Yardstick
-from shared.contracts.base import utc_now
+from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, NotFound
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
-from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, ResultRow, RunRow, RunStatus
+from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
 from shared.storage.trees import fetch_tree
 from shared.timeseries.dataset import Dataset
 from shared.timeseries.forecasts import Forecast
@@ -42,11 +43,11 @@ class LedgerResults:
     """Finished models and their scores."""
 
     def __init__(self, storage: Storage) -> None:
-        self._records, self._objects = storage.records, storage.objects
+        self._storage = storage
         self._yardsticks: OrderedDict[str, Yardstick] = OrderedDict()
 
     async def job(self, job_id: str) -> JobRow | None:
-        return await self._records.get(JobRow, job_id)
+        return await self._storage.records.get(JobRow, job_id)
 
     async def forecast(self, job: JobRow) -> Forecast:
         content = await self._file(job, "forecasts.npz")
@@ -60,7 +61,7 @@ class LedgerResults:
         file = job.files.get(name)
         if not isinstance(file, dict):
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
-        return await self._objects.get(str(file["key"]))
+        return await self._of(job).objects.get(str(file["key"]))
 
     async def yardstick(self, job: JobRow) -> Yardstick:
         if job.dataset_id not in self._yardsticks:
@@ -81,22 +82,26 @@ class LedgerResults:
             scores={"validation": validation.to_json(), "test": test.to_json()},
             headline=headline,
         )
-        await self._records.insert([row])
+        await self._of(job).records.insert([row])
         return row
+
+    def _of(self, job: JobRow) -> Storage:
+        """Return the stores narrowed to the job's owner."""
+        return self._storage.of_owner(job.owner)
 
     async def _load_yardstick(self, job: JobRow) -> Yardstick:
         dataset = await self.dataset(job)
         return await asyncio.to_thread(_yardstick_of, dataset)
 
     async def run(self, run_id: str) -> RunRow | None:
-        return await self._records.get(RunRow, run_id)
+        return await self._storage.records.get(RunRow, run_id)
 
     async def dataset(self, job: JobRow) -> Dataset:
-        row = await self._records.get(DatasetRow, job.dataset_id)
+        row = await self._of(job).records.get(DatasetRow, job.dataset_id)
         if row is None or row.object_key is None:
             raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._objects, row.object_key, Path(scratch))
+            await fetch_tree(self._of(job).objects, row.object_key, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
 
@@ -118,14 +123,15 @@ class LedgerVerdicts:
     """Runs to be closed."""
 
     def __init__(self, storage: Storage) -> None:
-        self._records = storage.records
+        self._storage = storage
 
     async def state(self, run_id: str) -> RunState | None:
-        run = await self._records.get(RunRow, run_id)
+        run = await self._storage.records.get(RunRow, run_id)
         if run is None:
             return None
-        jobs = await self._records.select(JobRow, {"run_id": run_id}, order="position")
-        results = await self._records.select(ResultRow, {"run_id": run_id})
+        mine = self._storage.of_owner(run.owner).records
+        jobs = await mine.select(JobRow, {"run_id": run_id}, order="position")
+        results = await mine.select(ResultRow, {"run_id": run_id})
         return RunState(run, jobs, {row.id: row for row in results})
 
     async def close(
@@ -144,14 +150,38 @@ class LedgerVerdicts:
             "problem": problem,
             "finished_at": utc_now(),
         }
+        mine = self._storage.of_owner(run.owner).records
         for live in LIVE_RUN:
-            closed = await self._records.update(RunRow, run.id, changes, expect={"status": live})
+            closed = await mine.update(RunRow, run.id, changes, expect={"status": live})
             if closed:
                 return closed
-        return await self._records.get(RunRow, run.id) or run
+        return await mine.get(RunRow, run.id) or run
 
     async def waiting_for(self, dataset_id: str) -> list[RunRow]:
-        return await self._records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
+        return await self._storage.records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
+
+
+class LedgerChronicle:
+    """Lines for users in the ledger."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def note(self, event: Event, level: Level, sentence: str) -> None:
+        session = await self._storage.records.get(SessionRow, event.session_id)
+        if session is None:
+            return
+        line = LogRow(
+            id=derive("log", event.event_id),
+            owner=session.owner,
+            session_id=session.id,
+            run_id=event.run_id,
+            job_id=getattr(event, "job_id", None),
+            level=level,
+            message=sentence,
+            created_at=event.time,
+        )
+        await self._storage.of_owner(session.owner).records.insert([line])
 
 
 class StoredMessages:

@@ -25,38 +25,43 @@ class LedgerUploads:
     """Uploaded files in the ledger, their chunks and series in the object store."""
 
     def __init__(self, storage: Storage) -> None:
-        self._records, self._objects = storage.records, storage.objects
+        self._storage = storage
 
     async def load(self, file_id: str) -> FileRow | None:
-        return await self._records.get(FileRow, file_id)
+        return await self._storage.records.get(FileRow, file_id)
 
     @asynccontextmanager
     async def assembled(self, upload: FileRow) -> AsyncIterator[Path]:
         with tempfile.TemporaryDirectory(prefix="trainyard-upload-") as scratch:
             parts, whole = Path(scratch) / "chunks", Path(scratch) / "upload.csv"
-            await fetch_tree(self._objects, places.chunks(upload.session_id, upload.id), parts)
+            await fetch_tree(self._of(upload).objects, places.chunks(upload.session_id, upload.id), parts)
             await asyncio.to_thread(assemble, parts, whole, upload)
             yield whole
 
     async def accepted(self, upload: FileRow) -> tuple[SeriesFacts, ...]:
-        rows = await self._records.select(SeriesRow, {"file_id": upload.id}, order="position")
+        rows = await self._of(upload).records.select(SeriesRow, {"file_id": upload.id}, order="position")
         return tuple(_facts(row) for row in rows)
 
     async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
         rows = [await self._store(upload, position, column) for position, column in enumerate(columns)]
-        await self._records.insert(rows)
-        await self._records.update(FileRow, upload.id, {"status": "ready", "problem": None})
-        await self._objects.delete(places.chunks(upload.session_id, upload.id))
+        mine = self._of(upload)
+        await mine.records.insert(rows)
+        await mine.records.update(FileRow, upload.id, {"status": "ready", "problem": None})
+        await mine.objects.delete(places.chunks(upload.session_id, upload.id))
         return tuple(_facts(row) for row in rows)
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
-        await self._records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
+        await self._of(upload).records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
+
+    def _of(self, upload: FileRow) -> Storage:
+        """Return the stores narrowed to the upload's owner."""
+        return self._storage.of_owner(upload.owner)
 
     async def _store(self, upload: FileRow, position: int, column: SeriesRead) -> SeriesRow:
         series_id = derive("series", upload.id, str(position))
         key = places.series(upload.session_id, series_id)
         content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
-        stored = await self._objects.put(key, content)
+        stored = await self._of(upload).objects.put(key, content)
         return SeriesRow(
             id=series_id,
             owner=upload.owner,

@@ -42,18 +42,18 @@ class LedgerModels:
     """Stored models of finished jobs, kept beside once fetched."""
 
     def __init__(self, storage: Storage, *, cache: Path) -> None:
-        self._records, self._objects = storage.records, storage.objects
+        self._storage = storage
         self._cache = cache
 
     async def folder(self, session_id: str, job_id: str) -> Path:
-        job = await self._records.get(JobRow, job_id)
+        job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.session_id != session_id or job.status != "finished":
             raise ModelGone("there is no such finished model", job_id=job_id)
         folder = self._cache / job.id
         if not folder.exists():
             part = self._cache / f".{job.id}-{new_id()[:8]}"
             prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
-            await fetch_tree(self._objects, prefix, part)
+            await fetch_tree(self._storage.of_owner(job.owner).objects, prefix, part)
             await asyncio.to_thread(part.replace, folder)
         return folder
 
@@ -62,6 +62,7 @@ class LedgerRuns:
     """Runs in the ledger."""
 
     def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self._records = storage.records
 
     async def ready(self, run_id: str) -> RunRow | None:
@@ -75,13 +76,14 @@ class LedgerRuns:
         return await self._records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
 
     async def plan(self, run: RunRow, jobs: Sequence[JobRow]) -> list[JobRow]:
-        await self._records.insert(jobs)
+        mine = self._storage.of_owner(run.owner).records
+        await mine.insert(jobs)
         started: dict[str, object] = {"status": "running", "started_at": utc_now()}
-        await self._records.update(RunRow, run.id, started, expect={"status": "waiting"})
-        written = await self._records.select(JobRow, {"run_id": run.id}, order="position")
+        await mine.update(RunRow, run.id, started, expect={"status": "waiting"})
+        written = await mine.select(JobRow, {"run_id": run.id}, order="position")
         if run.cancel_requested:
             await self.cancel_queued(run.id, None)
-            written = await self._records.select(JobRow, {"run_id": run.id}, order="position")
+            written = await mine.select(JobRow, {"run_id": run.id}, order="position")
         return written
 
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
@@ -102,23 +104,24 @@ class LedgerJobs:
     """Jobs in the ledger; every change is fenced by the attempt that makes it."""
 
     def __init__(self, storage: Storage, *, cache: Path, lease: timedelta) -> None:
-        self._records, self._objects = storage.records, storage.objects
+        self._storage = storage
         self._cache = cache
         self._lease = lease
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{new_id()[:8]}"
 
     async def claim(self, job_id: str) -> JobRow | None:
-        job = await self._records.get(JobRow, job_id)
+        job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.status not in ("queued", "running"):
             return job
         if job.status == "running" and job.lease_until and job.lease_until > utc_now():
             raise JobHeld("another replica works on this job", holder=job.leased_by)
-        run = await self._records.get(RunRow, job.run_id)
+        mine = self._of(job).records
+        run = await mine.get(RunRow, job.run_id)
         if job.cancel_requested or run is None or run.cancel_requested:
-            return await self._records.update(
+            return await mine.update(
                 JobRow, job.id, {"status": "cancelled"}, expect={"revision": job.revision}
             )
-        claimed = await self._records.update(
+        claimed = await mine.update(
             JobRow,
             job.id,
             {"status": "running", "attempt": job.attempt + 1, "leased_by": self._holder, **self._until()},
@@ -132,20 +135,20 @@ class LedgerJobs:
         return await self._change(job, self._until())
 
     async def dataset_folder(self, job: JobRow) -> Path:
-        dataset = await self._records.get(DatasetRow, job.dataset_id)
+        dataset = await self._of(job).records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
             raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
         folder = self._cache / dataset.id
         if not folder.exists():
             part = self._cache / f".{dataset.id}-{new_id()[:8]}"
-            await fetch_tree(self._objects, dataset.object_key, part)
+            await fetch_tree(self._of(job).objects, dataset.object_key, part)
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
         return folder
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
-        stored = await put_tree(self._objects, product.folder, prefix)
+        stored = await put_tree(self._of(job).objects, product.folder, prefix)
         files = {
             name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.sha256}
             for name, s in stored.items()
@@ -155,7 +158,7 @@ class LedgerJobs:
             {"status": "finished", "files": files, "notes": product.notes, "seconds": product.seconds},
         )
         if ended is None:
-            await self._objects.delete(prefix)
+            await self._of(job).objects.delete(prefix)
         return ended
 
     async def end(self, job: JobRow, status: str, problem: Problem | None) -> JobRow | None:
@@ -167,7 +170,11 @@ class LedgerJobs:
 
     async def _change(self, job: JobRow, changes: Mapping[str, object]) -> JobRow | None:
         mine: Where = {"attempt": job.attempt, "status": "running", "leased_by": self._holder}
-        return await self._records.update(JobRow, job.id, changes, expect=mine)
+        return await self._of(job).records.update(JobRow, job.id, changes, expect=mine)
+
+    def _of(self, job: JobRow) -> Storage:
+        """Return the stores narrowed to the job's owner."""
+        return self._storage.of_owner(job.owner)
 
     def _until(self) -> dict[str, object]:
         return {"lease_until": utc_now() + self._lease}

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from shared.contracts.base import Event, Message
 from shared.errors import TrainyardError
 from shared.messaging.delivery import Settle
-from shared.messaging.streams import REACTIONS
+from shared.messaging.streams import CHRONICLE, EVERY_EVENT, REACTIONS
 from shared.settings import CommonSettings
 
 _ID = re.compile(r"^[0-9a-f]{32}$|^-$|^\d+$")
@@ -119,6 +119,10 @@ class Reactions:
         if (durable, event) not in REACTIONS:
             raise LookupError(f"{durable} for {event.__name__} is not in shared.messaging.streams.REACTIONS")
         return self._subscribe(event.pattern(), "EVT", durable)
+
+    def on_every_event(self) -> Callable[[Handler], Handler]:
+        """Register the one handler that hears every event, undecoded."""
+        return self._subscribe(EVERY_EVENT, "EVT", CHRONICLE)
 
     def on_signal(self, message: type[Message]) -> Callable[[Handler], Handler]:
         """Register a handler of a message that is not kept: every replica hears it, or misses it."""

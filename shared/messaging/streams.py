@@ -33,6 +33,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("evaluator-model-evaluated", e.ModelEvaluated),
     ("evaluator-run-finished", e.RunFinished),
 )
+CHRONICLE, EVERY_EVENT = "evaluator-chronicle", "evt.>"
 
 
 def work_consumer(kind: Kind) -> str:
@@ -105,6 +106,7 @@ def consumers(*, ack_wait: timedelta) -> list[tuple[str, ConsumerConfig]]:
         )
 
     reactions = [("EVT", durable(name, event.pattern())) for name, event in REACTIONS]
+    reactions.append(("EVT", durable(CHRONICLE, EVERY_EVENT)))
     work = [("JOBS", durable(work_consumer(kind), f"jobs.train.{kind}.*.*")) for kind in KINDS]
     dead = [
         ("DLQ", durable("evaluator-dead-letters", "dlq.>")),

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
+from services.datasets.core.scalings import scaler_table
 from services.datasets.core.violins import draw, violins
 from shared.contracts.specs import DatasetSpec
 from shared.timeseries.dataset import Dataset, build_dataset
@@ -53,6 +54,7 @@ def build_artefact(
         "bytes": dataset.nbytes,
         "estimate": expected.to_json(),
         "violins": _save_violins(dataset, folder),
+        "scalers": scaler_table(dataset.layout),
     }
 
 
