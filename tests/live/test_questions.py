@@ -64,6 +64,22 @@ def unscaled(x: Float64, scalers: list[dict[str, Any]]) -> Float64:
     return windows
 
 
+async def test_a_closed_run_leaves_pictures_and_a_chronicle(open_yard: OpenYard) -> None:
+    async with open_yard() as yard, httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
+        run = await yard.start_run((LinearSpec(),))
+        async with asyncio.timeout(120):
+            async for _ in yard.client.watch(run.session_id, run.run_id, until="run.reported"):
+                pass
+
+        pictures = (await http.get(f"{API}/visualizations/{run.session_id}")).json()["plots"]
+        logs = (await http.get(f"{API}/logs/{run.session_id}")).json()["logs"]
+
+        assert {"comparison", "03-lin/forecast"} <= set(pictures)
+        sentences = " | ".join(line["message"] for line in logs)
+        assert "demand.csv is checked" in sentences
+        assert "the run is finished; best on validation: LIN" in sentences
+
+
 async def test_the_example_drives_the_platform(open_yard: OpenYard, tmp_path: Path) -> None:
     load = tmp_path / "load.csv"
     load.write_bytes(short_files(900)[0].content)
