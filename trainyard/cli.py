@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import JsonValue
 from rich.console import Console
 
 from shared.contracts.kinds import ModelSpec
@@ -104,6 +105,9 @@ def run(
     timezone: Annotated[
         str | None, typer.Option(help="zone of stamps without offset, and of the calendar")
     ] = None,
+    interval_end: Annotated[
+        str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
+    ] = None,
     country: Annotated[str | None, typer.Option(help="whose holidays, such as AT or US")] = None,
     subdivision: Annotated[str | None, typer.Option(help="state or province of the holidays")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the results")] = None,
@@ -113,7 +117,9 @@ def run(
 ) -> None:
     """Upload files, train models that forecast the target, show and save the results."""
     ahead, specs = parse_duration(horizon), parse_models(models)
-    reading = {"timezone": timezone} if timezone else {}
+    reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
+    if interval_end:
+        reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
     async def work() -> None:
         async with _platform(url, token, data) as client:

@@ -32,7 +32,10 @@ def _findings(quality: dict[str, Any]) -> str:
         "gaps": "gaps",
     }
     counts = [(quality.get(key) or {}).get("count", 0) for key in names]
-    return ", ".join(f"{n} {name}" for n, name in zip(counts, names.values(), strict=True) if n)
+    found = [f"{n} {name}" for n, name in zip(counts, names.values(), strict=True) if n]
+    if (quality.get("clock") or {}).get("interval_end_suspected"):
+        found.append("stamps seem to name interval ends (--interval-end says so)")
+    return ", ".join(found)
 
 
 class RunBars:
