@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 GROUPS := base ingest datasets trainer evaluator gateway local dev
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: demo up test test-fast test-slow test-live test-supabase check format bench lock docs clean
+.PHONY: demo up test test-fast test-slow test-live test-supabase test-faults check format bench lock docs clean
 
 demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
@@ -28,6 +28,9 @@ test-live: $(VENV)/dev.ok  ## the real services on a real broker
 
 test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole flow on real Postgres and PostgREST
 	$(BIN)/python -m pytest -m "not slow" -q tests/contracts tests/shared/storage tests/supabase
+
+test-faults: $(VENV)/dev.ok  ## every fault twenty times in a row; about an hour on two cores
+	TRAINYARD_FAULT_ROUNDS=20 $(BIN)/python -m pytest -q -x tests/live/test_faults.py
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
 	$(BIN)/ruff format --check .

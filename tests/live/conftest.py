@@ -1,5 +1,6 @@
 """The whole platform as processes, quick to give up on silence so that faults show fast."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +36,14 @@ class Yard:
         """Upload and start a run."""
         session = await self.upload_all()
         return await self.client.run(session, short_plan(await self.client.series(session)), models)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat every fault as often as ``TRAINYARD_FAULT_ROUNDS`` says (``make test-faults``)."""
+    rounds = int(os.environ.get("TRAINYARD_FAULT_ROUNDS", "1"))
+    if rounds > 1 and metafunc.module.__name__.endswith("test_faults"):
+        metafunc.fixturenames.append("fault_round")
+        metafunc.parametrize("fault_round", range(rounds))
 
 
 OpenYard = Callable[..., AbstractAsyncContextManager[Yard]]
