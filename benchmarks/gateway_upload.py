@@ -1,0 +1,166 @@
+"""Bytes in: the gateway beside nginx (if it is on PATH, with its DAV module) and beside ``cp``.
+
+``python -m benchmarks.gateway_upload``; chunks of 4 MB, every contestant writes the same bytes.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from benchmarks.gateway_process import API, announce, gateway
+
+MIB = 1 << 20
+CHUNK = 4 * MIB
+Request = tuple[str, str, bytes, dict[str, str]]
+
+
+def send(port: int, requests: list[Request], *, parallel: int) -> float:
+    """Send requests over ``parallel`` connections; return the seconds it took."""
+    queue = iter(requests)
+
+    def worker() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.connect()
+        for method, path, body, headers in queue:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status >= 300:
+                raise RuntimeError(f"{answer.status} {text[:200]!r}")
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(parallel) as pool:
+        for done in [pool.submit(worker) for _ in range(parallel)]:
+            done.result()
+    return time.perf_counter() - began
+
+
+def raw(port: int, content: bytes, *, parallel: int) -> float:
+    """Upload by raw PUT."""
+    pieces = [content[k : k + CHUNK] for k in range(0, len(content), CHUNK)]
+    sid, file_id = announce(port, "load.csv", len(pieces))
+    puts: list[Request] = [
+        ("PUT", f"{API}/upload/{sid}/{file_id}/{k}", piece, {}) for k, piece in enumerate(pieces)
+    ]
+    return send(port, puts, parallel=parallel)
+
+
+def multipart(port: int, content: bytes, *, parallel: int) -> float:
+    """Upload as the earlier frontend does: multipart."""
+    pieces = [content[k : k + CHUNK] for k in range(0, len(content), CHUNK)]
+    sid, _ = announce(port, "other.csv", 1)
+    requests = []
+    for k, piece in enumerate(pieces):
+        facts = {"sessionId": sid, "fileName": "load.csv", "chunkIndex": k, "totalChunks": len(pieces),
+                 "fileType": "input"}  # fmt: skip
+        request = httpx.Request(
+            "POST", "http://x/", data={"metadata": json.dumps(facts)}, files={"chunk": ("blob", piece)}
+        )
+        headers = {"Content-Type": request.headers["content-type"]}
+        requests.append(("POST", f"{API}/upload-chunk", request.read(), headers))
+    return send(port, requests, parallel=parallel)
+
+
+@contextlib.contextmanager
+def nginx(folder: Path) -> Iterator[int]:
+    """Start nginx that takes PUT bodies as files."""
+    (folder / "body").mkdir(parents=True)
+    (folder / "files").mkdir()
+    configuration = f"""
+daemon off; master_process off; error_log {folder}/error.log; pid {folder}/pid; user root;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{ access_log off; client_max_body_size 600m; client_body_temp_path {folder}/body;
+  server {{ listen 127.0.0.1:8799; root {folder}/files; dav_methods PUT; create_full_put_path on; }} }}
+"""
+    (folder / "nginx.conf").write_text(configuration)
+    process = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")])
+    time.sleep(0.5)
+    try:
+        yield 8799
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def copied(folder: Path, content: bytes) -> float:
+    """Copy the file with cp."""
+    source = folder / "source"
+    source.write_bytes(content)
+    began = time.perf_counter()
+    subprocess.run(["cp", str(source), str(folder / "copy")], check=True)
+    seconds = time.perf_counter() - began
+    (folder / "copy").unlink()
+    return seconds
+
+
+def plain_puts(content: bytes) -> list[Request]:
+    """Return the same bytes as requests for nginx."""
+    starts = range(0, len(content), CHUNK)
+    return [("PUT", f"/{start}", content[start : start + CHUNK], {}) for start in starts]
+
+
+def synced(folder: Path) -> float:
+    """Bring every file of a folder to the disk, as the gateway does with every chunk."""
+    began = time.perf_counter()
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    return time.perf_counter() - began
+
+
+def upload(size_mb: int, rounds: int) -> None:
+    """Print throughput side by side, the best of some rounds each."""
+    content = os.urandom(size_mb * MIB)
+    contestants: defaultdict[str, list[float]] = defaultdict(list)
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch, gateway(Path(scratch)) as house:
+        for n in range(rounds):
+            folder = Path(scratch) / f"round-{n}"
+            folder.mkdir()
+            contestants["cp"].append(copied(folder, content))
+            if shutil.which("nginx"):
+                with nginx(folder / "nginx") as port:
+                    seconds = send(port, plain_puts(content), parallel=3)
+                contestants["nginx, PUT, 3 at once"].append(seconds)
+                durable = seconds + synced(folder / "nginx" / "files")
+                contestants["nginx, then fsync of every file"].append(durable)
+            contestants["gateway, raw PUT, 3 at once"].append(raw(house.port, content, parallel=3))
+            peak = house.peak_mb()
+            for words, parallel in (("3 at once", 3), ("one by one", 1)):
+                contestants[f"gateway, multipart, {words}"].append(
+                    multipart(house.port, content, parallel=parallel)
+                )
+            shutil.rmtree(folder)
+        print(f"\n| {size_mb} MB in chunks of 4 MB | best MB/s | median MB/s |\n|---|--:|--:|")
+        for name, times in contestants.items():
+            print(f"| {name} | {size_mb / min(times):.0f} | {size_mb / statistics.median(times):.0f} |")
+        print(
+            f"\ngateway's peak resident set: {peak:.0f} MB after raw PUT, {house.peak_mb():.0f} MB after all"
+        )
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mb", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    upload(asked.mb, asked.rounds)
+
+
+if __name__ == "__main__":
+    main()
