@@ -72,7 +72,7 @@ async def test_nothing_is_lost_while_the_broker_is_away(tmp_path: Path, nats_ser
 async def test_a_stuck_client_is_closed_and_loses_nothing_and_delays_nobody(
     tmp_path: Path, nats_server: EmbeddedNats
 ) -> None:
-    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_GATEWAY_CLIENT_QUEUE="4") as house:
+    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_CLIENT_QUEUE="16") as house:
         await _stuck(house)
 
 

@@ -1,0 +1,55 @@
+"""Boxes: bounded, in order, newest progress only; one that is full says so and delays nobody."""
+
+from services.gateway.live.hub import Hub
+from services.gateway.live.messages import Told
+
+
+def event(seq: int, session: str = "s") -> Told:
+    return Told(seq, "run.planned", session, "r", None, {}, str(seq))
+
+
+def progress(fraction: float, job: str = "j") -> Told:
+    return Told(None, "model.progress", "s", "r", job, {"fraction": fraction}, str(fraction))
+
+
+async def test_events_come_in_order_and_of_progress_the_newest() -> None:
+    hub = Hub(limit=10)
+    box = hub.open("s")
+
+    hub.tell_all([event(1), progress(0.1), event(2), progress(0.2), progress(0.5, "k"), event(9, "other")])
+
+    assert [message.text for message in await box.take()] == ["1", "2", "0.2", "0.5"]
+
+
+async def test_a_full_box_overflows_and_the_others_get_everything() -> None:
+    hub = Hub(limit=3)
+    stuck, awake = hub.open("s"), hub.open("s")
+    heard = []
+
+    for seq in range(1, 8):
+        hub.tell(event(seq))
+        heard += [message.seq for message in await awake.take()]
+
+    assert stuck.overflowed.is_set()
+    assert not awake.overflowed.is_set()
+    assert heard == list(range(1, 8))
+
+
+async def test_progress_never_fills_a_box() -> None:
+    hub = Hub(limit=3)
+    box = hub.open("s")
+
+    hub.tell_all(progress(k / 1000) for k in range(1000))
+
+    assert not box.overflowed.is_set()
+    assert [message.text for message in await box.take()] == ["0.999"]
+
+
+async def test_a_closed_box_hears_nothing_and_leaves_nothing() -> None:
+    hub = Hub(limit=3)
+    box = hub.open("s")
+
+    hub.close("s", box)
+    hub.tell(event(1))
+
+    assert len(hub) == 0
