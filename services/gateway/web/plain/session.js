@@ -27,7 +27,7 @@ export async function openSession(main, sessionId) {
     "dataset.failed": () => training.load(), "training.requested": () => training.load(),
     "run.planned": () => training.load(), "model.done": () => training.load(),
     "model.progress": (event) => training.progress(event),
-    "model.evaluated": showResults,
+    "model.evaluated": showResults, "run.reported": showResults,
     "run.finished": async ({ data }) => {
       await Promise.all([training.load(), showResults()]);
       say(data.best_label ? `Training ${data.status}. Best model: ${data.best_label}` : `Training ${data.status}`);
@@ -216,6 +216,10 @@ const downloads = (summary) => h("p", {}, summary.status === "completed"
 
 async function plots(sessionId, runId) {
   const { plots } = await get(`/visualizations/${sessionId}?inline=false&run_id=${runId}`);
-  return h("div", { class: "plots" }, Object.values(plots).map((plot) =>
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const shown = Object.entries(plots).filter(([name]) => name.endsWith(".dark") === dark);
+  const ofOneModel = ([name]) => name.includes("/");  // pictures of the whole run come first
+  shown.sort((a, b) => ofOneModel(a) - ofOneModel(b) || a[0].localeCompare(b[0]));
+  return h("div", { class: "plots" }, shown.map(([, plot]) =>
     h("a", { href: plot.link }, h("img", { src: plot.link, alt: plot.label, loading: "lazy" }))));
 }
