@@ -24,7 +24,7 @@ test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
 	$(BIN)/python -m pytest -m slow -q
 
 test-live: $(VENV)/dev.ok  ## the real services on a real broker
-	$(BIN)/python -m pytest -m "live and not slow" -q tests/live
+	$(BIN)/python -m pytest -m "live and not slow" -q
 
 test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole flow on real Postgres and PostgREST
 	$(BIN)/python -m pytest -m "not slow" -q tests/contracts tests/shared/storage tests/supabase

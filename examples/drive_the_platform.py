@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shared.contracts.kinds import DenseSpec, LinearSpec
-from trainyard.client import Client
+from trainyard import Client
 from trainyard.plan import plan_dataset
 
 

@@ -1,13 +1,12 @@
-"""The SDK: everything the platform does, from Python. ``AsyncClient`` works, ``Client`` waits for it."""
+"""The SDK for code with an event loop: everything the platform does, from Python."""
 
 import asyncio
 import hashlib
 import json
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -20,7 +19,6 @@ from shared.contracts.specs import DatasetSpec, Role
 from shared.errors import TrainyardError
 from trainyard.answers import Live, Run, RunResults, RunStatus, Series, UploadedFile
 
-T = TypeVar("T")
 CHUNK_BYTES = 4 * 2**20
 _BASE = "/api/training"
 _FINAL_CLOSES = (4401, 4404)  # not signed in, not yours
@@ -269,102 +267,3 @@ def _refusal(answer: httpx.Response) -> ApiError:
     except (ValueError, KeyError, TypeError):
         problem = Problem(code=f"HTTP_{answer.status_code}", message=answer.reason_phrase)
     return ApiError(problem, answer.status_code)
-
-
-async def _next(events: AsyncIterator[Live]) -> Live | None:
-    return await anext(events, None)
-
-
-class Client:
-    """The same client for code without an event loop: every call waits for its answer."""
-
-    def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="trainyard-client")
-        self._thread.start()
-        self._async = AsyncClient(url, token=token, timeout=timeout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._wait(self._async.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def create_session(self, name: str = "") -> str:
-        """Open a session and return its id."""
-        return self._wait(self._async.create_session(name))
-
-    def upload(
-        self,
-        session_id: str,
-        source: Path | bytes,
-        *,
-        role: Role,
-        name: str | None = None,
-        options: Mapping[str, JsonValue] | None = None,
-        on_bytes: Callable[[int, int], None] | None = None,
-        timeout: float = 300.0,
-    ) -> UploadedFile:
-        """Send a file and wait until it is checked; see ``AsyncClient.upload``."""
-        return self._wait(
-            self._async.upload(
-                session_id, source, role=role, name=name, options=options, on_bytes=on_bytes, timeout=timeout
-            )
-        )
-
-    def files(self, session_id: str) -> list[UploadedFile]:
-        """Return the session's files."""
-        return self._wait(self._async.files(session_id))
-
-    def series(self, session_id: str) -> list[Series]:
-        """Return every checked series of the session."""
-        return self._wait(self._async.series(session_id))
-
-    def run(
-        self,
-        session_id: str,
-        dataset: DatasetSpec,
-        models: Sequence[ModelSpec],
-        *,
-        metric: str = "rmse",
-        idempotency_key: str | None = None,
-    ) -> Run:
-        """Build the data set and train the models on it; return at once."""
-        return self._wait(
-            self._async.run(session_id, dataset, models, metric=metric, idempotency_key=idempotency_key)
-        )
-
-    def status(self, session_id: str) -> RunStatus:
-        """Return how far the session's newest run is."""
-        return self._wait(self._async.status(session_id))
-
-    def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
-        """Return the scores and the leaderboard of a run, by default the newest."""
-        return self._wait(self._async.results(session_id, run_id=run_id))
-
-    def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
-        """Stop a run, or one model of it."""
-        self._wait(self._async.cancel(session_id, run_id=run_id, job_id=job_id))
-
-    def download(self, session_id: str, target: Path, *, run_id: str | None = None) -> Path:
-        """Save the results archive of a run to a file."""
-        return self._wait(self._async.download(session_id, target, run_id=run_id))
-
-    def watch(self, session_id: str, run_id: str, *, after: int = 0) -> Iterator[Live]:
-        """Yield the events of a run until it is finished."""
-        events = self._async.watch(session_id, run_id, after=after)
-        while (event := self._wait(_next(events))) is not None:
-            yield event
-
-    def wait(self, session_id: str, run_id: str, *, timeout: float = 3600.0) -> RunResults:
-        """Wait until a run is over and return its results."""
-        return self._wait(self._async.wait(session_id, run_id, timeout=timeout))
-
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
