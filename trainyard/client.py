@@ -234,6 +234,7 @@ class AsyncClient:
 
     async def _checked(self, session_id: str, file_id: str, *, timeout: float) -> UploadedFile:
         """Wait until ingest has spoken about a file."""
+        pause = 0.05
         async with asyncio.timeout(timeout):
             while True:
                 found = next((f for f in await self.files(session_id) if f.id == file_id), None)
@@ -241,10 +242,14 @@ class AsyncClient:
                     return found
                 if found and found.status == "rejected" and found.problem:
                     raise ApiError(found.problem, 422)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(pause)
+                pause = min(2.0, 1.5 * pause)
 
     async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = await self._http.request(method, _BASE + path, **options)
+        while answer.status_code == 429:
+            await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+            answer = await self._http.request(method, _BASE + path, **options)
         if answer.status_code >= 400:
             raise _refusal(answer)
         body = answer.json()

@@ -77,8 +77,7 @@ class Dataset:
     @cached_property
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
-        cuts = [source.cut for source in self.assembly.sources]
-        return layout_of(self.spec, cuts, self.assembly.x_scaler, self.assembly.y_scaler)
+        return layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
 
     @property
     def nbytes(self) -> int:

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from shared.contracts.specs import DatasetSpec, Range
 from shared.timeseries.calendar import calendar_window, column_names
-from shared.timeseries.cuts import Cut
+from shared.timeseries.cuts import Cut, Source
 from shared.timeseries.samples import Column, Layout
 from shared.timeseries.scaling import Scaler
 from shared.timeseries.series import NS_PER_HOUR
 
 
-def layout_of(spec: DatasetSpec, cuts: Sequence[Cut], x_scaler: Scaler, y_scaler: Scaler) -> Layout:
-    """Return the layout of a data set; ``cuts`` are in the order of the columns, inputs first."""
-    inputs = [cut for cut in cuts if cut.spec.role == "input"]
-    outputs = [cut for cut in cuts if cut.spec.role == "output"]
+def layout_of(spec: DatasetSpec, sources: Sequence[Source], x_scaler: Scaler, y_scaler: Scaler) -> Layout:
+    """Return the layout of a data set; ``sources`` are in the order of the columns, inputs first."""
+    inputs = [source for source in sources if source.cut.spec.role == "input"]
+    outputs = [source for source in sources if source.cut.spec.role == "output"]
     return Layout(
-        inputs=(*map(_series_column, inputs), *_calendar_columns(spec)),
-        outputs=tuple(map(_series_column, outputs)),
+        inputs=(*(_series_column(source.cut) for source in inputs), *_calendar_columns(spec)),
+        outputs=tuple(_series_column(source.cut) for source in outputs),
         input_steps=spec.input_steps,
         output_steps=spec.output_steps,
         stride=spec.stride,
@@ -51,15 +53,25 @@ def _calendar_columns(spec: DatasetSpec) -> list[Column]:
     return columns
 
 
-def _own_past(output: Cut, inputs: Sequence[Cut]) -> int | None:
+def _own_past(output: Source, inputs: Sequence[Source]) -> int | None:
     """Return the input with the observed past of an output, the one spaced like the output first."""
+    window = output.cut.window
     own = [
         place
-        for place, cut in enumerate(inputs)
-        if cut.spec.series_id == output.spec.series_id
-        and cut.spec.content == "measured"
-        and not cut.repeats
-        and cut.window.end_ns == 0
+        for place, source in enumerate(inputs)
+        if source.cut.spec.content == "measured"
+        and not source.cut.repeats
+        and source.cut.window.end_ns == 0
+        and _same_rows(source, output)
     ]
-    own.sort(key=lambda place: abs(inputs[place].window.delta_ns - output.window.delta_ns))
+    own.sort(key=lambda place: abs(inputs[place].cut.window.delta_ns - window.delta_ns))
     return own[0] if own else None
+
+
+def _same_rows(first: Source, second: Source) -> bool:
+    """Whether two columns are cut from one series, be it uploaded once or once in each role."""
+    if first.cut.spec.series_id == second.cut.spec.series_id:
+        return True
+    return np.array_equal(first.series.times_ns, second.series.times_ns) and np.array_equal(
+        first.series.values, second.series.values, equal_nan=True
+    )

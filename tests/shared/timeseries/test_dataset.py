@@ -173,6 +173,20 @@ def test_the_layout_names_columns_and_finds_the_own_past() -> None:
     assert layout.own_past == (0,)
 
 
+@pytest.mark.parametrize(("uploaded_again", "own_past"), [(hourly(100), 0), (hourly(100, seed=1), None)])
+def test_a_file_uploaded_once_in_each_role_is_its_own_past(
+    uploaded_again: Series, own_past: int | None, tmp_path: Path
+) -> None:
+    first, second = request().series
+    spec = request(series=(first, second.model_copy(update={"series_id": "again"})))
+
+    dataset = build_dataset(spec, {"s": hourly(100), "again": uploaded_again})
+    dataset.save(tmp_path)
+
+    assert dataset.layout.own_past == (own_past,)
+    assert Dataset.open(tmp_path).layout.own_past == (own_past,)
+
+
 def test_a_stored_data_set_is_the_same_data_set(tmp_path: Path) -> None:
     spec = request(
         series=(
