@@ -48,6 +48,13 @@ async def seen(yard: Yard, run: Run, kind: str) -> Live:
     raise AssertionError(f"the run ended without {kind}")
 
 
+async def reported(yard: Yard, run: Run) -> None:
+    """Wait until the report of a closed run is stored."""
+    async with asyncio.timeout(60):
+        async for _ in yard.client.watch(run.session_id, run.run_id, until="run.reported"):
+            pass
+
+
 async def subjects(yard: Yard) -> Counter[str]:
     """Return how often each subject is stored in the event stream."""
     client = await connect(yard)
@@ -158,6 +165,7 @@ async def test_every_message_delivered_twice_changes_nothing(open_yard: OpenYard
     async with open_yard() as yard:
         run = await yard.start_run()
         board = await board_of(yard, run)
+        await reported(yard, run)
         before, row = await subjects(yard), await yard.storage.records.get(RunRow, run.run_id)
         client = await connect(yard)
         js = client.jetstream()
