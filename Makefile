@@ -14,7 +14,7 @@ demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 up: $(VENV)/local.ok  ## the platform on this machine, until Ctrl-C
 	$(BIN)/python -m trainyard up
 
-test: $(VENV)/dev.ok $(POSTGREST)  ## every test but the slow and the live ones; under ten minutes on two cores
+test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules  ## every test but the slow and the live ones; under ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow and not live" -q
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
@@ -23,7 +23,7 @@ test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
 test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
 	$(BIN)/python -m pytest -m slow -q
 
-test-live: $(VENV)/dev.ok  ## the real services on a real broker
+test-live: $(VENV)/dev.ok tests/browser/node_modules  ## the real services on a real broker
 	$(BIN)/python -m pytest -m "live and not slow" -q
 
 test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole flow on real Postgres and PostgREST
@@ -66,6 +66,9 @@ $(VENV)/dev.ok: requirements/dev.txt | $(VENV)/bin/python
 	@echo "installing what the tests need (first time only) ..."
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $(VENV)/local.ok $@
+
+tests/browser/node_modules: tests/browser/package-lock.json
+	@npm ci --silent --prefix tests/browser || echo "no npm here: the tests with browsers will say that they did not run"
 
 $(POSTGREST): tests/support/package-lock.json
 	@npm ci --silent --prefix tests/support || echo "no npm here: the tests on Supabase will say that they did not run"
