@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import nats
 import typer
 from pydantic import JsonValue
 from rich.console import Console
@@ -19,6 +20,8 @@ from rich.console import Console
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
+from shared.messaging import streams
+from shared.settings import CommonSettings
 from trainyard.client import ApiError, AsyncClient
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import parse_duration, parse_models, plan_dataset
@@ -238,6 +241,25 @@ def download(
     async def work() -> None:
         async with AsyncClient(url, token=token) as client:
             console.print(str(await client.download(session, target)))
+
+    _run(work())
+
+
+@app.command()
+def provision(
+    replicas: Annotated[int, typer.Option(help="copies of each stream; 3 on a cluster of three")] = 1,
+) -> None:
+    """Create the broker's streams and consumers, as TRAINYARD_NATS_URL names it; safe to repeat."""
+    settings = CommonSettings()
+    token = settings.nats_token.get_secret_value() if settings.nats_token else None
+
+    async def work() -> None:
+        client = await nats.connect(settings.nats_url.split(","), token=token)
+        try:
+            await streams.provision(client, ack_wait=settings.ack_wait, replicas=replicas)
+        finally:
+            await client.close()
+        console.print("streams and consumers are there")
 
     _run(work())
 
