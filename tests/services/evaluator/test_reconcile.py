@@ -1,0 +1,85 @@
+"""The reconciler on a real ledger: what nobody works on is announced again, what is over is closed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from services.evaluator.handlers import close_if_over
+from services.evaluator.reconcile import Reconciler
+from services.evaluator.storage import LedgerVerdicts
+from shared.contracts.base import Event, new_id, utc_now
+from shared.contracts.events import RunFinished
+from shared.storage.connect import Storage
+from shared.storage.rows import DatasetRow, FileRow, JobRow, RunRow
+from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of
+
+SOON = timedelta(minutes=1)
+
+
+def reconciler(storage: Storage, heard: Heard) -> Reconciler:
+    async def close(run: RunRow, cause: Event) -> RunFinished | None:
+        return await close_if_over(cause, run.id, LedgerVerdicts(storage))
+
+    return Reconciler(storage.records, heard.post(), close, every=SOON)
+
+
+async def test_queued_jobs_are_announced_again_and_leased_ones_left_alone(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    _, jobs = await planned_run(storage)
+    leased = {"status": "running", "lease_until": utc_now() + timedelta(hours=1)}
+    await storage.records.update(JobRow, jobs[0].id, leased)
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    assert heard.types == ["train.model"] * (len(jobs) - 1)
+    await storage.close()
+
+
+async def test_what_changed_a_moment_ago_is_left_alone(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    await planned_run(storage)
+
+    await reconciler(storage, heard).look(before=utc_now() - SOON)
+
+    assert heard.types == []
+    await storage.close()
+
+
+async def test_uploads_data_sets_and_waiting_runs_are_announced_again(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    run, _ = await planned_run(storage, status="waiting")
+    own = {"owner": run.owner, "session_id": run.session_id}
+    upload = FileRow(id=new_id(), role="input", file_name="a.csv", total_chunks=1, status="uploaded", **own)
+    await storage.records.insert([upload])
+    await storage.records.insert([DatasetRow(id=new_id(), spec=SPEC, **own)])
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    assert {"upload.completed", "dataset.requested", "training.requested"} <= set(heard.types)
+    await storage.close()
+
+
+async def test_a_finished_model_without_scores_is_told_to_the_evaluator_again(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    _, jobs = await planned_run(storage)
+    await end_jobs(storage, jobs, "finished")
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    assert heard.types == ["model.done"] * len(jobs)
+    await storage.close()
+
+
+async def test_a_run_that_is_over_is_closed_once(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    run, jobs = await planned_run(storage)
+    ended = await end_jobs(storage, jobs, "finished")
+    await storage.records.insert([result_of(job, 1.0 + job.position) for job in ended])
+
+    for _ in range(2):
+        await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    closed = await storage.records.get(RunRow, run.id)
+    assert closed is not None
+    assert (closed.status, closed.best_job_id) == ("completed", jobs[0].id)
+    assert heard.types == ["run.finished"]
+    await storage.close()
