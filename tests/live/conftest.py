@@ -1,5 +1,6 @@
 """The whole platform as processes, quick to give up on silence so that faults show fast."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.kinds import ModelSpec
+from shared.contracts.kinds import KINDS, Kind, ModelSpec
 from shared.storage.connect import Storage, open_embedded
 from tests.support.load import MODELS, READING, short_files, short_plan
 from trainyard.answers import Run
@@ -54,13 +55,17 @@ def open_yard(tmp_path: Path) -> OpenYard:
     """Start a platform on an empty folder."""
 
     @asynccontextmanager
-    async def opened(*, trainers: int = 1) -> AsyncIterator[Yard]:
+    async def opened(*, trainers: int = 1, kinds: tuple[Kind, ...] = KINDS) -> AsyncIterator[Yard]:
         settings = LocalSettings(
             data_dir=tmp_path / "yard",
             trainers=trainers,
             ack_wait=timedelta(seconds=3),
             durable=False,
-            environment={"TRAINYARD_EVALUATOR_RECONCILE_EVERY": "PT2S", "TRAINYARD_TRAINER_THREADS": "1"},
+            environment={
+                "TRAINYARD_EVALUATOR_RECONCILE_EVERY": "PT2S",
+                "TRAINYARD_TRAINER_THREADS": "1",
+                "TRAINYARD_TRAINER_KINDS": json.dumps(kinds),
+            },
         )
         async with Platform(settings) as platform, AsyncClient(platform.url) as client:
             storage = await open_embedded(settings.data_dir)

@@ -9,11 +9,11 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from shared.contracts.kinds import ModelSpec
+from shared.contracts.kinds import KINDS, ModelSpec
 from shared.messaging.streams import consumers
 from shared.storage.rows import JobRow, ResultRow, RunRow
 from tests.live.conftest import OpenYard, Yard
-from tests.support.load import LONG_MODELS, MODELS
+from tests.support.load import CLASSICAL, LONG_MODELS, MODELS
 from trainyard.answers import Live, Run
 
 pytestmark = [pytest.mark.live, pytest.mark.keras, pytest.mark.timeout(240)]
@@ -34,7 +34,7 @@ _undisturbed: dict[tuple[ModelSpec, ...], Board] = {}
 async def undisturbed(open_yard: OpenYard, models: tuple[ModelSpec, ...]) -> Board:
     """Return the leaderboard of a run nothing happened to."""
     if models not in _undisturbed:
-        async with open_yard() as yard:
+        async with open_yard(kinds=KINDS if models == LONG_MODELS else CLASSICAL) as yard:
             _undisturbed[models] = await board_of(yard, await yard.start_run(models))
     return _undisturbed[models]
 
@@ -125,7 +125,7 @@ async def test_a_service_killed_in_mid_work_comes_back_and_the_run_finishes(
 ) -> None:
     expected = await undisturbed(open_yard, MODELS)
 
-    async with open_yard() as yard:
+    async with open_yard(kinds=CLASSICAL) as yard:
         run = await yard.start_run()
         if moment != "start":
             await seen(yard, run, moment)
@@ -137,7 +137,7 @@ async def test_a_service_killed_in_mid_work_comes_back_and_the_run_finishes(
 
 
 async def test_an_ingest_killed_while_files_arrive_loses_none(open_yard: OpenYard) -> None:
-    async with open_yard() as yard:
+    async with open_yard(kinds=CLASSICAL) as yard:
         uploading = asyncio.create_task(yard.upload_all())
         await asyncio.sleep(0.15)
         yard.platform.services["ingest"].signal(signal.SIGKILL)
@@ -151,7 +151,7 @@ async def test_an_ingest_killed_while_files_arrive_loses_none(open_yard: OpenYar
 async def test_a_broker_killed_in_mid_run_comes_back_and_the_run_finishes(open_yard: OpenYard) -> None:
     expected = await undisturbed(open_yard, MODELS)
 
-    async with open_yard() as yard:
+    async with open_yard(kinds=CLASSICAL) as yard:
         run = await yard.start_run()
         await seen(yard, run, "model.progress")
         yard.platform.broker.kill()
@@ -162,7 +162,7 @@ async def test_a_broker_killed_in_mid_run_comes_back_and_the_run_finishes(open_y
 
 
 async def test_every_message_delivered_twice_changes_nothing(open_yard: OpenYard) -> None:
-    async with open_yard() as yard:
+    async with open_yard(kinds=CLASSICAL) as yard:
         run = await yard.start_run()
         board = await board_of(yard, run)
         await reported(yard, run)

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from shared.contracts.kinds import DenseSpec, LinearSpec, ModelSpec
+from shared.contracts.kinds import DenseSpec, Kind, LinearSpec, ModelSpec, SvrMimoSpec
 from shared.contracts.specs import DatasetSpec
 from trainyard.answers import Series
 from trainyard.demo import DemoFile, demo_files
 from trainyard.plan import plan_dataset
 
 READING = {"timezone": "Australia/Melbourne"}
-MODELS: tuple[ModelSpec, ...] = (LinearSpec(), DenseSpec(layers=(16,), epochs=3, patience=0))
+MODELS: tuple[ModelSpec, ...] = (LinearSpec(), SvrMimoSpec())
+CLASSICAL: tuple[Kind, ...] = ("last_value", "seasonal_naive", "lin", "svr_mimo")  # start without TensorFlow
 LONG_MODELS: tuple[ModelSpec, ...] = (LinearSpec(), DenseSpec(layers=(64,), epochs=60, patience=0))
 
 
