@@ -64,7 +64,9 @@ def unscaled(x: Float64, scalers: list[dict[str, Any]]) -> Float64:
     return windows
 
 
-async def test_a_closed_run_leaves_pictures_and_a_chronicle(open_yard: OpenYard) -> None:
+async def test_a_closed_run_leaves_pictures_a_chronicle_and_an_archive_that_adds_up(
+    open_yard: OpenYard, tmp_path: Path
+) -> None:
     async with open_yard() as yard, httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
         run = await yard.start_run((LinearSpec(),))
         async with asyncio.timeout(120):
@@ -74,6 +76,12 @@ async def test_a_closed_run_leaves_pictures_and_a_chronicle(open_yard: OpenYard)
         pictures = (await http.get(f"{API}/visualizations/{run.session_id}")).json()["plots"]
         logs = (await http.get(f"{API}/logs/{run.session_id}")).json()["logs"]
 
+        archive = await yard.client.download(run.session_id, tmp_path / "results.zip", run_id=run.run_id)
+        recomputed = await asyncio.create_subprocess_exec(
+            sys.executable, str(ROOT / "examples" / "recompute_scores.py"), str(archive)
+        )
+
+        assert await recomputed.wait() == 0
         assert {"comparison", "03-lin/forecast"} <= set(pictures)
         sentences = " | ".join(line["message"] for line in logs)
         assert "demand.csv is checked" in sentences

@@ -17,6 +17,7 @@ from services.gateway.runs import find_run, newest_dataset
 from services.gateway.status import HighWater
 from services.gateway.wire.base import Answer, Wire, spelled
 from shared.contracts.base import derive
+from shared.storage import places
 from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, ResultRow, SessionRow, TableRow
 
 router = APIRouter(tags=["results"], route_class=OnceRoute)
@@ -85,10 +86,17 @@ async def results_summary(sid: str, here: Here, session: Session) -> Answer:
 
 @router.get("/results/{sid}/download", response_class=StreamingResponse)
 async def download(here: Here, session: Session, run_id: RunId = None) -> StreamingResponse:
-    """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration."""
+    """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration.
+
+    It is the evaluator's archive, from whose arrays every number follows; a run without a report (it failed,
+    or the report is being written) gives what is stored so far.
+    """
     found = await outcome(here, session, run_id)
     if found.run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet")
+    report = f"{places.run(session.id, found.run.id)}/results.zip"
+    if await here.objects.size(report) is not None:
+        return await stored_file(here, report, f"trainyard-{found.run.id[:8]}.zip", "application/zip")
     pieces = zipped(await entries_of(here, found), here.objects.stream)
     headers = {"content-disposition": f'attachment; filename="trainyard-{found.run.id[:8]}.zip"'}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
