@@ -48,7 +48,7 @@ class Reporter:
 
         A report that was written before is not written again.
         """
-        if "claims" in state.run.verdict:
+        if state.run.reported:
             return await self._written(state.run)
         jobs = [job for job in state.jobs if job.id in state.results]
         mine = self._storage.of_owner(state.run.owner)

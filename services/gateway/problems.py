@@ -64,6 +64,20 @@ class NothingThere(NotFound):
     advice = ("Wait until the run is completed; GET /api/training/status/{session} tells.",)
 
 
+class NoReport(NotFound):
+    """A run without a scored model has no report, now or later."""
+
+    code = "NO_REPORT"
+    advice = ("GET /api/training/results/{session} says for each model why it did not finish.",)
+
+
+class ReportNotReady(Unavailable):
+    """The run is over, its report is still being written."""
+
+    code = "REPORT_NOT_READY"
+    advice = ("Try again in a moment; the live event run.reported tells when it is there.",)
+
+
 class TrainingInProgress(Conflict):
     """A run of the session is live."""
 

@@ -58,6 +58,9 @@ class GatewaySettings(CommonSettings):
     gateway_ask_timeout: timedelta = Field(
         default=timedelta(seconds=60), description="patience with a worker that is asked for an answer"
     )
+    gateway_report_patience: timedelta = Field(
+        default=timedelta(seconds=50), description="longest wait of a download for a report being written"
+    )
     gateway_web_dir: Path | None = Field(
         default=None, description="a built page to serve at / instead of the plain one"
     )

@@ -31,6 +31,11 @@ def run(session_id: str, run_id: str) -> str:
     return f"{session(session_id)}/runs/{run_id}"
 
 
+def archive(session_id: str, run_id: str) -> str:
+    """The archive of a run that people download."""
+    return f"{run(session_id, run_id)}/results.zip"
+
+
 def job(session_id: str, run_id: str, job_id: str) -> str:
     """Everything of a job, all attempts."""
     return f"{run(session_id, run_id)}/jobs/{job_id}"

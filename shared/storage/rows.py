@@ -116,6 +116,11 @@ class RunRow(Row):
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
 
+    @property
+    def reported(self) -> bool:
+        """Whether the report is stored: it adds what it claims to the verdict when it is."""
+        return "claims" in self.verdict
+
 
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it."""

@@ -7,18 +7,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field, JsonValue
 
-from services.gateway.archive import entries_of, zipped
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.once import OnceRoute
 from services.gateway.problems import NothingThere
+from services.gateway.reports import archive_of, report_state
 from services.gateway.results import Outcome
 from services.gateway.routes.runs import run_view
 from services.gateway.runs import find_run, newest_dataset
 from services.gateway.status import HighWater
 from services.gateway.wire.base import Answer, Wire, spelled
 from shared.contracts.base import derive
-from shared.storage import places
-from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, ResultRow, SessionRow, TableRow
+from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
 
 router = APIRouter(tags=["results"], route_class=OnceRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run")]
@@ -56,6 +55,7 @@ def _told(sid: str, found: Outcome) -> dict[str, Any]:
         "leaderboard": found.run.verdict,
         "models": found.models(),
         "summary": found.summary(),
+        "report": report_state(found.run, any_scored=bool(found.results)),
         "problem": found.run.problem.model_dump(mode="json") if found.run.problem else None,
         "links": {
             "download": f"{API}/results/{sid}/download{query}",
@@ -88,18 +88,12 @@ async def results_summary(sid: str, here: Here, session: Session) -> Answer:
 async def download(here: Here, session: Session, run_id: RunId = None) -> StreamingResponse:
     """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration.
 
-    It is the evaluator's archive, from whose arrays every number follows; a run without a report (it failed,
-    or the report is being written) gives what is stored so far.
+    It is the evaluator's archive, from whose arrays every number follows. It is written after the run has
+    finished; a request that comes before waits for it.
     """
-    found = await outcome(here, session, run_id)
-    if found.run.status in LIVE_RUN:
-        raise NothingThere("the run is not over yet")
-    report = f"{places.run(session.id, found.run.id)}/results.zip"
-    if await here.objects.size(report) is not None:
-        return await stored_file(here, report, f"trainyard-{found.run.id[:8]}.zip", "application/zip")
-    pieces = zipped(await entries_of(here, found), here.objects.stream)
-    headers = {"content-disposition": f'attachment; filename="trainyard-{found.run.id[:8]}.zip"'}
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+    run = await find_run(here, session, run_id)
+    archive = await archive_of(here, run)
+    return await stored_file(here, archive, f"trainyard-{run.id[:8]}.zip", "application/zip")
 
 
 async def stored_file(here: Gateway, key: str, name: str, media_type: str) -> StreamingResponse:

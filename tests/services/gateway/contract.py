@@ -107,7 +107,7 @@ def cases() -> list[Case]:
         *examples("post", "/cancel/{sid}", 200, "status", "run_id"),
         Case(get, "/logs/{sid}", "", 200, ("logs",)),
         Case(get, "/results/{sid}", "", 200, ("evaluation_metrics", "best_model", "model_comparison",
-                                              "summary", "links"), OF_RUN),
+                                              "summary", "report", "links"), OF_RUN),
         Case(get, "/get-training-results/{sid}", "", 200, ("evaluation_metrics",), OF_RUN),
         Case(get, "/results-summary/{sid}", "", 200, ("status", "results")),
         Case(get, "/results/{sid}/download", "zip", 200, (), OF_RUN),
@@ -163,6 +163,7 @@ async def furnish(house: House) -> None:
         stored = await objects.put(f"{folder}/{name}", b'{"libraries": {"keras": "3"}}')
         files[name] = {"key": f"{folder}/{name}", "size_bytes": stored.size_bytes, "sha256": stored.sha256}
     await objects.put(f"{places.run(SID, RUN)}/plots/p.png", b"png")
+    await objects.put(places.archive(SID, RUN), b"zip")
     await objects.put(f"{places.dataset(SID, DATASET)}/arrays.npz", b"npz")
     await objects.put(f"{folder}/model.h5", b"h5")
     announced = FileRow(id=FILE, role="input", file_name="load.csv", total_chunks=1, **own)

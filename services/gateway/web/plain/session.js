@@ -184,19 +184,26 @@ class Training {
 
 // -- results -------------------------------------------------------------------------------------------------
 
-async function results(place, sessionId) {
+// Of several redraws of one place the newest counts, whichever answer comes last.
+const turns = new WeakMap();
+async function redraw(place, make) {
+  const turn = (turns.get(place) ?? 0) + 1;
+  turns.set(place, turn);
+  const content = await make();
+  if (turns.get(place) === turn) place.replaceChildren(...content);
+}
+
+const results = (place, sessionId) => redraw(place, async () => {
   const summary = (await get(`/results-summary/${sessionId}`)).results;
-  place.replaceChildren(h("h2", {}, "4. Results"));
+  const title = h("h2", {}, "4. Results");
   const scored = summary?.models.filter((model) => Object.keys(model.headline).length) ?? [];
-  if (!scored.length) {
-    place.append(h("p", { class: "soft" }, "No model has been scored yet."));
-    return;
-  }
+  if (!scored.length) return [title, h("p", { class: "soft" }, "No model has been scored yet.")];
   const order = new Map((summary.leaderboard.rows ?? []).map((row, k) => [row.job_id, k]));
   scored.sort((a, b) => (order.get(a.job_id) ?? 99) - (order.get(b.job_id) ?? 99));
-  place.append(leaderboard(scored, summary), downloads(summary));
-  if (summary.status !== "queued" && summary.status !== "running") place.append(await plots(sessionId, summary.run_id));
-}
+  const over = summary.status !== "queued" && summary.status !== "running";
+  return [title, leaderboard(scored, summary), download(summary),
+    ...(over ? [await plots(sessionId, summary.run_id)] : [])];
+});
 
 const leaderboard = (models, summary) => h("div", { class: "scroll" }, h("table", {},
   h("caption", { class: "soft" }, "Test scores in original units; ranked on the validation part. " +
@@ -211,8 +218,10 @@ const leaderboard = (models, summary) => h("div", { class: "scroll" }, h("table"
       METRICS.map((metric) => h("td", {}, number(model.headline[metric]))), h("td", {}, number(model.seconds, 3)));
   }))));
 
-const downloads = (summary) => h("p", {}, summary.status === "completed"
-  ? h("a", { class: "button", href: summary.links.download }, "Download everything (zip)") : null);
+const download = ({ report, links }) => h("p", {}, {
+  ready: h("a", { class: "button", href: links.download }, "Download everything (zip)"),
+  writing: h("span", { class: "soft", role: "status" }, "Plots, tables and the archive are being written."),
+}[report] ?? null);
 
 async function plots(sessionId, runId) {
   const { plots } = await get(`/visualizations/${sessionId}?inline=false&run_id=${runId}`);
