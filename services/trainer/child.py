@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from services.trainer import work
 from services.trainer.core.model import Progress
-from services.trainer.tasks import Advance, PredictTask, Ready, Refusal, Saying, Task, TrainTask
+from services.trainer.tasks import Advance, ExportTask, PredictTask, Ready, Refusal, Saying, Task, TrainTask
 from shared.errors import InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
@@ -53,7 +53,7 @@ class Reports:
         )
 
 
-def answer(task: TrainTask | PredictTask, reports: Reports) -> Saying:
+def answer(task: Task, reports: Reports) -> Saying:
     """Do a task; what cannot be done is an answer too."""
     try:
         match task:
@@ -61,6 +61,8 @@ def answer(task: TrainTask | PredictTask, reports: Reports) -> Saying:
                 return work.train(task, reports.advance)
             case PredictTask():
                 return work.predict(task)
+            case ExportTask():
+                return work.export(task)
     except InvalidInput as error:
         return Refusal(problem=error.problem())
     except MemoryError:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import structlog
 from faststream import Context
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.trainer.core.planning import plan_jobs
 from services.trainer.jobs import JobLoop
 from services.trainer.ports import Models, Runs
 from services.trainer.questions import read_forecasts, write_windows
-from services.trainer.worker import PredictTask, WarmWorker
+from services.trainer.worker import ExportTask, PredictTask, WarmWorker
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
@@ -40,6 +40,16 @@ class PredictQuestion(BaseModel):
     session_id: str
     job_id: str
     input_data: JsonValue
+
+
+class ExportQuestion(BaseModel):
+    """What the gateway asks for a model in a format that is made on request only."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    format: str = Field(default="h5", pattern=r"^[a-z0-9]{1,16}$")
 
 
 log = structlog.get_logger()
@@ -82,13 +92,42 @@ async def predict(
     worker: Annotated[WarmWorker, Context()],
 ) -> Json:
     """Forecast windows in original units with a stored model, in the child process."""
-    folder = await models.folder(question.session_id, question.job_id)
+    model = await models.local(question.session_id, question.job_id)
     with tempfile.TemporaryDirectory(prefix="trainyard-predict-") as scratch:
         windows, output = Path(scratch) / "windows.npz", Path(scratch) / "forecast.npz"
         await asyncio.to_thread(write_windows, question.input_data, windows)
-        outcome = await worker.predict(PredictTask(model=folder, windows=windows, output=output))
+        outcome = await worker.predict(
+            PredictTask(
+                model=model.folder, passport_sha256=model.passport_sha256, windows=windows, output=output
+            )
+        )
         forecasts: JsonValue = await asyncio.to_thread(read_forecasts, output)
     return {"predictions": forecasts, "n_windows": outcome.n_windows, "seconds": outcome.seconds}
+
+
+@reactions.on_question("trainer.export")
+async def export(
+    question: ExportQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmWorker, Context()],
+) -> Json:
+    """Say where a model lies in a format; what is asked for the first time is made in the child and kept."""
+    session_id, job_id, name = question.session_id, question.job_id, f"model.{question.format}"
+    stored = await models.find(session_id, job_id, name)
+    if stored is None:
+        model = await models.local(session_id, job_id)
+        with tempfile.TemporaryDirectory(prefix="trainyard-export-") as scratch:
+            output = Path(scratch) / name
+            await worker.export(
+                ExportTask(
+                    model=model.folder,
+                    passport_sha256=model.passport_sha256,
+                    format=question.format,
+                    output=output,
+                )
+            )
+            stored = await models.add(session_id, job_id, output)
+    return {"key": stored.key, "size_bytes": stored.size_bytes, "sha256": stored.sha256}
 
 
 async def _plan(event: Event, run: RunRow, runs: Runs) -> list[Message]:

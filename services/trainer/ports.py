@@ -71,9 +71,34 @@ class Jobs(Protocol):
         ...
 
 
-class Models(Protocol):
-    """Stored models."""
+@dataclass(frozen=True)
+class LocalModel:
+    """A stored model on this machine: its folder, and the hash its passport must have."""
 
-    async def folder(self, session_id: str, job_id: str) -> Path:
-        """Return a local folder with the files of a finished job; raise ``ModelGone`` if there is none."""
+    folder: Path
+    passport_sha256: str | None
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """Where a file of a model lies in the object store."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class Models(Protocol):
+    """Stored models. Each method raises ``ModelGone`` if the session has no such finished job."""
+
+    async def local(self, session_id: str, job_id: str) -> LocalModel:
+        """Fetch the files of a model."""
+        ...
+
+    async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
+        """Return where a file of a model lies, or None if there is no such file."""
+        ...
+
+    async def add(self, session_id: str, job_id: str, path: Path) -> StoredObject:
+        """Store one more file beside a model's own."""
         ...

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from services.trainer.ports import Product
+from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import NotFound, Unavailable
@@ -45,17 +45,47 @@ class LedgerModels:
         self._storage = storage
         self._cache = cache
 
-    async def folder(self, session_id: str, job_id: str) -> Path:
-        job = await self._storage.records.get(JobRow, job_id)
-        if job is None or job.session_id != session_id or job.status != "finished":
-            raise ModelGone("there is no such finished model", job_id=job_id)
+    async def local(self, session_id: str, job_id: str) -> LocalModel:
+        job = await self._finished(session_id, job_id)
         folder = self._cache / job.id
         if not folder.exists():
             part = self._cache / f".{job.id}-{new_id()[:8]}"
-            prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
-            await fetch_tree(self._storage.of_owner(job.owner).objects, prefix, part)
+            await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part)
             await asyncio.to_thread(part.replace, folder)
-        return folder
+        passport = _entry(job, "passport.json")
+        return LocalModel(folder, passport.sha256 if passport else None)
+
+    async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
+        return _entry(await self._finished(session_id, job_id), name)
+
+    async def add(self, session_id: str, job_id: str, path: Path) -> StoredObject:
+        job = await self._finished(session_id, job_id)
+        mine, key = self._storage.of_owner(job.owner), f"{_prefix(job)}/{path.name}"
+        written = await mine.objects.put(key, path)
+        entry = {"key": key, "size_bytes": written.size_bytes, "sha256": written.sha256}
+        files = {**job.files, path.name: entry}
+        # Should somebody else have changed the row meanwhile, the next request writes the same file again.
+        await mine.records.update(JobRow, job.id, {"files": files}, expect={"revision": job.revision})
+        return StoredObject(key, written.size_bytes, written.sha256)
+
+    async def _finished(self, session_id: str, job_id: str) -> JobRow:
+        job = await self._storage.records.get(JobRow, job_id)
+        if job is None or job.session_id != session_id or job.status != "finished":
+            raise ModelGone("there is no such finished model", job_id=job_id)
+        return job
+
+
+def _prefix(job: JobRow) -> str:
+    """Return where the files of a finished job lie."""
+    return places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+
+
+def _entry(job: JobRow, name: str) -> StoredObject | None:
+    """Return a file the ledger knows of a job."""
+    entry = job.files.get(name)
+    if not isinstance(entry, dict):
+        return None
+    return StoredObject(str(entry["key"]), int(str(entry["size_bytes"])), str(entry["sha256"]))
 
 
 class LedgerRuns:

@@ -33,7 +33,6 @@ class TrainTask(Line):
         default=None, description="file an interrupted fit goes on from; null = start anew"
     )
     memory_bytes: int | None = Field(default=None, gt=0, description="refuse fits that need more")
-    h5: bool = Field(default=False, description="store a neural network as .h5 too")
 
 
 class PredictTask(Line):
@@ -44,6 +43,16 @@ class PredictTask(Line):
     passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
     windows: Path = Field(description=".npz with x, shape (n, input_steps, n_inputs), original units")
     output: Path = Field(description=".npz to write: y_pred, shape (n, output_steps, n_outputs)")
+
+
+class ExportTask(Line):
+    """Write a stored model in a format that is made on request only."""
+
+    task: Literal["export"] = "export"
+    model: Path = Field(description="folder of the model")
+    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
+    format: str = Field(description="``h5``, for a neural kind")
+    output: Path = Field(description="file to write")
 
 
 class StoredFile(Line):
@@ -71,6 +80,13 @@ class PredictOutcome(Line):
     seconds: float
 
 
+class ExportOutcome(Line):
+    """The file is written."""
+
+    said: Literal["exported"] = "exported"
+    file: StoredFile
+
+
 class Ready(Line):
     """The libraries that neural kinds need are loaded."""
 
@@ -96,5 +112,7 @@ class Refusal(Line):
     problem: Problem
 
 
-Task = Annotated[TrainTask | PredictTask, Field(discriminator="task")]
-Saying = Annotated[TrainOutcome | PredictOutcome | Ready | Advance | Refusal, Field(discriminator="said")]
+Task = Annotated[TrainTask | PredictTask | ExportTask, Field(discriminator="task")]
+Saying = Annotated[
+    TrainOutcome | PredictOutcome | ExportOutcome | Ready | Advance | Refusal, Field(discriminator="said")
+]

@@ -1,4 +1,4 @@
-"""What the child does: fit a model on a stored data set and write its files, forecast with a stored model."""
+"""What the child does: fit a model on a stored data set and write its files, forecast, export."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.core.export import load_forecaster, save_model
+from services.trainer.core.export import export_model, load_forecaster, save_model
 from services.trainer.core.fit import fit
 from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
@@ -22,7 +22,15 @@ from services.trainer.core.passport import (
     write_passport,
 )
 from services.trainer.core.predict import Forecaster
-from services.trainer.tasks import PredictOutcome, PredictTask, StoredFile, TrainOutcome, TrainTask
+from services.trainer.tasks import (
+    ExportOutcome,
+    ExportTask,
+    PredictOutcome,
+    PredictTask,
+    StoredFile,
+    TrainOutcome,
+    TrainTask,
+)
 from shared.storage.codecs import json_to_bytes
 from shared.timeseries.arrays import Float64
 from shared.timeseries.dataset import Dataset, Part
@@ -97,6 +105,12 @@ def predict(task: PredictTask) -> PredictOutcome:
     return PredictOutcome(n_windows=len(windows), seconds=time.perf_counter() - started)
 
 
+def export(task: ExportTask) -> ExportOutcome:
+    """Write a stored model in another format."""
+    export_model(task.model, task.format, task.output, passport_sha256=task.passport_sha256)
+    return ExportOutcome(file=StoredFile(**file_facts(task.output).model_dump()))
+
+
 @lru_cache(maxsize=MODELS_KEPT)
 def _remembered(folder: Path, written_ns: int, sha256: str | None) -> Forecaster:
     return load_forecaster(folder, passport_sha256=sha256)
@@ -123,7 +137,7 @@ def score(part: PartForecast) -> dict[str, float | None]:
 
 def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> None:
     """Write everything about a fitted model except its passport."""
-    save_model(fitted.model, layout, task.output, h5=task.h5)
+    save_model(fitted.model, layout, task.output)
     np.savez(task.output / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # means allow_pickle
     history: dict[str, JsonValue] = {name: list(curve) for name, curve in fitted.history.items()}
     (task.output / "history.json").write_bytes(json_to_bytes(history))

@@ -17,11 +17,14 @@ from pydantic import TypeAdapter
 from services.trainer.core.model import Progress
 from services.trainer.tasks import (
     Advance,
+    ExportOutcome,
+    ExportTask,
     PredictOutcome,
     PredictTask,
     Ready,
     Refusal,
     Saying,
+    Task,
     TrainOutcome,
     TrainTask,
 )
@@ -29,7 +32,8 @@ from shared.contracts.problems import Category, Problem
 from shared.errors import InvalidInput, ResourceExhausted, TrainyardError, Unavailable
 
 __all__ = [
-    "FitCancelled", "FitRefused", "PredictTask", "TrainOutcome", "TrainTask", "WarmWorker", "WorkerCrashed",
+    "ExportTask", "FitCancelled", "FitRefused", "PredictTask", "TrainOutcome", "TrainTask", "WarmWorker",
+    "WorkerCrashed",
 ]  # fmt: skip
 
 ROOT = Path(__file__).parents[2]
@@ -144,11 +148,22 @@ class WarmWorker:
 
     async def predict(self, task: PredictTask) -> PredictOutcome:
         """Forecast in the child; raises as ``train`` does."""
-        outcome = await self._ask(task, self._child.threads if self._child else self._threads, _ignore)
+        outcome = await self._ask(task, self._any_threads, _ignore)
         assert isinstance(outcome, PredictOutcome)
         return outcome
 
-    async def _ask(self, task: TrainTask | PredictTask, threads: int | None, on_advance: OnAdvance) -> Saying:
+    async def export(self, task: ExportTask) -> ExportOutcome:
+        """Write a model in another format in the child; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, ExportOutcome)
+        return outcome
+
+    @property
+    def _any_threads(self) -> int | None:
+        """The threads the child has, so that a short task does not replace it."""
+        return self._child.threads if self._child else self._threads
+
+    async def _ask(self, task: Task, threads: int | None, on_advance: OnAdvance) -> Saying:
         async with self._one_task:
             child = await self._fitting_child(threads)
             watch = asyncio.create_task(self._watch(child))
@@ -251,7 +266,7 @@ class Child:
         """Whether the process runs and may be asked."""
         return self.process.returncode is None and self._ended_by is None
 
-    async def ask(self, task: TrainTask | PredictTask, on_advance: OnAdvance) -> Saying:
+    async def ask(self, task: Task, on_advance: OnAdvance) -> Saying:
         """Hand over a task and return the answer to it."""
         assert self.process.stdin is not None
         with suppress(ConnectionError):  # its end is noticed below

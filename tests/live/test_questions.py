@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import io
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from shared.contracts.kinds import LinearSpec
+from shared.contracts.kinds import DenseSpec, LinearSpec
 from shared.timeseries.arrays import Float64
 from tests.live.conftest import OpenYard
 from tests.support.load import short_files, short_plan
@@ -62,6 +63,28 @@ def unscaled(x: Float64, scalers: list[dict[str, Any]]) -> Float64:
     span = np.where(hi == lo, 1.0, hi - lo)
     windows: Float64 = (x - low) / (high - low) * span + lo
     return windows
+
+
+async def test_a_network_can_be_had_as_h5_by_whoever_asks(open_yard: OpenYard) -> None:
+    async with open_yard() as yard, httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
+        run = await yard.start_run((LinearSpec(), DenseSpec(layers=(8,), epochs=1)))
+        await yard.client.wait(run.session_id, run.run_id, timeout=150)
+        url, listing = (
+            f"{API}/{name}/{run.session_id}" for name in ("download-model-h5", "list-models-database")
+        )
+
+        first, again = [await http.get(url, params={"format": "h5"}) for _ in range(2)]
+        listed = (await http.get(listing)).json()["data"]["models"]
+        linear = next(model["filename"] for model in listed if model["model_type"] == "LIN")
+        refused = await http.get(url, params={"format": "h5", "filename": linear})
+
+        assert first.status_code == again.status_code == 200, first.text
+        assert first.content.startswith(b"\x89HDF")
+        assert first.content == again.content
+        assert first.headers["x-content-sha256"] == hashlib.sha256(first.content).hexdigest()
+        assert [model["model_type"] for model in listed if model["format"] == "h5"] == ["Dense"]
+        assert refused.status_code == 422
+        assert refused.json()["code"] == "FORMAT_UNAVAILABLE"
 
 
 async def test_a_closed_run_leaves_pictures_a_chronicle_and_an_archive_that_adds_up(

@@ -52,7 +52,7 @@ async def download_model(
     """Return a model file; the libraries it was made with are in ``X-Library-Versions``."""
     found = await outcome(here, session, run_id)
     files = model_files(found.jobs)
-    if format == "h5":
+    if format == "h5" or (filename or "").endswith(".h5"):
         file = await _as_h5(here, found, files, filename, type)
     else:
         best = found.run.best_job_id
@@ -67,10 +67,17 @@ async def download_model(
 async def _as_h5(
     here: Gateway, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
 ) -> ModelFile:
-    """Have a Keras model written in the older format, which the trainer does on request only."""
-    keras = [file for file in files if file.suffix == ".keras"]
-    source = choose(keras, file_name=name, family=family, suffix=None, best=found.run.best_job_id)
-    result = await here.asks.ask("trainer.export", {"job_id": source.job.id, "format": "h5"})
+    """Have a Keras model written in the older format, which the trainer does when it is first asked for."""
+    stored_as = f"{name.removesuffix('.h5')}.keras" if name and name.endswith(".h5") else name
+    wanted = None if name else "keras"
+    source = choose(files, file_name=stored_as, family=family, suffix=wanted, best=found.run.best_job_id)
+    kept = [file for file in files if file.job.id == source.job.id and file.suffix == ".h5"]
+    if kept:
+        return kept[0]
+    about: dict[str, JsonValue] = {
+        "session_id": source.job.session_id, "run_id": found.run.id, "job_id": source.job.id, "format": "h5",
+    }  # fmt: skip
+    result = await here.asks.ask("trainer.export", about)
     return ModelFile(
         source.job, "model.h5", str(result["key"]), int(result["size_bytes"]), str(result["sha256"])
     )

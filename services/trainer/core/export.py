@@ -13,23 +13,30 @@ from services.trainer.core.onnx_graph import to_onnx
 from services.trainer.core.passport import layout_from_json, read_passport
 from services.trainer.core.predict import Forecaster
 from shared.contracts.kinds import NEURAL
+from shared.errors import InvalidInput
 from shared.timeseries.samples import Layout
 
 ARRAYS = "model.npz"
 
 
-def save_model(model: Model, layout: Layout, folder: Path, *, h5: bool = False) -> None:
+class FormatUnavailable(InvalidInput):
+    """A model of this kind cannot be written in the format that was asked for."""
+
+    code = "FORMAT_UNAVAILABLE"
+
+
+def save_model(model: Model, layout: Layout, folder: Path) -> None:
     """Write a model in every format there is for its kind.
 
     ``model.npz`` is what we load: plain arrays, no code, no pickle. ``model.onnx`` is the whole way from
-    original units to original units. ``model.keras`` (and ``model.h5`` on request) is the network of a
-    neural kind: scaled windows, and the scaled linear forecast if it corrects one. ``model.skops`` is a
-    scikit-learn estimator of flattened scaled windows.
+    original units to original units. ``model.keras`` is the network of a neural kind: scaled windows, and
+    the scaled linear forecast if it corrects one. ``model.skops`` is a scikit-learn estimator of flattened
+    scaled windows.
     """
     np.savez(folder / ARRAYS, **model.to_arrays())  # type: ignore[arg-type]  # the stub means allow_pickle
     (folder / "model.onnx").write_bytes(to_onnx(Forecaster(model, layout)))
     if model.kind in NEURAL:
-        _save_network(model, folder, h5=h5)
+        _save_network(model, folder / "model.keras")
     elif isinstance(model, LinearModel | KernelModel):
         # Imported here: skops and scikit-learn take a second that a fresh child does not have to wait.
         from services.trainer.core.estimator import save_skops
@@ -37,10 +44,32 @@ def save_model(model: Model, layout: Layout, folder: Path, *, h5: bool = False) 
         save_skops(model, len(layout.inputs), folder / "model.skops")
 
 
-def _save_network(model: Any, folder: Path, *, h5: bool) -> None:
+def export_model(folder: Path, suffix: str, output: Path, *, passport_sha256: str | None = None) -> None:
+    """Write a stored model in a format that is made on request only: ``h5``, a neural kind's network.
+
+    Raises
+    ------
+    FormatUnavailable
+        If the kind has no such format, or stores it anyway; nothing was loaded.
+    PassportViolated
+        If a file differs from what the passport says.
+    """
+    passport = read_passport(folder, sha256=passport_sha256)
+    if suffix != "h5" or passport.kind not in NEURAL:
+        stored = sorted(Path(name).suffix[1:] for name in passport.files if name.startswith("model."))
+        available = [*stored, "h5"] if passport.kind in NEURAL else stored
+        raise FormatUnavailable(
+            f"a model of kind {passport.kind} is not made as {suffix}",
+            suggestions=(f"Choose one of {', '.join(available)}.",),
+            field="format",
+            available=list(available),
+        )
+    _save_network(load_forecaster(folder, passport_sha256=passport_sha256).model, output)
+
+
+def _save_network(model: Any, path: Path) -> None:
     """Write the network of a neural model, whose class is not imported here: it would bring keras."""
-    for suffix in ("keras", "h5") if h5 else ("keras",):
-        model.network.save(folder / f"model.{suffix}")
+    model.network.save(path)
 
 
 def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster:

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from services.trainer.core.model import Progress
 from services.trainer.worker import (
+    ExportTask,
     FitCancelled,
     FitRefused,
     MemoryExceeded,
@@ -76,6 +77,28 @@ async def test_a_stored_model_forecasts_new_windows_as_it_did(
 
     assert outcome.n_windows == len(stored.test)
     np.testing.assert_allclose(np.load(answer)["y_pred"], stored.test.y_pred, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.keras
+async def test_a_stored_network_becomes_h5_when_asked_and_keras_reads_it(
+    worker: WarmWorker, dataset: Path, tmp_path: Path
+) -> None:
+    spec = DenseSpec(layers=(8,), epochs=1, residual=False)
+    await worker.train(task(spec, dataset, tmp_path), ignore)
+    stored = Forecast.from_arrays(bytes_to_arrays((tmp_path / "forecasts.npz").read_bytes()))
+    opened = Dataset.open(dataset)
+    order = ExportTask(model=tmp_path, format="h5", output=tmp_path / "model.h5")
+
+    first, again = await worker.export(order), await worker.export(order)
+
+    import keras
+
+    import services.trainer.core.networks.layers  # noqa: F401  # makes our layers known to keras
+
+    network = keras.saving.load_model(tmp_path / "model.h5", compile=False)
+    y = network.predict_on_batch([opened.x(opened.indices("test"))]).astype(np.float64)
+    np.testing.assert_allclose(opened.layout.y_scaler.inverse(y), stored.test.y_pred, rtol=1e-5)
+    assert first == again
 
 
 async def test_a_changed_model_file_is_never_opened(

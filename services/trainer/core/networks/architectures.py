@@ -46,27 +46,35 @@ def build(spec: NeuralKind, layout: Layout) -> keras.Model:
 
 
 def _hidden(spec: NeuralKind, window: Tensor) -> Tensor:
-    """Return what the head sees, shape (n, units)."""
+    """Return what the head sees, shape (n, units).
+
+    Every layer has a name of its own, or keras would count on from the last network of the process.
+    """
     match spec:
         case DenseSpec():
-            hidden = layers.Flatten()(window)
-            for units in spec.layers:
-                hidden = layers.Dense(units, spec.activation)(hidden)
+            hidden = layers.Flatten(name="flat")(window)
+            for depth, units in enumerate(spec.layers, start=1):
+                hidden = layers.Dense(units, spec.activation, name=f"dense_{depth}")(hidden)
             return hidden
         case CnnSpec():
             hidden = window
-            for filters in spec.layers:
-                hidden = layers.Conv1D(filters, spec.kernel_size, padding="same", activation=spec.activation)(
-                    hidden
-                )
+            for depth, filters in enumerate(spec.layers, start=1):
+                hidden = layers.Conv1D(
+                    filters,
+                    spec.kernel_size,
+                    padding="same",
+                    activation=spec.activation,
+                    name=f"conv_{depth}",
+                )(hidden)
                 if hidden.shape[1] >= 2:
-                    hidden = layers.MaxPooling1D(2)(hidden)
-            return layers.Flatten()(hidden)
+                    hidden = layers.MaxPooling1D(2, name=f"pool_{depth}")(hidden)
+            return layers.Flatten(name="flat")(hidden)
         case LstmSpec():
             hidden = window
             for depth, units in enumerate(spec.layers, start=1):
                 deeper = depth < len(spec.layers)
-                hidden = layers.LSTM(units, spec.activation, return_sequences=deeper)(hidden)
+                cell = layers.LSTM(units, spec.activation, return_sequences=deeper, name=f"lstm_{depth}")
+                hidden = cell(hidden)
             return hidden
     raise TypeError(f"{type(spec).__name__} is not a neural kind")
 

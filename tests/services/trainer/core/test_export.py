@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import skops.io
 
-from services.trainer.core.export import load_forecaster, save_model
+from services.trainer.core.export import FormatUnavailable, export_model, load_forecaster, save_model
 from services.trainer.core.fit import fit
 from services.trainer.core.passport import (
     Passport,
@@ -78,16 +78,32 @@ def test_every_format_forecasts_what_the_model_does(spec: ModelSpec, tmp_path: P
 
 
 @pytest.mark.keras
-def test_a_network_is_stored_as_keras_and_on_request_as_h5(tmp_path: Path) -> None:
-    forecaster, windows = fitted(ArLstmSpec(layers=(4,), epochs=1, residual=False))
+@pytest.mark.parametrize("kind", [DenseSpec, CnnSpec, LstmSpec, ArLstmSpec])
+def test_a_network_is_stored_as_keras_and_on_request_as_h5(
+    kind: type[DenseSpec | CnnSpec | LstmSpec | ArLstmSpec], tmp_path: Path
+) -> None:
+    spec = kind(layers=(4, 3), epochs=1, residual=False)
+    forecaster, windows = fitted(spec)
     import keras
 
-    save_model(forecaster.model, forecaster.layout, tmp_path, h5=True)
+    store(forecaster, spec, tmp_path)
+    export_model(tmp_path, "h5", tmp_path / "model.h5")
 
     x = forecaster.layout.x_scaler.transform(windows).astype(np.float32)
     for file in ("model.keras", "model.h5"):
         network = keras.saving.load_model(tmp_path / file, compile=False)
         np.testing.assert_allclose(network.predict_on_batch([x]), forecaster.model.predict(x), atol=1e-6)
+
+
+def test_a_format_a_kind_does_not_have_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    forecaster, _ = fitted(LinearSpec())
+    store(forecaster, LinearSpec(), tmp_path)
+
+    with pytest.raises(FormatUnavailable) as caught:
+        export_model(tmp_path, "h5", tmp_path / "model.h5")
+
+    assert caught.value.details["available"] == ["npz", "onnx", "skops"]
+    assert "npz, onnx, skops" in caught.value.suggestions[0]
 
 
 def test_files_are_verified_before_any_is_opened(tmp_path: Path) -> None:
