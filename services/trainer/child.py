@@ -68,9 +68,9 @@ def answer(task: Task, reports: Reports) -> Saying:
     except MemoryError:
         exhausted = ResourceExhausted(
             "the memory of this machine did not suffice for the model",
-            suggestions=("Choose fewer input steps, output steps or units.",),
+            suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
         )
-        return Refusal(problem=exhausted.problem())
+        return Refusal(problem=exhausted.problem(), exhausted=True)
 
 
 def load_libraries(reports: Reports) -> None:

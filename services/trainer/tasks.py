@@ -110,6 +110,7 @@ class Refusal(Line):
 
     said: Literal["refusal"] = "refusal"
     problem: Problem
+    exhausted: bool = Field(default=False, description="memory ran out; the process shall be replaced")
 
 
 Task = Annotated[TrainTask | PredictTask | ExportTask, Field(discriminator="task")]

@@ -1,47 +1,30 @@
 """The parent's side of the child process: hand it one task at a time, watch it, end it, replace it."""
 
 import asyncio
-import os
-import signal
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import IO
-
-import structlog
-from pydantic import TypeAdapter
 
 from services.trainer.core.model import Progress
+from services.trainer.process import Child, MemoryExceeded, OnAdvance, WorkerCrashed
 from services.trainer.tasks import (
-    Advance,
     ExportOutcome,
     ExportTask,
     PredictOutcome,
     PredictTask,
-    Ready,
     Refusal,
     Saying,
     Task,
     TrainOutcome,
     TrainTask,
 )
-from shared.contracts.problems import Category, Problem
-from shared.errors import InvalidInput, ResourceExhausted, TrainyardError, Unavailable
+from shared.contracts.problems import Problem
+from shared.errors import InvalidInput, TrainyardError
 
 __all__ = [
-    "ExportTask", "FitCancelled", "FitRefused", "PredictTask", "TrainOutcome", "TrainTask", "WarmWorker",
-    "WorkerCrashed",
+    "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask", "TrainOutcome", "TrainTask",
+    "WarmWorker", "WorkerCrashed", "WorkerStalled",
 ]  # fmt: skip
 
-ROOT = Path(__file__).parents[2]
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
-SAYING: TypeAdapter[Saying] = TypeAdapter(Saying)
-log = structlog.get_logger()
-
-OnAdvance = Callable[[Progress], Awaitable[None]]
 
 
 class FitCancelled(TrainyardError):
@@ -63,24 +46,10 @@ class FitRefused(InvalidInput):
         return self._problem
 
 
-class WorkerCrashed(Unavailable):
-    """The child process ended without an answer; another attempt may succeed."""
-
-    code = "WORKER_CRASHED"
-    advice = ("Try again; if it happens again, choose a smaller model.",)
-
-
 class WorkerStalled(WorkerCrashed):
     """The child process neither reported nor computed for a long time, and was ended."""
 
     code = "WORKER_STALLED"
-
-
-class MemoryExceeded(ResourceExhausted):
-    """The fit needed more memory than a worker may use, and was ended."""
-
-    category = Category.RESOURCE_EXHAUSTION
-    advice = ("Choose fewer input steps, output steps, units or windows.",)
 
 
 class WarmWorker:
@@ -177,6 +146,9 @@ class WarmWorker:
                     child.end(FitCancelled("nobody waits for the task any more"))
                     await self._replace(child)
         if isinstance(outcome, Refusal):
+            if outcome.exhausted:  # what it holds by now would be missing for the next model
+                child.end(FitCancelled("its memory is exhausted"))
+                await self._replace(child)
             raise FitRefused(outcome.problem)
         return outcome
 
@@ -214,119 +186,3 @@ class WarmWorker:
 
 async def _ignore(progress: Progress) -> None:
     """Take progress and do nothing."""
-
-
-class Child:
-    """One child process, from its start to its end."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reports: asyncio.StreamReader,
-        errors: IO[bytes],
-        threads: int | None,
-    ) -> None:
-        self.process, self.threads = process, threads
-        self._reports, self._errors = reports, errors
-        self._ended_by: TrainyardError | None = None
-        self.heard_at = time.monotonic()
-
-    @classmethod
-    async def start(cls, threads: int | None, *, neural: bool) -> "Child":
-        """Start a process; it is ready for tasks at once, and for neural kinds when it says so."""
-        reading, writing = os.pipe()
-        errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        arguments = [
-            "--parent",
-            str(os.getpid()),
-            "--reports",
-            str(writing),
-            *(["--neural"] if neural else []),
-        ]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.trainer.child", *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=errors,
-                pass_fds=(writing,),
-                start_new_session=True,
-                env=environment(threads),
-            )  # fmt: skip
-        finally:
-            os.close(writing)
-        reports = asyncio.StreamReader(limit=2**24)
-        protocol = asyncio.StreamReaderProtocol(reports)
-        pipe = os.fdopen(reading, "rb")
-        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-        return cls(process, reports, errors, threads)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process runs and may be asked."""
-        return self.process.returncode is None and self._ended_by is None
-
-    async def ask(self, task: Task, on_advance: OnAdvance) -> Saying:
-        """Hand over a task and return the answer to it."""
-        assert self.process.stdin is not None
-        with suppress(ConnectionError):  # its end is noticed below
-            self.process.stdin.write(task.model_dump_json().encode() + b"\n")
-            await self.process.stdin.drain()
-        async for saying in self._sayings():
-            match saying:
-                case Advance():
-                    await on_advance(Progress(**saying.model_dump(exclude={"said"})))
-                case Ready():
-                    continue
-                case _:
-                    return saying
-        await self.gone()
-        raise self._ended_by or self._crash()
-
-    def end(self, reason: TrainyardError) -> None:
-        """Kill the process and everything it started; the first reason counts."""
-        if self.process.returncode is None:
-            self._ended_by = self._ended_by or reason
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    async def gone(self) -> None:
-        """Wait until the process is no more."""
-        await self.process.wait()
-
-    def memory_bytes(self) -> int:
-        """Return the memory that is the process's own, libraries' files apart; 0 where unknown."""
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-                if line.startswith("RssAnon:"):
-                    return int(line.split()[1]) * 1024
-        return 0
-
-    def cpu_ticks(self) -> int:
-        """Return the processor time used so far; 0 where unknown."""
-        with suppress(FileNotFoundError, ProcessLookupError):
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-            return int(fields[11]) + int(fields[12])  # user and system time
-        return 0
-
-    async def _sayings(self) -> AsyncIterator[Saying]:
-        while line := await self._reports.readline():
-            self.heard_at = time.monotonic()
-            if line.endswith(b"\n"):  # a killed child may leave half a line
-                yield SAYING.validate_json(line)
-
-    def _crash(self) -> WorkerCrashed:
-        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4000))
-        tail = self._errors.read().decode(errors="replace")
-        log.error("the fitting process ended by itself", exit_code=self.process.returncode, stderr=tail)
-        return WorkerCrashed("the fitting process ended by itself", exit_code=self.process.returncode)
-
-
-def environment(threads: int | None) -> dict[str, str]:
-    """Return the child's environment: our code on its path, quiet libraries, so many threads."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    chosen = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
-    if threads:
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-        chosen |= dict.fromkeys(names, str(threads)) | {"TF_NUM_INTEROP_THREADS": "1"}
-    return {**os.environ, **chosen}

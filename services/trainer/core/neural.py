@@ -16,6 +16,7 @@ from services.trainer.core.linear import fit_linear
 from services.trainer.core.linear_model import LinearModel
 from services.trainer.core.model import Arrays, Fitted, Model, OnProgress, Progress, ignore_progress
 from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame, set_strength
+from services.trainer.core.networks.scarcity import memory_errors
 from services.trainer.core.networks.training import Training
 from services.trainer.core.problems import NotFinite, require_trainable
 from shared.contracts.kinds import MODEL_SPEC, ArLstmSpec, Kind, LinearSpec, NeuralSpec
@@ -34,6 +35,7 @@ class NeuralModel:
     network: Any  # keras.Model, untyped
     base: Model | None
 
+    @memory_errors()
     def predict(self, x: Float32) -> Float32:
         """Forecast scaled windows, shape (n, input_steps, n_inputs) -> (n, output_steps, n_outputs)."""
         return forecast(self.network, [x] if self.base is None else [x, self.base.predict(x)])
@@ -89,6 +91,7 @@ NEURAL_MODELS: dict[Kind, type[NeuralModel]] = {
 }
 
 
+@memory_errors()
 def fit_neural(
     spec: NeuralKind,
     train: Samples,
@@ -116,6 +119,8 @@ def fit_neural(
         If there is nothing to learn from.
     NotFinite
         If the loss stops being a number.
+    MemoryError
+        If the backend has no memory left.
     """
     start = time.perf_counter()
     require_trainable(train, layout)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -178,6 +179,36 @@ async def test_a_fit_that_holds_too_much_memory_is_ended(dataset: Path, tmp_path
     await worker.stop()
 
 
+@pytest.mark.keras
+async def test_a_fit_the_backend_has_no_memory_for_fails_alone(
+    worker: WarmWorker, dataset: Path, tmp_path: Path
+) -> None:
+    small, large = (DenseSpec(layers=layers, epochs=1) for layers in ((8,), (2048,) * 8))
+    await worker.train(task(small, dataset, tmp_path / "before"), ignore)
+    address_space = resident(child_pid(worker), "VmSize") + 100 * 2**20  # the large one needs 500 MiB
+    resource.prlimit(child_pid(worker), resource.RLIMIT_AS, (address_space, resource.RLIM_INFINITY))
+
+    with pytest.raises(FitRefused) as caught:
+        await worker.train(task(large, dataset, tmp_path / "large"), ignore)
+    await worker.train(task(small, dataset, tmp_path / "after"), ignore)
+
+    assert caught.value.problem().category == "RESOURCE_EXHAUSTION"
+    assert caught.value.suggestions
+    assert (tmp_path / "after" / "passport.json").exists()
+
+
+@pytest.mark.keras
+async def test_a_fit_that_diverges_fails_alone(worker: WarmWorker, dataset: Path, tmp_path: Path) -> None:
+    wild = DenseSpec(layers=(512,) * 10, activation="linear", residual=False, learning_rate=1.0, patience=0)
+
+    with pytest.raises(FitRefused) as caught:
+        await worker.train(task(wild, dataset, tmp_path), ignore)
+    await worker.train(task(LastValueSpec(), dataset, tmp_path), ignore)
+
+    assert caught.value.problem().category == "MODEL_CONVERGENCE"
+    assert "learning rate" in caught.value.suggestions[0]
+
+
 async def test_a_child_that_gives_no_sign_of_life_is_ended(dataset: Path, tmp_path: Path) -> None:
     worker = WarmWorker(threads=1, neural=False, stall_seconds=1.0)
     await worker.start()
@@ -209,6 +240,12 @@ async def test_the_child_dies_with_its_parent(dataset: Path, tmp_path: Path) -> 
 
     await parent.wait()
     await until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in status(pid), seconds=5)
+
+
+def resident(pid: int, name: str) -> int:
+    """Return a figure of a process's memory in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{name}:"))) * 1024
 
 
 def status(pid: int) -> str:

@@ -125,20 +125,22 @@ def test_progress_rises_and_names_epoch_and_losses() -> None:
     assert seen[-1].val_loss is not None
 
 
-def test_a_loss_that_is_no_number_names_the_learning_rate() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_that_is_no_number_names_the_learning_rate(kind: type[Neural]) -> None:
     train, validation, _, layout = small_task(n=400)
     y = validation.y.copy()
     y[5] = 3e38  # its squared error is beyond float32
 
     with pytest.raises(NotFinite) as caught:
         fit(
-            DenseSpec(layers=(8,), residual=False),
+            kind(layers=(8,), residual=False),
             train,
             Samples(validation.x, y, validation.ref_ns),
             layout,
         )
 
     assert caught.value.problem().category == "MODEL_CONVERGENCE"
+    assert "learning rate" in caught.value.suggestions[0]
 
 
 def test_without_a_validation_part_the_newest_training_windows_judge() -> None:
