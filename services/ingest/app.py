@@ -8,6 +8,7 @@ from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from services.ingest.handlers import reactions
+from services.ingest.scan import Clamd, NoScanner
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
 from shared.runtime.serve import serve
@@ -17,16 +18,26 @@ from shared.storage.connect import open_storage
 
 def create_app(settings: IngestSettings) -> AsgiFastStream:
     """Build the ingest service."""
+    scanner = scanner_of(settings)
 
     @asynccontextmanager
     async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
         storage = await open_storage(settings)
         try:
-            yield Parts({"uploads": LedgerUploads(storage)}, {"storage": storage.ping})
+            collaborators = {"uploads": LedgerUploads(storage), "scanner": scanner or NoScanner()}
+            checks = {"storage": storage.ping} | ({"scanner": scanner.ping} if scanner else {})
+            yield Parts(collaborators, checks)
         finally:
             await storage.close()
 
     return worker_app("ingest", settings, reactions, lifespan)
+
+
+def scanner_of(settings: IngestSettings) -> Clamd | None:
+    """Return the virus scanner the settings name."""
+    if settings.clamd is None:
+        return None
+    return Clamd(settings.clamd, timeout=settings.clamd_timeout, patience=settings.clamd_patience)
 
 
 def main() -> None:

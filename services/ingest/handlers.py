@@ -7,7 +7,7 @@ import structlog
 from faststream import Context
 
 from services.ingest.core.read import ReadOptions, read_file
-from services.ingest.ports import Uploads
+from services.ingest.ports import Scanner, Uploads
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
@@ -18,20 +18,22 @@ log = structlog.get_logger()
 
 @reactions.on(UploadCompleted, durable="ingest-upload-completed")
 async def ingest(
-    event: UploadCompleted, uploads: Annotated[Uploads, Context()]
+    event: UploadCompleted, uploads: Annotated[Uploads, Context()], scanner: Annotated[Scanner, Context()]
 ) -> FileReady | FileRejected | None:
-    """Assemble, read and check one file; store its series."""
+    """Assemble, scan, read and check one file; store its series."""
     upload = await uploads.load(event.file_id)
     if upload is None:
         return None
     named = {"file_id": event.file_id, "file_name": upload.file_name}
     if upload.status == "ready":  # said before: the chunks are gone, the series are there
         return FileReady.caused_by(event, **named, series=await uploads.accepted(upload))
-    if upload.status == "rejected":
+    if upload.status == "rejected" and upload.problem:
+        await uploads.reject(upload, upload.problem)  # the bytes outlive a crash between the two steps of it
         return FileRejected.caused_by(event, **named, problem=upload.problem)
     try:
         options = ReadOptions.from_json(upload.options)
         async with uploads.assembled(upload) as path:
+            await scanner.scan(path, file_name=upload.file_name)
             columns = await asyncio.to_thread(read_file, path, options=options, file_name=upload.file_name)
     except InvalidInput as error:
         log.info("file rejected", code=error.code, reason=error.message)

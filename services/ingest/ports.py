@@ -31,5 +31,21 @@ class Uploads(Protocol):
         ...
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
-        """Mark the file as unusable, with the reason."""
+        """Mark the file as unusable, with the reason, and remove its bytes; twice is once."""
+        ...
+
+
+class Scanner(Protocol):
+    """Who looks for harmful content before anything else reads a file."""
+
+    async def scan(self, path: Path, *, file_name: str) -> None:
+        """Return if the file is clean.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not.
+        Unavailable
+            If nobody can say for now.
+        """
         ...

@@ -51,7 +51,9 @@ class LedgerUploads:
         return tuple(_facts(row) for row in rows)
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
-        await self._of(upload).records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
+        mine = self._of(upload)
+        await mine.records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
+        await mine.objects.delete(places.chunks(upload.session_id, upload.id))
 
     def _of(self, upload: FileRow) -> Storage:
         """Return the stores narrowed to the upload's owner."""
