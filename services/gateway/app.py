@@ -110,15 +110,13 @@ async def connect(
     await feed.start()
     stack.push_async_callback(feed.stop)
     app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
-    counters = StreamCounters(client)
-    await counters.provision()
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
         storage=storage,
         everything=storage,
         limiter=Limiter(
-            counters,
+            StreamCounters(client),
             requests=settings.gateway_requests_per_minute,
             upload_bytes=settings.gateway_upload_bytes_per_minute,
         ),

@@ -10,9 +10,6 @@ from typing import ClassVar, Literal, Protocol
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
-from nats.js.api import StorageType, StreamConfig
-from nats.js.errors import APIError
 
 from services.gateway.problems import Refused
 from shared.contracts.problems import Category
@@ -91,26 +88,9 @@ class OwnCounters:
 class StreamCounters:
     """Counters in a memory stream of the broker: one message each, atomic, gone after two windows."""
 
-    STREAM = StreamConfig(
-        name="LIMITS",
-        subjects=["limit.>"],
-        storage=StorageType.MEMORY,
-        max_age=2 * WINDOW_S,
-        max_bytes=64 << 20,
-        allow_msg_counter=True,
-        allow_direct=True,
-    )
-
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._own = OwnCounters()  # while the broker is away each replica counts for itself
-
-    async def provision(self) -> None:
-        """Create the stream; where that is not allowed each replica counts for itself."""
-        try:
-            await self._client.jetstream().add_stream(self.STREAM)
-        except (APIError, NatsError, TimeoutError) as error:
-            log.warning("limits are counted per replica", reason=type(error).__name__)
+        self._own = OwnCounters()  # while the broker or its stream is away each replica counts for itself
 
     async def add(self, name: str, amount: int) -> int:
         """Add to a counter and return its new value."""
@@ -119,10 +99,8 @@ class StreamCounters:
                 f"limit.{name}", b"", timeout=_TIMEOUT, headers={"Nats-Incr": f"+{amount}"}
             )
             return int(json.loads(answer.data)["val"])
-        except NoRespondersError:
-            await self.provision()  # a memory stream does not outlive its server
-            return await self._own.add(name, amount)
-        except (NatsError, TimeoutError, ConnectionError, KeyError, ValueError):
+        except (NatsError, TimeoutError, ConnectionError, KeyError, ValueError) as error:
+            log.debug("counted by this replica alone", reason=type(error).__name__)
             return await self._own.add(name, amount)
 
 

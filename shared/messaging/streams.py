@@ -42,7 +42,7 @@ def work_consumer(kind: Kind) -> str:
 
 
 def streams(*, replicas: int = 1) -> list[StreamConfig]:
-    """Return the four streams; ``replicas`` is 3 in production."""
+    """Return the five streams; ``replicas`` is 3 in production."""
     return [
         StreamConfig(
             name="EVT",
@@ -76,6 +76,17 @@ def streams(*, replicas: int = 1) -> list[StreamConfig]:
             max_msgs_per_subject=1,
             max_bytes=64 << 20,
             duplicate_window=1,
+            allow_direct=True,
+        ),
+        StreamConfig(  # counters: one message each, and the newest holds the sum
+            name="LIMITS",
+            subjects=["limit.>"],
+            storage=StorageType.MEMORY,
+            num_replicas=replicas,
+            max_age=120,  # two of the minutes that are counted
+            max_bytes=64 << 20,
+            duplicate_window=1,
+            allow_msg_counter=True,
             allow_direct=True,
         ),
         StreamConfig(
