@@ -1,7 +1,7 @@
 """From series and settings to windows: cut, align, index, split, fit the scalers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +44,7 @@ class Assembly:
     y_scaler: Scaler
     drops: DropReport
     findings: tuple[Problem, ...]
+    chosen: Parts | None = None  # parts that are not those of the split, as in a backtest
 
     @cached_property
     def ref_ns(self) -> Int64:
@@ -53,7 +54,17 @@ class Assembly:
     @cached_property
     def parts(self) -> Parts:
         """Which samples belong to which part."""
-        return parts_of(self.spec, self.sources, self.ref_ns)
+        return self.chosen or parts_of(self.spec, self.sources, self.ref_ns)
+
+    def divided(self, parts: Parts) -> "Assembly":
+        """Return the same samples in other parts, with scalers fitted on the training part of these."""
+        train = self.numbers[parts.train]
+        return replace(
+            self,
+            chosen=parts,
+            x_scaler=_fitted(self.x_tracks, train, x_ranges(self.spec)),
+            y_scaler=_fitted(self.y_tracks, train, y_ranges(self.spec)),
+        )
 
 
 def assemble(spec: DatasetSpec, series: Mapping[str, Series]) -> Assembly:

@@ -134,6 +134,10 @@ class Dataset:
         for begin in range(0, len(index), size):
             yield self._samples(index[begin : begin + size])
 
+    def divided(self, parts: Parts) -> "Dataset":
+        """Return the same windows in other parts; scalers see the new training part and nothing else."""
+        return Dataset(self.assembly.divided(parts))
+
     def training_values(self, output: int) -> Float64:
         """Return output k on its own time axis up to the end of the last training window.
 

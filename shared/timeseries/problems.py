@@ -44,6 +44,13 @@ class NoWindowFits(InsufficientData):
     advice = ("Shorten the horizons, fill the gaps, raise max_gap, or upload a longer period.",)
 
 
+class FoldsDoNotFit(InsufficientData):
+    """The windows are too few for the cutoffs that were asked for; the problem says what would work."""
+
+    code = "FOLDS_DO_NOT_FIT"
+    advice = ("Ask for fewer folds or fewer test windows, or upload a longer period.",)
+
+
 class TooLarge(ResourceExhausted):
     """A data set would be larger than the limits; the numbers and a way out are in the problem."""
 

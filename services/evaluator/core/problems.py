@@ -16,13 +16,6 @@ class UnknownMetric(InvalidInput):
     code = "UNKNOWN_METRIC"
 
 
-class FoldsDoNotFit(InvalidInput):
-    """The samples are too few for the cutoffs that were asked for."""
-
-    code = "FOLDS_DO_NOT_FIT"
-    advice = ("Ask for fewer folds, a shorter test span or a smaller first training part.",)
-
-
 class PlotImpossible(InvalidInput):
     """A plot was asked for of something that is not there."""
 
