@@ -140,4 +140,7 @@ async def _plan(event: Event, run: RunRow, runs: Runs) -> list[Message]:
         for job in jobs
         if job.status == "queued"
     ]
-    return [RunPlanned.caused_by(cause, run_id=run.id, jobs=facts), *queued]
+    return [
+        RunPlanned.caused_by(cause, run_id=run.id, jobs=facts, backtest=run.backtest is not None),
+        *queued,
+    ]

@@ -147,6 +147,7 @@ class JobLoop:
             spec=job.spec,
             dataset=await self._jobs.dataset_folder(job),
             output=scratch,
+            backtest=job.backtest,
             threads=self._threads,
             attempt=job.attempt,
             checkpoint=self._checkpoint(job),

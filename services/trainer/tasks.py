@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from shared.contracts.backtest import BacktestPart
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 
@@ -25,6 +26,9 @@ class TrainTask(Line):
     spec: ModelSpec
     dataset: Path = Field(description="folder of the data set")
     output: Path = Field(description="folder for the files of the model")
+    backtest: BacktestPart | None = Field(
+        default=None, description="samples to fit on and to forecast; null = the parts of the data set"
+    )
     threads: int | None = Field(
         default=None, ge=1, description="threads of this fit; null = the worker's own"
     )

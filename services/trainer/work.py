@@ -34,6 +34,7 @@ from services.trainer.tasks import (
 from shared.storage.codecs import json_to_bytes
 from shared.timeseries.arrays import Float64
 from shared.timeseries.dataset import Dataset, Part
+from shared.timeseries.folds import parts_of
 from shared.timeseries.forecasts import Forecast, PartForecast
 from shared.timeseries.metrics import measure
 from shared.timeseries.samples import Layout
@@ -45,7 +46,7 @@ MODELS_KEPT = 4  # loaded models the child remembers
 def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     """Fit a model and write model, forecasts, history and passport into the output folder."""
     started = time.perf_counter()
-    dataset = Dataset.open(task.dataset)
+    dataset = divided(Dataset.open(task.dataset), task)
     n_windows = {part: len(dataset.indices(part)) for part in ("train", "validation", "test")}
     require_memory(
         task.spec,
@@ -80,7 +81,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         n_windows=n_windows,
         libraries=library_versions(),
         metrics=metrics,
-        notes=fitted.notes,
+        notes=fitted.notes | told_folds(task),
         files=files,
     )
     write_passport(passport, task.output)
@@ -89,10 +90,25 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         task.checkpoint.unlink(missing_ok=True)
     return TrainOutcome(
         seconds=time.perf_counter() - started,
-        notes={**fitted.notes, "fit_seconds": round(fitted.seconds, 3)},
+        notes={**fitted.notes, **told_folds(task), "fit_seconds": round(fitted.seconds, 3)},
         metrics=metrics,
         files={name: StoredFile(**facts.model_dump()) for name, facts in files.items()},
     )
+
+
+def divided(dataset: Dataset, task: TrainTask) -> Dataset:
+    """Return the data set in the parts a task is about, scaled by what it trains on."""
+    if task.backtest is None:
+        return dataset
+    return dataset.divided(parts_of(task.backtest, dataset.n_windows))
+
+
+def told_folds(task: TrainTask) -> dict[str, JsonValue]:
+    """Return which folds of a backtest a model was fitted for; nothing outside of one."""
+    if task.backtest is None:
+        return {}
+    cutoffs: dict[str, JsonValue] = {str(f.number): f.cutoff.isoformat() for f in task.backtest.folds}
+    return {"backtest": cutoffs}
 
 
 def predict(task: PredictTask) -> PredictOutcome:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.contracts.base import Event, Id, Message
 from shared.contracts.kinds import Kind
@@ -97,6 +97,7 @@ class TrainingRequested(Event):
     template: ClassVar[str] = "evt.{session_id}.{run}.training.requested"
 
     dataset_id: Id
+    backtest: bool = Field(default=False, description="the run is a backtest of another")
 
 
 class JobFacts(Facts):
@@ -114,6 +115,7 @@ class RunPlanned(Event):
     template: ClassVar[str] = "evt.{session_id}.{run}.planned"
 
     jobs: tuple[JobFacts, ...]
+    backtest: bool = Field(default=False, description="the run is a backtest of another")
 
 
 class CancelRequested(Event):
@@ -165,6 +167,7 @@ class RunFinished(Event):
     status: RunEnd
     best_job_id: Id | None = None
     best_label: str | None = None
+    backtest: bool = Field(default=False, description="the run is a backtest of another")
     problem: Problem | None = None
 
 

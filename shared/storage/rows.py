@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, JsonValue
 
+from shared.contracts.backtest import Backtest, BacktestPart
 from shared.contracts.kinds import Kind, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
@@ -98,15 +99,22 @@ class DatasetRow(Row):
 
 
 class RunRow(Row):
-    """One training of several models on one data set."""
+    """One training of several models on one data set.
+
+    A backtest is a run, too: of the models of the run ``backtest_of``, on its data set, fold by fold.
+    """
 
     table: ClassVar[str] = "runs"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id", "created_at"), ("status",))
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("session_id", "created_at"), ("session_id", "backtest_of", "created_at"), ("status",),
+    )  # fmt: skip
 
     session_id: str
     dataset_id: str
     models: tuple[ModelSpec, ...]
     metric: str = "rmse"
+    backtest_of: str | None = None
+    backtest: Backtest | None = None
     status: RunStatus = "waiting"
     cancel_requested: bool = False
     correlation_id: str = ""
@@ -123,7 +131,10 @@ class RunRow(Row):
 
 
 class JobRow(Row):
-    """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it."""
+    """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
+
+    ``backtest`` says which samples the job is about where they are not the parts of its data set.
+    """
 
     table: ClassVar[str] = "jobs"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",), ("status",))
@@ -136,6 +147,7 @@ class JobRow(Row):
     label: str
     spec: ModelSpec
     baseline: bool = False
+    backtest: BacktestPart | None = None
     status: JobStatus = "queued"
     cancel_requested: bool = False
     attempt: int = 0

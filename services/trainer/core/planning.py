@@ -1,18 +1,22 @@
 """Which jobs a run consists of: the baselines first, then every model that was asked for."""
 
 from collections import Counter
+from collections.abc import Iterator
 
+from shared.contracts.backtest import Backtest, BacktestPart, Fold
 from shared.contracts.base import derive
 from shared.contracts.kinds import BASELINES, WIRE_NAMES, LastValueSpec, ModelSpec, SeasonalNaiveSpec
 from shared.storage.rows import JobRow, RunRow
 
 
 def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
-    """Return the jobs of a run; their ids follow from the run and their position."""
+    """Return the jobs of a run; their ids follow from the run and their position.
+
+    A backtest fits every model at every cutoff, oldest first, or without refit once for all of them.
+    """
     asked_for = {spec.kind for spec in run.models}
     baselines: tuple[ModelSpec, ...] = (SeasonalNaiveSpec(), LastValueSpec())
     specs = (*(b for b in baselines if b.kind not in asked_for), *run.models)
-    labels = _labels(specs)
     return tuple(
         JobRow(
             id=derive("job", run.id, str(position)),
@@ -25,9 +29,33 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
             label=label,
             spec=spec,
             baseline=spec.kind in BASELINES,
+            backtest=part,
         )
-        for position, (spec, label) in enumerate(zip(specs, labels, strict=True))
+        for position, (spec, label, part) in enumerate(_fits(run, specs))
     )
+
+
+def _fits(run: RunRow, specs: tuple[ModelSpec, ...]) -> Iterator[tuple[ModelSpec, str, BacktestPart | None]]:
+    """Yield every fit of a run: what, under which name, and on which folds if it is a backtest."""
+    labels = _labels(specs)
+    for folds in _rounds(run.backtest):
+        for spec, label in zip(specs, labels, strict=True):
+            if run.backtest is None:
+                yield spec, label, None
+            else:
+                part = BacktestPart(model=label, folds=folds)
+                yield spec, f"{label}, {_told(folds, len(run.backtest.folds))}", part
+
+
+def _rounds(backtest: Backtest | None) -> list[tuple[Fold, ...]]:
+    """Return the folds of each fit of a model; a run that is no backtest has one fit and no folds."""
+    if backtest is None:
+        return [()]
+    return [(fold,) for fold in backtest.folds] if backtest.spec.refit else [backtest.folds]
+
+
+def _told(folds: tuple[Fold, ...], n_folds: int) -> str:
+    return f"fold {folds[0].number} of {n_folds}" if len(folds) == 1 else f"all {n_folds} folds"
 
 
 def _labels(specs: tuple[ModelSpec, ...]) -> list[str]:
