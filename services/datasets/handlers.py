@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from services.datasets.core.artefact import build_artefact
 from services.datasets.core.scalings import scale_columns, scaler_table
 from services.datasets.ports import Datasets, Product
+from shared.contracts.backtest import BacktestSpec
 from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequested
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.storage.rows import DatasetRow
 from shared.timeseries.estimate import Limits
+from shared.timeseries.folds import plan_backtest
 
 reactions = Reactions()
 Json = dict[str, JsonValue]
@@ -32,6 +34,16 @@ class ScaleQuestion(BaseModel):
     dataset_id: str
     data: dict[str, list[float | None]] = {}
     inverse: bool = False
+
+
+class FoldsQuestion(BaseModel):
+    """What the gateway asks before a backtest of models on a data set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    dataset_id: str
+    spec: BacktestSpec
 
 
 log = structlog.get_logger()
@@ -89,3 +101,11 @@ async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Co
     """Store X and Y of all windows and return where."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
     return {"key": await datasets.save_arrays(question.session_id, question.dataset_id, dataset)}
+
+
+@reactions.on_question("datasets.folds")
+async def plan_folds(question: FoldsQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+    """Return the folds of a backtest on a data set, or say how many would fit."""
+    dataset = await datasets.open(question.session_id, question.dataset_id)
+    folds = await asyncio.to_thread(plan_backtest, dataset, question.spec)
+    return {"folds": [fold.model_dump(mode="json") for fold in folds]}

@@ -1,6 +1,7 @@
 """What the evaluator does when a model is done, when a run may be over, and when a message is dead."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -8,12 +9,14 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.burial import DeadLetter, Exhausted, Undertaker, read_event
+from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.chronicle import line_of
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.ports import Chronicle, Results, RunState, Verdicts, Yardstick
 from services.evaluator.questions import Json, PlotQuestion, draw_plot
 from services.evaluator.report import Reporter
+from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
 from shared.messaging.broker import Reactions
@@ -41,8 +44,8 @@ async def evaluate(
     if job.status != "finished":
         return await close_if_over(event, job.run_id, verdicts)
     forecast, yardstick = await results.forecast(job), await results.yardstick(job)
-    validation, test = await asyncio.to_thread(_both_parts, forecast, yardstick)
-    result = await results.save(job, validation, test)
+    validation, test, folds = await asyncio.to_thread(_every_part, forecast, yardstick, job.backtest)
+    result = await results.save(job, validation, test, folds)
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -61,6 +64,10 @@ async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn)
     state = await verdicts.state(event.run_id or "")
     if state is None or not state.results:
         return None
+    if (
+        state.run.backtest is not None
+    ):  # its folds have different test parts: the verdict's table is the report
+        return RunReported.caused_by(event)
     plots = await reporter.report(state)
     log.info("run reported", n_plots=len(plots))
     return RunReported.caused_by(event, plots=plots)
@@ -117,7 +124,11 @@ async def _closed(state: RunState, verdicts: Verdicts) -> RunRow:
     if state.run.status not in LIVE_RUN:
         return state.run
     verdict = reach_verdict(
-        state.jobs, state.results, metric=state.run.metric, cancelled=state.run.cancel_requested
+        state.jobs,
+        state.results,
+        metric=state.run.metric,
+        cancelled=state.run.cancel_requested,
+        folds=state.run.backtest.folds if state.run.backtest else (),
     )
     log.info("run finished", run_id=state.run.id, status=verdict.status, best=verdict.best_label)
     return await verdicts.close(
@@ -138,22 +149,23 @@ def finished_event(cause: Event, run: RunRow, *, best_label: str | None) -> RunF
         status=run.status,
         best_job_id=run.best_job_id,
         best_label=best_label,
+        backtest=run.backtest is not None,
         problem=run.problem,
     )
 
 
 def _label(job: JobRow | None) -> str | None:
+    if job and job.backtest:
+        return job.backtest.model
     return job.label if job else None
 
 
-def _both_parts(forecast: Forecast, yardstick: Yardstick) -> tuple[Scores, Scores]:
-    validation, test = (
-        score(
-            part,
-            y_train=yardstick.y_train,
-            delta_minutes=yardstick.delta_minutes,
-            names=yardstick.names,
-        )
-        for part in (forecast.validation, forecast.test)
+def _every_part(
+    forecast: Forecast, yardstick: Yardstick, backtest: BacktestPart | None
+) -> tuple[Scores, Scores, tuple[Scores, ...]]:
+    """Return the scores on validation, on test, and on each fold of a job that forecasts several."""
+    scored = partial(
+        score, y_train=yardstick.y_train, delta_minutes=yardstick.delta_minutes, names=yardstick.names
     )
-    return validation, test
+    folds = score_folds(forecast.test, backtest, scored)
+    return scored(forecast.validation), scored(forecast.test), folds

@@ -39,7 +39,7 @@ class Results(Protocol):
         ...
 
     async def dataset(self, job: JobRow) -> Dataset:
-        """Return the data set a job was fitted on."""
+        """Return the data set a job was fitted on, in the parts it was fitted on."""
         ...
 
     async def forecast(self, job: JobRow) -> Forecast:
@@ -54,8 +54,10 @@ class Results(Protocol):
         """Return what the job's data set says about its outputs."""
         ...
 
-    async def save(self, job: JobRow, validation: Scores, test: Scores) -> ResultRow:
-        """Store the scores once, under the job's id."""
+    async def save(
+        self, job: JobRow, validation: Scores, test: Scores, folds: Sequence[Scores] = ()
+    ) -> ResultRow:
+        """Store the scores once, under the job's id; ``folds`` are those of a job that forecasts several."""
         ...
 
 

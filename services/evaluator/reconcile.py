@@ -56,7 +56,12 @@ class Reconciler:
             *(e.UploadCompleted.first(session_id=f.session_id, file_id=f.id) for f in files),
             *(e.DatasetRequested.first(session_id=d.session_id, dataset_id=d.id) for d in datasets),
             *(
-                e.TrainingRequested.first(session_id=r.session_id, run_id=r.id, dataset_id=r.dataset_id)
+                e.TrainingRequested.first(
+                    session_id=r.session_id,
+                    run_id=r.id,
+                    dataset_id=r.dataset_id,
+                    backtest=r.backtest is not None,
+                )
                 for r in runs
             ),
         ]

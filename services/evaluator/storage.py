@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nats.aio.client import Client
@@ -22,6 +22,7 @@ from shared.storage.connect import Storage
 from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
 from shared.storage.trees import fetch_tree
 from shared.timeseries.dataset import Dataset
+from shared.timeseries.folds import parts_of
 from shared.timeseries.forecasts import Forecast
 
 _KEPT = 8
@@ -44,7 +45,7 @@ class LedgerResults:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._yardsticks: OrderedDict[str, Yardstick] = OrderedDict()
+        self._yardsticks: OrderedDict[tuple[object, ...], Yardstick] = OrderedDict()
 
     async def job(self, job_id: str) -> JobRow | None:
         return await self._storage.records.get(JobRow, job_id)
@@ -64,14 +65,20 @@ class LedgerResults:
         return await self._of(job).objects.get(str(file["key"]))
 
     async def yardstick(self, job: JobRow) -> Yardstick:
-        if job.dataset_id not in self._yardsticks:
-            self._yardsticks[job.dataset_id] = await self._load_yardstick(job)
+        trained_on = (job.dataset_id, job.backtest and job.backtest.train)
+        if trained_on not in self._yardsticks:
+            self._yardsticks[trained_on] = await self._load_yardstick(job)
             while len(self._yardsticks) > _KEPT:
                 self._yardsticks.popitem(last=False)
-        return self._yardsticks[job.dataset_id]
+        return self._yardsticks[trained_on]
 
-    async def save(self, job: JobRow, validation: Scores, test: Scores) -> ResultRow:
+    async def save(
+        self, job: JobRow, validation: Scores, test: Scores, folds: Sequence[Scores] = ()
+    ) -> ResultRow:
         headline = {f"validation_{k}": v for k, v in validation.headline().items()} | test.headline()
+        scores: dict[str, JsonValue] = {"validation": validation.to_json(), "test": test.to_json()}
+        if folds:
+            scores["folds"] = [fold.to_json() for fold in folds]
         row = ResultRow(
             id=job.id,
             owner=job.owner,
@@ -79,7 +86,7 @@ class LedgerResults:
             run_id=job.run_id,
             label=job.label,
             kind=job.kind,
-            scores={"validation": validation.to_json(), "test": test.to_json()},
+            scores=scores,
             headline=headline,
         )
         await self._of(job).records.insert([row])
@@ -102,7 +109,10 @@ class LedgerResults:
             raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
             await fetch_tree(self._of(job).objects, row.object_key, Path(scratch))
-            return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
+            dataset = await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
+        if job.backtest is None:
+            return dataset
+        return await asyncio.to_thread(dataset.divided, parts_of(job.backtest, dataset.n_windows))
 
 
 def _yardstick_of(dataset: Dataset) -> Yardstick:

@@ -17,7 +17,7 @@ from shared.errors import InvalidInput, TrainyardError, Unavailable
 
 Question = Literal[
     "evaluator.plot", "trainer.predict", "trainer.export", "datasets.scale", "datasets.scalers",
-    "datasets.arrays",
+    "datasets.arrays", "datasets.folds",
 ]  # fmt: skip
 
 

@@ -92,6 +92,19 @@ class ChunkConflict(Conflict):
     advice = ("Delete the file and upload it again, or give the new version another name.",)
 
 
+class DatasetNotReady(Conflict):
+    """A backtest needs a data set that is built."""
+
+    code = "DATASET_NOT_READY"
+    advice = ("Wait until the run is planned; GET /api/training/status/{session} tells.",)
+
+
+class InvalidBacktest(InvalidInput):
+    """Settings of a backtest that mean nothing here; ``details.fields`` names each."""
+
+    code = "INVALID_BACKTEST"
+
+
 class ConfirmationRequired(Refused):
     """A request that deletes everything must say that it means it."""
 

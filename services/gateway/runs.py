@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.gateway.context import Gateway
 from services.gateway.problems import RunNotFound, TrainingInProgress
+from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec
@@ -61,8 +62,12 @@ async def start_run(
     *,
     metric: str,
     key: str | None,
+    backtest_of: str | None = None,
+    backtest: Backtest | None = None,
 ) -> RunRow:
     """Write a run down and ask for its training; the same ``key`` starts it once.
+
+    With ``backtest`` it is one: of the models of the run ``backtest_of``, on these folds.
 
     Raises
     ------
@@ -70,7 +75,8 @@ async def start_run(
         If another run of the session is live.
     """
     text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
-    run_id = derive("run", session.id, dataset.id, text, key or new_id())
+    folds = (backtest.model_dump_json(),) if backtest else ()
+    run_id = derive("run", session.id, dataset.id, text, key or new_id(), *folds)
     row = RunRow(
         id=run_id,
         owner=session.owner,
@@ -78,13 +84,19 @@ async def start_run(
         dataset_id=dataset.id,
         models=tuple(models),
         metric=metric,
+        backtest_of=backtest_of,
+        backtest=backtest,
         correlation_id=run_id,
     )
     if not await here.records.get(RunRow, run_id):
         await _take_turn(here, session, run_id)
         await here.records.insert([row])
     event = TrainingRequested.first(
-        session_id=session.id, run_id=run_id, dataset_id=dataset.id, correlation_id=row.correlation_id
+        session_id=session.id,
+        run_id=run_id,
+        dataset_id=dataset.id,
+        backtest=backtest is not None,
+        correlation_id=row.correlation_id,
     )
     await here.post.publish(event)
     return await here.records.get(RunRow, run_id) or row
@@ -115,14 +127,15 @@ def _in_progress(run_id: str) -> TrainingInProgress:
 
 
 async def find_run(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
-    """Return a run of the session, by default the newest.
+    """Return a run of the session, by default the newest that is no backtest.
 
     Raises
     ------
     RunNotFound
     """
     if run_id is None:
-        newest = await here.records.select(RunRow, {"session_id": session.id}, order="-created_at", limit=1)
+        ordinary: Where = {"session_id": session.id, "backtest_of": None}
+        newest = await here.records.select(RunRow, ordinary, order="-created_at", limit=1)
         if newest:
             return newest[0]
         raise RunNotFound("the session has no run yet")
@@ -135,6 +148,17 @@ async def find_run(here: Gateway, session: SessionRow, run_id: str | None = None
 async def live_runs(here: Gateway, session: SessionRow) -> list[RunRow]:
     """Return the session's runs that are not over."""
     return await here.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+
+
+async def run_to_stop(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+    """Return the run somebody wants to stop, by default the live one, be it a backtest.
+
+    Raises
+    ------
+    RunNotFound
+    """
+    live = await live_runs(here, session) if run_id is None else []
+    return live[0] if live else await find_run(here, session, run_id)
 
 
 async def cancel(here: Gateway, session: SessionRow, run: RunRow, *, job_id: str | None = None) -> bool:

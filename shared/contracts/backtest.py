@@ -31,10 +31,14 @@ class BacktestSpec(Spec):
 
 
 class Fold(Spec):
-    """One cutoff and the samples around it, oldest part first; ``number`` counts from 1."""
+    """One cutoff and the samples around it, oldest part first; ``number`` counts from 1.
+
+    Times carry the offset of the data set's zone at that moment.
+    """
 
     number: int = Field(ge=1)
     cutoff: AwareDatetime = Field(description="reference time of the first test window")
+    last: AwareDatetime = Field(description="reference time of the last test window")
     train: Span
     validation: Span
     test: Span

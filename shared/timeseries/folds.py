@@ -3,7 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -23,14 +24,20 @@ class History:
 
     ``ref_ns`` are their reference times, ascending; sample i may teach anything about a sample j only if
     ``settled_ns[i] < ref_ns[j]``. ``validation_share`` is that of the samples before a cutoff, the newest.
+    ``zone`` is whose clock cutoffs are told in.
     """
 
     ref_ns: Int64
     settled_ns: Int64
     validation_share: float
+    zone: tzinfo = UTC
 
     def __len__(self) -> int:
         return len(self.ref_ns)
+
+    def at(self, sample: int) -> datetime:
+        """Return a reference time to the microsecond, by the clock of the zone."""
+        return (_EPOCH + timedelta(microseconds=int(self.ref_ns[sample]) // 1000)).astimezone(self.zone)
 
     def settled_before(self, sample: int) -> int:
         """Return how many samples are settled when ``sample`` is forecast."""
@@ -78,7 +85,8 @@ def history_of(dataset: Dataset) -> History:
     settled = np.max([source.last_read_ns(ref_ns) for source in measured], axis=0, initial=0)
     # A target may begin before the reference time: what trains must end before that.
     lead = min([0, *(s.cut.reach_ns[0] for s in sources if s.cut.spec.role == "output")])
-    return History(ref_ns, settled - lead, split.validation / (split.train + split.validation))
+    share = split.validation / (split.train + split.validation)
+    return History(ref_ns, settled - lead, share, ZoneInfo(dataset.spec.calendar.timezone))
 
 
 def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tuple[Fold, ...]:
@@ -101,7 +109,8 @@ def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tu
         folds.append(
             Fold(
                 number=number,
-                cutoff=_EPOCH + timedelta(microseconds=int(history.ref_ns[start]) // 1000),
+                cutoff=history.at(start),
+                last=history.at(start + test_windows - 1),
                 train=train,
                 validation=validation,
                 test=(start, start + test_windows),

@@ -24,7 +24,8 @@ def line_of(event: Event) -> tuple[Level, str] | None:
         case e.DatasetFailed():
             return "error", f"the data set cannot be built: {event.problem.message}"
         case e.RunPlanned():
-            return "info", f"{len(event.jobs)} models are queued: {', '.join(j.label for j in event.jobs)}"
+            what = "fits of a backtest" if event.backtest else "models"
+            return "info", f"{len(event.jobs)} {what} are queued: {', '.join(j.label for j in event.jobs)}"
         case e.CancelRequested():
             return "warning", "somebody asked to stop " + ("one model" if event.job_id else "the run")
         case e.ModelDone():
@@ -46,8 +47,9 @@ def _model_line(event: e.ModelDone) -> tuple[Level, str]:
 
 
 def _run_line(event: e.RunFinished) -> tuple[Level, str]:
+    what, ranked_on = ("backtest", "over all folds") if event.backtest else ("run", "on validation")
     if event.status == "completed":
-        return "info", f"the run is finished; best on validation: {event.best_label or 'no model'}"
+        return "info", f"the {what} is finished; best {ranked_on}: {event.best_label or 'no model'}"
     if event.status == "cancelled":
-        return "warning", "the run was cancelled"
-    return "error", f"the run failed: {event.problem.message if event.problem else 'no model finished'}"
+        return "warning", f"the {what} was cancelled"
+    return "error", f"the {what} failed: {event.problem.message if event.problem else 'no model finished'}"

@@ -16,6 +16,13 @@ class UnknownMetric(InvalidInput):
     code = "UNKNOWN_METRIC"
 
 
+class ScoresMissing(InvalidInput):
+    """The stored scores of a finished model are not what its job says."""
+
+    code = "SCORES_MISSING"
+    advice = ("Start the run again.",)
+
+
 class PlotImpossible(InvalidInput):
     """A plot was asked for of something that is not there."""
 

@@ -95,7 +95,7 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     UnknownMetric
         If the metric is none of ``METRICS``.
     """
-    chosen = _known(metric)
+    chosen = known_metric(metric)
     most = max((_n_values(entry.validation) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, chosen, most)) for entry in entries]
     able = sorted((entry for entry, why in judged if why is None), key=lambda entry: _order(entry, chosen))
@@ -114,7 +114,8 @@ def loss(scores: Scores | None, metric: Metric) -> float | None:
     return float(np.mean(known)) if known and len(known) == len(losses) else None
 
 
-def _known(metric: str) -> Metric:
+def known_metric(metric: str) -> Metric:
+    """Return the metric of a name; raise ``UnknownMetric`` if there is none."""
     for known in METRICS:
         if metric == known:
             return known

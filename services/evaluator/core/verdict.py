@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from services.evaluator.core.backtest import fold_table
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import Scores
+from shared.contracts.backtest import Fold
 from shared.contracts.problems import Category, Problem
 from shared.storage.rows import JobRow, ResultRow, RunStatus
 
@@ -23,15 +25,21 @@ class Verdict:
 
 
 def reach_verdict(
-    jobs: Sequence[JobRow], results: Mapping[str, ResultRow], *, metric: str, cancelled: bool
+    jobs: Sequence[JobRow],
+    results: Mapping[str, ResultRow],
+    *,
+    metric: str,
+    cancelled: bool,
+    folds: Sequence[Fold] = (),
 ) -> Verdict:
     """Rank what finished. A run with some failed models still has a winner among the others.
 
     A run whose every asked-for model failed has failed, even if its baselines finished; a run somebody
-    cancelled is cancelled, and still shows what had finished.
+    cancelled is cancelled, and still shows what had finished. With ``folds`` the run is a backtest, and its
+    models are ranked over them.
     """
     entries = [_entry(job, results[job.id]) for job in jobs if job.id in results]
-    board = rank(entries, metric)
+    board = fold_table(folds, jobs, results, metric=metric) if folds else rank(entries, metric)
     best = board.best
     status = _status(jobs, cancelled=cancelled)
     return Verdict(

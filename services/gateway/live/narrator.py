@@ -31,7 +31,8 @@ class Narrator:
     """Tells one client about one session.
 
     It remembers the newest run: which jobs it has, how far each is, the highest percentage told, and
-    whether its end was told.
+    whether its end was told. Backtests are passed over: the earlier frontend has no words for them and would
+    take their end for that of the training.
     """
 
     def __init__(self, session_id: str) -> None:
@@ -41,6 +42,11 @@ class Narrator:
         self._epochs: dict[str, int] = {}
         self._highest = 0.0
         self._ended = False
+        self._passed_over: set[str] = set()
+
+    def pass_over(self, run_id: str) -> None:
+        """Tell nothing about a run."""
+        self._passed_over.add(run_id)
 
     def catch_up(self, view: RunView) -> None:
         """Take over what the ledger knows of the newest run, without telling it."""
@@ -53,6 +59,10 @@ class Narrator:
 
     def tell(self, message: Told) -> list[Line]:
         """Return what a message means to the client, in order."""
+        if message.run_id and message.data.get("backtest"):
+            self.pass_over(message.run_id)
+        if message.run_id in self._passed_over:
+            return []
         if message.run_id and message.run_id != self._run_id:
             self._begin(message.run_id, [])
         lines = [*self._phase(message), *self._about(message)]

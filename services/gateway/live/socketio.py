@@ -21,7 +21,7 @@ from services.gateway.live.narrator import COMPLETE, COMPLETE_TOO, DATASET_COMPL
 from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
 from services.gateway.routes.results import outcome
 from services.gateway.routes.runs import TrainModels, begin_training, run_view
-from services.gateway.runs import cancel, find_run, newest_dataset
+from services.gateway.runs import cancel, live_runs, newest_dataset, run_to_stop
 from services.gateway.status import HighWater
 from services.gateway.violins import violin_plots
 from shared.errors import TrainyardError
@@ -158,7 +158,7 @@ class Rooms:
     async def _cancel(
         self, here: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        run = await find_run(here, session, body.get("run_id"))
+        run = await run_to_stop(here, session, body.get("run_id"))
         cancelled = await cancel(here, session, run, job_id=body.get("job_id"))
         status = "cancelling" if cancelled else "already_over"
         return {"success": True, "session_id": text, "run_id": run.id, "status": status}
@@ -193,6 +193,9 @@ class Rooms:
                 view = await run_view(here, session)
                 if view:
                     narrator.catch_up(view)
+                for run in await live_runs(here, session):
+                    if run.backtest is not None:
+                        narrator.pass_over(run.id)
                 while not box.overflowed.is_set():
                     for message in await box.take():
                         for name, body in narrator.tell(message):

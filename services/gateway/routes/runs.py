@@ -11,7 +11,14 @@ from services.gateway.configuration import Configuration, check_size, dataset_sp
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.once import OnceRoute
 from services.gateway.problems import InvalidModelParams, wrong_field
-from services.gateway.runs import cancel, find_run, newest_dataset, request_dataset, start_run
+from services.gateway.runs import (
+    cancel,
+    find_run,
+    newest_dataset,
+    request_dataset,
+    run_to_stop,
+    start_run,
+)
 from services.gateway.status import HighWater, RunView
 from services.gateway.violins import violin_plots
 from services.gateway.wire.base import Answer, Wire, spelled
@@ -148,7 +155,7 @@ async def run(
 
 
 class Cancel(Wire):
-    """What to stop: a run (the newest by default), or one job of it."""
+    """What to stop: a run (the live one by default), or one job of it."""
 
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
     job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
@@ -158,7 +165,7 @@ class Cancel(Wire):
 async def cancel_run(sid: str, here: Here, session: Session, body: Cancel | None = None) -> Answer:
     """Ask a run, or one job of it, to stop."""
     asked = body or Cancel()
-    found = await find_run(here, session, asked.run_id)
+    found = await run_to_stop(here, session, asked.run_id)
     cancelled = await cancel(here, session, found, job_id=asked.job_id)
     status = "cancelling" if cancelled else "already_over"
     return Answer(session_id=sid, run_id=found.id, job_id=asked.job_id, status=status)
@@ -197,7 +204,8 @@ async def logs(
 
 async def run_view(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunView | None:
     """Return a run with its jobs and progress; None where the session has no run yet."""
-    if run_id is None and not await here.records.count(RunRow, {"session_id": session.id}):
+    ordinary: Where = {"session_id": session.id, "backtest_of": None}
+    if run_id is None and not await here.records.count(RunRow, ordinary):
         return None
     found = await find_run(here, session, run_id)
     jobs = await here.records.select(JobRow, {"run_id": found.id}, order="position")

@@ -208,6 +208,7 @@ def test_settings_that_mean_nothing_are_refused() -> None:
             {
                 "number": 1,
                 "cutoff": "2026-01-01T00:00Z",
+                "last": "2026-01-02T00:00Z",
                 "train": (0, 9),
                 "validation": (5, 9),
                 "test": (9, 12),
