@@ -66,6 +66,28 @@ class RunResults(Answer):
     links: dict[str, Any] = {}
 
 
+class Backtest(Answer):
+    """A backtest: its cutoffs at once, its models, best first, when it is over.
+
+    ``folds`` name cutoffs in UTC and by the data set's clock, and the size of the parts; each of ``models``
+    has its scores by fold (``folds``), their mean (``test``) and standard deviation (``spread``).
+    """
+
+    session_id: str
+    run_id: str
+    backtest_of: str | None = None
+    dataset_id: str
+    status: str
+    metric: str | None = None
+    n_folds: int | None = None
+    refit: bool | None = None
+    timezone: str | None = None
+    folds: tuple[dict[str, Any], ...] = ()
+    models: tuple[dict[str, Any], ...] = ()
+    best_model: dict[str, Any] | None = None
+    problem: Problem | None = None
+
+
 class Live(Answer):
     """One event of a session; ``seq`` is null for progress, which is not kept."""
 

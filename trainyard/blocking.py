@@ -4,13 +4,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Role
-from trainyard.answers import Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.answers import Backtest, Live, Run, RunResults, RunStatus, Series, UploadedFile
 from trainyard.client import AsyncClient
 
 T = TypeVar("T")
@@ -85,13 +85,45 @@ class Client:
             self._async.run(session_id, dataset, models, metric=metric, idempotency_key=idempotency_key)
         )
 
-    def status(self, session_id: str) -> RunStatus:
-        """Return how far the session's newest run is."""
-        return self._wait(self._async.status(session_id))
+    def status(self, session_id: str, *, run_id: str | None = None) -> RunStatus:
+        """Return how far a run is, by default the newest that is no backtest."""
+        return self._wait(self._async.status(session_id, run_id=run_id))
 
     def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
         """Return the scores and the leaderboard of a run, by default the newest."""
         return self._wait(self._async.results(session_id, run_id=run_id))
+
+    def backtest(
+        self,
+        session_id: str,
+        *,
+        run_id: str | None = None,
+        models: Sequence[str | ModelSpec] | None = None,
+        n_folds: int = 4,
+        refit: bool = True,
+        test_windows: int | None = None,
+        window: Literal["expanding", "sliding"] = "expanding",
+        metric: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Put the models of a finished run to the test at several cutoffs; see ``AsyncClient.backtest``."""
+        return self._wait(
+            self._async.backtest(
+                session_id,
+                run_id=run_id,
+                models=models,
+                n_folds=n_folds,
+                refit=refit,
+                test_windows=test_windows,
+                window=window,
+                metric=metric,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def backtest_results(self, session_id: str, *, run_id: str | None = None) -> Backtest:
+        """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
+        return self._wait(self._async.backtest_results(session_id, run_id=run_id))
 
     def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
         """Stop a run, or one model of it."""

@@ -25,7 +25,7 @@ from shared.settings import CommonSettings
 from trainyard.client import ApiError, AsyncClient
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import parse_duration, parse_models, plan_dataset
-from trainyard.show import RunBars, show_claims, show_file, show_leaderboard, show_problem
+from trainyard.show import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -192,6 +192,41 @@ def results(
     async def work() -> None:
         async with AsyncClient(url, token=token) as client:
             show_leaderboard(console, await client.results(session))
+
+    _run(work())
+
+
+@app.command()
+def backtest(
+    session: str,
+    folds: Annotated[int, typer.Option(help="number of cutoffs")] = 4,
+    windows: Annotated[int | None, typer.Option(help="windows forecast after each cutoff")] = None,
+    refit: Annotated[bool, typer.Option(help="fit anew at every cutoff, or once before the first")] = True,
+    sliding: Annotated[
+        bool, typer.Option(help="train on as much as the first fold, not on all before")
+    ] = False,
+    models: Annotated[str | None, typer.Option(help="models of the run, separated by commas")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="whose models; default: the newest run")] = None,
+    metric: Annotated[str | None, typer.Option(help="ranks the models; default: that of the run")] = None,
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Put a run's models to the test at several cutoffs, show each of them."""
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            started = await client.backtest(
+                session,
+                run_id=run_id,
+                models=[name.strip() for name in models.split(",")] if models else None,
+                n_folds=folds,
+                refit=refit,
+                test_windows=windows,
+                window="sliding" if sliding else "expanding",
+                metric=metric,
+            )
+            await RunBars(console).follow(client.watch(session, started.run_id))
+            show_backtest(console, await client.backtest_results(session, run_id=started.run_id))
 
     _run(work())
 

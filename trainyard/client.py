@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -17,7 +17,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.errors import TrainyardError
-from trainyard.answers import Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.answers import Backtest, Live, Run, RunResults, RunStatus, Series, UploadedFile
 
 CHUNK_BYTES = 4 * 2**20
 _BASE = "/api/training"
@@ -159,14 +159,67 @@ class AsyncClient:
         answer = await self._call("POST", f"/run/{session_id}", json=body, headers=headers)
         return Run(session_id=session_id, run_id=str(answer["run_id"]), dataset_id=str(answer["dataset_id"]))
 
-    async def status(self, session_id: str) -> RunStatus:
-        """Return how far the session's newest run is."""
-        return RunStatus.model_validate(await self._call("GET", f"/status/{session_id}"))
+    async def status(self, session_id: str, *, run_id: str | None = None) -> RunStatus:
+        """Return how far a run is, by default the newest that is no backtest."""
+        params = {"run_id": run_id} if run_id else {}
+        return RunStatus.model_validate(await self._call("GET", f"/status/{session_id}", params=params))
 
     async def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
         """Return the scores and the leaderboard of a run, by default the newest."""
         params = {"run_id": run_id} if run_id else {}
         return RunResults.model_validate(await self._call("GET", f"/results/{session_id}", params=params))
+
+    async def backtest(
+        self,
+        session_id: str,
+        *,
+        run_id: str | None = None,
+        models: Sequence[str | ModelSpec] | None = None,
+        n_folds: int = 4,
+        refit: bool = True,
+        test_windows: int | None = None,
+        window: Literal["expanding", "sliding"] = "expanding",
+        metric: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Put the models of a finished run to the test at several cutoffs; return at once.
+
+        Parameters
+        ----------
+        run_id
+            The run whose data set and models are meant, by default the newest.
+        models
+            Names of models of that run (``"LIN"``, ``"LSTM 2"``) or whole specs; by default all of the run.
+        n_folds, test_windows
+            Number of cutoffs, and of windows forecast after each.
+        refit
+            Fit anew at every cutoff; False fits once, before the first.
+        window
+            Train on all that came before a cutoff, or on as much as the first has.
+
+        Raises
+        ------
+        ApiError
+            If there are too few windows: the problem says what would fit.
+        """
+        asked = [m if isinstance(m, str) else m.model_dump(mode="json") for m in models] if models else None
+        body = {
+            "run_id": run_id,
+            "models": asked,
+            "n_folds": n_folds,
+            "refit": refit,
+            "test_windows": test_windows,
+            "window": window,
+            "metric": metric,
+        }
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        answer = await self._call("POST", f"/backtest/{session_id}", json=body, headers=headers)
+        return Run(session_id=session_id, run_id=str(answer["run_id"]), dataset_id=str(answer["dataset_id"]))
+
+    async def backtest_results(self, session_id: str, *, run_id: str | None = None) -> Backtest:
+        """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
+        params = {"run_id": run_id} if run_id else {}
+        return Backtest.model_validate(await self._call("GET", f"/backtest/{session_id}", params=params))
 
     async def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
         """Stop a run, or one model of it."""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from trainyard.answers import Live, RunResults, UploadedFile
+from trainyard.answers import Backtest, Live, RunResults, UploadedFile
 from trainyard.client import ApiError
 
 _SHOWN = ("rmse", "mae", "wape", "mase", "r2")
@@ -123,6 +123,30 @@ def show_leaderboard(console: Console, results: RunResults) -> None:
     for row in rows:
         if row.get("reason"):
             console.print(f"  [yellow]{row['label']}: {row['reason']}[/]")
+
+
+def show_backtest(console: Console, found: Backtest) -> None:
+    """Print the cutoffs of a backtest and every model on each of them, best first."""
+    metric = found.metric or "rmse"
+    table = Table(title=f"Backtest: {metric.upper()} on test after each cutoff, in the target's units")
+    table.add_column("#", justify="right")
+    table.add_column("model")
+    for fold in found.folds:
+        table.add_column(f"{fold['cutoff_local'][:16]}\n{fold['n_test']} windows", justify="right")
+    table.add_column("mean ± spread", justify="right")
+    table.add_column("better than seasonal naive", justify="right")
+    for row in found.models:
+        by_fold = {fold["fold"]: fold["scores"].get(metric) for fold in row["folds"]}
+        scores = [_number(by_fold.get(fold["fold"])) for fold in found.folds]
+        spread = f"{_number(row['test'].get(metric))} ± {_number(row['spread'].get(metric))}"
+        style = "bold green" if row["rank"] == 1 else "dim" if row["is_baseline"] else ""
+        table.add_row(str(row["rank"] or "-"), row["label"], *scores, spread, _skill(row), style=style)
+    console.print(table)
+    for row in found.models:
+        if row.get("reason"):
+            console.print(f"  [yellow]{row['label']}: {row['reason']}[/]")
+    if found.problem:
+        console.print(f"  [red]{found.problem.message}[/]")
 
 
 def show_claims(console: Console, results: RunResults) -> None:

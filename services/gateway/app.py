@@ -30,6 +30,7 @@ from services.gateway.live.socketio import add_socketio
 from services.gateway.openapi import describe
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.routes import (
+    backtests,
     configuration,
     files,
     health,
@@ -83,7 +84,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.high_water = HighWater()
     app.state.checks = {}
-    for part in (sessions, files, uploads, configuration, runs, results, models, plots, keys):
+    for part in (sessions, files, uploads, configuration, runs, results, backtests, models, plots, keys):
         app.include_router(part.router, prefix=BASE)
     app.include_router(health.router)
     app.include_router(websocket.router)

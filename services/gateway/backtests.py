@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from services.gateway.context import Gateway
-from services.gateway.problems import DatasetNotReady, InvalidBacktest, RunNotFound, wrong_field
+from services.gateway.problems import DatasetNotReady, InvalidBacktest, NothingThere, wrong_field
 from services.gateway.runs import find_run, start_run
 from services.gateway.wire.models import kind_named, parse_models
 from shared.contracts.backtest import Backtest, BacktestSpec, Fold
@@ -105,7 +105,7 @@ async def find_backtest(here: Gateway, session: SessionRow, run_id: str | None) 
 
     Raises
     ------
-    RunNotFound
+    RunNotFound, NothingThere
     """
     where: Where = {"session_id": session.id}
     if run_id is not None:
@@ -116,7 +116,7 @@ async def find_backtest(here: Gateway, session: SessionRow, run_id: str | None) 
     runs = await here.records.select(RunRow, where, order="-created_at")
     newest = next((run for run in runs if run.backtest is not None), None)
     if newest is None:
-        raise RunNotFound(
+        raise NothingThere(
             "there is no backtest yet",
             suggestions=("Start one with POST /api/training/backtest/{session}.",),
         )

@@ -106,6 +106,10 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"configuration": _CONFIGURATION, "models": [{"kind": "lin"}, {"kind": "dense", "epochs": 20}]},
         {"modelConfigurations": [{"MODE": "AR LSTM", "EP": "10"}], "training_split": _SPLIT},
     ],
+    ("post", "/backtest/{sid}"): [
+        {"n_folds": 4, "refit": True},
+        {"models": ["LIN", {"kind": "cnn", "epochs": 20}], "n_folds": 3, "test_windows": 90, "refit": False},
+    ],
     ("post", "/cancel/{sid}"): [{}],
     ("post", "/save-evaluation-tables/{sid}"): [{"df_eval": {"Load": {"MAE": [1.0]}}, "df_eval_ts": {}}],
     ("post", "/generate-plot"): [

@@ -1,10 +1,12 @@
 """Every path of the contract with the bodies both generations of clients send, and what must come back."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from services.gateway.openapi import EXAMPLES, SESSION
 from services.gateway.results import METRICS
+from shared.contracts.backtest import Fold
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
@@ -31,6 +33,14 @@ LEVEL = {
     "overall": dict.fromkeys(METRICS, 1.0),
     "per_step": {metric: [1.0] for metric in METRICS},
 }
+FOLD = Fold(
+    number=1,
+    cutoff=datetime(2026, 3, 1, 1, tzinfo=UTC),
+    last=datetime(2026, 3, 5, tzinfo=UTC),
+    train=(0, 500),
+    validation=(524, 700),
+    test=(724, 814),
+)
 OF_RUN = {"params": {"run_id": RUN}}
 
 
@@ -100,6 +110,9 @@ def cases() -> list[Case]:
         *examples("post", "/save-time-info", 200, "data", "timeFeatures"),
         Case(get, "/get-time-info/{sid}", "", 200, ("timeInfo", "timeFeatures")),
         *examples("post", "/generate-datasets/{sid}", 202, "dataset_ids", "status"),
+        *examples("post", "/backtest/{sid}", 202, "run_id", "backtest_of", "dataset_id", "folds", "models"),
+        Case(get, "/backtest/{sid}", "", 200, ("run_id", "backtest_of", "status", "metric", "n_folds",
+                                               "refit", "timezone", "folds", "models", "best_model")),
         *examples("post", "/train-models/{sid}", 202, "run_id", "jobs", "status"),
         *examples("post", "/run/{sid}", 202, "run_id", "dataset_id", "jobs"),
         Case(get, "/status/{sid}", "", 200, ("status", "progress", "current_step", "phase", "eta_seconds",
@@ -199,6 +212,7 @@ async def furnish(house: House) -> None:
         "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
         "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
         "datasets.arrays": {"key": f"{places.dataset(SID, DATASET)}/arrays.npz"},
+        "datasets.folds": {"folds": [FOLD.model_dump(mode="json")]},
         "trainer.predict": {"forecasts": [[[1.0]]]},
         "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": "0" * 64},
     }

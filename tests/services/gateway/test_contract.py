@@ -21,7 +21,11 @@ BEGIN, END = "<!-- contract: begin -->", "<!-- contract: end -->"
 
 async def drive(house: House, http: httpx.AsyncClient, case: Case) -> str | None:
     """Send one request; return what is wrong with its answer."""
-    if case.path in ("/train-models/{sid}", "/run/{sid}"):  # one run at a time: let the last one be over
+    if case.path in (
+        "/train-models/{sid}",
+        "/run/{sid}",
+        "/backtest/{sid}",
+    ):  # one run at a time: let the last one be over
         for run in await house.records.select(RunRow, {"status": OneOf(LIVE_RUN)}):
             await house.records.update(RunRow, run.id, {"status": "completed", "finished_at": utc_now()})
     url = f"http://127.0.0.1{BASE}{case.path.format(**IDS)}"

@@ -30,6 +30,7 @@ IN_BODY: dict[str, Any] = {
     "/generate-plot": {"sessionId": SID},
     "/train-models/{sid}": {"modelConfigurations": [{"MODE": "LIN"}]},
     "/run/{sid}": {"modelConfigurations": [{"MODE": "LIN"}]},
+    "/backtest/{sid}": {"n_folds": 2},
     "/save-evaluation-tables/{sid}": {"df_eval": {}, "df_eval_ts": {}},
     "/predict/{sid}": {"input_data": []},
     "/scale-data/{sid}": {"data": {}},
