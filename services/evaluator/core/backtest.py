@@ -53,6 +53,10 @@ class ModelFolds:
     output_spread: dict[str, Values]
     folds: tuple[FoldScores, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | {"folds": [asdict(fold) for fold in self.folds]}
+
 
 @dataclass(frozen=True)
 class FoldTable:
@@ -73,7 +77,7 @@ class FoldTable:
             "metric": self.metric,
             "n_folds": self.n_folds,
             "best_job_id": self.best.job_id if self.best else None,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [row.to_json() for row in self.rows],
         }
 
 

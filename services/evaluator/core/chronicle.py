@@ -24,8 +24,9 @@ def line_of(event: Event) -> tuple[Level, str] | None:
         case e.DatasetFailed():
             return "error", f"the data set cannot be built: {event.problem.message}"
         case e.RunPlanned():
-            what = "fits of a backtest" if event.backtest else "models"
-            return "info", f"{len(event.jobs)} {what} are queued: {', '.join(j.label for j in event.jobs)}"
+            if event.backtest:  # as many names as models times folds would say less
+                return "info", f"{len(event.jobs)} fits of a backtest are queued"
+            return "info", f"{len(event.jobs)} models are queued: {', '.join(j.label for j in event.jobs)}"
         case e.CancelRequested():
             return "warning", "somebody asked to stop " + ("one model" if event.job_id else "the run")
         case e.ModelDone():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from services.evaluator.core.backtest import fold_table
-from services.evaluator.core.ranking import Entry, rank
+from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import Fold
 from shared.contracts.problems import Category, Problem
@@ -38,8 +38,7 @@ def reach_verdict(
     cancelled is cancelled, and still shows what had finished. With ``folds`` the run is a backtest, and its
     models are ranked over them.
     """
-    entries = [_entry(job, results[job.id]) for job in jobs if job.id in results]
-    board = fold_table(folds, jobs, results, metric=metric) if folds else rank(entries, metric)
+    board = fold_table(folds, jobs, results, metric=metric) if folds else _ranked(jobs, results, metric)
     best = board.best
     status = _status(jobs, cancelled=cancelled)
     return Verdict(
@@ -49,6 +48,10 @@ def reach_verdict(
         best_label=best.label if best else None,
         problem=_nothing_finished(jobs) if status == "failed" else None,
     )
+
+
+def _ranked(jobs: Sequence[JobRow], results: Mapping[str, ResultRow], metric: str) -> Leaderboard:
+    return rank([_entry(job, results[job.id]) for job in jobs if job.id in results], metric)
 
 
 def _entry(job: JobRow, result: ResultRow) -> Entry:

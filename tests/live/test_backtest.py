@@ -1,0 +1,90 @@
+"""Backtests through the API: with and without refit, beside a run's own results, through a fault."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from shared.contracts.kinds import LinearSpec
+from shared.storage.rows import JobRow, ResultRow, RunRow
+from tests.live.conftest import OpenYard, Yard
+from tests.support.load import CLASSICAL
+from trainyard.answers import Run
+from trainyard.client import ApiError
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+
+
+async def finished_run(yard: Yard) -> Run:
+    run = await yard.start_run((LinearSpec(),))
+    await yard.client.wait(run.session_id, run.run_id, timeout=120)
+    return run
+
+
+async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(open_yard: OpenYard) -> None:
+    async with open_yard(kinds=CLASSICAL) as yard:
+        client, run = yard.client, await finished_run(yard)
+        before = await client.results(run.session_id)
+
+        started = await client.backtest(run.session_id, n_folds=3, test_windows=100)
+        live = await client.status(run.session_id, run_id=started.run_id)
+        await client.wait(run.session_id, started.run_id, timeout=120)
+        refitted = await client.backtest_results(run.session_id)
+        again = await client.backtest(
+            run.session_id, n_folds=3, test_windows=100, refit=False, models=["LIN"]
+        )
+        await client.wait(run.session_id, again.run_id, timeout=120)
+        kept = await client.backtest_results(run.session_id, run_id=run.run_id)
+
+        assert live.status in ("queued", "running", "completed")
+        assert (refitted.status, refitted.backtest_of) == ("completed", run.run_id)
+        assert [fold["n_test"] for fold in refitted.folds] == [100] * 3
+        assert refitted.folds[0]["cutoff_local"].endswith(("+10:00", "+11:00"))
+        trained = [fold["n_train"] for fold in refitted.folds]
+        assert trained == sorted(set(trained))
+        lin, lin_kept = (next(m for m in found.models if m["label"] == "LIN") for found in (refitted, kept))
+        assert [fold["status"] for fold in lin["folds"]] == ["finished"] * 3
+        assert len({fold["job_id"] for fold in lin["folds"]}) == 3
+        assert len({fold["job_id"] for fold in lin_kept["folds"]}) == 1
+        assert lin["folds"][0]["scores"] == pytest.approx(lin_kept["folds"][0]["scores"])
+        assert lin["folds"][2]["scores"] != pytest.approx(lin_kept["folds"][2]["scores"])
+        assert lin["rank"] == 1
+        assert kept.run_id == again.run_id
+        assert await client.results(run.session_id) == before
+
+
+async def test_what_does_not_fit_is_refused_with_what_would(open_yard: OpenYard) -> None:
+    async with open_yard(kinds=CLASSICAL) as yard:
+        run = await finished_run(yard)
+
+        with pytest.raises(ApiError) as refused:
+            await yard.client.backtest(run.session_id, n_folds=5, test_windows=400)
+
+        problem = refused.value.problem()
+        assert (problem.code, refused.value.status) == ("FOLDS_DO_NOT_FIT", 422)
+        most = problem.details["most_test_windows"]
+        assert isinstance(most, int)
+        fits = await yard.client.backtest(run.session_id, n_folds=5, test_windows=most)
+        assert (await yard.client.wait(run.session_id, fits.run_id, timeout=120)).status == "completed"
+
+
+async def test_a_trainer_killed_in_a_backtest_loses_and_doubles_no_fold(open_yard: OpenYard) -> None:
+    async with open_yard(kinds=CLASSICAL, trainers=2) as yard:
+        run = await finished_run(yard)
+        started = await yard.client.backtest(run.session_id, n_folds=4)
+        await asyncio.sleep(0.5)
+        jobs = await yard.storage.records.select(JobRow, {"run_id": started.run_id, "status": "running"})
+        holders = {int(job.leased_by.rsplit("-", 2)[1]) for job in jobs if job.leased_by}
+
+        for victim in list(holders)[:1]:
+            os.kill(victim, signal.SIGKILL)
+        await yard.client.wait(run.session_id, started.run_id, timeout=150)
+
+        jobs = await yard.storage.records.select(JobRow, {"run_id": started.run_id})
+        results = await yard.storage.records.select(ResultRow, {"run_id": started.run_id})
+        row = await yard.storage.records.get(RunRow, started.run_id)
+        assert {job.status for job in jobs} == {"finished"}
+        assert sorted(result.id for result in results) == sorted(job.id for job in jobs)
+        assert row is not None
+        assert row.status == "completed"
