@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from services.trainer.core.model import Model
-from shared.contracts.kinds import MODEL_SPEC, WIRE_NAMES, ModelSpec
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, ModelSpec
 from shared.timeseries.arrays import Float64
 from shared.timeseries.samples import Column, Layout, Samples
 from shared.timeseries.scaling import Scaler
@@ -30,8 +30,10 @@ LOOKBACK = 720
 MINUTES_OF_MONTHS = (12 * 43_200, 4 * 43_200, 4 * 43_200)
 BLOCK = 256  # windows compared at once
 SPECS: dict[str, ModelSpec] = {
-    name: MODEL_SPEC.validate_python({"kind": kind, **({"refit": False} if kind == "lin" else {})})
-    for kind, name in WIRE_NAMES.items()
+    WIRE_NAMES[kind]: MODEL_SPEC.validate_python(
+        {"kind": kind, **({"refit": False} if kind == "lin" else {})}
+    )
+    for kind in KINDS
 } | {"LIN refit": MODEL_SPEC.validate_python({"kind": "lin"})}
 
 

@@ -63,7 +63,8 @@ def parse_kind(name: str) -> Kind:
         if aliases.get(plain) == kind:
             return kind
     raise UnknownModel(
-        f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES.values())}", field="models"
+        f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES[kind] for kind in KINDS)}",
+        field="models",
     )
 
 

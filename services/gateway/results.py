@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from shared.contracts.kinds import MODEL_SPEC, WIRE_NAMES
+from shared.contracts.kinds import JOB_SPEC, WIRE_NAMES
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
 
 METRICS = ("mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2")
@@ -83,7 +83,7 @@ class Outcome:
                 "baseline": job.baseline,
                 "status": job.status,
                 "seconds": job.seconds,
-                "parameters": MODEL_SPEC.dump_python(job.spec, mode="json"),
+                "parameters": JOB_SPEC.dump_python(job.spec, mode="json"),
                 "notes": job.notes,
                 "headline": self.results[job.id].headline if job.id in self.results else {},
                 "problem": job.problem.model_dump(mode="json") if job.problem else None,

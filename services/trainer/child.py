@@ -14,7 +14,17 @@ from pydantic import TypeAdapter
 
 from services.trainer import work
 from services.trainer.core.model import Progress
-from services.trainer.tasks import Advance, ExportTask, PredictTask, Ready, Refusal, Saying, Task, TrainTask
+from services.trainer.tasks import (
+    Advance,
+    ExplainTask,
+    ExportTask,
+    PredictTask,
+    Ready,
+    Refusal,
+    Saying,
+    Task,
+    TrainTask,
+)
 from shared.errors import InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
@@ -63,6 +73,8 @@ def answer(task: Task, reports: Reports) -> Saying:
                 return work.predict(task)
             case ExportTask():
                 return work.export(task)
+            case ExplainTask():
+                return work.explain(task)
     except InvalidInput as error:
         return Refusal(problem=error.problem())
     except MemoryError:

@@ -13,7 +13,7 @@ from services.trainer.core.planning import plan_jobs
 from services.trainer.jobs import JobLoop
 from services.trainer.ports import Models, Runs
 from services.trainer.questions import read_forecasts, write_windows
-from services.trainer.worker import ExportTask, PredictTask, WarmWorker
+from services.trainer.worker import ExplainTask, ExportTask, PredictTask, WarmWorker
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
@@ -50,6 +50,16 @@ class ExportQuestion(BaseModel):
     session_id: str
     job_id: str
     format: str = Field(default="h5", pattern=r"^[a-z0-9]{1,16}$")
+
+
+class ImportanceQuestion(BaseModel):
+    """What the gateway asks about the inputs of a model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    seed: int = 0
 
 
 log = structlog.get_logger()
@@ -128,6 +138,31 @@ async def export(
             )
             stored = await models.add(session_id, job_id, output)
     return {"key": stored.key, "size_bytes": stored.size_bytes, "sha256": stored.sha256}
+
+
+@reactions.on_question("trainer.importance")
+async def importance(
+    question: ImportanceQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmWorker, Context()],
+) -> Json:
+    """Measure which inputs a stored model relies on, in the child process, and keep the answer."""
+    session_id, job_id, seed = question.session_id, question.job_id, question.seed
+    model = await models.local(session_id, job_id)
+    with tempfile.TemporaryDirectory(prefix="trainyard-explain-") as scratch:
+        await models.fetch_dataset(session_id, job_id, Path(scratch))
+        outcome = await worker.explain(
+            ExplainTask(
+                model=model.folder,
+                passport_sha256=model.passport_sha256,
+                dataset=Path(scratch),
+                backtest=model.backtest,
+                seed=seed,
+            )
+        )
+    answer: Json = outcome.model_dump(mode="json", exclude={"said"})
+    await models.keep_importance(session_id, job_id, seed, answer)
+    return answer
 
 
 async def _plan(event: Event, run: RunRow, runs: Runs) -> list[Message]:

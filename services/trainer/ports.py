@@ -1,12 +1,13 @@
 """What the trainer needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import JsonValue
 
+from shared.contracts.backtest import BacktestPart
 from shared.contracts.problems import Problem
 from shared.storage.rows import JobRow, RunRow
 
@@ -73,10 +74,14 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A stored model on this machine: its folder, and the hash its passport must have."""
+    """A stored model on this machine: its folder, and the hash its passport must have.
+
+    The members of an average lie beside it. ``backtest`` names the folds a model was fitted for, if any.
+    """
 
     folder: Path
     passport_sha256: str | None
+    backtest: BacktestPart | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,16 @@ class Models(Protocol):
 
     async def local(self, session_id: str, job_id: str) -> LocalModel:
         """Fetch the files of a model."""
+        ...
+
+    async def fetch_dataset(self, session_id: str, job_id: str, folder: Path) -> None:
+        """Write the data set a model was fitted on into a folder; raise ``DatasetGone`` if it was deleted."""
+        ...
+
+    async def keep_importance(
+        self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
+    ) -> None:
+        """Store what was measured about a model, so that it need not be measured again."""
         ...
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:

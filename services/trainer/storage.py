@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import new_id, utc_now
+from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
 from shared.errors import NotFound, Unavailable
 from shared.storage import places
+from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 from shared.storage.trees import fetch_tree, put_tree
+from shared.timeseries.passport import PASSPORT
 
 
 class JobHeld(Unavailable):
@@ -47,13 +52,26 @@ class LedgerModels:
 
     async def local(self, session_id: str, job_id: str) -> LocalModel:
         job = await self._finished(session_id, job_id)
-        folder = self._cache / job.id
-        if not folder.exists():
-            part = self._cache / f".{job.id}-{new_id()[:8]}"
-            await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part)
-            await asyncio.to_thread(part.replace, folder)
-        passport = _entry(job, "passport.json")
-        return LocalModel(folder, passport.sha256 if passport else None)
+        if isinstance(job.spec, EnsembleSpec):
+            for member in job.spec.members:
+                await self._fetched(await self._finished(session_id, member.job_id))
+        folder, passport = await self._fetched(job), _entry(job, PASSPORT)
+        return LocalModel(folder, passport.sha256 if passport else None, job.backtest)
+
+    async def fetch_dataset(self, session_id: str, job_id: str, folder: Path) -> None:
+        job = await self._finished(session_id, job_id)
+        mine = self._storage.of_owner(job.owner)
+        dataset = await mine.records.get(DatasetRow, job.dataset_id)
+        if dataset is None or dataset.object_key is None:
+            raise DatasetGone("the data set of this model was deleted", dataset_id=job.dataset_id)
+        await fetch_tree(mine.objects, dataset.object_key, folder)
+
+    async def keep_importance(
+        self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
+    ) -> None:
+        job = await self._finished(session_id, job_id)
+        key = places.importance(job.session_id, job.run_id, job.id, seed)
+        await self._storage.of_owner(job.owner).objects.put(key, json_to_bytes(dict(answer)))
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
         return _entry(await self._finished(session_id, job_id), name)
@@ -73,6 +91,24 @@ class LedgerModels:
         if job is None or job.session_id != session_id or job.status != "finished":
             raise ModelGone("there is no such finished model", job_id=job_id)
         return job
+
+    async def _fetched(self, job: JobRow) -> Path:
+        folder = self._cache / job.id
+        if not folder.exists():
+            part = self._cache / f".{job.id}-{new_id()[:8]}"
+            await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part)
+            await asyncio.to_thread(_move, part, folder)
+        return folder
+
+
+def _move(part: Path, folder: Path) -> None:
+    """Give a fetched folder its name; another question may have fetched the same meanwhile."""
+    try:
+        part.replace(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(part)
 
 
 def _prefix(job: JobRow) -> str:

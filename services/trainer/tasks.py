@@ -59,6 +59,17 @@ class ExportTask(Line):
     output: Path = Field(description="file to write")
 
 
+class ExplainTask(Line):
+    """Measure which inputs a stored model relies on, on windows of the validation part."""
+
+    task: Literal["explain"] = "explain"
+    model: Path = Field(description="folder of the model")
+    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
+    dataset: Path = Field(description="folder of the data set the model was fitted on")
+    backtest: BacktestPart | None = Field(default=None, description="folds the model was fitted for")
+    seed: int = 0
+
+
 class StoredFile(Line):
     """A file of a model, as it was written."""
 
@@ -91,6 +102,30 @@ class ExportOutcome(Line):
     file: StoredFile
 
 
+class InputImportance(Line):
+    """How much worse forecasts get when one input belongs to other windows."""
+
+    name: str
+    source: Literal["series", "calendar"]
+    rise: float | None = Field(description="of the loss, mean over repeats; null = not a finite number")
+    deviation: float | None = Field(description="of the rise over repeats")
+    relative: float | None = Field(description="rise in shares of the undisturbed loss")
+
+
+class ExplainOutcome(Line):
+    """Inputs by importance, most important first, and how it was measured."""
+
+    said: Literal["explained"] = "explained"
+    part: Literal["validation"] = "validation"
+    loss: float | None = Field(description="RMSE in training standard deviations, mean over outputs")
+    n_windows: int
+    n_repeats: int
+    seed: int
+    fitted_on_part: bool = Field(description="whether the model ended by learning from these windows, too")
+    inputs: tuple[InputImportance, ...]
+    seconds: float
+
+
 class Ready(Line):
     """The libraries that neural kinds need are loaded."""
 
@@ -117,7 +152,8 @@ class Refusal(Line):
     exhausted: bool = Field(default=False, description="memory ran out; the process shall be replaced")
 
 
-Task = Annotated[TrainTask | PredictTask | ExportTask, Field(discriminator="task")]
+Task = Annotated[TrainTask | PredictTask | ExportTask | ExplainTask, Field(discriminator="task")]
 Saying = Annotated[
-    TrainOutcome | PredictOutcome | ExportOutcome | Ready | Advance | Refusal, Field(discriminator="said")
+    TrainOutcome | PredictOutcome | ExportOutcome | ExplainOutcome | Ready | Advance | Refusal,
+    Field(discriminator="said"),
 ]

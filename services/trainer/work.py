@@ -1,8 +1,9 @@
-"""What the child does: fit a model on a stored data set and write its files, forecast, export."""
+"""What the child does: fit and store a model; forecast with a stored one, export it, explain it."""
 
 import os
 import time
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -10,33 +11,44 @@ from pydantic import JsonValue
 
 from services.trainer.core.export import export_model, load_forecaster, save_model
 from services.trainer.core.fit import fit
+from services.trainer.core.importance import (
+    N_REPEATS,
+    choose_windows,
+    inputs_of,
+    permutation_importance,
+)
 from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
-from services.trainer.core.passport import (
-    PASSPORT,
-    Passport,
-    file_facts,
-    folder_sha256,
-    layout_to_json,
-    library_versions,
-    write_passport,
-)
-from services.trainer.core.predict import Forecaster
+from services.trainer.core.predict import AverageForecaster, Forecaster
 from services.trainer.tasks import (
+    ExplainOutcome,
+    ExplainTask,
     ExportOutcome,
     ExportTask,
+    InputImportance,
     PredictOutcome,
     PredictTask,
     StoredFile,
     TrainOutcome,
     TrainTask,
 )
+from shared.contracts.backtest import BacktestPart
 from shared.storage.codecs import json_to_bytes
 from shared.timeseries.arrays import Float64
 from shared.timeseries.dataset import Dataset, Part
 from shared.timeseries.folds import parts_of
 from shared.timeseries.forecasts import Forecast, PartForecast
-from shared.timeseries.metrics import measure
+from shared.timeseries.metrics import known_std
+from shared.timeseries.passport import (
+    PASSPORT,
+    Passport,
+    file_facts,
+    first_scores,
+    folder_sha256,
+    layout_to_json,
+    library_versions,
+    write_passport,
+)
 from shared.timeseries.samples import Layout
 
 WINDOWS_AT_ONCE = 2048
@@ -46,7 +58,7 @@ MODELS_KEPT = 4  # loaded models the child remembers
 def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     """Fit a model and write model, forecasts, history and passport into the output folder."""
     started = time.perf_counter()
-    dataset = divided(Dataset.open(task.dataset), task)
+    dataset = divided(Dataset.open(task.dataset), task.backtest)
     n_windows = {part: len(dataset.indices(part)) for part in ("train", "validation", "test")}
     require_memory(
         task.spec,
@@ -68,7 +80,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         validation=part_forecast(fitted.judged, dataset, "validation"),
         test=part_forecast(fitted.model, dataset, "test"),
     )
-    metrics = {"validation": score(forecast.validation), "test": score(forecast.test)}
+    metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     write_files(task, fitted, forecast, dataset.layout)
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
@@ -96,11 +108,11 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     )
 
 
-def divided(dataset: Dataset, task: TrainTask) -> Dataset:
-    """Return the data set in the parts a task is about, scaled by what it trains on."""
-    if task.backtest is None:
+def divided(dataset: Dataset, backtest: BacktestPart | None) -> Dataset:
+    """Return the data set in the parts a job is about, scaled by what it trains on."""
+    if backtest is None:
         return dataset
-    return dataset.divided(parts_of(task.backtest, dataset.n_windows))
+    return dataset.divided(parts_of(backtest, dataset.n_windows))
 
 
 def told_folds(task: TrainTask) -> dict[str, JsonValue]:
@@ -114,7 +126,7 @@ def told_folds(task: TrainTask) -> dict[str, JsonValue]:
 def predict(task: PredictTask) -> PredictOutcome:
     """Forecast the windows of a file with a stored model; a model is loaded once."""
     started = time.perf_counter()
-    forecaster = _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+    forecaster = _stored(task)
     with np.load(task.windows, allow_pickle=False) as file:
         windows: Float64 = file["x"].astype(np.float64)
     np.savez(task.output, y_pred=forecaster.forecast(windows))
@@ -127,9 +139,53 @@ def export(task: ExportTask) -> ExportOutcome:
     return ExportOutcome(file=StoredFile(**file_facts(task.output).model_dump()))
 
 
+def explain(task: ExplainTask) -> ExplainOutcome:
+    """Measure on validation windows which inputs a stored model relies on."""
+    started = time.perf_counter()
+    forecaster = _stored(task)
+    dataset = divided(Dataset.open(task.dataset), task.backtest)
+    layout, validation = dataset.layout, dataset.indices("validation")
+    chosen = validation[choose_windows(len(validation), len(inputs_of(layout)), seed=task.seed)]
+    found = permutation_importance(
+        forecaster.forecast_scaled,
+        dataset.x(chosen),
+        layout,
+        y_true=dataset.y_true(chosen),
+        train_std=[known_std(dataset.training_values(k)) for k in range(len(layout.outputs))],
+        seed=task.seed,
+    )
+    return ExplainOutcome(
+        loss=_finite(found.loss),
+        n_windows=len(chosen),
+        n_repeats=N_REPEATS,
+        seed=task.seed,
+        fitted_on_part=forecaster.learned_from_validation,
+        inputs=tuple(
+            InputImportance(
+                name=one.name,
+                source=one.source,
+                rise=_finite(one.rise),
+                deviation=_finite(one.deviation),
+                relative=_finite(one.relative),
+            )
+            for one in found.importances
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _stored(task: PredictTask | ExplainTask) -> Forecaster | AverageForecaster:
+    """Return the model a task means; a changed passport is another model."""
+    return _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+
+
 @lru_cache(maxsize=MODELS_KEPT)
-def _remembered(folder: Path, written_ns: int, sha256: str | None) -> Forecaster:
+def _remembered(folder: Path, written_ns: int, sha256: str | None) -> Forecaster | AverageForecaster:
     return load_forecaster(folder, passport_sha256=sha256)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
 
 
 def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
@@ -141,14 +197,6 @@ def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
         scaled = model.predict(dataset.x(some)).astype(np.float64)
         y_pred[first : first + len(some)] = layout.y_scaler.inverse(scaled)
     return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
-
-
-def score(part: PartForecast) -> dict[str, float | None]:
-    """Return a first impression over all outputs; the evaluator scores in full."""
-    if len(part) == 0:
-        return {"mae": None, "rmse": None}
-    scores = measure(part.y_true.ravel(), part.y_pred.ravel())
-    return {"mae": scores["mae"], "rmse": scores["rmse"]}
 
 
 def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> None:

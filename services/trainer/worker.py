@@ -6,6 +6,8 @@ import time
 from services.trainer.core.model import Progress
 from services.trainer.process import Child, MemoryExceeded, OnAdvance, WorkerCrashed
 from services.trainer.tasks import (
+    ExplainOutcome,
+    ExplainTask,
     ExportOutcome,
     ExportTask,
     PredictOutcome,
@@ -20,8 +22,8 @@ from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, TrainyardError
 
 __all__ = [
-    "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask", "TrainOutcome", "TrainTask",
-    "WarmWorker", "WorkerCrashed", "WorkerStalled",
+    "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask",
+    "TrainOutcome", "TrainTask", "WarmWorker", "WorkerCrashed", "WorkerStalled",
 ]  # fmt: skip
 
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
@@ -125,6 +127,12 @@ class WarmWorker:
         """Write a model in another format in the child; raises as ``train`` does."""
         outcome = await self._ask(task, self._any_threads, _ignore)
         assert isinstance(outcome, ExportOutcome)
+        return outcome
+
+    async def explain(self, task: ExplainTask) -> ExplainOutcome:
+        """Measure in the child what a model relies on; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, ExplainOutcome)
         return outcome
 
     @property

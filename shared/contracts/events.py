@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.contracts.base import Event, Id, Message
-from shared.contracts.kinds import Kind
+from shared.contracts.kinds import JobKind, Kind
 from shared.contracts.problems import Problem
 
 JobEnd = Literal["finished", "failed", "cancelled"]
@@ -139,7 +139,7 @@ class ModelDone(Event):
     template: ClassVar[str] = "evt.{session_id}.{run}.model.{job_id}.done"
 
     job_id: Id
-    kind: Kind
+    kind: JobKind
     label: str
     status: JobEnd
     seconds: float | None = None
@@ -153,7 +153,7 @@ class ModelEvaluated(Event):
     template: ClassVar[str] = "evt.{session_id}.{run}.model.{job_id}.evaluated"
 
     job_id: Id
-    kind: Kind
+    kind: JobKind
     label: str
     headline: dict[str, float | None] = {}
 

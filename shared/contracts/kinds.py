@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
+from shared.contracts.base import Id
 from shared.contracts.specs import Spec
 
 Activation = Literal["relu", "sigmoid", "tanh", "linear", "softmax"]
@@ -11,6 +12,8 @@ Kernel = Literal["linear", "poly", "rbf", "sigmoid"]
 Kind = Literal[
     "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "last_value", "seasonal_naive"
 ]
+ENSEMBLE: Literal["ensemble"] = "ensemble"
+JobKind = Literal[Kind, "ensemble"]  # what a run may hold: what can be asked for, and the average of it
 KINDS: tuple[Kind, ...] = (
     "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "last_value", "seasonal_naive",
 )  # fmt: skip
@@ -140,7 +143,28 @@ ModelSpec = Annotated[
 ]
 MODEL_SPEC: TypeAdapter[ModelSpec] = TypeAdapter(ModelSpec)
 
-WIRE_NAMES: dict[Kind, str] = {
+
+class Member(Spec):
+    """One model of an average, and its share."""
+
+    job_id: Id
+    kind: Kind
+    label: str
+    weight: float = Field(gt=0, lt=1, description="share of the average; all shares add up to 1")
+    passport_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="the only passport that is accepted")
+
+
+class EnsembleSpec(Spec):
+    """Weighted average of a run's models, chosen on validation; made by the platform, never asked for."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[Member, ...] = Field(min_length=2)
+
+
+JobSpec = Annotated[ModelSpec | EnsembleSpec, Field(discriminator="kind")]
+JOB_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+WIRE_NAMES: dict[JobKind, str] = {
     "dense": "Dense",
     "cnn": "CNN",
     "lstm": "LSTM",
@@ -150,4 +174,5 @@ WIRE_NAMES: dict[Kind, str] = {
     "lin": "LIN",
     "last_value": "Last value",
     "seasonal_naive": "Seasonal naive",
+    "ensemble": "Ensemble",
 }

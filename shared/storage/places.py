@@ -44,3 +44,8 @@ def job(session_id: str, run_id: str, job_id: str) -> str:
 def attempt(session_id: str, run_id: str, job_id: str, number: int) -> str:
     """What one attempt at a job produced."""
     return f"{job(session_id, run_id, job_id)}/{number}"
+
+
+def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
+    """Which inputs a job's model relies on, as measured with one seed."""
+    return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime, JsonValue
 
 from shared.contracts.backtest import Backtest, BacktestPart
-from shared.contracts.kinds import Kind, ModelSpec
+from shared.contracts.kinds import JobKind, JobSpec, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.storage.records import Row
@@ -113,6 +113,7 @@ class RunRow(Row):
     dataset_id: str
     models: tuple[ModelSpec, ...]
     metric: str = "rmse"
+    ensemble: bool = True
     backtest_of: str | None = None
     backtest: Backtest | None = None
     status: RunStatus = "waiting"
@@ -143,9 +144,9 @@ class JobRow(Row):
     run_id: str
     dataset_id: str
     position: int
-    kind: Kind
+    kind: JobKind
     label: str
-    spec: ModelSpec
+    spec: JobSpec
     baseline: bool = False
     backtest: BacktestPart | None = None
     status: JobStatus = "queued"
@@ -169,7 +170,7 @@ class ResultRow(Row):
     session_id: str
     run_id: str
     label: str
-    kind: Kind
+    kind: JobKind
     scores: Json
     headline: dict[str, float | None] = {}
 

@@ -192,6 +192,16 @@ def measure(y_true: Float64, y_pred: Float64, *, naive: float | None = None) -> 
     return measures(pairs, unit)[0].as_dict()
 
 
+def known_std(values: Float64) -> float | None:
+    """Return the standard deviation of the finite values, None without any.
+
+    >>> known_std(np.array([1.0, np.nan, 3.0])), known_std(np.array([np.nan]))
+    (1.0, None)
+    """
+    known = values[np.isfinite(values)]
+    return float(known.std()) if known.size else None
+
+
 def _undefined(sums: Tally, naive: NaiveError) -> list[tuple[Metric, Bool, int | NDArray[np.int8]]]:
     # Sums and spreads carry rounding errors of some eps times the size of the values: below that, zero.
     size = sums.abs_true / np.maximum(sums.n, 1.0)

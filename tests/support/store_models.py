@@ -6,13 +6,6 @@ import numpy as np
 
 from services.trainer.core.export import save_model
 from services.trainer.core.fit import fit
-from services.trainer.core.passport import (
-    Passport,
-    file_facts,
-    layout_to_json,
-    library_versions,
-    write_passport,
-)
 from services.trainer.core.predict import Forecaster
 from shared.contracts.kinds import (
     ArLstmSpec,
@@ -23,6 +16,13 @@ from shared.contracts.kinds import (
     LstmSpec,
     ModelSpec,
     SeasonalNaiveSpec,
+)
+from shared.timeseries.passport import (
+    Passport,
+    file_facts,
+    layout_to_json,
+    library_versions,
+    write_passport,
 )
 from tests.support.forecasting import small_dataset
 

@@ -10,7 +10,7 @@ import numpy as np
 from services.evaluator.core.problems import ForecastMismatch
 from shared.timeseries.arrays import Float64
 from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, Measures, Metric, Reason, measures, naive_error
+from shared.timeseries.metrics import METRICS, Measures, Metric, Reason, known_std, measures, naive_error
 from shared.timeseries.tally import Tally, merge, pool, stack, tally
 
 MAX_LEVEL = 12
@@ -119,7 +119,7 @@ def score(
         outputs=tuple(
             OutputScores(
                 name=names[i],
-                train_std=_standard_deviation(y_train[i]),
+                train_std=known_std(y_train[i]),
                 n_values=int(whole.n[0, i]),
                 n_left_out=int(whole.n_left_out[0, i]),
                 levels=tuple(
@@ -193,11 +193,6 @@ def _total(tallies: Iterator[Tally]) -> Tally:
 
 def _skipped(sums: Tally) -> float | None:
     return 100.0 * float(1.0 - sums.n_nonzero / sums.n) if sums.n else None
-
-
-def _standard_deviation(y_train: Float64) -> float | None:
-    known = y_train[np.isfinite(y_train)]
-    return float(known.std()) if known.size else None
 
 
 def _checked_shape(

@@ -93,7 +93,7 @@ def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
     word = str(flat.pop(named_by)) if named_by else ""
     kind = kind_named(word)
     if kind is None:
-        known = ", ".join(WIRE_NAMES.values())
+        known = ", ".join(WIRE_NAMES[kind] for kind in KINDS)
         raise _invalid(
             [{"field": named_by or "MODE", "message": f"{word[:40]!r} is no model; known are {known}"}]
         )

@@ -10,10 +10,10 @@ from services.trainer.core.kinds import model_class
 from services.trainer.core.linear_model import LinearModel
 from services.trainer.core.model import Model
 from services.trainer.core.onnx_graph import to_onnx
-from services.trainer.core.passport import layout_from_json, read_passport
-from services.trainer.core.predict import Forecaster
-from shared.contracts.kinds import NEURAL
+from services.trainer.core.predict import AverageForecaster, Forecaster
+from shared.contracts.kinds import NEURAL, EnsembleSpec
 from shared.errors import InvalidInput
+from shared.timeseries.passport import PASSPORT, Passport, PassportViolated, layout_from_json, read_passport
 from shared.timeseries.samples import Layout
 
 ARRAYS = "model.npz"
@@ -64,7 +64,7 @@ def export_model(folder: Path, suffix: str, output: Path, *, passport_sha256: st
             field="format",
             available=list(available),
         )
-    _save_network(load_forecaster(folder, passport_sha256=passport_sha256).model, output)
+    _save_network(_load_one(folder, passport).model, output)
 
 
 def _save_network(model: Any, path: Path) -> None:
@@ -72,16 +72,36 @@ def _save_network(model: Any, path: Path) -> None:
     model.network.save(path)
 
 
-def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster:
+def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster | AverageForecaster:
     """Return a stored model, after all its files were verified.
+
+    The members of an average lie in folders beside its own, named by their jobs; its passport says which
+    passports of theirs are the right ones.
 
     Raises
     ------
     PassportViolated
-        If a file differs from what the passport says.
+        If a file differs from what the passport says, a member's included.
     """
     passport = read_passport(folder, sha256=passport_sha256)
+    if isinstance(passport.spec, EnsembleSpec):
+        return _load_average(passport.spec, folder.parent)
+    return _load_one(folder, passport)
+
+
+def _load_average(spec: EnsembleSpec, beside: Path) -> AverageForecaster:
+    members = []
+    for member in spec.members:
+        folder = beside / member.job_id
+        members.append(_load_one(folder, read_passport(folder, sha256=member.passport_sha256)))
+    return AverageForecaster(tuple(members), tuple(member.weight for member in spec.members))
+
+
+def _load_one(folder: Path, passport: Passport) -> Forecaster:
+    if isinstance(passport.spec, EnsembleSpec):
+        raise PassportViolated("an average has an average among its members", file=PASSPORT)
     layout = layout_from_json(passport.layout)
     with np.load(folder / ARRAYS, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    return Forecaster(model_class(passport.kind).from_arrays(arrays, layout), layout)
+    model = model_class(passport.spec.kind).from_arrays(arrays, layout)
+    return Forecaster(model, layout, learned_from_validation=passport.notes.get("refit") is True)

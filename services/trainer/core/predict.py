@@ -1,12 +1,13 @@
 """Forecasts in original units, batch by batch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.trainer.core.model import Model
 from shared.errors import InvalidInput
-from shared.timeseries.arrays import Float64
+from shared.timeseries.arrays import Float32, Float64
 from shared.timeseries.samples import Layout
 
 BATCH = 2048  # windows scaled and forecast at once
@@ -24,6 +25,7 @@ class Forecaster:
 
     model: Model
     layout: Layout
+    learned_from_validation: bool = False  # whether the fit ended by using the validation part, too
 
     def forecast(self, windows: Float64) -> Float64:
         """Forecast windows in original units.
@@ -43,14 +45,25 @@ class Forecaster:
         WindowsMalformed
             If the shape differs from the layout's, or a value is missing.
         """
-        layout = self.layout
         self._require_fitting(windows)
-        y = np.empty((len(windows), layout.output_steps, len(layout.outputs)))
-        for first in range(0, len(windows), BATCH):
-            rows = slice(first, first + BATCH)
-            x = layout.x_scaler.transform(windows[rows]).astype(np.float32)
-            y[rows] = layout.y_scaler.inverse(self.model.predict(x).astype(np.float64))
+        y = self._room(len(windows))
+        for rows in _batches(len(windows)):
+            x = self.layout.x_scaler.transform(windows[rows]).astype(np.float32)
+            y[rows] = self._original(x)
         return y
+
+    def forecast_scaled(self, x: Float32) -> Float64:
+        """Forecast windows that are scaled already, in original units; shapes as for ``forecast``."""
+        y = self._room(len(x))
+        for rows in _batches(len(x)):
+            y[rows] = self._original(x[rows])
+        return y
+
+    def _original(self, x: Float32) -> Float64:
+        return self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64))
+
+    def _room(self, n_windows: int) -> Float64:
+        return np.empty((n_windows, self.layout.output_steps, len(self.layout.outputs)))
 
     def _require_fitting(self, windows: Float64) -> None:
         expected = (self.layout.input_steps, len(self.layout.inputs))
@@ -64,3 +77,32 @@ class Forecaster:
         if not finite.all():
             first = int(np.argmin(finite))
             raise WindowsMalformed(f"window {first} holds missing values", field="x", window=first)
+
+
+@dataclass(frozen=True)
+class AverageForecaster:
+    """Several models of one data set whose forecasts are averaged with weights that add up to 1."""
+
+    members: tuple[Forecaster, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def learned_from_validation(self) -> bool:
+        """Whether the fit of any member ended by using the validation part, too."""
+        return any(member.learned_from_validation for member in self.members)
+
+    def forecast(self, windows: Float64) -> Float64:
+        """Forecast windows in original units; shapes and refusals as for ``Forecaster.forecast``."""
+        return self._average([member.forecast(windows) for member in self.members])
+
+    def forecast_scaled(self, x: Float32) -> Float64:
+        """Forecast windows that are scaled already, in original units."""
+        return self._average([member.forecast_scaled(x) for member in self.members])
+
+    def _average(self, forecasts: list[Float64]) -> Float64:
+        return np.tensordot(np.array(self.weights), np.stack(forecasts), axes=1)
+
+
+def _batches(n_windows: int) -> Iterator[slice]:
+    for first in range(0, n_windows, BATCH):
+        yield slice(first, first + BATCH)

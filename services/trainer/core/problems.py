@@ -21,6 +21,13 @@ class TooFewWindows(InsufficientData):
     )
 
 
+class NoValidationWindows(InsufficientData):
+    """There is no validation part, so nothing a model was not fitted on could be measured."""
+
+    code = "NO_VALIDATION_WINDOWS"
+    advice = ("Give the validation part a share of the split and train again.",)
+
+
 class ConstantTarget(InvalidInput):
     """The target never changes in the training part, so there is nothing to learn."""
 

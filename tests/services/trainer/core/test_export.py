@@ -11,16 +11,6 @@ import skops.io
 
 from services.trainer.core.export import FormatUnavailable, export_model, load_forecaster, save_model
 from services.trainer.core.fit import fit
-from services.trainer.core.passport import (
-    Passport,
-    PassportViolated,
-    file_facts,
-    layout_from_json,
-    layout_to_json,
-    library_versions,
-    read_passport,
-    write_passport,
-)
 from services.trainer.core.predict import Forecaster, WindowsMalformed
 from shared.contracts.kinds import (
     ArLstmSpec,
@@ -35,6 +25,16 @@ from shared.contracts.kinds import (
     SvrMimoSpec,
 )
 from shared.timeseries.arrays import Float64
+from shared.timeseries.passport import (
+    Passport,
+    PassportViolated,
+    file_facts,
+    layout_from_json,
+    layout_to_json,
+    library_versions,
+    read_passport,
+    write_passport,
+)
 from tests.support.forecasting import small_dataset
 
 CLASSICAL: list[ModelSpec] = [

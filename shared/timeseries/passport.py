@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from shared.contracts.kinds import Kind, ModelSpec
+from shared.contracts.kinds import JobKind, JobSpec
 from shared.errors import InvalidInput
+from shared.timeseries.forecasts import Forecast, PartForecast
+from shared.timeseries.metrics import measure
 from shared.timeseries.samples import Column, Layout
 from shared.timeseries.scaling import Scaler
 
@@ -41,8 +43,8 @@ class Passport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: int = FORMAT
-    kind: Kind
-    spec: ModelSpec
+    kind: JobKind
+    spec: JobSpec
     seed: int | None
     dataset_sha256: str
     layout: dict[str, Any]
@@ -96,6 +98,18 @@ def folder_sha256(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {file_facts(path).sha256}\n".encode())
     return digest.hexdigest()
+
+
+def first_scores(forecast: Forecast) -> dict[str, dict[str, float | None]]:
+    """Return a first impression of each part, over all outputs; the evaluator scores in full."""
+    return {"validation": _first_scores(forecast.validation), "test": _first_scores(forecast.test)}
+
+
+def _first_scores(part: PartForecast) -> dict[str, float | None]:
+    if len(part) == 0:
+        return {"mae": None, "rmse": None}
+    scores = measure(part.y_true.ravel(), part.y_pred.ravel())
+    return {"mae": scores["mae"], "rmse": scores["rmse"]}
 
 
 def library_versions() -> dict[str, str]:
