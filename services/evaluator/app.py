@@ -9,13 +9,13 @@ from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from services.evaluator.burial import Undertaker
+from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import Reporter
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
-from shared.contracts.events import RunFinished
 from shared.messaging.broker import connected
 from shared.messaging.post import Post
 from shared.runtime.serve import serve
@@ -32,7 +32,8 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
         storage = await open_storage(settings)
         results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
         reporter = Reporter(storage, results)
-        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, settings))
+        ensembles = LedgerEnsembles(storage, results)
+        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, ensembles, settings))
 
         async def rest() -> None:
             reconciling.cancel()
@@ -42,6 +43,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
         collaborators = {
             "results": results,
             "verdicts": verdicts,
+            "ensembles": ensembles,
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
             "undertaker": Undertaker(storage.records, StoredMessages(broker.connection)),
@@ -60,10 +62,11 @@ async def _reconcile(
     broker: NatsBroker,
     storage: Storage,
     verdicts: LedgerVerdicts,
+    ensembles: LedgerEnsembles,
     settings: EvaluatorSettings,
 ) -> None:
-    async def close(run: RunRow, cause: Event) -> RunFinished | None:
-        return await close_if_over(cause, run.id, verdicts)
+    async def close(run: RunRow, cause: Event) -> Event | None:
+        return await close_if_over(cause, run.id, verdicts, ensembles)
 
     await connected(broker)
     every = settings.evaluator_reconcile_every

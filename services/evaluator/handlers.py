@@ -13,12 +13,13 @@ from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.chronicle import line_of
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.verdict import reach_verdict
-from services.evaluator.ports import Chronicle, Results, RunState, Verdicts, Yardstick
+from services.evaluator.ports import Chronicle, Ensembles, Results, RunState, Verdicts, Yardstick
 from services.evaluator.questions import Json, PlotQuestion, draw_plot
 from services.evaluator.report import Reporter
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
+from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.storage.rows import LIVE_RUN, JobRow, RunRow
 from shared.timeseries.forecasts import Forecast
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 ResultsIn = Annotated[Results, Context("results")]
 VerdictsIn = Annotated[Verdicts, Context("verdicts")]
+EnsemblesIn = Annotated[Ensembles, Context("ensembles")]
 ReporterIn = Annotated[Reporter, Context("reporter")]
 ChronicleIn = Annotated[Chronicle, Context("chronicle")]
 UndertakerIn = Annotated[Undertaker, Context("undertaker")]
@@ -35,14 +37,14 @@ UndertakerIn = Annotated[Undertaker, Context("undertaker")]
 
 @reactions.on(ModelDone, durable="evaluator-model-done")
 async def evaluate(
-    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn
-) -> ModelEvaluated | RunFinished | None:
+    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, ensembles: EnsemblesIn
+) -> ModelEvaluated | ModelDone | RunFinished | None:
     """Score a finished model; one that failed or was cancelled may still end its run."""
     job = await results.job(event.job_id)
     if job is None:
         return None
     if job.status != "finished":
-        return await close_if_over(event, job.run_id, verdicts)
+        return await close_if_over(event, job.run_id, verdicts, ensembles)
     forecast, yardstick = await results.forecast(job), await results.yardstick(job)
     validation, test, folds = await asyncio.to_thread(_every_part, forecast, yardstick, job.backtest)
     result = await results.save(job, validation, test, folds)
@@ -53,9 +55,11 @@ async def evaluate(
 
 
 @reactions.on(ModelEvaluated, durable="evaluator-model-evaluated")
-async def close_run(event: ModelEvaluated, verdicts: VerdictsIn) -> RunFinished | None:
-    """Close the run if this was its last model."""
-    return await close_if_over(event, event.run_id or "", verdicts)
+async def close_run(
+    event: ModelEvaluated, verdicts: VerdictsIn, ensembles: EnsemblesIn
+) -> ModelDone | RunFinished | None:
+    """After the run's last model: average the models, and close the run after that."""
+    return await close_if_over(event, event.run_id or "", verdicts, ensembles)
 
 
 @reactions.on(RunFinished, durable="evaluator-run-finished")
@@ -110,33 +114,66 @@ async def bury_exhausted(advisory: Exhausted, undertaker: UndertakerIn) -> list[
     return await undertaker.bury_exhausted(advisory)
 
 
-async def close_if_over(cause: Event, run_id: str, verdicts: Verdicts) -> RunFinished | None:
-    """Close a run all of whose jobs have ended; say so again if it is closed already."""
+async def close_if_over(
+    cause: Event, run_id: str, verdicts: Verdicts, ensembles: Ensembles
+) -> ModelDone | RunFinished | None:
+    """Bring a run all of whose jobs have ended to its end: average its models, then close it.
+
+    The average is a model like any other: it is said to be done, and the run is over once it is scored. Every
+    step finds out from the ledger what is left to do, so it may be repeated; what was said is said again.
+    """
     state = await verdicts.state(run_id)
-    if state is None or not state.is_over():
+    if state is None:
         return None
-    run = await _closed(state, verdicts)
+    made = state.ensemble()
+    if made and made.status == "finished" and not state.is_scored(made):
+        return _ensemble_done(cause, made)
+    if not state.is_over():
+        return None
+    if made or state.run.status not in LIVE_RUN:
+        return await _close(cause, state, verdicts)
+    try:
+        return _ensemble_done(cause, await ensembles.make(state))
+    except InvalidInput as error:
+        log.info("no average of models", run_id=run_id, code=error.code, reason=error.message)
+        return await _close(cause, state, verdicts, no_ensemble=error.message)
+
+
+async def _close(
+    cause: Event, state: RunState, verdicts: Verdicts, *, no_ensemble: str | None = None
+) -> RunFinished:
+    """Close a run, or find it closed, and say how it ended."""
+    run = state.run
+    if run.status in LIVE_RUN:
+        verdict = reach_verdict(
+            state.jobs,
+            state.results,
+            metric=run.metric,
+            cancelled=run.cancel_requested,
+            folds=run.backtest.folds if run.backtest else (),
+            no_ensemble=no_ensemble,
+        )
+        log.info("run finished", run_id=run.id, status=verdict.status, best=verdict.best_label)
+        run = await verdicts.close(
+            run,
+            verdict.status,
+            verdict=verdict.leaderboard,
+            best_job_id=verdict.best_job_id,
+            problem=verdict.problem,
+        )
     best = next((job for job in state.jobs if job.id == run.best_job_id), None)
     return finished_event(cause, run, best_label=_label(best))
 
 
-async def _closed(state: RunState, verdicts: Verdicts) -> RunRow:
-    if state.run.status not in LIVE_RUN:
-        return state.run
-    verdict = reach_verdict(
-        state.jobs,
-        state.results,
-        metric=state.run.metric,
-        cancelled=state.run.cancel_requested,
-        folds=state.run.backtest.folds if state.run.backtest else (),
-    )
-    log.info("run finished", run_id=state.run.id, status=verdict.status, best=verdict.best_label)
-    return await verdicts.close(
-        state.run,
-        verdict.status,
-        verdict=verdict.leaderboard,
-        best_job_id=verdict.best_job_id,
-        problem=verdict.problem,
+def _ensemble_done(cause: Event, job: JobRow) -> ModelDone:
+    return ModelDone.caused_by(
+        cause,
+        run_id=job.run_id,
+        job_id=job.id,
+        kind=job.kind,
+        label=job.label,
+        status="finished",
+        seconds=job.seconds,
     )
 
 

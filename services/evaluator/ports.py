@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
 from shared.contracts.base import Event
+from shared.contracts.kinds import ENSEMBLE
 from shared.contracts.problems import Problem
 from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
 from shared.timeseries.arrays import Float64
@@ -75,6 +76,14 @@ class RunState:
         scored = all(job.id in self.results for job in self.jobs if job.status == "finished")
         return bool(self.jobs) and ended and scored
 
+    def ensemble(self) -> JobRow | None:
+        """Return the average of the run's models, once it is made."""
+        return next((job for job in self.jobs if job.kind == ENSEMBLE), None)
+
+    def is_scored(self, job: JobRow) -> bool:
+        """Whether a job's scores are stored."""
+        return job.id in self.results
+
 
 class Verdicts(Protocol):
     """Runs to be closed."""
@@ -97,6 +106,17 @@ class Verdicts(Protocol):
 
     async def waiting_for(self, dataset_id: str) -> list[RunRow]:
         """Return the runs that wait for a data set."""
+        ...
+
+
+class Ensembles(Protocol):
+    """Averages of runs' models."""
+
+    async def make(self, state: RunState) -> JobRow:
+        """Store the average of a run's models as one more finished job, once.
+
+        Raises ``InvalidInput``, which says why, where there is nothing to average.
+        """
         ...
 
 

@@ -18,7 +18,7 @@ from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow,
 
 log = structlog.get_logger()
 
-Close = Callable[[RunRow, Event], Awaitable[e.RunFinished | None]]
+Close = Callable[[RunRow, Event], Awaitable[Event | None]]
 
 
 class Reconciler:
@@ -85,9 +85,9 @@ class Reconciler:
             )
             for event in await self._unscored(run):
                 closed += await self._post.publish(event)
-            finished = await self._close(run, cause)
-            if finished:
-                closed += await self._post.publish(finished)
+            said = await self._close(run, cause)
+            if said:
+                closed += await self._post.publish(said)
         return closed
 
     async def _unscored(self, run: RunRow) -> list[Event]:

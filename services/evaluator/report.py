@@ -133,12 +133,7 @@ def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> 
         for piece in stream_zip(whole):
             archive.write(piece)
     found: dict[str, JsonValue] = json.loads(
-        json_bytes(
-            {
-                "claims": [claim.to_json() for claim in findings.claims],
-                "ensemble": findings.ensemble.weights,
-            }
-        )
+        json_bytes({"claims": [claim.to_json() for claim in findings.claims]})
     )
     return found
 

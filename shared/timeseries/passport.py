@@ -71,17 +71,29 @@ def read_passport(folder: Path, *, sha256: str | None = None) -> Passport:
     path = folder / PASSPORT
     if not path.is_file():
         raise PassportViolated("the model has no passport", file=PASSPORT)
-    if sha256 is not None and file_facts(path).sha256 != sha256:
-        raise PassportViolated("the passport is not the one that was stored", file=PASSPORT)
-    passport = Passport.model_validate_json(path.read_bytes())
-    if passport.format != FORMAT:
-        raise PassportViolated(f"passport format {passport.format} is not {FORMAT}", file=PASSPORT)
+    passport = parse_passport(path.read_bytes(), sha256=sha256)
     for name, expected in passport.files.items():
         file = folder / Path(name).name
         if not file.is_file():
             raise PassportViolated(f"the file {name} is missing", file=name)
         if file_facts(file) != expected:
             raise PassportViolated(f"the file {name} is not the one that was stored", file=name)
+    return passport
+
+
+def parse_passport(content: bytes, *, sha256: str | None = None) -> Passport:
+    """Return the passport in some bytes, after their hash is verified; its files are not looked at.
+
+    Raises
+    ------
+    PassportViolated
+        If the bytes are not those that were stored, or of a format to come.
+    """
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise PassportViolated("the passport is not the one that was stored", file=PASSPORT)
+    passport = Passport.model_validate_json(content)
+    if passport.format != FORMAT:
+        raise PassportViolated(f"passport format {passport.format} is not {FORMAT}", file=PASSPORT)
     return passport
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from shared.contracts import events as e
 from shared.contracts.base import Event
+from shared.contracts.kinds import ENSEMBLE
 
 Level = Literal["info", "warning", "error"]
 
@@ -43,6 +44,8 @@ def _model_line(event: e.ModelDone) -> tuple[Level, str]:
         return "error", f"{event.label} failed: {reason}"
     if event.status == "cancelled":
         return "warning", f"{event.label} was cancelled"
+    if event.kind == ENSEMBLE:
+        return "info", f"the models are averaged with weights chosen on validation: {event.label}"
     took = f" in {event.seconds:.1f} s" if event.seconds is not None else ""
     return "info", f"{event.label} is trained{took}"
 

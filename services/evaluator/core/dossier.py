@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 
 from services.evaluator.core.claims import Claim, make_claims
-from services.evaluator.core.ensemble import Ensemble, select
+from services.evaluator.core.ensemble import Ensemble, may_join, select
 from services.evaluator.core.intervals import Intervals, IntervalScores, fit_intervals, score_intervals
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
 from services.evaluator.core.scores import Scores, score
 from shared.timeseries.arrays import Float64
 from shared.timeseries.forecasts import Forecast
-
-ENSEMBLE = "ensemble"  # the kind of a row that averages the others: it takes no part in its own making
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def examine(dossier: Dossier) -> Findings:
             board, {m.job_id: m.forecast.test for m in models}, train_std=train_std, span_minutes=span
         ),
         ensemble=select(
-            {m.job_id: m.forecast.validation for m in models if m.kind != ENSEMBLE}, train_std=train_std
+            {m.job_id: m.forecast.validation for m in models if may_join(m.kind)}, train_std=train_std
         ),
         intervals=intervals,
         interval_scores={

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from services.evaluator.core.problems import ForecastMismatch
+from shared.contracts.kinds import BASELINES, ENSEMBLE
 from shared.timeseries.arrays import Float64
 from shared.timeseries.forecasts import PartForecast
 
+N_ROUNDS = 50  # upper bound of models in the bag
+N_BLOCKS = 4  # blocks of validation windows, each averaged with weights chosen on the others
 _CHUNK_VALUES = 2**18
 
 
@@ -17,11 +21,20 @@ class Ensemble:
     """Weights by model that add up to 1; models without a say are left out."""
 
     weights: dict[str, float]
-    loss: float | None  # RMSE in training standard deviations, averaged over outputs, on validation
+    loss: float | None  # RMSE in training standard deviations, averaged over outputs, where it was chosen
+
+
+def may_join(kind: str) -> bool:
+    """Whether a model of this kind may be a member: baselines are there to be beaten, averages are made.
+
+    >>> [may_join(kind) for kind in ("lin", "seasonal_naive", "ensemble")]
+    [True, False, False]
+    """
+    return kind not in (*BASELINES, ENSEMBLE)
 
 
 def select(
-    validation: Mapping[str, PartForecast], *, train_std: Sequence[float | None], n_rounds: int = 50
+    validation: Mapping[str, PartForecast], *, train_std: Sequence[float | None], n_rounds: int = N_ROUNDS
 ) -> Ensemble:
     """Choose weights by adding, round after round, the model that helps the average most.
 
@@ -43,18 +56,33 @@ def select(
     ForecastMismatch
         If the models forecast different windows.
     """
-    _check_same_windows(validation)
-    able = [name for name, part in validation.items() if len(part) and np.isfinite(part.y_pred).all()]
-    if not able:
-        return Ensemble({}, None)
-    scale = np.array([std or 1.0 for std in train_std])
-    products = _error_products([validation[name] for name in able]) / scale[:, None, None] ** 2
-    sane = np.isfinite(products).all(axis=0).diagonal().nonzero()[0]  # a squared error may overflow
-    if not sane.size:
-        return Ensemble({}, None)
-    counts, loss = _greedy(products[:, sane[:, None], sane], n_rounds)
-    weights = zip(sane, counts / counts.sum(), strict=True)
-    return Ensemble({able[i]: float(weight) for i, weight in weights if weight > 0}, loss)
+    pool = _pool(validation, train_std, n_blocks=1)
+    return _choose(pool, range(len(pool.blocks)), n_rounds)
+
+
+def judged(
+    validation: Mapping[str, PartForecast], *, train_std: Sequence[float | None], n_rounds: int = N_ROUNDS
+) -> PartForecast:
+    """Return the validation forecasts of an average that has not seen the windows it forecasts.
+
+    Weights chosen on a part flatter the average there, and the ranking compares it with models that have
+    not seen that part. So each block of consecutive windows is averaged with the weights chosen on the
+    other blocks. Arguments as for ``select``.
+
+    Raises
+    ------
+    ForecastMismatch
+        If the models forecast different windows, or fewer than two.
+    """
+    pool = _pool(validation, train_std, n_blocks=N_BLOCKS)
+    if len(pool.blocks) < 2:
+        raise ForecastMismatch("an average needs one validation window to choose on, and one to be judged on")
+    combined = []
+    for own, block in enumerate(pool.blocks):
+        others = [number for number in range(len(pool.blocks)) if number != own]
+        combined.append(combine(pool.windows(block), _choose(pool, others, n_rounds)))
+    first = next(iter(pool.parts.values()))
+    return PartForecast(first.ref_ns, first.y_true, np.concatenate([part.y_pred for part in combined]))
 
 
 def combine(parts: Mapping[str, PartForecast], ensemble: Ensemble) -> PartForecast:
@@ -74,6 +102,52 @@ def combine(parts: Mapping[str, PartForecast], ensemble: Ensemble) -> PartForeca
     return PartForecast(first.ref_ns, first.y_true, y_pred)
 
 
+@dataclass(frozen=True)
+class _Pool:
+    """Models that may be averaged, and the products of their errors on each block of windows."""
+
+    parts: dict[str, PartForecast]
+    blocks: list[slice]
+    products: Float64  # (n_blocks, n_outputs, n_models, n_models), sums over windows and steps, free of units
+
+    def windows(self, block: slice) -> dict[str, PartForecast]:
+        """Return every model's forecasts of one block."""
+        return {
+            name: PartForecast(part.ref_ns[block], part.y_true[block], part.y_pred[block])
+            for name, part in self.parts.items()
+        }
+
+
+def _pool(
+    validation: Mapping[str, PartForecast], train_std: Sequence[float | None], *, n_blocks: int
+) -> _Pool:
+    _check_same_windows(validation)
+    able = {name: part for name, part in validation.items() if len(part) and np.isfinite(part.y_pred).all()}
+    if not able:
+        return _Pool({}, [], np.zeros((0, len(train_std), 0, 0)))
+    n_windows = len(next(iter(able.values())))
+    borders = np.linspace(0, n_windows, min(n_blocks, n_windows) + 1).round().astype(int)
+    blocks = [slice(a, b) for a, b in pairwise(borders.tolist())]
+    scale = np.array([std or 1.0 for std in train_std])
+    products = np.stack([_error_products(list(able.values()), block) for block in blocks])
+    products /= scale[:, None, None] ** 2
+    # A squared error may overflow: such a model is as good as none.
+    sane = np.isfinite(products.sum(axis=(0, 1)).diagonal()).nonzero()[0]
+    names = list(able)
+    return _Pool({names[i]: able[names[i]] for i in sane}, blocks, products[:, :, sane[:, None], sane])
+
+
+def _choose(pool: _Pool, blocks: Sequence[int], n_rounds: int) -> Ensemble:
+    """Return the weights that are best on some of the blocks."""
+    if not pool.parts:
+        return Ensemble({}, None)
+    n_windows = sum(pool.blocks[number].stop - pool.blocks[number].start for number in blocks)
+    n_steps = next(iter(pool.parts.values())).y_true.shape[1]
+    counts, loss = _greedy(pool.products[list(blocks)].sum(axis=0) / (n_windows * n_steps), n_rounds)
+    weights = zip(pool.parts, counts / counts.sum(), strict=True)
+    return Ensemble({name: float(weight) for name, weight in weights if weight > 0}, loss)
+
+
 def _check_same_windows(parts: Mapping[str, PartForecast]) -> None:
     named = list(parts.items())
     for name, part in named[1:]:
@@ -83,18 +157,17 @@ def _check_same_windows(parts: Mapping[str, PartForecast]) -> None:
             )
 
 
-def _error_products(parts: Sequence[PartForecast]) -> Float64:
-    """Return the mean product of each two models' errors, shape (n_outputs, n_models, n_models)."""
-    n_windows, n_steps, n_outputs = parts[0].y_true.shape
+def _error_products(parts: Sequence[PartForecast], block: slice) -> Float64:
+    """Return the summed product of each two models' errors, shape (n_outputs, n_models, n_models)."""
+    _, n_steps, n_outputs = parts[0].y_true.shape
     total = np.zeros((n_outputs, len(parts), len(parts)))
     size = max(1, _CHUNK_VALUES // (n_steps * n_outputs))
-    for start in range(0, n_windows, size):
-        window = slice(start, start + size)
+    for start in range(block.start, block.stop, size):
+        window = slice(start, min(start + size, block.stop))
         errors = np.stack([part.y_pred[window] - part.y_true[window] for part in parts])
         by_output = np.moveaxis(errors, -1, 0).reshape(n_outputs, len(parts), -1)
         with np.errstate(over="ignore", invalid="ignore"):
             total += by_output @ by_output.transpose(0, 2, 1)
-    total /= n_windows * n_steps
     return total
 
 

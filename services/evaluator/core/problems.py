@@ -28,3 +28,9 @@ class PlotImpossible(InvalidInput):
 
     code = "PLOT_IMPOSSIBLE"
     advice = ("Choose among the variables and windows that GET /plot-variables lists.",)
+
+
+class NoEnsemble(InvalidInput):
+    """A run's models are not averaged; the message says why."""
+
+    code = "NO_ENSEMBLE"

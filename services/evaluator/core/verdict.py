@@ -9,6 +9,7 @@ from services.evaluator.core.backtest import fold_table
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import Fold
+from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Category, Problem
 from shared.storage.rows import JobRow, ResultRow, RunStatus
 
@@ -31,19 +32,21 @@ def reach_verdict(
     metric: str,
     cancelled: bool,
     folds: Sequence[Fold] = (),
+    no_ensemble: str | None = None,
 ) -> Verdict:
     """Rank what finished. A run with some failed models still has a winner among the others.
 
     A run whose every asked-for model failed has failed, even if its baselines finished; a run somebody
     cancelled is cancelled, and still shows what had finished. With ``folds`` the run is a backtest, and its
-    models are ranked over them.
+    models are ranked over them. Else the leaderboard tells what the average of the models is made of, or, as
+    ``no_ensemble`` has it, why there is none.
     """
     board = fold_table(folds, jobs, results, metric=metric) if folds else _ranked(jobs, results, metric)
     best = board.best
     status = _status(jobs, cancelled=cancelled)
     return Verdict(
         status=status,
-        leaderboard=board.to_json(),
+        leaderboard=board.to_json() | ({} if folds else {"ensemble": _ensemble(jobs, no_ensemble)}),
         best_job_id=best.job_id if best else None,
         best_label=best.label if best else None,
         problem=_nothing_finished(jobs) if status == "failed" else None,
@@ -52,6 +55,17 @@ def reach_verdict(
 
 def _ranked(jobs: Sequence[JobRow], results: Mapping[str, ResultRow], metric: str) -> Leaderboard:
     return rank([_entry(job, results[job.id]) for job in jobs if job.id in results], metric)
+
+
+def _ensemble(jobs: Sequence[JobRow], reason: str | None) -> dict[str, JsonValue]:
+    """Return the members of the run's average with their weights, or the reason why there is none."""
+    made = next((job for job in jobs if isinstance(job.spec, EnsembleSpec)), None)
+    if made is None or not isinstance(made.spec, EnsembleSpec):
+        return {"job_id": None, "members": [], "reason": reason}
+    members: list[JsonValue] = [
+        {"job_id": m.job_id, "label": m.label, "kind": m.kind, "weight": m.weight} for m in made.spec.members
+    ]
+    return {"job_id": made.id, "members": members, "reason": None}
 
 
 def _entry(job: JobRow, result: ResultRow) -> Entry:

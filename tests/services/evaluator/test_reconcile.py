@@ -3,11 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
+from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over
 from services.evaluator.reconcile import Reconciler
-from services.evaluator.storage import LedgerVerdicts
+from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from shared.contracts.base import Event, new_id, utc_now
-from shared.contracts.events import RunFinished
 from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, FileRow, JobRow, RunRow
 from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of
@@ -16,8 +16,10 @@ SOON = timedelta(minutes=1)
 
 
 def reconciler(storage: Storage, heard: Heard) -> Reconciler:
-    async def close(run: RunRow, cause: Event) -> RunFinished | None:
-        return await close_if_over(cause, run.id, LedgerVerdicts(storage))
+    ensembles = LedgerEnsembles(storage, LedgerResults(storage))
+
+    async def close(run: RunRow, cause: Event) -> Event | None:
+        return await close_if_over(cause, run.id, LedgerVerdicts(storage), ensembles)
 
     return Reconciler(storage.records, heard.post(), close, every=SOON)
 

@@ -1,0 +1,198 @@
+"""The average of a run's models: chosen on validation, stored like a model, a job of the run like any other.
+
+Everything about it follows from the run: its id, its files to the last byte, its row. Making it twice, at the
+same time or after a crash, leaves one.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from services.evaluator.core.ensemble import Ensemble, combine, judged, may_join, select
+from services.evaluator.core.problems import NoEnsemble
+from services.evaluator.ports import Results, RunState
+from shared.contracts.base import derive
+from shared.contracts.kinds import ENSEMBLE, WIRE_NAMES, EnsembleSpec, Member
+from shared.storage import places
+from shared.storage.codecs import arrays_to_bytes, json_to_bytes
+from shared.storage.connect import Storage
+from shared.storage.rows import JobRow
+from shared.storage.trees import put_tree
+from shared.timeseries.forecasts import Forecast
+from shared.timeseries.metrics import known_std
+from shared.timeseries.passport import (
+    PASSPORT,
+    Passport,
+    file_facts,
+    first_scores,
+    library_versions,
+    parse_passport,
+    write_passport,
+)
+
+_FIRST = 1  # the only attempt there is
+
+
+@dataclass(frozen=True)
+class Average:
+    """Weights, and the forecasts that follow from them."""
+
+    ensemble: Ensemble
+    forecast: Forecast
+
+
+class LedgerEnsembles:
+    """Averages in the ledger and the object store."""
+
+    def __init__(self, storage: Storage, results: Results) -> None:
+        self._storage, self._results = storage, results
+
+    async def make(self, state: RunState) -> JobRow:
+        started = time.perf_counter()
+        jobs = candidates(state)
+        yardstick = await self._results.yardstick(jobs[0])
+        forecasts = {job.id: await self._results.forecast(job) for job in jobs}
+        train_std = [known_std(values) for values in yardstick.y_train]
+        made = await asyncio.to_thread(_average_or_why_not, forecasts, train_std)
+        spec = EnsembleSpec(members=_members(jobs, made.ensemble.weights))
+        with tempfile.TemporaryDirectory(prefix="trainyard-ensemble-") as scratch:
+            await asyncio.to_thread(write_product, Path(scratch), spec, made, await self._passport(jobs[0]))
+            job = _job(state, spec, made.ensemble)
+            job = job.changed(files=await self._store(job, Path(scratch)))
+        mine = self._storage.of_owner(job.owner).records
+        await mine.insert([job.changed(seconds=round(time.perf_counter() - started, 3))])
+        return await mine.get(JobRow, job.id) or job
+
+    async def _store(self, job: JobRow, folder: Path) -> dict[str, JsonValue]:
+        prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+        stored = await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
+        return {
+            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.sha256}
+            for name, s in stored.items()
+        }
+
+    async def _passport(self, job: JobRow) -> Passport:
+        key, sha256 = _passport_of(job)
+        content = await self._storage.of_owner(job.owner).objects.get(key)
+        return parse_passport(content, sha256=sha256)
+
+
+def candidates(state: RunState) -> list[JobRow]:
+    """Return the jobs whose models may be averaged.
+
+    Raises
+    ------
+    NoEnsemble
+        If nobody wants an average, or there are fewer than two models.
+    """
+    if state.run.backtest:
+        raise NoEnsemble("a backtest compares its models fold by fold")
+    if not state.run.ensemble:
+        raise NoEnsemble("it was switched off in the request")
+    if state.run.cancel_requested:
+        raise NoEnsemble("the run was cancelled")
+    able = [job for job in state.jobs if job.status == "finished" and may_join(job.kind)]
+    if len(able) < 2:
+        raise NoEnsemble(
+            f"an average needs two finished models; the run has {len(able)} beside the baselines"
+        )
+    return able
+
+
+def average(forecasts: Mapping[str, Forecast], train_std: Sequence[float | None]) -> Average:
+    """Choose weights and average the forecasts: on validation as one that has not seen what it forecasts.
+
+    Raises
+    ------
+    NoEnsemble
+        If there is no validation part, or one model alone is best.
+    ForecastMismatch
+        If the models forecast different windows.
+    """
+    validation = {job_id: forecast.validation for job_id, forecast in forecasts.items()}
+    ensemble = select(validation, train_std=train_std)
+    if not ensemble.weights:
+        raise NoEnsemble("no model has validation forecasts to choose weights on")
+    if len(ensemble.weights) == 1:
+        raise NoEnsemble("on validation one model alone is better than any average with others")
+    return Average(
+        ensemble,
+        Forecast(
+            validation=judged(validation, train_std=train_std),
+            test=combine({job_id: forecast.test for job_id, forecast in forecasts.items()}, ensemble),
+        ),
+    )
+
+
+def _average_or_why_not(forecasts: Mapping[str, Forecast], train_std: Sequence[float | None]) -> Average:
+    """Return the average; a run shall not stay open because this one more model does not fit into memory."""
+    try:
+        return average(forecasts, train_std)
+    except MemoryError as error:
+        raise NoEnsemble("the memory of this machine did not suffice for it") from error
+
+
+def write_product(folder: Path, spec: EnsembleSpec, made: Average, member: Passport) -> None:
+    """Write what every stored model has; data set and layout are those of any member."""
+    (folder / "forecasts.npz").write_bytes(arrays_to_bytes(made.forecast.to_arrays()))
+    (folder / "history.json").write_bytes(json_to_bytes({}))
+    (folder / "ensemble.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    passport = Passport(
+        kind=ENSEMBLE,
+        spec=spec,
+        seed=None,
+        dataset_sha256=member.dataset_sha256,
+        layout=member.layout,
+        n_windows=member.n_windows,
+        libraries=library_versions(),
+        metrics=first_scores(made.forecast),
+        notes={"loss_where_chosen": made.ensemble.loss},
+        files={path.name: file_facts(path) for path in sorted(folder.iterdir())},
+    )
+    write_passport(passport, folder)
+
+
+def _members(jobs: Sequence[JobRow], weights: Mapping[str, float]) -> tuple[Member, ...]:
+    """Return the models with a say, the heaviest first."""
+    chosen = sorted((job for job in jobs if job.id in weights), key=lambda job: -weights[job.id])
+    return tuple(
+        Member(
+            job_id=job.id,
+            kind=job.kind,
+            label=job.label,
+            weight=weights[job.id],
+            passport_sha256=_passport_of(job)[1],
+        )
+        for job in chosen
+    )
+
+
+def _passport_of(job: JobRow) -> tuple[str, str]:
+    """Return where a job's passport lies, and its hash."""
+    file = job.files.get(PASSPORT)
+    if not isinstance(file, dict):
+        raise NoEnsemble(f"{job.label} has no passport")
+    return str(file["key"]), str(file["sha256"])
+
+
+def _job(state: RunState, spec: EnsembleSpec, ensemble: Ensemble) -> JobRow:
+    run = state.run
+    return JobRow(
+        id=derive("job", run.id, ENSEMBLE),
+        owner=run.owner,
+        session_id=run.session_id,
+        run_id=run.id,
+        dataset_id=run.dataset_id,
+        position=1 + max(job.position for job in state.jobs),
+        kind=ENSEMBLE,
+        label=WIRE_NAMES[ENSEMBLE],
+        spec=spec,
+        status="finished",
+        attempt=_FIRST,
+        notes={"loss_where_chosen": ensemble.loss},
+    )
