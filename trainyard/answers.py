@@ -66,6 +66,31 @@ class RunResults(Answer):
     links: dict[str, Any] = {}
 
 
+class InputImportance(Answer):
+    """How much the loss rises when the windows of one input are exchanged between samples."""
+
+    name: str
+    source: str
+    rise: float | None = None
+    deviation: float | None = None
+    relative: float | None = None
+
+
+class Importance(Answer):
+    """What a model relies on, most important input first; losses in training standard deviations."""
+
+    run_id: str
+    job_id: str
+    model: str
+    part: str
+    fitted_on_part: bool = False
+    loss: float | None = None
+    n_windows: int
+    n_repeats: int
+    seed: int
+    inputs: tuple[InputImportance, ...] = ()
+
+
 class Backtest(Answer):
     """A backtest: its cutoffs at once, its models, best first, when it is over.
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Role
-from trainyard.answers import Backtest, Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.answers import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 from trainyard.client import AsyncClient
 
 T = TypeVar("T")
@@ -78,11 +78,19 @@ class Client:
         models: Sequence[ModelSpec],
         *,
         metric: str = "rmse",
+        ensemble: bool = True,
         idempotency_key: str | None = None,
     ) -> Run:
         """Build the data set and train the models on it; return at once."""
         return self._wait(
-            self._async.run(session_id, dataset, models, metric=metric, idempotency_key=idempotency_key)
+            self._async.run(
+                session_id,
+                dataset,
+                models,
+                metric=metric,
+                ensemble=ensemble,
+                idempotency_key=idempotency_key,
+            )
         )
 
     def status(self, session_id: str, *, run_id: str | None = None) -> RunStatus:
@@ -92,6 +100,12 @@ class Client:
     def results(self, session_id: str, *, run_id: str | None = None) -> RunResults:
         """Return the scores and the leaderboard of a run, by default the newest."""
         return self._wait(self._async.results(session_id, run_id=run_id))
+
+    def importance(
+        self, session_id: str, *, run_id: str | None = None, job_id: str | None = None, seed: int = 0
+    ) -> Importance:
+        """Return what a model relies on; see ``AsyncClient.importance``."""
+        return self._wait(self._async.importance(session_id, run_id=run_id, job_id=job_id, seed=seed))
 
     def backtest(
         self,

@@ -108,6 +108,7 @@ def run(
     timezone: Annotated[
         str | None, typer.Option(help="zone of stamps without offset, and of the calendar")
     ] = None,
+    ensemble: Annotated[bool, typer.Option(help="average the models, too")] = True,
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
@@ -140,7 +141,7 @@ def run(
                 country=country,
                 subdivision=subdivision,
             )
-            await _train(client, session, spec, specs, out or data / "results")
+            await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
     _run(work())
 
@@ -159,12 +160,15 @@ def train(
         dataset: DatasetSpec
         models: tuple[ModelSpec, ...]
         metric: str = "rmse"
+        ensemble: bool = True
 
     order = Order.model_validate_json(settings.read_bytes())
 
     async def work() -> None:
         async with AsyncClient(url, token=token) as client:
-            started = await client.run(session, order.dataset, order.models, metric=order.metric)
+            started = await client.run(
+                session, order.dataset, order.models, metric=order.metric, ensemble=order.ensemble
+            )
             console.print(started.run_id)
 
     _run(work())
@@ -348,9 +352,15 @@ async def _platform(url: str | None, token: str | None, data: Path) -> AsyncIter
 
 
 async def _train(
-    client: AsyncClient, session: str, spec: DatasetSpec, models: tuple[ModelSpec, ...], out: Path
+    client: AsyncClient,
+    session: str,
+    spec: DatasetSpec,
+    models: tuple[ModelSpec, ...],
+    out: Path,
+    *,
+    ensemble: bool = True,
 ) -> None:
-    started = await client.run(session, spec, models)
+    started = await client.run(session, spec, models, ensemble=ensemble)
     await RunBars(console).follow(client.watch(session, started.run_id))
     found = await client.results(session, run_id=started.run_id)
     show_leaderboard(console, found)

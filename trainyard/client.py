@@ -17,7 +17,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.errors import TrainyardError
-from trainyard.answers import Backtest, Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.answers import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 
 CHUNK_BYTES = 4 * 2**20
 _BASE = "/api/training"
@@ -147,13 +147,18 @@ class AsyncClient:
         models: Sequence[ModelSpec],
         *,
         metric: str = "rmse",
+        ensemble: bool = True,
         idempotency_key: str | None = None,
     ) -> Run:
-        """Build the data set and train the models on it; return at once."""
+        """Build the data set and train the models on it; return at once.
+
+        With ``ensemble`` the average of the models, weighted on validation, is one more model of the run.
+        """
         body = {
             "dataset": dataset.model_dump(mode="json"),
             "models": [model.model_dump(mode="json") for model in models],
             "metric": metric,
+            "ensemble": ensemble,
         }
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         answer = await self._call("POST", f"/run/{session_id}", json=body, headers=headers)
@@ -168,6 +173,15 @@ class AsyncClient:
         """Return the scores and the leaderboard of a run, by default the newest."""
         params = {"run_id": run_id} if run_id else {}
         return RunResults.model_validate(await self._call("GET", f"/results/{session_id}", params=params))
+
+    async def importance(
+        self, session_id: str, *, run_id: str | None = None, job_id: str | None = None, seed: int = 0
+    ) -> Importance:
+        """Return which inputs a model relies on, by default the best of the newest run."""
+        named = (("run_id", run_id), ("job_id", job_id), ("seed", seed))
+        params = {key: value for key, value in named if value is not None}
+        answer = await self._call("GET", f"/feature-importance/{session_id}", params=params)
+        return Importance.model_validate(answer)
 
     async def backtest(
         self,

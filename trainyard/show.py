@@ -77,8 +77,9 @@ class RunBars:
             case "model.progress" if event.job_id in self._tasks:
                 task = self._tasks[event.job_id or ""]
                 self._progress.update(task, completed=100 * data["fraction"], note=_note(data))
-            case "model.done" if event.job_id in self._tasks:
-                self._end(self._tasks[event.job_id or ""], data)
+            case "model.done" if event.job_id:
+                self._add(event.job_id, data["label"])  # an average was not planned, but made
+                self._end(self._tasks[event.job_id], data)
             case _:
                 pass
 
@@ -120,6 +121,9 @@ def show_leaderboard(console: Console, results: RunResults) -> None:
         style = "bold green" if row["rank"] == 1 else "dim" if row["is_baseline"] else ""
         table.add_row(str(row["rank"] or "-"), row["label"], *scores, _skill(row), style=style)
     console.print(table)
+    if members := (results.leaderboard.get("ensemble") or {}).get("members"):
+        shares = " + ".join(f"{100 * m['weight']:.0f} % {m['label']}" for m in members)
+        console.print(f"  Ensemble: {shares}, chosen on validation")
     for row in rows:
         if row.get("reason"):
             console.print(f"  [yellow]{row['label']}: {row['reason']}[/]")

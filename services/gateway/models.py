@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,14 @@ from pydantic import JsonValue
 
 from services.gateway.context import Gateway
 from services.gateway.problems import NothingThere
-from shared.contracts.kinds import WIRE_NAMES
+from shared.contracts.kinds import WIRE_NAMES, EnsembleSpec
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
 
-FORMATS = {".keras": "keras", ".h5": "h5", ".onnx": "onnx", ".skops": "skops", ".npz": "npz"}
-_MODEL = "model."
+FORMATS = {
+    ".keras": "keras", ".h5": "h5", ".onnx": "onnx", ".skops": "skops", ".npz": "npz", ".json": "json",
+}  # fmt: skip
+_MODEL, _ENSEMBLE = "model.", "ensemble.json"  # an average is a list of its members: theirs are the files
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -42,7 +44,7 @@ class ModelFile:
     @property
     def suffix(self) -> str:
         """The format, as a file suffix."""
-        return self.name.removeprefix(_MODEL.rstrip("."))
+        return self.name[self.name.index(".") :]
 
     def wire(self, dataset_name: str) -> dict[str, Any]:
         """Return the entry of a listing."""
@@ -69,14 +71,29 @@ def model_files(jobs: Iterable[JobRow]) -> list[ModelFile]:
         ModelFile(job, name, str(entry["key"]), int(str(entry["size_bytes"])), str(entry["sha256"]))
         for job in jobs
         for name, entry in sorted(job.files.items())
-        if name.startswith(_MODEL) and isinstance(entry, dict) and job.status == "finished"
+        if (name.startswith(_MODEL) or name == _ENSEMBLE)
+        and isinstance(entry, dict)
+        and job.status == "finished"
     ]
 
 
+def preferred(best: JobRow | None) -> tuple[str, ...]:
+    """Return whose file is meant where none is named: the best model's; for an average also its members'."""
+    if best is None:
+        return ()
+    members = best.spec.members if isinstance(best.spec, EnsembleSpec) else ()
+    return best.id, *(member.job_id for member in members)
+
+
 def choose(
-    files: list[ModelFile], *, file_name: str | None, family: str | None, suffix: str | None, best: str | None
+    files: list[ModelFile],
+    *,
+    file_name: str | None,
+    family: str | None,
+    suffix: str | None,
+    order: Sequence[str] = (),
 ) -> ModelFile:
-    """Return the file that is meant: by name, or the best model's of a family and format.
+    """Return the file that is meant: by name, or of a family and format the first in an order of jobs.
 
     Raises
     ------
@@ -90,11 +107,16 @@ def choose(
         if (file.file_name == file_name if file_name else file.suffix in wanted)
         and (family is None or file_name or _of_family(file, family, files))
     ]
-    # The best model's first, then in the order of formats the client can expect to open.
-    found.sort(key=lambda f: (f.job.id != best, wanted.index(f.suffix) if f.suffix in wanted else 0))
     if not found:
         raise NothingThere("there is no such model file", filename=file_name, type=family, format=suffix)
-    return found[0]
+    place = {job_id: number for number, job_id in enumerate(order)}
+    # Of one model, in the order of formats the client can expect to open.
+    return min(
+        found,
+        key=lambda f: (
+            place.get(f.job.id, len(place)), wanted.index(f.suffix) if f.suffix in wanted else 0
+        ),
+    )  # fmt: skip
 
 
 def _of_family(file: ModelFile, family: str, files: list[ModelFile]) -> bool:

@@ -100,7 +100,10 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
                 "CNN": {"enabled": False},
             }
         },
-        {"modelConfigurations": [{"MODE": "LIN"}, {"MODE": "SVR_MIMO", "C": "10", "EPSILON": "0.05"}]},
+        {
+            "modelConfigurations": [{"MODE": "LIN"}, {"MODE": "SVR_MIMO", "C": "10", "EPSILON": "0.05"}],
+            "ensemble": False,
+        },
     ],
     ("post", "/run/{sid}"): [
         {"configuration": _CONFIGURATION, "models": [{"kind": "lin"}, {"kind": "dense", "epochs": 20}]},

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from pydantic import JsonValue
 
+from services.gateway.standard import Scale, reasons, standardised
 from shared.contracts.kinds import JOB_SPEC, WIRE_NAMES
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
 
@@ -30,18 +32,19 @@ class Outcome:
         """The data set's name, or its id where nobody named it."""
         return (self.dataset.name if self.dataset else "") or self.run.dataset_id
 
-    def metrics(self) -> dict[str, dict[str, dict[str, float | None]]]:
+    def metrics(self, scale: Scale = "original") -> dict[str, dict[str, dict[str, float | None]]]:
         """Return the test scores by data set and model label."""
-        scores = {
-            job.label: {name: self.results[job.id].headline.get(name) for name in METRICS}
-            for job in self.jobs
-            if job.id in self.results
-        }
+        headline = _headline if scale == "original" else _standard_headline
+        scores = {job.label: headline(self.results[job.id]) for job in self.jobs if job.id in self.results}
         return {self.dataset_name: scores}
 
-    def best(self) -> dict[str, Any] | None:
+    def best_job(self) -> JobRow | None:
+        """Return the winner."""
+        return next((job for job in self.jobs if job.id == self.run.best_job_id), None)
+
+    def best(self, scale: Scale = "original") -> dict[str, Any] | None:
         """Return the winner with its test scores."""
-        job = next((job for job in self.jobs if job.id == self.run.best_job_id), None)
+        job = self.best_job()
         if job is None:
             return None
         return {
@@ -49,7 +52,7 @@ class Outcome:
             "label": job.label,
             "model": WIRE_NAMES[job.kind],
             "kind": job.kind,
-            "metrics": self.metrics()[self.dataset_name].get(job.label, {}),
+            "metrics": self.metrics(scale)[self.dataset_name].get(job.label, {}),
         }
 
     def comparison(self) -> list[JsonValue]:
@@ -91,17 +94,17 @@ class Outcome:
             for job in self.jobs
         ]
 
-    def tables(self) -> dict[str, Any]:
+    def tables(self, scale: Scale = "original") -> dict[str, Any]:
         """Return the averaging levels of the best model, or of the first that has scores, by output."""
         result = self.results.get(self.run.best_job_id or "") or next(iter(self.results.values()), None)
-        outputs = _part(result, "test").get("outputs") if result else None
-        named = (
-            [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
-        )
+        outputs = _outputs(result) if result else []
+        scaled = outputs if scale == "original" else [standardised(output) for output in outputs]
         return {
-            "df_eval": {str(output["name"]): _levels(output) for output in named},
-            "df_eval_ts": {str(output["name"]): _steps(output) for output in named},
+            "df_eval": {str(output["name"]): _levels(output) for output in scaled},
+            "df_eval_ts": {str(output["name"]): _steps(output) for output in scaled},
             "model": result.label if result else None,
+            "scale": scale,
+            "undefined": {str(o["name"]): reasons(o) for o in outputs} if scale == "standard" else {},
         }
 
     def _seconds(self) -> float | None:
@@ -110,9 +113,25 @@ class Outcome:
         return round((self.run.finished_at - self.run.started_at).total_seconds(), 2)
 
 
-def _part(result: ResultRow, name: str) -> dict[str, JsonValue]:
-    part = result.scores.get(name)
-    return part if isinstance(part, dict) else {}
+def _headline(result: ResultRow) -> dict[str, float | None]:
+    return {name: result.headline.get(name) for name in METRICS}
+
+
+def _standard_headline(result: ResultRow) -> dict[str, float | None]:
+    """Return the test scores at k = 1 in training standard deviations, averaged over outputs."""
+    firsts = [standardised(output)["levels"][0]["overall"] for output in _outputs(result)]
+    known = {name: [first[name] for first in firsts if first[name] is not None] for name in METRICS}
+    return {
+        name: fmean(values) if values and len(values) == len(firsts) else None
+        for name, values in known.items()
+    }
+
+
+def _outputs(result: ResultRow) -> list[dict[str, Any]]:
+    """Return the stored test scores of every output."""
+    part = result.scores.get("test")
+    outputs = part.get("outputs") if isinstance(part, dict) else None
+    return [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
 
 
 def _levels(output: Mapping[str, Any]) -> dict[str, list[JsonValue]]:

@@ -62,12 +62,14 @@ async def start_run(
     *,
     metric: str,
     key: str | None,
+    ensemble: bool = True,
     backtest_of: str | None = None,
     backtest: Backtest | None = None,
 ) -> RunRow:
     """Write a run down and ask for its training; the same ``key`` starts it once.
 
-    With ``backtest`` it is one: of the models of the run ``backtest_of``, on these folds.
+    With ``ensemble`` its models are averaged, too. With ``backtest`` it is one: of the models of the run
+    ``backtest_of``, on these folds.
 
     Raises
     ------
@@ -84,6 +86,7 @@ async def start_run(
         dataset_id=dataset.id,
         models=tuple(models),
         metric=metric,
+        ensemble=ensemble,
         backtest_of=backtest_of,
         backtest=backtest,
         correlation_id=run_id,

@@ -14,6 +14,7 @@ from services.gateway.reports import archive_of, report_state
 from services.gateway.results import Outcome
 from services.gateway.routes.runs import run_view
 from services.gateway.runs import find_run, newest_dataset
+from services.gateway.standard import Scale
 from services.gateway.status import HighWater
 from services.gateway.wire.base import Answer, Wire, spelled
 from shared.contracts.base import derive
@@ -21,6 +22,7 @@ from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, Table
 
 router = APIRouter(tags=["results"], route_class=OnceRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run")]
+ScaleIn = Annotated[Scale, Query(description="units of the output, or its training standard deviations")]
 API = "/api/training"
 
 
@@ -35,21 +37,27 @@ async def outcome(here: Gateway, session: SessionRow, run_id: str | None) -> Out
 
 @router.get("/results/{sid}")
 @router.get("/get-training-results/{sid}")
-async def results(sid: str, here: Here, session: Session, run_id: RunId = None) -> Answer:
-    """Return the scores of a run and its leaderboard."""
+async def results(
+    sid: str, here: Here, session: Session, run_id: RunId = None, scale: ScaleIn = "original"
+) -> Answer:
+    """Return the scores of a run and its leaderboard.
+
+    ``scale=standard`` tells ``evaluation_metrics`` and ``best_model`` in training standard deviations.
+    """
     found = await outcome(here, session, run_id)
-    return Answer(**_told(sid, found))
+    return Answer(**_told(sid, found, scale))
 
 
-def _told(sid: str, found: Outcome) -> dict[str, Any]:
-    best = found.best()
+def _told(sid: str, found: Outcome, scale: Scale = "original") -> dict[str, Any]:
+    best = found.best(scale)
     query = f"?run_id={found.run.id}"
     return {
         "session_id": sid,
         "run_id": found.run.id,
         "dataset_id": found.run.dataset_id,
         "status": "queued" if found.run.status == "waiting" else found.run.status,
-        "evaluation_metrics": found.metrics(),
+        "evaluation_metrics": found.metrics(scale),
+        "scale": scale,
         "best_model": best,
         "model_comparison": found.comparison(),
         "leaderboard": found.run.verdict,
@@ -107,10 +115,16 @@ async def stored_file(here: Gateway, key: str, name: str, media_type: str) -> St
 
 
 @router.get("/evaluation-tables/{sid}")
-async def evaluation_tables(here: Here, session: Session, run_id: RunId = None) -> Answer:
-    """Return the scores of the best model on each averaging level, as a whole and per step."""
+async def evaluation_tables(
+    here: Here, session: Session, run_id: RunId = None, scale: ScaleIn = "original"
+) -> Answer:
+    """Return the scores of the best model on each averaging level, as a whole and per step.
+
+    With ``scale=standard`` they are in training standard deviations; ``undefined`` says what has no meaning
+    there, and why.
+    """
     found = await outcome(here, session, run_id)
-    return Answer(run_id=found.run.id, **found.tables())
+    return Answer(run_id=found.run.id, **found.tables(scale))
 
 
 class SaveTables(Wire):

@@ -21,7 +21,7 @@ from services.gateway.runs import (
 )
 from services.gateway.status import HighWater, RunView
 from services.gateway.violins import violin_plots
-from services.gateway.wire.base import Answer, Wire, spelled
+from services.gateway.wire.base import Answer, Wire, YesNo, spelled
 from services.gateway.wire.configuration import SplitIn
 from services.gateway.wire.models import parameters, parse_models
 from shared.contracts.kinds import ModelSpec
@@ -64,6 +64,9 @@ class TrainModels(Wire):
     split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit", "split"))
     dataset_id: str | None = Field(None, validation_alias=spelled("dataset_id", "datasetId"))
     metric: Metric = "rmse"
+    ensemble: YesNo = Field(
+        True, description="whether the average of the models, weighted on validation, is one more model"
+    )
 
     def specs(self) -> tuple[ModelSpec, ...]:
         """Return the models that are asked for."""
@@ -135,7 +138,7 @@ async def begin_training(
     """Start a run on the data set a request means."""
     models = body.specs()
     dataset = await _dataset(here, session, body)
-    return await _start(here, session, sid, dataset, models, body.metric, key)
+    return await _start(here, session, sid, dataset, models, body, key)
 
 
 @router.post("/run/{sid}", status_code=202)
@@ -151,7 +154,7 @@ async def run(
     spec = body.dataset or dataset_spec(bench, configuration)
     check_size(here, bench, spec)
     dataset = await request_dataset(here, session, spec)
-    return await _start(here, session, sid, dataset, models, body.metric, idempotency_key)
+    return await _start(here, session, sid, dataset, models, body, idempotency_key)
 
 
 class Cancel(Wire):
@@ -265,10 +268,12 @@ async def _start(
     sid: str,
     dataset: DatasetRow,
     models: Sequence[ModelSpec],
-    metric: str,
+    asked: TrainModels,
     key: str | None,
 ) -> RunStarted:
-    started = await start_run(here, session, dataset, models, metric=metric, key=key)
+    started = await start_run(
+        here, session, dataset, models, metric=asked.metric, ensemble=asked.ensemble, key=key
+    )
     jobs = [{"job_id": None, **parameters(spec)} for spec in started.models]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)
 
