@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from services.trainer.core.fit import fit
-from services.trainer.core.passport import read_passport
 from services.trainer.tasks import TrainTask
 from services.trainer.work import train
 from shared.contracts.backtest import BacktestPart, BacktestSpec, Fold
@@ -19,6 +18,7 @@ from shared.timeseries.dataset import Dataset, build_dataset
 from shared.timeseries.folds import parts_of, plan_backtest
 from shared.timeseries.forecasts import Forecast
 from shared.timeseries.metrics import measure
+from shared.timeseries.passport import read_passport
 from shared.timeseries.series import Series
 from tests.support.forecasting import HOUR_NS, small_dataset
 
