@@ -82,7 +82,8 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     )
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
-    write_files(task, fitted, forecast, dataset.layout)
+    unwritten = write_files(task, fitted, forecast, dataset.layout)
+    notes = fitted.notes | told_folds(task) | unwritten
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -93,7 +94,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         n_windows=n_windows,
         libraries=library_versions(),
         metrics=metrics,
-        notes=fitted.notes | told_folds(task),
+        notes=notes,
         files=files,
     )
     write_passport(passport, task.output)
@@ -102,7 +103,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         task.checkpoint.unlink(missing_ok=True)
     return TrainOutcome(
         seconds=time.perf_counter() - started,
-        notes={**fitted.notes, **told_folds(task), "fit_seconds": round(fitted.seconds, 3)},
+        notes={**notes, "fit_seconds": round(fitted.seconds, 3)},
         metrics=metrics,
         files={name: StoredFile(**facts.model_dump()) for name, facts in files.items()},
     )
@@ -199,12 +200,13 @@ def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
     return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
 
 
-def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> None:
-    """Write everything about a fitted model except its passport."""
-    save_model(fitted.model, layout, task.output)
+def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> dict[str, JsonValue]:
+    """Write everything about a fitted model except its passport; return notes on what is missing."""
+    notes = save_model(fitted.model, layout, task.output)
     np.savez(task.output / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # means allow_pickle
     history: dict[str, JsonValue] = {name: list(curve) for name, curve in fitted.history.items()}
     (task.output / "history.json").write_bytes(json_to_bytes(history))
+    return notes
 
 
 def available_memory() -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from services.trainer.core.kernels import KernelModel
 from services.trainer.core.kinds import model_class
@@ -25,8 +26,8 @@ class FormatUnavailable(InvalidInput):
     code = "FORMAT_UNAVAILABLE"
 
 
-def save_model(model: Model, layout: Layout, folder: Path) -> None:
-    """Write a model in every format there is for its kind.
+def save_model(model: Model, layout: Layout, folder: Path) -> dict[str, JsonValue]:
+    """Write a model in every format there is for its kind; return notes on what is missing, if anything.
 
     ``model.npz`` is what we load: plain arrays, no code, no pickle. ``model.onnx`` is the whole way from
     original units to original units. ``model.keras`` is the network of a neural kind: scaled windows, and
@@ -34,7 +35,11 @@ def save_model(model: Model, layout: Layout, folder: Path) -> None:
     scaled windows.
     """
     np.savez(folder / ARRAYS, **model.to_arrays())  # type: ignore[arg-type]  # the stub means allow_pickle
-    (folder / "model.onnx").write_bytes(to_onnx(Forecaster(model, layout)))
+    notes: dict[str, JsonValue] = {}
+    try:
+        (folder / "model.onnx").write_bytes(to_onnx(Forecaster(model, layout)))
+    except ImportError as error:  # keras on JAX needs jax2onnx, which is no dependency of ours
+        notes["onnx"] = f"not written: {error}"
     if model.kind in NEURAL:
         _save_network(model, folder / "model.keras")
     elif isinstance(model, LinearModel | KernelModel):
@@ -42,6 +47,7 @@ def save_model(model: Model, layout: Layout, folder: Path) -> None:
         from services.trainer.core.estimator import save_skops
 
         save_skops(model, len(layout.inputs), folder / "model.skops")
+    return notes
 
 
 def export_model(folder: Path, suffix: str, output: Path, *, passport_sha256: str | None = None) -> None:

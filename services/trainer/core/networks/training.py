@@ -14,6 +14,8 @@ from shared.contracts.kinds import NeuralSpec
 from shared.timeseries.arrays import Float32
 
 Int32 = NDArray[np.int32]
+# A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
+COMPILED = keras.backend.backend() != "tensorflow"
 STEPS_PER_EXECUTION = 16  # batches per call into the backend: halves a small network's epoch
 
 
@@ -47,9 +49,9 @@ class Training:
         self.pupil.compile(
             keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0),
             steps_per_execution=STEPS_PER_EXECUTION,
-            jit_compile=False,  # compiling costs seconds and gains nothing at these sizes on CPU
+            jit_compile=COMPILED,
         )
-        self.judge.compile(jit_compile=False)
+        self.judge.compile(jit_compile=COMPILED)
         self.pupil.optimizer.build(self.pupil.trainable_variables)
 
     def epoch(self, order: Int32, on_batch: Callable[[int], None]) -> float:
