@@ -70,6 +70,7 @@ async def measure_predicts(yard: Yard, n: int) -> None:
         if job["status"] != "finished":
             raise SystemExit(f"{job['label']} ended as {job['status']}: {job['problem']}")
         jobs[job["kind"]] = job["job_id"]
+    session_id = uuid.UUID(run.session_id).hex  # as the services spell it
     broker = await nats.connect(yard.platform.broker.url, token=yard.platform.broker.token)
     print("| one window | broker p50 ms | p95 | HTTP p50 ms | p95 |\n|---|--:|--:|--:|--:|")
     async with httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
@@ -77,9 +78,8 @@ async def measure_predicts(yard: Yard, n: int) -> None:
             question = about(yard, run, jobs[model.kind])
 
             async def over_broker(question: dict[str, object] = question) -> None:
-                answer = await broker.request(
-                    "ask.trainer.predict", json.dumps(question).encode(), timeout=60
-                )
+                asked = json.dumps({"session_id": session_id, **question}).encode()
+                answer = await broker.request("ask.trainer.predict", asked, timeout=60)
                 assert json.loads(answer.data)["ok"], answer.data
 
             async def over_http(question: dict[str, object] = question) -> None:
@@ -97,9 +97,7 @@ def about(yard: Yard, run: Run, job_id: str) -> dict[str, object]:
     """Return the question for a forecast of one window."""
     spec = yard.dataset
     window = np.random.default_rng(0).uniform(3.0, 6.0, (1, spec.input_steps, n_inputs(yard)))
-    return {
-        "session_id": uuid.UUID(run.session_id).hex, "run_id": run.run_id, "job_id": job_id, "input_data": window.tolist()
-    }  # fmt: skip
+    return {"run_id": run.run_id, "job_id": job_id, "input_data": window.tolist()}
 
 
 def n_inputs(yard: Yard) -> int:
