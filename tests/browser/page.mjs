@@ -44,6 +44,11 @@ const steps = {
     seen.models = await page.$$eval("#results tbody tr", (rows) => rows.length);
     await page.waitForSelector(".live");
   },
+  "ask what the best model relies on": async () => {
+    await page.click("#results tr.best button");
+    await page.waitForSelector("#results h3");
+    seen.inputs = await page.$$eval("#results .job", (bars) => bars.length);
+  },
   "download the archive once it is written": async () => {
     await page.waitForSelector("text=Download everything");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download everything")]);

@@ -49,6 +49,7 @@ async def test_a_user_goes_from_a_file_to_the_leaderboard_and_back_after_a_reloa
     assert seen["progress"] == sorted(seen["progress"])
     assert "LIN" in seen["best"]
     assert seen["models"] == 3
+    assert seen["inputs"] >= 2
     assert seen["downloaded"] > 10_000
     assert seen["overflow"] <= 0
     assert seen["operations"] > 40

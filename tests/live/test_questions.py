@@ -15,7 +15,7 @@ import pytest
 from shared.contracts.kinds import DenseSpec, LinearSpec
 from shared.timeseries.arrays import Float64
 from tests.live.conftest import OpenYard
-from tests.support.load import short_files, short_plan
+from tests.support.load import CLASSICAL, MODELS, short_files, short_plan
 
 pytestmark = [pytest.mark.live, pytest.mark.keras]
 API = "/api/training"
@@ -85,6 +85,45 @@ async def test_a_network_can_be_had_as_h5_by_whoever_asks(open_yard: OpenYard) -
         assert [model["model_type"] for model in listed if model["format"] == "h5"] == ["Dense"]
         assert refused.status_code == 422
         assert refused.json()["code"] == "FORMAT_UNAVAILABLE"
+
+
+async def test_the_average_of_a_runs_models_forecasts_and_says_what_it_relies_on(open_yard: OpenYard) -> None:
+    async with (
+        open_yard(kinds=CLASSICAL) as yard,
+        httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http,
+    ):
+        run = await yard.start_run(MODELS)
+        results = await yard.client.wait(run.session_id, run.run_id, timeout=120)
+        session, told = run.session_id, results.leaderboard["ensemble"]
+        rows = {row["job_id"]: row for row in results.leaderboard["rows"]}
+        windows = np.random.default_rng(0).normal(5, 1, await shape_of_windows(http, session)).tolist()
+
+        async def forecast(job_id: str) -> Float64:
+            body = {"run_id": run.run_id, "job_id": job_id, "input_data": windows}
+            answer = await http.post(f"{API}/predict/{session}", json=body)
+            assert answer.status_code == 200, answer.text
+            return np.array(answer.json()["predictions"])
+
+        averaged = await forecast(told["job_id"])
+        expected = sum([m["weight"] * await forecast(m["job_id"]) for m in told["members"]])
+        measured = await yard.client.importance(session, job_id=told["job_id"])
+        again = await yard.client.importance(session, job_id=told["job_id"])
+        files = (await http.get(f"{API}/list-models-database/{session}")).json()["data"]["models"]
+
+        assert rows[told["job_id"]]["kind"] == "ensemble"
+        np.testing.assert_allclose(averaged, expected)
+        assert again == measured
+        assert {"demand", "temperature", "day"} <= {one.name for one in measured.inputs}
+        assert measured.inputs[0].rise is not None
+        assert measured.inputs[0].rise > 0
+        assert [file["format"] for file in files if file["job_id"] == told["job_id"]] == ["json"]
+
+
+async def shape_of_windows(http: httpx.AsyncClient, session: str) -> tuple[int, int, int]:
+    """Return the shape of two windows of a session's data set."""
+    arrays = await http.get(f"{API}/download-arrays/{session}")
+    stored = np.load(io.BytesIO(arrays.content), allow_pickle=False)
+    return 2, *stored["x"].shape[1:]
 
 
 async def test_a_closed_run_leaves_pictures_a_chronicle_and_an_archive_that_adds_up(

@@ -190,7 +190,7 @@ async function redraw(place, make) {
   const turn = (turns.get(place) ?? 0) + 1;
   turns.set(place, turn);
   const content = await make();
-  if (turns.get(place) === turn) place.replaceChildren(...content);
+  if (turns.get(place) === turn) place.replaceChildren(...content.filter(Boolean));
 }
 
 const results = (place, sessionId) => redraw(place, async () => {
@@ -201,22 +201,49 @@ const results = (place, sessionId) => redraw(place, async () => {
   const order = new Map((summary.leaderboard.rows ?? []).map((row, k) => [row.job_id, k]));
   scored.sort((a, b) => (order.get(a.job_id) ?? 99) - (order.get(b.job_id) ?? 99));
   const over = summary.status !== "queued" && summary.status !== "running";
-  return [title, leaderboard(scored, summary), download(summary),
+  const answer = h("div", { "aria-live": "polite" });
+  const ask = (model) => whatMatters(answer, sessionId, summary.run_id, model);
+  return [title, leaderboard(scored, summary, ask), shares(summary.leaderboard.ensemble), answer, download(summary),
     ...(over ? [await plots(sessionId, summary.run_id)] : [])];
 });
 
-const leaderboard = (models, summary) => h("div", { class: "scroll" }, h("table", {},
+const leaderboard = (models, summary, ask) => h("div", { class: "scroll" }, h("table", {},
   h("caption", { class: "soft" }, "Test scores in original units; ranked on the validation part. " +
     "Smaller is better, except R2."),
-  h("thead", {}, h("tr", {}, ["Model", ...METRICS.map((m) => m.toUpperCase()), "Seconds"].map(
+  h("thead", {}, h("tr", {}, ["Model", ...METRICS.map((m) => m.toUpperCase()), "Seconds", "Inputs"].map(
     (text) => h("th", { scope: "col" }, text)))),
   h("tbody", {}, models.map((model) => {
     const best = model.job_id === summary.best_model?.job_id;
     return h("tr", { class: best ? "best" : null },
       h("th", { scope: "row" }, model.label, best ? h("span", { class: "tag" }, "best") : null,
         model.baseline ? h("span", { class: "soft" }, " baseline") : null),
-      METRICS.map((metric) => h("td", {}, number(model.headline[metric]))), h("td", {}, number(model.seconds, 3)));
+      METRICS.map((metric) => h("td", {}, number(model.headline[metric]))), h("td", {}, number(model.seconds, 3)),
+      h("td", {}, h("button", { class: "plain", "aria-label": `What matters to ${model.label}?`,
+        onclick: () => ask(model) }, "What matters?")));
   }))));
+
+const shares = (ensemble) => ensemble?.members?.length ? h("p", { class: "soft" }, "Ensemble: " +
+  ensemble.members.map((m) => `${number(100 * m.weight, 3)} % ${m.label}`).join(" + ") +
+  ". Weights chosen on the validation part.") : null;
+
+// Which inputs a model relies on: measured when somebody asks for the first time, which takes seconds.
+async function whatMatters(place, sessionId, runId, model) {
+  place.replaceChildren(h("p", { class: "soft" }, `Measuring what ${model.label} relies on …`));
+  try {
+    const found = await get(`/feature-importance/${sessionId}?run_id=${runId}&job_id=${model.job_id}`);
+    const top = Math.max(...found.inputs.map((input) => input.rise ?? 0), 1e-9);
+    place.replaceChildren(h("h3", {}, `What ${model.label} relies on`), ...found.inputs.map((input) => bar(input, top)),
+      h("p", { class: "soft" }, "How much the error rises, in training standard deviations, when an input comes from " +
+        `another window: ${found.n_windows} windows of the ${found.part} part, ${found.n_repeats} times.`));
+  } catch (error) {
+    place.replaceChildren(problem(error));
+  }
+}
+
+const bar = (input, top) => h("div", { class: "job" },
+  h("span", {}, input.name, input.source === "calendar" ? h("span", { class: "soft" }, " calendar") : null),
+  h("progress", { max: top, value: Math.max(0, input.rise ?? 0), "aria-label": `Importance of ${input.name}` }),
+  h("span", { class: "soft" }, `+${number(Math.max(0, input.rise ?? 0), 3)} ± ${number(input.deviation, 2)}`));
 
 const download = ({ report, links }) => h("p", {}, {
   ready: h("a", { class: "button", href: links.download }, "Download everything (zip)"),
