@@ -198,7 +198,7 @@ async def furnish(house: House) -> None:
             ),
             ResultRow(
                 id=JOB, run_id=RUN, label="LIN", kind="lin", headline={"rmse": 1.0},
-                scores={"test": {"outputs": [{"name": "Load", "levels": [LEVEL]}]}}, **own,
+                scores={"test": {"outputs": [{"name": "Load", "train_std": 4.0, "levels": [LEVEL]}]}}, **own,
             ),
             PlotRow(
                 id=PLOT, run_id=RUN, name="p", kind="forecast",

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from services.trainer.core.model import Progress
 from services.trainer.worker import (
+    ExplainTask,
     ExportTask,
     FitCancelled,
     FitRefused,
@@ -26,10 +27,11 @@ from services.trainer.worker import (
     WorkerStalled,
 )
 from shared.contracts.kinds import DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
+from shared.contracts.specs import Split
 from shared.storage.codecs import bytes_to_arrays
-from shared.timeseries.dataset import Dataset
+from shared.timeseries.dataset import Dataset, build_dataset
 from shared.timeseries.forecasts import Forecast
-from tests.support.forecasting import stored_dataset
+from tests.support.forecasting import hourly_series, small_dataset, stored_dataset
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one warm child for all tests
 
@@ -100,6 +102,33 @@ async def test_a_stored_network_becomes_h5_when_asked_and_keras_reads_it(
     y = network.predict_on_batch([opened.x(opened.indices("test"))]).astype(np.float64)
     np.testing.assert_allclose(opened.layout.y_scaler.inverse(y), stored.test.y_pred, rtol=1e-5)
     assert first == again
+
+
+async def test_a_stored_model_says_what_it_relies_on_the_same_each_time(
+    worker: WarmWorker, dataset: Path, tmp_path: Path
+) -> None:
+    await worker.train(task(LinearSpec(), dataset, tmp_path), ignore)
+
+    first, again = [await worker.explain(ExplainTask(model=tmp_path, dataset=dataset)) for _ in range(2)]
+
+    rises = {one.name: one.rise or 0.0 for one in first.inputs}
+    assert first.inputs == again.inputs
+    assert rises["load"] > 10 * abs(rises["pressure"])
+    assert first.n_windows == len(Dataset.open(dataset).indices("validation"))
+    assert first.fitted_on_part  # a linear model is fitted again once everything is chosen
+
+
+async def test_without_a_validation_part_there_is_nothing_to_measure_on(
+    worker: WarmWorker, tmp_path: Path
+) -> None:
+    whole = small_dataset(300).spec.model_copy(update={"split": Split(train=80, validation=0, test=20)})
+    build_dataset(whole, hourly_series(300)).save(tmp_path / "dataset")
+    await worker.train(task(LastValueSpec(), tmp_path / "dataset", tmp_path / "model"), ignore)
+
+    with pytest.raises(FitRefused) as caught:
+        await worker.explain(ExplainTask(model=tmp_path / "model", dataset=tmp_path / "dataset"))
+
+    assert caught.value.problem().code == "NO_VALIDATION_WINDOWS"
 
 
 async def test_a_changed_model_file_is_never_opened(

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.core.ensemble import combine, select
+from services.evaluator.core.ensemble import N_BLOCKS, combine, judged, select
 from services.evaluator.core.problems import ForecastMismatch
+from shared.timeseries.arrays import Int64
 from shared.timeseries.forecasts import PartForecast
 
 
@@ -16,6 +17,13 @@ def _models(seed: int, n_models: int = 3) -> dict[str, PartForecast]:
     return {
         f"m{i}": PartForecast(np.arange(60), truth, truth + rng.normal(0.0, 1.0 + i / 4, truth.shape))
         for i in range(n_models)
+    }
+
+
+def _rows(models: dict[str, PartForecast], rows: Int64) -> dict[str, PartForecast]:
+    return {
+        name: PartForecast(part.ref_ns[rows], part.y_true[rows], part.y_pred[rows])
+        for name, part in models.items()
     }
 
 
@@ -81,6 +89,41 @@ def test_nothing_to_choose_from_gives_no_weights(n_windows: int) -> None:
 
     assert ensemble.weights == {}
     assert ensemble.loss is None
+
+
+def test_each_block_is_averaged_with_weights_chosen_on_the_others() -> None:
+    models, train_std = _models(3), [1.0, 2.5]
+    blocks = np.array_split(np.arange(60), N_BLOCKS)
+
+    found = judged(models, train_std=train_std)
+
+    for block in blocks:
+        elsewhere = np.setdiff1d(np.arange(60), block)
+        weights = select(_rows(models, elsewhere), train_std=train_std)
+        expected = combine(_rows(models, block), weights)
+        np.testing.assert_allclose(found.y_pred[block], expected.y_pred, rtol=1e-12)
+    np.testing.assert_array_equal(found.ref_ns, models["m0"].ref_ns)
+
+
+def test_weights_flatter_the_windows_they_were_chosen_on() -> None:
+    trials = [_models(seed, n_models=8) for seed in range(20)]
+    flattered = [select(models, train_std=[1.0, 1.0]).loss for models in trials]
+    honest = [_loss(judged(models, train_std=[1.0, 1.0]), [1.0, 1.0]) for models in trials]
+
+    assert all(known is not None for known in flattered)
+    assert np.mean([known or 0.0 for known in flattered]) < np.mean(honest)
+
+
+def test_a_model_that_is_absurd_in_one_block_only_is_averaged_in_none() -> None:
+    models = _models(1)
+    models["m0"].y_pred[0, 0, 0] = 1e300
+
+    assert np.abs(judged(models, train_std=[1.0, 1.0]).y_pred).max() < 100
+
+
+def test_one_window_cannot_be_chosen_on_and_judged_on() -> None:
+    with pytest.raises(ForecastMismatch, match="one validation window to choose on"):
+        judged(_rows(_models(1), np.array([0])), train_std=[1.0, 1.0])
 
 
 def test_models_of_different_windows_are_not_averaged() -> None:

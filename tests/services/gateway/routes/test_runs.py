@@ -115,6 +115,26 @@ async def test_the_typed_form_of_the_sdk_is_taken_as_it_is(
     assert answer.json()["dataset_id"] == ids[0]
 
 
+@pytest.mark.parametrize(
+    ("told", "wanted"), [({}, True), ({"ensemble": True}, True), ({"ensemble": "nein"}, False)], ids=str
+)
+async def test_the_models_of_a_run_are_averaged_unless_somebody_says_no(
+    house: House, http: httpx.AsyncClient, filled: str, told: dict[str, object], wanted: bool
+) -> None:
+    answer = await http.post(f"run/{filled}", json={"modelConfigurations": [{"MODE": "LIN"}], **told})
+
+    run = await house.records.get(RunRow, answer.json()["run_id"])
+    assert run is not None
+    assert run.ensemble is wanted
+
+
+async def test_an_average_is_no_model_one_may_ask_for(http: httpx.AsyncClient, filled: str) -> None:
+    answer = await http.post(f"run/{filled}", json={"modelConfigurations": [{"kind": "ensemble"}]})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_MODEL_PARAMS")
+    assert "'ensemble' is no model" in answer.json()["error"]
+
+
 async def test_one_run_of_a_session_at_a_time(house: House, http: httpx.AsyncClient, filled: str) -> None:
     models = {"modelConfigurations": [{"MODE": "LIN"}]}
 
