@@ -94,7 +94,7 @@ def readme(dossier: Dossier, findings: Findings, n_files: int) -> str:
 
 _EXPLAINED = (
     "`verdict.json`: the leaderboard, and which differences hold on test",
-    "`ensemble.json`: the weights of the average of models, chosen on validation",
+    "`ensemble.json`: the weights of an average of the models, chosen on validation",
     "`metrics/<model>/`: scores per output, averaging level and step; intervals; residuals",
     "`tables/`: the same as CSV, and `comparison.csv` over all models",
     "`plots/`: PNG for light and dark pages, and the data of each as JSON",
