@@ -194,7 +194,8 @@ def main() -> None:
     """Run the gateway as a process."""
     settings = GatewaySettings()
     settings.require_safe_address()
-    serve("gateway", settings, create_app(settings), ws="websockets-sansio", ws_per_message_deflate=False)
+    app = create_app(settings)
+    serve("gateway", settings, app, loop="auto", ws="websockets-sansio", ws_per_message_deflate=False)
 
 
 if __name__ == "__main__":

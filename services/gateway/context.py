@@ -1,11 +1,12 @@
 """What every route works with: the gateway's collaborators, who asks, and whose session it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Protocol
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.arrivals import Arrivals
 from services.gateway.asks import Asks
 from services.gateway.identity import Identity, Verifier
 from services.gateway.ids import canonical
@@ -51,6 +52,7 @@ class Gateway:
     queue: Queue
     asks: Asks
     everything: Storage
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     def service_records(self, owner: str) -> Records:
         """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""

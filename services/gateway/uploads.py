@@ -64,12 +64,12 @@ class Received:
 
     @property
     def complete(self) -> bool:
-        """Whether every byte is safe."""
+        """Whether every byte has arrived; what is announced as completed is on the disk, too."""
         return self.file.status != "receiving" or len(self.indexes) >= self.file.total_chunks
 
     @property
     def progress(self) -> float:
-        """Share of the chunks that are safe, in percent."""
+        """Share of the chunks that have arrived, in percent."""
         return 100.0 if self.complete else round(100 * len(self.indexes) / self.file.total_chunks, 1)
 
 
@@ -202,7 +202,7 @@ async def _store(
     here: Gateway, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
 ) -> None:
     key = places.chunk(file.session_id, file.id, index)
-    stored = await here.objects.put(key, content)
+    stored = await here.objects.put(key, content, durable=False)  # all are, before the upload is complete
     if sha256 and stored.sha256 != sha256.lower():
         await here.objects.delete(key)
         raise ChunkDamaged(f"chunk {index} has other bytes than its hash says", chunk_index=index)
@@ -215,7 +215,9 @@ async def _store(
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
     )
-    if not await here.records.insert([row]):
+    if await here.records.insert([row]):
+        here.arrivals.note(row)
+    else:
         known = await here.records.get(ChunkRow, row_id)  # another replica was faster
         if known and known.sha256 != stored.sha256:
             raise _conflict(index)
@@ -238,9 +240,9 @@ def _conflict(index: int) -> ChunkConflict:
 
 
 async def received(here: Gateway, file: FileRow) -> Received:
-    """Return which chunks of a file are safe."""
-    rows = await here.records.select(ChunkRow, {"file_id": file.id}, order="index")
-    return Received(file, frozenset(row.index for row in rows), sum(row.size_bytes for row in rows))
+    """Return which chunks of a file have arrived."""
+    sizes = await here.arrivals.of(here.records, file.id)
+    return Received(file, frozenset(sizes), sum(sizes.values()))
 
 
 async def settle(here: Gateway, file: FileRow) -> Received:
@@ -254,6 +256,7 @@ async def settle(here: Gateway, file: FileRow) -> Received:
         raise error
     if not state.complete or file.status in ("ready", "rejected"):
         return state
+    await here.objects.sync(places.chunks(file.session_id, file.id))
     changed = await here.records.update(
         FileRow, file.id, {"status": "uploaded"}, expect={"status": "receiving"}
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from services.ingest.core.chunks import require_all_chunks, verified
+from services.ingest.core.chunks import intact, require_all_chunks, verified
 from services.ingest.core.read import SeriesRead
 from shared.contracts.base import derive
 from shared.contracts.events import SeriesFacts
@@ -17,7 +17,7 @@ from shared.contracts.problems import Problem
 from shared.storage import places
 from shared.storage.codecs import arrays_to_bytes
 from shared.storage.connect import Storage
-from shared.storage.rows import FileRow, SeriesRow
+from shared.storage.rows import ChunkRow, FileRow, SeriesRow
 from shared.storage.trees import fetch_tree
 
 
@@ -34,8 +34,10 @@ class LedgerUploads:
     async def assembled(self, upload: FileRow) -> AsyncIterator[Path]:
         with tempfile.TemporaryDirectory(prefix="trainyard-upload-") as scratch:
             parts, whole = Path(scratch) / "chunks", Path(scratch) / "upload.csv"
-            await fetch_tree(self._of(upload).objects, places.chunks(upload.session_id, upload.id), parts)
-            await asyncio.to_thread(assemble, parts, whole, upload)
+            mine = self._of(upload)
+            received = await mine.records.select(ChunkRow, {"file_id": upload.id}, order="index")
+            await fetch_tree(mine.objects, places.chunks(upload.session_id, upload.id), parts)
+            await asyncio.to_thread(assemble, parts, whole, upload, received)
             yield whole
 
     async def accepted(self, upload: FileRow) -> tuple[SeriesFacts, ...]:
@@ -78,11 +80,13 @@ class LedgerUploads:
         )
 
 
-def assemble(parts: Path, whole: Path, upload: FileRow) -> None:
-    """Join the chunks in order; raise if one is missing or the whole is not what was announced."""
-    chunks = sorted(parts.glob("*")) if parts.exists() else []
-    require_all_chunks({int(path.name) for path in chunks}, n_chunks=upload.total_chunks)
-    contents = (path.read_bytes() for path in chunks)
+def assemble(parts: Path, whole: Path, upload: FileRow, received: Sequence[ChunkRow]) -> None:
+    """Join the chunks in order; raise if one is missing or not what was received or announced."""
+    chunks = {int(path.name): path for path in parts.glob("*")}
+    sha256s = {row.index: row.sha256 for row in received}
+    require_all_chunks(chunks.keys() & sha256s.keys(), n_chunks=upload.total_chunks)
+    order = range(upload.total_chunks)
+    contents = intact((chunks[n].read_bytes() for n in order), sha256s=[sha256s[n] for n in order])
     with whole.open("wb") as target:
         for content in verified(contents, size_bytes=upload.size_bytes, sha256=upload.sha256):
             target.write(content)

@@ -41,14 +41,20 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(name: str, settings: CommonSettings, app: AsgiApp, **options: Any) -> None:
-    """Serve until SIGTERM or SIGINT; what is in hand is finished or handed back first."""
+def serve(
+    name: str, settings: CommonSettings, app: AsgiApp, *, loop: str = "asyncio", **options: Any
+) -> None:
+    """Serve until SIGTERM or SIGINT; what is in hand is finished or handed back first.
+
+    ``loop`` is uvicorn's name of the event loop; workers stay with asyncio's, whatever is installed.
+    """
     configure_logs(name, level=settings.log_level)
     if settings.parent_pid:
         die_with_parent(settings.parent_pid)
     listener = bind(settings.host, settings.port)
     config = uvicorn.Config(
         app,
+        loop=loop,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=int(settings.drain.total_seconds()),

@@ -8,12 +8,13 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
 
 from shared.errors import Unavailable
-from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked
+from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked, gathered
 
 PIECE_BYTES: Final = 1 << 20
 _UNFINISHED: Final = ".unfinished"  # no key starts with a dot, so no key reaches this folder
@@ -46,15 +47,16 @@ class FolderObjects:
         """Open the folder, creating it; remove what writers that died long ago left unfinished."""
         return cls(await _in_thread(_prepare, root))
 
-    async def put(self, key: str, content: Content) -> Stored:
+    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
         target = self._path(key)
         unfinished = self._root / _UNFINISHED / uuid.uuid4().hex
         try:
-            stored = await _write(unfinished, content)
-            await _in_thread(_publish, unfinished, target, key)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return stored
+            return await _write(_Writer(unfinished, target, durable=durable), content)
+        except InvalidKey:
+            raise InvalidKey(f"the key is both an object and a folder of objects: {key!r}") from None
+
+    async def sync(self, prefix: str) -> None:
+        await _in_thread(_sync_tree, self._path(prefix))
 
     async def get(self, key: str) -> bytes:
         return await _in_thread(self._read, key)
@@ -110,29 +112,39 @@ class FolderObjects:
 
 
 class _Writer:
-    """A new file that counts and hashes what it gets."""
+    """A new file that counts and hashes what it gets, and takes its place when it is finished."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("xb")
+    def __init__(self, unfinished: Path, target: Path, *, durable: bool) -> None:
+        self._unfinished, self._target, self._durable = unfinished, target, durable
         self._sha256 = hashlib.sha256()
         self._size_bytes = 0
+        self._file: BinaryIO | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, piece: bytes) -> None:
-        self._file.write(piece)
-        self._sha256.update(piece)
-        self._size_bytes += len(piece)
+    def write(self, pieces: Iterable[bytes]) -> None:
+        """Add pieces; the first ones open the file."""
+        if self._file is None:
+            self._file = self._unfinished.open("xb")
+        for piece in pieces:
+            self._file.write(piece)
+            self._sha256.update(piece)
+            self._size_bytes += len(piece)
 
     def finish(self) -> Stored:
-        """Bring the bytes to the disk and say what they are."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Let the object appear, on the disk first if it shall be durable; say what it is."""
+        self.write(())
+        assert self._file is not None
+        if self._durable:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._file.close()
+        _publish(self._unfinished, self._target, durable=self._durable)
         return Stored(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def give_up(self) -> None:
+        """Leave nothing behind."""
+        if self._file:
+            self._file.close()
+        self._unfinished.unlink(missing_ok=True)
 
 
 async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -144,49 +156,66 @@ async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
         raise FolderUnavailable(f"the data folder cannot be used: {reason}", reason=reason) from error
 
 
-async def _write(path: Path, content: Content) -> Stored:
-    match content:
-        case bytes():
-            return await _in_thread(_write_bytes, path, content)
-        case Path():
-            return await _in_thread(_write_copy, path, content)
-        case _:
-            return await _write_stream(path, content)
+async def _write(writer: _Writer, content: Content) -> Stored:
+    try:
+        match content:
+            case bytes():
+                return await _in_thread(_write_whole, writer, [content])
+            case Path():
+                return await _in_thread(_write_copy, writer, content)
+            case _:
+                return await _write_stream(writer, content)
+    except BaseException:
+        writer.give_up()
+        raise
 
 
-def _write_bytes(path: Path, content: bytes) -> Stored:
-    with _Writer(path) as writer:
-        writer.write(content)
-        return writer.finish()
+def _write_whole(writer: _Writer, pieces: Iterable[bytes]) -> Stored:
+    writer.write(pieces)
+    return writer.finish()
 
 
-def _write_copy(path: Path, source: Path) -> Stored:
-    with source.open("rb") as file, _Writer(path) as writer:
-        while piece := file.read(PIECE_BYTES):
-            writer.write(piece)
-        return writer.finish()
+def _write_copy(writer: _Writer, source: Path) -> Stored:
+    with source.open("rb") as file:
+        return _write_whole(writer, iter(partial(file.read, PIECE_BYTES), b""))
 
 
-async def _write_stream(path: Path, pieces: AsyncIterable[bytes]) -> Stored:
-    with await _in_thread(_Writer, path) as writer:
-        async for piece in pieces:
-            await _in_thread(writer.write, piece)
-        return await _in_thread(writer.finish)
+async def _write_stream(writer: _Writer, pieces: AsyncIterable[bytes]) -> Stored:
+    """Write each batch in a thread while the next one comes in."""
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for batch in gathered(pieces):
+            if writing:
+                await writing
+            writing = asyncio.ensure_future(_in_thread(writer.write, batch))
+    finally:
+        if writing:  # also when the stream broke off: nobody writes to a file that is given up
+            await writing
+    return await _in_thread(writer.finish)
 
 
-def _publish(unfinished: Path, target: Path, key: str) -> None:
+def _publish(unfinished: Path, target: Path, *, durable: bool) -> None:
     for attempt in range(_PUBLISH_ATTEMPTS):
         try:
             _make_folders(target.parent)
             unfinished.replace(target)
         except (NotADirectoryError, IsADirectoryError, FileExistsError):
-            raise InvalidKey(f"the key is both an object and a folder of objects: {key!r}") from None
+            raise InvalidKey("the key is both an object and a folder of objects") from None
         except FileNotFoundError:  # a delete took the folder away between the two calls
             if attempt == _PUBLISH_ATTEMPTS - 1 or not unfinished.exists():
                 raise
         else:
-            _sync(target.parent)
+            if durable:
+                _sync(target.parent)
             return
+
+
+def _sync_tree(path: Path) -> None:
+    """Bring a folder to the disk: every file in it, then their names."""
+    for parent, _, names in os.walk(path):
+        for name in names:
+            _sync(Path(parent, name))
+        _sync(Path(parent))
 
 
 def _make_folders(folder: Path) -> None:
@@ -197,9 +226,9 @@ def _make_folders(folder: Path) -> None:
     _sync(folder.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Bring a folder's entries to the disk: a new name is not safe before that."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path) -> None:
+    """Bring a file's bytes or a folder's entries to the disk: a new name is not safe before that."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

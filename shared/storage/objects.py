@@ -10,6 +10,7 @@ from shared.errors import InvalidInput, NotFound
 
 _TOKEN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_TOKEN}(/{_TOKEN})*")
+BATCH_BYTES = 1 << 20
 _MAX_LENGTH = 900  # object stores end at 1,024 bytes, and some add a prefix of their own
 
 Content = bytes | Path | AsyncIterable[bytes]
@@ -49,11 +50,33 @@ def checked(key: str) -> str:
     return key
 
 
+async def gathered(pieces: AsyncIterable[bytes], size: int = BATCH_BYTES) -> AsyncIterator[list[bytes]]:
+    """Yield pieces in batches of at least ``size`` bytes: one hop to a writing thread each, and no copy."""
+    batch: list[bytes] = []
+    n_bytes = 0
+    async for piece in pieces:
+        batch.append(piece)
+        n_bytes += len(piece)
+        if n_bytes >= size:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
+
+
 class Objects(Protocol):
     """Bytes by key. Writing the same key again replaces it whole; readers never see half an object."""
 
-    async def put(self, key: str, content: Content) -> Stored:
-        """Store content under a key."""
+    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+        """Store content under a key.
+
+        With ``durable=False`` the bytes may be lost in a power cut until ``sync`` has returned; a store that
+        keeps them elsewhere makes no difference.
+        """
+        ...
+
+    async def sync(self, prefix: str) -> None:
+        """Bring everything below a prefix to the disk, where ``put`` left that to be done."""
         ...
 
     async def get(self, key: str) -> bytes:

@@ -71,8 +71,11 @@ class OwnedObjects:
         self._records = records
         self._known: set[str] = set()
 
-    async def put(self, key: str, content: Content) -> Stored:
-        return await self._objects.put(await self._mine(key), content)
+    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+        return await self._objects.put(await self._mine(key), content, durable=durable)
+
+    async def sync(self, prefix: str) -> None:
+        await self._objects.sync(await self._mine(prefix))
 
     async def get(self, key: str) -> bytes:
         return await self._objects.get(await self._mine(key))

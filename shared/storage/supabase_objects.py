@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 import httpx
 
 from shared.errors import InvalidInput, Unavailable
-from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked
+from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked, gathered
 from shared.storage.supabase import (
     AccessDenied,
     Patience,
@@ -66,8 +66,8 @@ class SupabaseObjects:
         self._bucket = bucket
         self._patience = patience
 
-    async def put(self, key: str, content: Content) -> Stored:
-        checked(key)
+    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+        checked(key)  # what the service has confirmed is durable, asked for or not
         match content:
             case bytes() if len(content) <= PIECE_BYTES:
                 return await self._put_small(key, content)
@@ -78,6 +78,9 @@ class SupabaseObjects:
                     return await self._put_file(key, file)
             case _:
                 return await self._put_stream(key, content)
+
+    async def sync(self, prefix: str) -> None:
+        """Nothing is left to be done: the service confirms what it has stored."""
 
     async def get(self, key: str) -> bytes:
         return b"".join([piece async for piece in self.stream(key)])
@@ -152,8 +155,8 @@ class SupabaseObjects:
     async def _put_stream(self, key: str, pieces: AsyncIterable[bytes]) -> Stored:
         """Store a stream; an upload says its length first, so what exceeds one piece waits in a file."""
         with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
-            async for piece in pieces:
-                await asyncio.to_thread(spool.write, piece)
+            async for batch in gathered(pieces):
+                await asyncio.to_thread(spool.writelines, batch)
             spool.seek(0)
             return await self._put_file(key, spool)
 

@@ -49,6 +49,17 @@ async def test_files_and_streams_go_in_as_bytes_do(objects: Objects, folder: str
     assert await objects.get(f"{folder}/stream") == await objects.get(f"{folder}/file") == BIG
 
 
+async def test_what_is_brought_to_the_disk_later_is_there_at_once(objects: Objects, folder: str) -> None:
+    stored = await objects.put(f"{folder}/chunks/1", _pieces(BIG), durable=False)
+
+    before = await objects.get(f"{folder}/chunks/1")
+    await objects.sync(f"{folder}/chunks")
+    await objects.sync(f"{folder}/nothing")
+
+    assert stored.size_bytes == len(BIG)
+    assert before == await objects.get(f"{folder}/chunks/1") == BIG
+
+
 async def test_a_stream_out_is_the_object_in_small_pieces(objects: Objects, folder: str) -> None:
     await objects.put(f"{folder}/a", BIG)
 

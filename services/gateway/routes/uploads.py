@@ -95,7 +95,7 @@ async def put_chunk(
 ) -> ChunkReceived:
     """Take one chunk of an announced file as a raw body: the fast way."""
     file = await find_file(here, session, file_id)
-    state = await store_chunk(here, file, index, coalesced(request.stream()), sha256=x_chunk_sha256)
+    state = await store_chunk(here, file, index, request.stream(), sha256=x_chunk_sha256)
     return answer(state, index)
 
 
@@ -139,20 +139,6 @@ def answer(state: Received, index: int | None) -> ChunkReceived:
         progress=state.progress,
         fileName=state.file.file_name,
     )
-
-
-async def coalesced(pieces: AsyncIterator[bytes], size: int = PIECE) -> AsyncIterator[bytes]:
-    """Yield the same bytes in pieces of at least ``size``: fewer hops to the writing thread."""
-    waiting: list[bytes] = []
-    n_waiting = 0
-    async for piece in pieces:
-        waiting.append(piece)
-        n_waiting += len(piece)
-        if n_waiting >= size:
-            yield b"".join(waiting)
-            waiting, n_waiting = [], 0
-    if waiting:
-        yield b"".join(waiting)
 
 
 async def _pieces(upload: UploadFile) -> AsyncIterator[bytes]:

@@ -1,9 +1,9 @@
 """Chunks of an upload: which are missing, and whether together they are the announced file."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from services.ingest.core.problems import HashMismatch, MissingChunks, SizeMismatch
+from services.ingest.core.problems import ChunkDamaged, HashMismatch, MissingChunks, SizeMismatch
 
 _SHOWN = 20  # indices a message lists; a lost upload of thousands of chunks stays readable
 
@@ -36,6 +36,27 @@ def require_all_chunks(received: Collection[int], *, n_chunks: int) -> None:
             n_missing=len(missing),
             n_chunks=n_chunks,
         )
+
+
+def intact(chunks: Iterable[bytes], *, sha256s: Sequence[str]) -> Iterator[bytes]:
+    """Pass the chunks of a file on, each after a comparison with what was received.
+
+    Parameters
+    ----------
+    chunks
+        The bytes of the file in order.
+    sha256s
+        The hash of each chunk when it arrived, in lower-case hexadecimal.
+
+    Raises
+    ------
+    ChunkDamaged
+        At the first chunk with other bytes.
+    """
+    for index, (chunk, sha256) in enumerate(zip(chunks, sha256s, strict=True)):
+        if hashlib.sha256(chunk).hexdigest() != sha256:
+            raise ChunkDamaged(f"chunk {index} is not what was received", chunk_index=index)
+        yield chunk
 
 
 def verified(

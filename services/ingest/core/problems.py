@@ -114,6 +114,13 @@ class MissingChunks(InvalidInput):
     advice = ("Send the missing chunks again.",)
 
 
+class ChunkDamaged(InvalidInput):
+    """A chunk has other bytes than were received: the machine went down before they were on the disk."""
+
+    code = "CHUNK_DAMAGED"
+    advice = ("Upload the file again.",)
+
+
 class SizeMismatch(InvalidInput):
     """The assembled file is shorter or longer than announced."""
 

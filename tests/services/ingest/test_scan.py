@@ -25,7 +25,7 @@ from shared.storage import places
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import FileRow
 from tests.support.clamd import EICAR, PROGRAM, LocalClamd
-from tests.support.ledger_rows import session_row
+from tests.support.ledger_rows import chunk_row, session_row
 
 needs_clamd = pytest.mark.skipif(
     PROGRAM is None, reason="VIRUS SCAN TESTS DID NOT RUN: apt-get install clamav-daemon"
@@ -143,8 +143,9 @@ async def uploaded(storage: Storage, content: bytes) -> FileRow:
         id=new_id(), owner="local", session_id=session.id, role="input", file_name="load.csv",
         total_chunks=1, status="uploaded",
     )  # fmt: skip
-    await storage.records.insert([session, row])
-    await storage.objects.put(places.chunk(session.id, row.id, 0), content)
+    stored = await storage.objects.put(places.chunk(session.id, row.id, 0), content)
+    chunk = chunk_row(session, file_id=row.id, index=0).model_copy(update={"sha256": stored.sha256})
+    await storage.records.insert([session, row, chunk])
     return row
 
 

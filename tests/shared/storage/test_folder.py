@@ -47,6 +47,45 @@ async def test_a_writer_killed_midway_leaves_what_was_there(tmp_path: Path) -> N
     assert await objects.get("runs/a") == b"whole"
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was brought to the disk, in order."""
+    paths: list[Path] = []
+    bring = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        paths.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        bring(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return paths
+
+
+async def test_a_durable_object_is_on_the_disk_with_its_name(tmp_path: Path, synced: list[Path]) -> None:
+    objects = await FolderObjects.open(tmp_path)
+
+    await objects.put("a/b", b"x")
+
+    assert synced[0].parent == tmp_path / ".unfinished"  # the bytes, before they have their name
+    assert synced[-1] == tmp_path / "a"
+
+
+async def test_objects_that_need_not_be_durable_yet_are_so_after_a_sync(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    objects = await FolderObjects.open(tmp_path)
+    await objects.put("a/first", b"durable, so that the folder is")
+    synced.clear()
+
+    await objects.put("a/b/1", b"x", durable=False)
+    await objects.put("a/b/2", b"y", durable=False)
+    in_between = [path for path in synced if path.name in ("1", "2", "b")]
+    await objects.sync("a/b")
+
+    assert in_between == []
+    assert {tmp_path / "a/b/1", tmp_path / "a/b/2", tmp_path / "a/b"} <= set(synced)
+
+
 async def test_what_a_dead_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
     await FolderObjects.open(tmp_path)
     old, young = (tmp_path / ".unfinished" / name for name in ("old", "young"))

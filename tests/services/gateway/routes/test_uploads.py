@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from shared.storage import places
+from shared.storage.folder import FolderObjects
+from shared.storage.rows import ChunkRow
 from tests.services.gateway.house import BASE, House, open_house
 
 CSV = b"time,load\n2024-01-01T00:00:00Z,1.5\n"
@@ -35,6 +37,38 @@ async def test_the_last_chunk_completes_the_upload_whatever_the_order(
     assert house.post.types() == ["upload.completed"]
     stored = await house.gateway.everything.objects.list(places.chunks(sid, answers[0]["file_id"]))
     assert [key[-6:] for key in stored] == ["000000", "000001", "000002"]
+
+
+async def test_an_upload_is_announced_when_all_of_it_is_on_the_disk(
+    house: House, http: httpx.AsyncClient, sid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story: list[str] = []
+    bring = FolderObjects.sync
+
+    async def sync(self: FolderObjects, prefix: str) -> None:
+        story.extend(["synced", *house.post.types()])
+        await bring(self, prefix)
+
+    monkeypatch.setattr(FolderObjects, "sync", sync)
+    await send(http, sid, b"one", index=0, total=2)
+    assert story == []
+
+    await send(http, sid, b"two", index=1, total=2)
+
+    assert story == ["synced"]
+    assert house.post.types() == ["upload.completed"]
+
+
+async def test_a_chunk_another_replica_took_counts(house: House, http: httpx.AsyncClient, sid: str) -> None:
+    first = (await send(http, sid, b"one", index=0, total=3)).json()
+    one = (await house.records.select(ChunkRow, {"file_id": first["file_id"]}))[0]
+    await house.records.insert([one.model_copy(update={"id": "another", "index": 2})])
+
+    status = (await http.get(f"upload-status/{sid}", params={"fileName": "load.csv"})).json()
+    last = (await send(http, sid, b"two", index=1, total=3)).json()
+
+    assert status["missing"] == [1]
+    assert last["status"] == "completed"
 
 
 async def test_chunks_sent_at_once_and_twice_are_announced_once(

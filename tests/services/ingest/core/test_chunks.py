@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.core.chunks import missing_chunks, require_all_chunks, verified
-from services.ingest.core.problems import HashMismatch, MissingChunks, SizeMismatch
+from services.ingest.core.chunks import intact, missing_chunks, require_all_chunks, verified
+from services.ingest.core.problems import ChunkDamaged, HashMismatch, MissingChunks, SizeMismatch
 
 
 @given(st.sets(st.integers(0, 40)), st.integers(0, 40))
@@ -52,3 +52,12 @@ def test_surplus_bytes_are_noticed_before_the_end() -> None:
 def test_lost_bytes_are_noticed() -> None:
     with pytest.raises(SizeMismatch, match="has 2 bytes, but 3 were announced"):
         list(verified([b"12"], size_bytes=3))
+
+
+def test_a_chunk_that_was_lost_on_the_way_to_the_disk_is_named() -> None:
+    sha256s = [hashlib.sha256(chunk).hexdigest() for chunk in (b"lo", b"ad")]
+
+    with pytest.raises(ChunkDamaged, match="chunk 1 is not what was received"):
+        list(intact([b"lo", b"\0\0"], sha256s=sha256s))
+
+    assert list(intact([b"lo", b"ad"], sha256s=sha256s)) == [b"lo", b"ad"]
