@@ -21,6 +21,12 @@ ROOT = Path(__file__).parents[1]
 API = "/api/training"
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time a process has used, of itself and of the kernel for it."""
+    facts = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Gateway:
     """One gateway process on a broker of its own."""
@@ -28,6 +34,10 @@ class Gateway:
     port: int
     process: subprocess.Popen[bytes]
     broker: EmbeddedNats
+
+    def cpu_s(self) -> float:
+        """Return the processor time used so far, in seconds."""
+        return cpu_seconds(self.process.pid)
 
     def peak_mb(self) -> float:
         """Return the largest resident set so far."""
