@@ -64,3 +64,21 @@ def test_losses_are_told_once_per_epoch(epochs: list[int]) -> None:
 
     heard = [body["epoch"] for name, body in lines if name == "training_metrics"]
     assert heard == sorted(set(heard))
+
+
+def test_a_backtest_is_passed_over_from_its_first_word_to_its_last() -> None:
+    narrator = Narrator("s")
+    planned = told("run.planned", {"jobs": [{"job_id": JOBS[0]}], "backtest": True})
+
+    lines = [line for event in (planned, progress(JOBS[0], 0.5, 1), ENDS[0]) for line in narrator.tell(event)]
+
+    assert lines == []
+
+
+def test_a_backtest_under_way_when_the_client_comes_is_passed_over() -> None:
+    narrator = Narrator("s")
+
+    narrator.pass_over("r")
+
+    assert narrator.tell(progress(JOBS[0], 0.5, 1)) == []
+    assert narrator.tell(ENDS[0]) == []

@@ -1,0 +1,145 @@
+"""A backtest on a real ledger: fitted, scored and closed once, however often it is told."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.evaluator.handlers import close_run, evaluate
+from services.evaluator.reconcile import Reconciler
+from services.evaluator.storage import LedgerResults, LedgerVerdicts
+from services.trainer.core.planning import plan_jobs
+from services.trainer.ports import Product
+from services.trainer.storage import LedgerJobs
+from services.trainer.tasks import TrainTask
+from services.trainer.work import train
+from shared.contracts.backtest import Backtest, BacktestSpec
+from shared.contracts.base import Event, new_id, utc_now
+from shared.contracts.events import ModelDone, ModelEvaluated, RunFinished
+from shared.contracts.kinds import LinearSpec
+from shared.storage import places
+from shared.storage.connect import Storage
+from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow
+from shared.storage.trees import put_tree
+from shared.timeseries.dataset import Dataset
+from shared.timeseries.folds import plan_backtest
+from shared.timeseries.metrics import measure
+from tests.support.forecasting import small_dataset
+from tests.support.runs import Heard, ledger
+
+
+async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, refit: bool) -> RunRow:
+    """Store a data set and a run, plan three folds, and fit every job as a replica does."""
+    spec = BacktestSpec(n_folds=3, refit=refit)
+    session = SessionRow(id=new_id(), owner="ada")
+    own = {"owner": "ada", "session_id": session.id}
+    key = places.dataset(session.id, "d" * 32)
+    built = DatasetRow(id="d" * 32, spec=dataset.spec, status="ready", object_key=key, **own)
+    plan = Backtest(spec=spec, folds=plan_backtest(dataset, spec))
+    run = RunRow(
+        id=new_id(), dataset_id=built.id, models=(LinearSpec(),), status="running", backtest_of=new_id(),
+        backtest=plan, **own,
+    )  # fmt: skip
+    dataset.save(scratch / "dataset")
+    await put_tree(storage.objects, scratch / "dataset", key)
+    for rows in ([session], [built], [run], plan_jobs(run)):
+        await storage.records.insert(rows)
+    replica = LedgerJobs(storage, cache=scratch, lease=timedelta(seconds=60))
+    for planned in plan_jobs(run):
+        job = await replica.claim(planned.id)
+        assert job is not None
+        folder = scratch / job.id
+        task = TrainTask(
+            job_id=job.id, spec=job.spec, dataset=scratch / "dataset", output=folder, backtest=job.backtest
+        )
+        train(task, lambda _: None)
+        assert await replica.finish(job, Product(folder, 0.1, {}))
+    return run
+
+
+def done(job: JobRow) -> ModelDone:
+    return ModelDone.first(
+        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label,
+        status="finished",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("refit", [True, False])
+async def test_events_told_twice_score_every_fold_once_and_close_the_backtest_once(
+    tmp_path: Path, refit: bool
+) -> None:
+    storage, dataset = await ledger(tmp_path / "ledger"), small_dataset(400)
+    run = await fitted_backtest(storage, tmp_path, dataset, refit=refit)
+    results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
+    jobs = await storage.records.select(JobRow, {"run_id": run.id}, order="position")
+
+    finished: list[RunFinished] = []
+    for event in [done(job) for job in (*jobs, *jobs)]:
+        evaluated = await evaluate(event, results, verdicts)
+        assert isinstance(evaluated, ModelEvaluated)
+        finished += [end for end in [await close_run(evaluated, verdicts)] if end]
+
+    closed = await storage.records.get(RunRow, run.id)
+    assert closed is not None
+    assert (closed.status, closed.revision) == ("completed", 1)
+    assert {(end.subject(), end.best_label, end.backtest) for end in finished} == {
+        (finished[0].subject(), "LIN", True)
+    }
+    rows = await storage.records.select(ResultRow, {"run_id": run.id})
+    assert len(rows) == len(jobs) == (9 if refit else 3)
+    await check_by_hand(storage, closed, dataset)
+    await storage.close()
+
+
+async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None:
+    """Recompute the table's scores of one model from the stored forecasts and the data set alone."""
+    assert run.backtest is not None
+    table = run.verdict["rows"]
+    assert isinstance(table, list)
+    lin = next(row for row in table if isinstance(row, dict) and row["label"] == "LIN")
+    assert isinstance(lin["folds"], list)
+    for fold, told in zip(run.backtest.folds, lin["folds"], strict=True):
+        assert isinstance(told, dict)
+        job = await storage.records.get(JobRow, str(told["job_id"]))
+        assert job is not None
+        test = (await LedgerResults(storage).forecast(job)).test
+        of_fold = np.isin(test.ref_ns, dataset.ref_ns[slice(*fold.test)])
+        by_hand = measure(test.y_true[of_fold, :, 0].ravel(), test.y_pred[of_fold, :, 0].ravel())
+        outputs = told["outputs"]
+        assert isinstance(outputs, dict)
+        scores = outputs["load"]
+        assert isinstance(scores, dict)
+        for name in ("mae", "rmse", "wape", "r2"):
+            assert scores[name] == pytest.approx(by_hand[name], rel=1e-9), (fold.number, name)
+        source = dataset.assembly.sources[len(dataset.spec.inputs)]
+        last = dataset.ref_ns[fold.train[1] - 1] + source.cut.reach_ns[1]
+        y_train = source.series.values[source.series.times_ns <= last]
+        naive = float(np.abs(np.diff(y_train)).mean())
+        assert scores["mase"] == pytest.approx((by_hand["mae"] or 0) / naive, rel=1e-9)
+
+
+async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path / "ledger"), Heard()
+    run = await fitted_backtest(storage, tmp_path, small_dataset(400), refit=True)
+    results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
+
+    async def close(row: RunRow, cause: Event) -> RunFinished | None:
+        return await close_run(ModelEvaluated.first(**about(row)), verdicts)
+
+    reconciler = Reconciler(storage.records, heard.post(), close, every=timedelta(minutes=1))
+    await reconciler.look(before=utc_now() + timedelta(minutes=1))
+    for message in heard.messages:
+        assert isinstance(message, ModelDone)
+        await evaluate(message, results, verdicts)
+    await reconciler.look(before=utc_now() + timedelta(minutes=1))
+
+    closed = await storage.records.get(RunRow, run.id)
+    assert closed is not None
+    assert heard.types == ["model.done"] * 9 + ["run.finished"]
+    assert closed.status == "completed"
+    await storage.close()
+
+
+def about(run: RunRow) -> dict[str, object]:
+    return {"session_id": run.session_id, "run_id": run.id, "job_id": new_id(), "kind": "lin", "label": ""}
