@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from shared.contracts.backtest import Backtest, BacktestPart, BacktestSpec, Fold
 from shared.contracts.base import new_id
 from shared.contracts.kinds import DenseSpec
 from shared.contracts.problems import Problem
 from shared.storage.records import Less, OneOf, Records
-from shared.storage.rows import ChunkRow, JobRow, SessionRow
+from shared.storage.rows import ChunkRow, JobRow, RunRow, SessionRow
 from tests.support.ledger_rows import chunk_row, job_row, session_row
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -35,6 +36,24 @@ async def test_a_row_comes_back_as_it_was_stored(records: Records, session: Sess
 
     await records.insert([job])
 
+    assert await records.get(JobRow, job.id) == job
+
+
+async def test_backtests_come_back_as_stored_and_apart_from_ordinary_runs(
+    records: Records, session: SessionRow
+) -> None:
+    fold = Fold(number=1, cutoff=NOON, last=NOON, train=(0, 4), validation=(5, 6), test=(7, 9))
+    own = {"owner": session.owner, "session_id": session.id, "dataset_id": new_id(), "models": (DenseSpec(),)}
+    run = RunRow.model_validate({"id": new_id(), **own})
+    plan = Backtest(spec=BacktestSpec(n_folds=1), folds=(fold,))
+    backtest = RunRow.model_validate({"id": new_id(), **own, "backtest_of": run.id, "backtest": plan})
+    job = job_row(session).changed(backtest=BacktestPart(model="Dense", folds=(fold,)))
+
+    await records.insert([run, backtest, job])
+
+    mine = {"session_id": session.id}
+    assert await records.select(RunRow, {**mine, "backtest_of": None}) == [run]
+    assert await records.select(RunRow, {**mine, "backtest_of": run.id}) == [backtest]
     assert await records.get(JobRow, job.id) == job
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from trainyard.answers import Run
 from trainyard.client import ApiError
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+ROOT = Path(__file__).parents[2]
 
 
 async def finished_run(yard: Yard) -> Run:
@@ -54,13 +57,24 @@ async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(open_y
         assert await client.results(run.session_id) == before
 
 
-async def test_what_does_not_fit_is_refused_with_what_would(open_yard: OpenYard) -> None:
+async def test_too_many_windows_are_refused_with_what_would_fit_and_the_command_line_shows_the_rest(
+    open_yard: OpenYard,
+) -> None:
     async with open_yard(kinds=CLASSICAL) as yard:
         run = await finished_run(yard)
 
         with pytest.raises(ApiError) as refused:
             await yard.client.backtest(run.session_id, n_folds=5, test_windows=400)
 
+        command = [sys.executable, "-m", "trainyard", "backtest", run.session_id, "--folds", "2"]
+        shown = await asyncio.create_subprocess_exec(
+            *command, "--no-refit", "--models", "LIN", "--url", yard.platform.url,
+            cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(shown.communicate(), 120)
+
+        assert shown.returncode == 0
+        assert "Backtest: RMSE on test after each cutoff" in output.decode()
         problem = refused.value.problem()
         assert (problem.code, refused.value.status) == ("FOLDS_DO_NOT_FIT", 422)
         most = problem.details["most_test_windows"]
