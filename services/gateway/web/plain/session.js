@@ -30,7 +30,8 @@ export async function openSession(main, sessionId) {
     "model.evaluated": showResults, "run.reported": showResults,
     "run.finished": async ({ data }) => {
       await Promise.all([training.load(), showResults()]);
-      say(data.best_label ? `Training ${data.status}. Best model: ${data.best_label}` : `Training ${data.status}`);
+      const what = `${data.backtest ? "Backtest" : "Training"} ${data.status}`;
+      say(data.best_label ? `${what}. Best model: ${data.best_label}` : what);
     },
   };
   const link = document.getElementById("link");
