@@ -68,10 +68,6 @@ async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn)
     state = await verdicts.state(event.run_id or "")
     if state is None or not state.results:
         return None
-    if (
-        state.run.backtest is not None
-    ):  # its folds have different test parts: the verdict's table is the report
-        return RunReported.caused_by(event)
     plots = await reporter.report(state)
     log.info("run reported", n_plots=len(plots))
     return RunReported.caused_by(event, plots=plots)

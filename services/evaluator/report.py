@@ -6,17 +6,21 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from services.evaluator.core.archive import Content, stream_zip
+from services.evaluator.core.backtest import fold_table
+from services.evaluator.core.backtest_contents import BacktestDossier, backtest_files
 from services.evaluator.core.contents import archive_files
-from services.evaluator.core.dossier import Dossier, ModelFacts, OutputFacts, examine, json_bytes
+from services.evaluator.core.dossier import Dossier, ModelFacts, OutputFacts, examine, json_bytes, slug
 from services.evaluator.ports import Results, RunState, Yardstick
+from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive
 from shared.runtime.parent import die_with_parent
 from shared.storage import places
@@ -25,6 +29,7 @@ from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
 from shared.storage.trees import put_tree
 
 _PIECE = 2**20
+Writer = Callable[[Path], dict[str, JsonValue]]
 
 
 class Reporter:
@@ -50,19 +55,31 @@ class Reporter:
         """
         if state.run.reported:
             return await self._written(state.run)
-        jobs = [job for job in state.jobs if job.id in state.results]
         mine = self._storage.of_owner(state.run.owner)
-        dossier = await self._dossier(state.run, jobs)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
-            extras = await self._extras(state.run, dossier, jobs, Path(scratch) / "extras")
             folder = Path(scratch) / "report"
-            work = partial(write_report, dossier, extras, folder)
+            work = partial(await self._writer(state, Path(scratch) / "extras"), folder)
             found = await asyncio.get_running_loop().run_in_executor(self._pool, work)
             await put_tree(mine.objects, folder, places.run(state.run.session_id, state.run.id))
             plots = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("plots/**/*.png")))
         await mine.records.insert([_plot_row(state.run, path) for path in plots])
         await mine.records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
         return plots
+
+    async def _writer(self, state: RunState, scratch: Path) -> Writer:
+        """Fetch what a report is made of; return the function that writes it into a folder."""
+        jobs = [job for job in state.jobs if job.id in state.results]
+        await asyncio.to_thread(scratch.mkdir)
+        if state.run.backtest is None:
+            dossier = await self._dossier(state.run, jobs)
+            named = [(name, job) for (name, _), job in zip(dossier.named(), jobs, strict=True)]
+            extras = await self._models(named, scratch) | await self._configuration(state.run, scratch)
+            return partial(write_report, dossier, extras)
+        named = [(f"{number:02d}-{slug(job.label)}", job) for number, job in enumerate(jobs, start=1)]
+        newest = [(name, job) for name, job in named if job.backtest and _forecasts_newest(state.run, job)]
+        extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
+        extras |= await self._configuration(state.run, scratch)
+        return partial(write_backtest, _backtest_dossier(state, state.run.backtest, named), extras)
 
     async def _written(self, run: RunRow) -> tuple[str, ...]:
         rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
@@ -90,28 +107,37 @@ class Reporter:
             models=tuple(models),
         )
 
-    async def _extras(
-        self, run: RunRow, dossier: Dossier, jobs: list[JobRow], folder: Path
-    ) -> dict[str, Path]:
-        """Fetch what the archive holds beside numbers: models with their passports, and the configuration."""
-        await asyncio.to_thread(folder.mkdir)
+    async def _models(self, named: Iterable[tuple[str, JobRow]], folder: Path) -> dict[str, Path]:
+        """Fetch the files of models, passports included, by their path in the archive."""
         found: dict[str, Path] = {}
-        mine = self._storage.of_owner(run.owner)
-        for (name, _), job in zip(dossier.named(), jobs, strict=True):
+        for name, job in named:
             for file_name, file in job.files.items():
                 if isinstance(file, dict) and file_name not in ("forecasts.npz", "history.json"):
                     path = folder / f"{name}-{len(found)}"
-                    await mine.objects.fetch(str(file["key"]), path)
+                    await self._storage.of_owner(job.owner).objects.fetch(str(file["key"]), path)
                     found[f"models/{name}/{file_name}"] = path
-        dataset = await mine.records.get(DatasetRow, run.dataset_id)
+        return found
+
+    async def _forecasts(self, named: Iterable[tuple[str, JobRow]], folder: Path) -> dict[str, Path]:
+        """Write the forecasts of every fit of a backtest to files, by their path in the archive."""
+        found = {}
+        for name, job in named:
+            forecast = await self._results.forecast(job)
+            path = found[f"arrays/{name}.npz"] = folder / f"{name}.npz"
+            await asyncio.to_thread(np.savez, path, allow_pickle=False, **forecast.to_arrays())
+        return found
+
+    async def _configuration(self, run: RunRow, folder: Path) -> dict[str, Path]:
+        """Write down the settings of a run."""
+        dataset = await self._storage.of_owner(run.owner).records.get(DatasetRow, run.dataset_id)
         configuration: dict[str, JsonValue] = {
             "dataset": dataset.spec.model_dump(mode="json") if dataset else None,
             "models": [model.model_dump(mode="json") for model in run.models],
             "metric": run.metric,
         }
-        found["configuration.json"] = folder / "configuration.json"
-        found["configuration.json"].write_bytes(json_bytes(configuration))
-        return found
+        path = folder / "configuration.json"
+        await asyncio.to_thread(path.write_bytes, json_bytes(configuration))
+        return {path.name: path}
 
 
 def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
@@ -121,7 +147,27 @@ def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> 
     """
     findings = examine(dossier)
     own = archive_files(dossier, findings)
-    made = {path: b"".join(content()) for path, content in own.items()}
+    _write({path: b"".join(content()) for path, content in own.items()}, extras, folder)
+    found: dict[str, JsonValue] = json.loads(
+        json_bytes({"claims": [claim.to_json() for claim in findings.claims]})
+    )
+    return found
+
+
+def write_backtest(
+    dossier: BacktestDossier, extras: Mapping[str, Path], folder: Path
+) -> dict[str, JsonValue]:
+    """Write plot, table and archive of a backtest into a folder; return what they add to the verdict.
+
+    Folds are few and their windows neighbours: no test says which difference between them holds, so nothing
+    is claimed.
+    """
+    _write({path: make() for path, make in backtest_files(dossier).items()}, extras, folder)
+    return {"claims": []}
+
+
+def _write(made: Mapping[str, bytes], extras: Mapping[str, Path], folder: Path) -> None:
+    """Write plots and numbers as files, and all of it as one archive."""
     for path, content in made.items():
         if path.startswith(("plots/", "metrics/", "tables/")):
             target = folder / path
@@ -132,10 +178,24 @@ def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> 
     with (folder / "results.zip").open("wb") as archive:
         for piece in stream_zip(whole):
             archive.write(piece)
-    found: dict[str, JsonValue] = json.loads(
-        json_bytes({"claims": [claim.to_json() for claim in findings.claims]})
-    )
-    return found
+
+
+def _backtest_dossier(
+    state: RunState, backtest: Backtest, named: Iterable[tuple[str, JobRow]]
+) -> BacktestDossier:
+    table = fold_table(backtest.folds, state.jobs, state.results, metric=state.run.metric)
+    fits = {
+        name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
+        for name, job in named
+        if job.backtest
+    }
+    return BacktestDossier(state.run.id, backtest, table, fits)
+
+
+def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
+    """Whether a fit of a backtest forecasts its newest fold."""
+    newest = run.backtest.folds[-1] if run.backtest else None
+    return job.backtest is not None and job.backtest.folds[-1] == newest
 
 
 def _plot_row(run: RunRow, path: str) -> PlotRow:

@@ -63,6 +63,7 @@ async def start_backtest(
         models,
         metric=metric or base.metric,
         key=key,
+        ensemble=False,
         backtest_of=base.id,
         backtest=backtest,
     )

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,15 @@ ROOT = Path(__file__).parents[2]
 
 async def finished_run(yard: Yard) -> Run:
     run = await yard.start_run((LinearSpec(),))
-    await yard.client.wait(run.session_id, run.run_id, timeout=120)
+    async with asyncio.timeout(120):  # until its report has added what it claims to the verdict
+        async for _ in yard.client.watch(run.session_id, run.run_id, until="run.reported"):
+            pass
     return run
 
 
-async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(open_yard: OpenYard) -> None:
+async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(
+    open_yard: OpenYard, tmp_path: Path
+) -> None:
     async with open_yard(kinds=CLASSICAL) as yard:
         client, run = yard.client, await finished_run(yard)
         before = await client.results(run.session_id)
@@ -53,6 +58,8 @@ async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(open_y
         assert lin["folds"][0]["scores"] == pytest.approx(lin_kept["folds"][0]["scores"])
         assert lin["folds"][2]["scores"] != pytest.approx(lin_kept["folds"][2]["scores"])
         assert lin["rank"] == 1
+        archive = await client.download(run.session_id, tmp_path / "results.zip", run_id=again.run_id)
+        assert "tables/folds.csv" in zipfile.ZipFile(archive).namelist()
         assert kept.run_id == again.run_id
         assert await client.results(run.session_id) == before
 

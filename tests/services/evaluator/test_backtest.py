@@ -1,13 +1,18 @@
 """A backtest on a real ledger: fitted, scored and closed once, however often it is told."""
 
+import asyncio
+import sys
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.evaluator.handlers import close_run, evaluate
+from services.evaluator.ensembles import LedgerEnsembles
+from services.evaluator.handlers import close_if_over, close_run, evaluate
 from services.evaluator.reconcile import Reconciler
+from services.evaluator.report import Reporter
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from services.trainer.core.planning import plan_jobs
 from services.trainer.ports import Product
@@ -27,6 +32,8 @@ from shared.timeseries.folds import plan_backtest
 from shared.timeseries.metrics import measure
 from tests.support.forecasting import small_dataset
 from tests.support.runs import Heard, ledger
+
+RECOMPUTE = Path(__file__).parents[3] / "examples" / "recompute_scores.py"
 
 
 async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, refit: bool) -> RunRow:
@@ -76,9 +83,10 @@ async def test_events_told_twice_score_every_fold_once_and_close_the_backtest_on
 
     finished: list[RunFinished] = []
     for event in [done(job) for job in (*jobs, *jobs)]:
-        evaluated = await evaluate(event, results, verdicts)
+        evaluated = await evaluate(event, results, verdicts, LedgerEnsembles(storage, results))
         assert isinstance(evaluated, ModelEvaluated)
-        finished += [end for end in [await close_run(evaluated, verdicts)] if end]
+        end = await close_run(evaluated, verdicts, LedgerEnsembles(storage, results))
+        finished += [end] if isinstance(end, RunFinished) else []
 
     closed = await storage.records.get(RunRow, run.id)
     assert closed is not None
@@ -89,6 +97,7 @@ async def test_events_told_twice_score_every_fold_once_and_close_the_backtest_on
     rows = await storage.records.select(ResultRow, {"run_id": run.id})
     assert len(rows) == len(jobs) == (9 if refit else 3)
     await check_by_hand(storage, closed, dataset)
+    await check_archive(storage, closed, tmp_path / "results.zip")
     await storage.close()
 
 
@@ -119,19 +128,43 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
         assert scores["mase"] == pytest.approx((by_hand["mae"] or 0) / naive, rel=1e-9)
 
 
+async def check_archive(storage: Storage, run: RunRow, path: Path) -> None:
+    """Write the report twice, and compute the archive's scores anew as a user would."""
+    reporter = Reporter(storage, LedgerResults(storage))
+    for _ in range(2):
+        state = await LedgerVerdicts(storage).state(run.id)
+        assert state is not None
+        plots = await reporter.report(state)
+    reporter.close()
+    await storage.objects.fetch(places.archive(run.session_id, run.id), path)
+    recomputed = await asyncio.create_subprocess_exec(sys.executable, str(RECOMPUTE), str(path))
+
+    reported = await storage.records.get(RunRow, run.id)
+    assert reported is not None
+    assert reported.reported
+    assert reported.verdict == run.verdict | {"claims": []}
+    assert plots == ("plots/error_by_fold.dark.png", "plots/error_by_fold.png")
+    assert await recomputed.wait() == 0
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert archive.read("tables/folds.csv").decode().count("\n") == 1 + 3 * 3 * 2
+    assert "README.md" in names
+    assert sum(name.endswith("passport.json") for name in names) == 3
+
+
 async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tmp_path: Path) -> None:
     storage, heard = await ledger(tmp_path / "ledger"), Heard()
     run = await fitted_backtest(storage, tmp_path, small_dataset(400), refit=True)
     results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
 
-    async def close(row: RunRow, cause: Event) -> RunFinished | None:
-        return await close_run(ModelEvaluated.first(**about(row)), verdicts)
+    async def close(row: RunRow, cause: Event) -> Event | None:
+        return await close_if_over(cause, row.id, verdicts, LedgerEnsembles(storage, results))
 
     reconciler = Reconciler(storage.records, heard.post(), close, every=timedelta(minutes=1))
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
     for message in heard.messages:
         assert isinstance(message, ModelDone)
-        await evaluate(message, results, verdicts)
+        await evaluate(message, results, verdicts, LedgerEnsembles(storage, results))
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
 
     closed = await storage.records.get(RunRow, run.id)
@@ -139,7 +172,3 @@ async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tm
     assert heard.types == ["model.done"] * 9 + ["run.finished"]
     assert closed.status == "completed"
     await storage.close()
-
-
-def about(run: RunRow) -> dict[str, object]:
-    return {"session_id": run.session_id, "run_id": run.id, "job_id": new_id(), "kind": "lin", "label": ""}

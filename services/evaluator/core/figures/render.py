@@ -12,6 +12,7 @@ from services.evaluator.core.figures.errors import (
     draw_error_by_step,
     draw_residual_histogram,
 )
+from services.evaluator.core.figures.folds import ErrorByFold, draw_error_by_fold
 from services.evaluator.core.figures.forecast import ForecastFigure, draw_forecast
 from services.evaluator.core.figures.plain import plain
 from services.evaluator.core.figures.style import THEMES, ThemeName, new_figure, to_png
@@ -21,6 +22,7 @@ FigureData = (
     ForecastFigure
     | ErrorByStep
     | ErrorByHour
+    | ErrorByFold
     | ResidualHistogram
     | TrainingHistory
     | ModelComparison
@@ -46,6 +48,8 @@ def render(data: FigureData, theme: ThemeName = "light") -> bytes:
             draw_error_by_step(figure, data, colours)
         case ErrorByHour():
             draw_error_by_hour(figure, data, colours)
+        case ErrorByFold():
+            draw_error_by_fold(figure, data, colours)
         case ResidualHistogram():
             draw_residual_histogram(figure, data, colours)
         case TrainingHistory():
@@ -64,7 +68,7 @@ def _size(data: FigureData) -> tuple[float, float]:
             return 2.4 + 5.0 * max(1, data.n_outputs), 0.8 + 2.3 * max(1, len(data.panels) // data.n_outputs)
         case ErrorByStep() | ErrorByHour() | ResidualHistogram():
             return 9.0, 0.8 + 2.7 * max(1, len(data.outputs))
-        case TrainingHistory():
+        case TrainingHistory() | ErrorByFold():
             return 9.0, 4.0
         case ModelComparison():
             return 9.0, 1.6 + 0.36 * max(2, len(data.models))

@@ -1,8 +1,5 @@
 """Backtests over HTTP: whose models, which folds, out of the way of ordinary results, every refusal typed."""
 
-import io
-import json
-import zipfile
 from typing import Any
 
 import httpx
@@ -184,23 +181,6 @@ async def test_a_backtest_is_read_by_its_id_by_its_runs_and_as_the_newest(
     assert (answers[0]["status"], answers[0]["backtest_of"]) == ("completed", RUN)
     assert answers[0]["best_model"] == rows[0]
     assert answers[0]["folds"][0]["n_train"] == 500
-
-
-async def test_the_archive_of_a_backtest_holds_every_model_on_every_fold(
-    furnished: House, http: httpx.AsyncClient
-) -> None:
-    run = await started(furnished, http)
-    fold = {"fold": 1, "outputs": {"Load": {"mae": 0.5, "r2": None}}}
-    verdict = {"rows": [{"rank": 1, "job_id": "", "label": "LIN", "folds": [fold]}]}
-    changes = {"status": "completed", "verdict": verdict, "finished_at": utc_now()}
-    await furnished.records.update(RunRow, run.id, changes)
-
-    answer = await http.get(f"results/{SESSION}/download", params={"run_id": run.id})
-
-    archive = zipfile.ZipFile(io.BytesIO(answer.content))
-    lines = archive.read("folds.csv").decode().splitlines()
-    assert lines[1].startswith("1,LIN,1,2026-03-01T01:00:00+00:00,Load,0.5,,")
-    assert json.loads(archive.read("configuration.json"))["backtest"]["n_folds"] == 4
 
 
 async def test_stop_means_the_live_run_even_if_it_is_a_backtest(

@@ -1,0 +1,91 @@
+"""What a user downloads of a backtest: its table, its folds, a plot, and a README of all of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from functools import partial
+from typing import Any
+
+from services.evaluator.core.backtest import FoldTable
+from services.evaluator.core.dossier import json_bytes
+from services.evaluator.core.figures.folds import error_by_fold
+from services.evaluator.core.figures.render import render, to_json
+from services.evaluator.core.tables import HEADINGS, as_csv
+from shared.contracts.backtest import Backtest
+
+_EXPLAINED = (
+    "`verdict.json`: every model on every fold, and over all of them",
+    "`tables/folds.csv`: the same as a table, a line per model, fold and output",
+    "`folds.json`: cutoffs, the samples of each part, and which arrays belong to which fold",
+    "`arrays/`: truths and forecasts of every fit on its test part, oldest first",
+    "`plots/`: the loss after each cutoff, for light and dark pages, and its data as JSON",
+    "`models/`: the fits of the newest fold; `configuration.json`: the settings of all",
+)
+
+
+@dataclass(frozen=True)
+class BacktestDossier:
+    """A closed backtest: its plan, its table, and the fits by file name with the folds each forecasts."""
+
+    run_id: str
+    backtest: Backtest
+    table: FoldTable
+    fits: Mapping[str, tuple[str, Sequence[int]]]  # file name -> model, numbers of folds
+
+
+def backtest_files(dossier: BacktestDossier) -> dict[str, Callable[[], bytes]]:
+    """Return the content of a backtest's archive by path; arrays and models come beside."""
+    cutoffs = tuple(fold.cutoff.isoformat() for fold in dossier.backtest.folds)
+    figure = error_by_fold(dossier.table.rows, cutoffs, dossier.table.metric)
+    return {
+        "verdict.json": lambda: json_bytes(dossier.table.to_json()),
+        "folds.json": lambda: json_bytes(folds_json(dossier)),
+        "tables/folds.csv": lambda: folds_csv(dossier).encode(),
+        "plots/error_by_fold.png": partial(render, figure, "light"),
+        "plots/error_by_fold.dark.png": partial(render, figure, "dark"),
+        "plots/error_by_fold.json": lambda: json_bytes(to_json(figure)),
+        "README.md": lambda: _readme(dossier).encode(),
+    }
+
+
+def folds_json(dossier: BacktestDossier) -> dict[str, Any]:
+    """Return the plan of the backtest, and where its arrays are."""
+    return {
+        **dossier.backtest.model_dump(mode="json"),
+        "fits": [
+            {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
+            for name, (model, numbers) in dossier.fits.items()
+        ],
+    }
+
+
+def folds_csv(dossier: BacktestDossier) -> str:
+    """Return one line per model, fold and output, best model first; an undefined score is an empty cell."""
+    cutoffs = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in dossier.backtest.folds}
+    lines = (
+        [row.rank, row.label, fold.fold, cutoffs[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
+        for row in dossier.table.rows
+        for fold in row.folds
+        for output, scores in fold.outputs.items()
+    )
+    return as_csv(["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()], lines)
+
+
+def _readme(dossier: BacktestDossier) -> str:
+    spec, best = dossier.backtest.spec, dossier.table.best
+    how = (
+        f"fitted anew at each, {spec.window} training part" if spec.refit else "fitted once, before the first"
+    )
+    verdict = (
+        f"Best over all folds by {dossier.table.metric}: **{best.label}**." if best else "No model is on all."
+    )
+    sections = [
+        f"# Backtest {dossier.run_id}",
+        f"{spec.n_folds} cutoffs; models {how}. {verdict}",
+        "## Files",
+        "\n".join(f"- {line}" for line in _EXPLAINED),
+        "Every score of a fold follows from `arrays/`:",
+        "    python examples/recompute_scores.py results.zip",
+        "Scores are in original units; what is undefined is null or empty.",
+    ]
+    return "\n\n".join(sections) + "\n"

@@ -1,0 +1,53 @@
+"""How models did after each cutoff of a backtest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from services.evaluator.core.backtest import ModelFolds
+from services.evaluator.core.figures.style import (
+    LINE_STYLES,
+    Theme,
+    dress,
+    head,
+    legend,
+    say_nothing_to_show,
+    shortened,
+)
+
+
+@dataclass(frozen=True)
+class ErrorByFold:
+    """Losses free of units by cutoff, oldest first; None where a model has none."""
+
+    title: str
+    metric: str
+    cutoffs: tuple[str, ...]  # by the data set's clock
+    curves: dict[str, tuple[float | None, ...]]
+
+
+def error_by_fold(rows: tuple[ModelFolds, ...], cutoffs: tuple[str, ...], metric: str) -> ErrorByFold:
+    """Collect every model's loss on each fold."""
+    curves = {row.label: tuple(fold.loss for fold in row.folds) for row in rows}
+    return ErrorByFold("Loss after each cutoff", metric, cutoffs, curves)
+
+
+def draw_error_by_fold(figure: Figure, data: ErrorByFold, theme: Theme) -> None:
+    """Draw a line per model over the cutoffs."""
+    head(figure, theme, data.title)
+    axes = figure.subplots()
+    what = f"{data.metric.upper()}, smaller is better" if data.metric != "r2" else "1 - R2, smaller is better"
+    dress(axes, theme, x="cutoff", y=what)
+    places = range(len(data.cutoffs))
+    axes.set_xticks(places, [cutoff[:16].replace("T", "\n") for cutoff in data.cutoffs])
+    for i, (label, curve) in enumerate(data.curves.items()):
+        heights = np.array([np.nan if loss is None else loss for loss in curve])
+        axes.plot(
+            places, heights, LINE_STYLES[i % 4], color=theme.colour(i), linewidth=1.5, marker="o",
+            label=shortened([label])[0],
+        )  # fmt: skip
+    axes.set_ylim(bottom=0.0)
+    if not any(loss is not None for curve in data.curves.values() for loss in curve):
+        say_nothing_to_show(axes, theme, "no model has a score on any fold")
+    legend(axes, theme)
