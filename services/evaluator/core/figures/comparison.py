@@ -41,7 +41,7 @@ def draw_comparison(figure: Figure, data: ModelComparison, theme: Theme) -> None
     """Draw one line per model with a mark for each part; baselines are set in a quieter tone."""
     head(figure, theme, data.title)
     axes = figure.subplots()
-    dress(axes, theme, x=_meaning(data.metric))
+    dress(axes, theme, x=loss_meaning(data.metric))
     axes.grid(visible=False, axis="x")
     labels = shortened([model.label + (" (baseline)" if model.is_baseline else "") for model in data.models])
     axes.set_yticks(range(len(labels)), labels)
@@ -69,7 +69,8 @@ def _explain_gaps(axes: Axes, data: ModelComparison, theme: Theme) -> None:
             )  # fmt: skip
 
 
-def _meaning(metric: str) -> str:
+def loss_meaning(metric: str) -> str:
+    """Return what a loss free of units counts in, for an axis."""
     if metric == "r2":
         return "1 - R2, smaller is better"
     unit = {"mae": "training standard deviations", "rmse": "training standard deviations"}

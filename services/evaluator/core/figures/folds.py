@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from services.evaluator.core.backtest import ModelFolds
+from services.evaluator.core.figures.comparison import loss_meaning
 from services.evaluator.core.figures.style import (
     LINE_STYLES,
     Theme,
@@ -15,6 +16,8 @@ from services.evaluator.core.figures.style import (
     say_nothing_to_show,
     shortened,
 )
+
+MOST_LABELS = 8  # more cutoffs would be written over each other
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ def draw_error_by_fold(figure: Figure, data: ErrorByFold, theme: Theme) -> None:
     """Draw a line per model over the cutoffs."""
     head(figure, theme, data.title)
     axes = figure.subplots()
-    what = f"{data.metric.upper()}, smaller is better" if data.metric != "r2" else "1 - R2, smaller is better"
-    dress(axes, theme, x="cutoff", y=what)
+    dress(axes, theme, x="cutoff", y="\n".join(loss_meaning(data.metric).split(", ")))
     places = range(len(data.cutoffs))
-    axes.set_xticks(places, [cutoff[:16].replace("T", "\n") for cutoff in data.cutoffs])
+    every = -(-len(data.cutoffs) // MOST_LABELS)
+    axes.set_xticks(places[::every], [cutoff[:16].replace("T", "\n") for cutoff in data.cutoffs[::every]])
     for i, (label, curve) in enumerate(data.curves.items()):
         heights = np.array([np.nan if loss is None else loss for loss in curve])
         axes.plot(

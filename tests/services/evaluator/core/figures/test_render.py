@@ -10,6 +10,7 @@ import pytest
 
 from services.evaluator.core.figures.comparison import model_comparison
 from services.evaluator.core.figures.errors import ErrorByHour, ResidualHistogram, error_by_step
+from services.evaluator.core.figures.folds import ErrorByFold
 from services.evaluator.core.figures.forecast import forecast_figure
 from services.evaluator.core.figures.render import FigureData, render, to_json
 from services.evaluator.core.figures.style import DARK, LIGHT, Theme
@@ -41,6 +42,8 @@ def _figures(n_windows: int) -> dict[str, FigureData]:
         "history": training_history("LSTM", {"loss": [0.4, 0.2], "val_loss": [0.5, 0.6]}),
         "one-step fit": training_history("LIN", {}),
         "comparison": model_comparison(rank([Entry("1", "LIN", "lin", scores, scores)])),
+        "by fold": ErrorByFold("loss", "rmse", ("2026-03-29T03:00+02:00",) * 20, {"LIN": (0.5, None) * 10}),
+        "no fold": ErrorByFold("loss", "r2", ("2026-03-29T03:00+02:00",), {"LIN": (None,)}),
         "nothing to compare": model_comparison(rank([])),
     }
 
