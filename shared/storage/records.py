@@ -37,6 +37,7 @@ class Row(BaseModel):
 
     table: ClassVar[str]
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    durable: ClassVar[bool] = True  # False: until the next durable row is written a power cut may take it
 
     id: str
     owner: str

@@ -52,8 +52,9 @@ class FileRow(Row):
 
 
 class ChunkRow(Row):
-    """One chunk that is safely stored."""
+    """One chunk that has arrived; the row of its file says when all are safe."""
 
+    durable: ClassVar[bool] = False
     table: ClassVar[str] = "file_chunks"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id",), ("session_id",))
 

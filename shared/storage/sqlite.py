@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -51,25 +52,26 @@ class LedgerUnavailable(Unavailable):
 
 
 class SqliteRecords:
-    """Rows in SQLite. Each call is one statement, so a call that is cancelled or killed leaves no half."""
+    """Rows in SQLite. Each call is one statement, so a call that is cancelled or killed leaves no half.
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    New rows that need not be durable yet go through a connection of their own, which does not wait for the
+    disk. Both write one log in order: the next durable row brings what was written before it to the disk.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, hasty: aiosqlite.Connection) -> None:
         self._connection = connection
+        self._hasty = hasty
 
     @classmethod
     async def open(cls, path: Path, tables: Iterable[type[Row]] = TABLES) -> Self:
         """Open the file, creating it and what is missing in it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
-        except sqlite3.Error as error:
-            raise _unavailable(error) from error
-        try:
+        async with AsyncExitStack() as opened:
+            connection, hasty = await _connect(path, opened), await _connect(path, opened)
             await _prepare(connection, tuple(tables))
-        except BaseException:
-            await connection.close()
-            raise
-        return cls(connection)
+            await _execute(hasty, "PRAGMA synchronous = NORMAL")
+            opened.pop_all()
+        return cls(connection, hasty)
 
     async def insert(self, rows: Sequence[Row]) -> int:
         return sum([await self._insert(kind, batch) for kind, batch in _batches(rows)])
@@ -123,12 +125,14 @@ class SqliteRecords:
         await self._run("SELECT 1 FROM sqlite_master LIMIT 1", [])
 
     async def close(self) -> None:
+        await self._hasty.close()
         await self._connection.close()
 
     async def _insert(self, kind: type[Row], rows: Sequence[Row]) -> int:
         marks = ", ".join(["?"] * len(columns(kind)))
         values = ", ".join([f"({marks})"] * len(rows))
-        new = await self._run(
+        new = await _execute(
+            self._connection if kind.durable else self._hasty,
             f'INSERT INTO "{kind.table}" ({_names(kind)}) VALUES {values}'
             ' ON CONFLICT ("id") DO NOTHING RETURNING 1',
             [value for row in rows for value in _bound(kind, encode(row, kind))],
@@ -137,6 +141,16 @@ class SqliteRecords:
 
     async def _run(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
         return await _execute(self._connection, sql, parameters)
+
+
+async def _connect(path: Path, opened: AsyncExitStack) -> aiosqlite.Connection:
+    """Open the file; what goes wrong after that closes it again."""
+    try:
+        connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    except sqlite3.Error as error:
+        raise _unavailable(error) from error
+    opened.push_async_callback(connection.close)
+    return connection
 
 
 async def _execute(

@@ -12,9 +12,9 @@ import pytest
 from shared.contracts.base import new_id
 from shared.storage import sqlite
 from shared.storage.records import Row
-from shared.storage.rows import JobRow, SessionRow
-from shared.storage.sqlite import LedgerUnavailable, SqliteRecords
-from tests.support.ledger_rows import job_row, session_row
+from shared.storage.rows import ChunkRow, JobRow, SessionRow
+from shared.storage.sqlite import LedgerUnavailable, SqliteRecords, _execute
+from tests.support.ledger_rows import chunk_row, job_row, session_row
 
 ROOT = Path(__file__).parents[3]
 OWNER = "local"
@@ -177,3 +177,17 @@ async def test_an_acknowledged_row_waits_for_the_disk(tmp_path: Path) -> None:
 
     await records.close()
     assert settings == [[("wal",)], [(2,)]]
+
+
+async def test_a_chunk_does_not_wait_for_the_disk_and_is_there_at_once(tmp_path: Path) -> None:
+    records = await SqliteRecords.open(tmp_path / "ledger.sqlite")
+    session = session_row("local")
+    await records.insert([session, chunk_row(session, file_id="f", index=0)])
+
+    found = await records.count(ChunkRow, {"file_id": "f"})
+    again = await records.insert([chunk_row(session, file_id="f", index=0)])
+    setting = await _execute(records._hasty, "PRAGMA synchronous")
+
+    await records.close()
+    assert (found, again) == (1, 0)
+    assert setting == [(1,)]
