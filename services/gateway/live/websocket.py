@@ -16,7 +16,7 @@ router = APIRouter()
 NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW, AWAY = 4401, 4404, 4408, 1013
 _SUBPROTOCOL = "bearer"
 _FIRST_MESSAGE_S = 10.0
-_CLOSE_S = 2.0
+_CLOSE_S = 10.0  # a slow client first has to read what is on its way
 
 
 @router.websocket("/ws/sessions/{sid}")

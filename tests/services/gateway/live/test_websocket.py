@@ -10,6 +10,8 @@ import pytest
 import websockets
 from websockets.typing import Subprotocol
 
+from shared.contracts.base import new_id
+from shared.contracts.events import ModelEvaluated, RunFinished
 from tests.services.gateway.running import Running, play_a_run, prepare, running
 from trainyard.broker import EmbeddedNats
 
@@ -72,22 +74,40 @@ async def test_nothing_is_lost_while_the_broker_is_away(tmp_path: Path, nats_ser
 async def test_a_stuck_client_is_closed_and_loses_nothing_and_delays_nobody(
     tmp_path: Path, nats_server: EmbeddedNats
 ) -> None:
-    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_CLIENT_QUEUE="16") as house:
-        await _stuck(house)
+    async with running(tmp_path, nats_server, TRAINYARD_GATEWAY_CLIENT_QUEUE="8") as house:
+        sid = await house.session()
+        stuck = await websockets.connect(house.live(sid, after=0), max_queue=1)  # and nobody takes from it
+        awake = asyncio.create_task(hear(house.live(sid, after=0)))
+        await asyncio.sleep(0.3)
+
+        await tell_much(house, sid, n_events=60, size_bytes=200_000)
+
+        everything = events(await awake)
+        before, code = await rest_of(stuck)
+        after = events(await hear(house.live(sid, after=before[-1][0])))
+        assert code == 4408
+        assert 0 < len(before) < len(everything) == 61
+        assert before + after == everything
 
 
-async def _stuck(house: Running) -> None:
-    sid = await house.session()
-    stuck = await websockets.connect(house.live(sid), max_queue=1)
-    awake = asyncio.create_task(hear(house.live(sid)))
-    await asyncio.sleep(0.2)
+async def tell_much(house: Running, sid: str, *, n_events: int, size_bytes: int) -> None:
+    """Say more than the buffers between two processes hold, and then that the run is over."""
+    about = {"session_id": sid, "run_id": new_id()}
+    for _ in range(n_events):
+        await house.say(ModelEvaluated.first(**about, job_id=new_id(), kind="lin", label="x" * size_bytes))
+    await house.say(RunFinished.first(**about, status="completed"))
 
-    await play_a_run(house, sid)
 
-    everything = events(await awake)
-    assert everything[-1][1] == "run.finished"
-    await stuck.close()
-    assert events(await hear(house.live(sid, after=0))) == everything
+async def rest_of(socket: websockets.ClientConnection) -> tuple[list[tuple[int, str]], int | None]:
+    """Return the events a client that was stuck still gets, and how the gateway took leave of it."""
+    heard = []
+    try:
+        async with asyncio.timeout(30):
+            async for message in socket:
+                heard.append(json.loads(message))  # noqa: PERF401 - what came before the end counts
+    except websockets.ConnectionClosedError as closed:
+        return events(heard), closed.rcvd.code if closed.rcvd else None
+    return events(heard), None
 
 
 async def test_tokens_come_as_subprotocol_header_or_first_message(
