@@ -7,10 +7,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.contracts import events as e
-from shared.contracts.base import Event, Message, derive
+from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
 from shared.storage.records import Records
-from shared.storage.rows import LIVE_JOB, DatasetRow, DeadLetterRow, FileRow, JobRow
+from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class Undertaker:
             e.DatasetRequested: self._fail_dataset,
             e.TrainModel: self._fail_job,
             e.ModelDone: self._fail_job,
+            e.ModelEvaluated: self._fail_run,
         }
 
     async def bury_exhausted(self, advisory: Exhausted) -> list[Message]:
@@ -134,6 +135,21 @@ class Undertaker:
             if row is not None:
                 return e.ModelDone.caused_by(
                     event, job_id=row.id, kind=row.kind, label=row.label, status="failed", problem=NOT_HANDLED
+                )
+        return None
+
+    async def _fail_run(self, event: Event) -> Message | None:
+        """A run that cannot be closed although nothing is left to do has failed."""
+        assert isinstance(event, e.ModelEvaluated)
+        jobs = await self._records.select(JobRow, {"run_id": event.run_id or ""})
+        if any(job.status in LIVE_JOB for job in jobs):
+            return None  # its last model will try again
+        changes = {"status": "failed", "problem": NOT_HANDLED, "finished_at": utc_now()}
+        for status in LIVE_RUN:
+            row = await self._records.update(RunRow, event.run_id or "", changes, expect={"status": status})
+            if row is not None:
+                return e.RunFinished.caused_by(
+                    event, status="failed", backtest=row.backtest is not None, problem=NOT_HANDLED
                 )
         return None
 

@@ -78,17 +78,18 @@ class Reconciler:
 
     async def _close_runs(self, before: datetime) -> int:
         runs = await self._records.select(RunRow, {"status": OneOf(LIVE_RUN), "updated_at": Less(before)})
-        closed = 0
-        for run in runs:
-            cause = e.TrainingRequested.first(
-                session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id
-            )
-            for event in await self._unscored(run):
-                closed += await self._post.publish(event)
-            said = await self._close(run, cause)
-            if said:
-                closed += await self._post.publish(said)
-        return closed
+        return sum([await self._close_run(run) for run in runs])
+
+    async def _close_run(self, run: RunRow) -> int:
+        cause = e.TrainingRequested.first(session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id)
+        said = await self._unscored(run)
+        try:
+            said += filter(None, [await self._close(run, cause)])
+        except Unavailable:
+            raise
+        except Exception:  # one run nobody can close shall not keep the others open
+            log.exception("a run cannot be closed", run_id=run.id)
+        return sum([await self._post.publish(event) for event in said])
 
     async def _unscored(self, run: RunRow) -> list[Event]:
         jobs = await self._records.select(JobRow, {"run_id": run.id, "status": "finished"})

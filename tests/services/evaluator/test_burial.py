@@ -4,8 +4,8 @@ from pathlib import Path
 
 from services.evaluator.burial import DeadLetter, Exhausted, Undertaker
 from shared.contracts.base import Event, new_id
-from shared.contracts.events import DatasetRequested, TrainModel, UploadCompleted
-from shared.storage.rows import DatasetRow, DeadLetterRow, FileRow, JobRow
+from shared.contracts.events import DatasetRequested, ModelEvaluated, TrainModel, UploadCompleted
+from shared.storage.rows import DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
 from tests.support.runs import SPEC, ledger, planned_run
 
 
@@ -78,6 +78,27 @@ async def test_a_job_whose_every_delivery_crashed_has_failed_and_leaves_the_queu
     assert failed is not None
     assert failed.status == "failed"
     assert streams.removed == [9]
+    await storage.close()
+
+
+async def test_a_run_nobody_can_close_has_failed_once_its_last_model_is_over(tmp_path: Path) -> None:
+    storage = await ledger(tmp_path)
+    run, jobs = await planned_run(storage)
+    event = ModelEvaluated.first(
+        session_id=run.session_id, run_id=run.id, job_id=jobs[0].id, kind="lin", label="LIN", headline={}
+    )
+    undertaker = Undertaker(storage.records, Stored(event))
+
+    early = await undertaker.bury(letter_of(event))
+    for job in jobs:
+        await storage.records.update(JobRow, job.id, {"status": "finished"})
+    late, again = await undertaker.bury(letter_of(event)), await undertaker.bury(letter_of(event))
+
+    failed = await storage.records.get(RunRow, run.id)
+    assert early == again == []
+    assert [message.type for message in late] == ["run.finished"]
+    assert failed is not None
+    assert failed.status == "failed"
     await storage.close()
 
 

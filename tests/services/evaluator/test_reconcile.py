@@ -85,3 +85,17 @@ async def test_a_run_that_is_over_is_closed_once(tmp_path: Path) -> None:
     assert (closed.status, closed.best_job_id) == ("completed", jobs[0].id)
     assert heard.types == ["run.finished"]
     await storage.close()
+
+
+async def test_a_run_nobody_can_close_does_not_keep_the_others_open(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    for scored in (False, True):  # results of the first are of no shape anybody can rank
+        _, jobs = await planned_run(storage)
+        ended = await end_jobs(storage, jobs, "finished")
+        results = [result_of(job, 1.0 + job.position) for job in ended]
+        await storage.records.insert(results if scored else [r.changed(scores={"test": {}}) for r in results])
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    assert heard.types == ["run.finished"]
+    await storage.close()
