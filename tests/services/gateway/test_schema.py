@@ -59,6 +59,8 @@ def _try(operation: Any, checks: list[Any]) -> None:
     def send(case: Any) -> None:
         if "sid" in case.path_parameters:
             case.path_parameters["sid"] = SESSION
+        if (case.query or {}).get("wait"):  # up to five minutes for a data set that nobody builds here
+            case.query["wait"] = 0
         case.call_and_validate(base_url="http://127.0.0.1", checks=checks)
 
     send()
