@@ -2,11 +2,12 @@
 
     python -m benchmarks.svr ETTh1.csv
 
-First SVR_dir, solved exactly, beside scikit-learn's own SVR on the same windows; then both kinds at a size
-where Nystroem features stand in.
+First SVR_dir beside scikit-learn's own SVR, given as large a cache, on the same windows: exact for few
+targets, with Nystroem features above the size the trainer solves exactly. Then both kinds at a larger size.
 """
 
 import argparse
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 from sklearn.svm import SVR
 
 from benchmarks.etth import cut, errors, read
+from services.trainer.core.exact_svr import CACHE_MB
 from services.trainer.core.kernels import flatten
 from services.trainer.core.svr import fit_svr_direct, fit_svr_mimo
 from shared.contracts.kinds import SvrDirectSpec, SvrMimoSpec
+from shared.timeseries.arrays import Float32
 from shared.timeseries.samples import Layout, Samples
 
 LOOKBACK = 96
@@ -35,24 +38,44 @@ def samples(file: Path, *, n_windows: int, horizon: int) -> tuple[Samples, Sampl
     return train, test, layout
 
 
-def compare_exact(file: Path, *, n_windows: int, horizon: int) -> None:
-    """Print our exact solution beside scikit-learn's."""
-    train, test, layout = samples(file, n_windows=n_windows, horizon=horizon)
-    ours = fit_svr_direct(SvrDirectSpec(), train, test, layout)
-    started = time.perf_counter()
-    forecast = ours.model.predict(test.x)[:, :, 0]
-    ours_predict = time.perf_counter() - started
+Turn = tuple[float, float, Float32]  # seconds of fit and of predict, forecasts (n_windows, horizon)
 
+
+def ours(train: Samples, test: Samples, layout: Layout) -> Turn:
+    """Fit and forecast as the trainer does."""
+    fitted = fit_svr_direct(SvrDirectSpec(), train, test, layout)
     started = time.perf_counter()
-    theirs = [SVR().fit(flatten(train.x), train.y[:, step, 0]) for step in range(horizon)]
-    theirs_fit = time.perf_counter() - started
-    started = time.perf_counter()
-    reference = np.stack([regressor.predict(flatten(test.x)) for regressor in theirs], axis=1)
-    theirs_predict = time.perf_counter() - started
-    print(f"exact, {n_windows} windows x {LOOKBACK} -> {horizon} (solver: {ours.notes.get('solver')})")
-    print(f"  ours          fit {ours.seconds:6.2f} s   predict {ours_predict:6.3f} s")
-    print(f"  scikit-learn  fit {theirs_fit:6.2f} s   predict {theirs_predict:6.3f} s")
-    print(f"  largest difference of a forecast {np.abs(forecast - reference).max():.1e} standard deviations")
+    forecast = fitted.model.predict(test.x)[:, :, 0]
+    return fitted.seconds, time.perf_counter() - started, forecast
+
+
+def theirs(train: Samples, test: Samples, layout: Layout) -> Turn:
+    """Fit and forecast with scikit-learn, target after target."""
+    x, started = flatten(train.x), time.perf_counter()
+    regressors = [SVR(cache_size=CACHE_MB).fit(x, train.y[:, step, 0]) for step in range(layout.output_steps)]
+    fitted = time.perf_counter()
+    forecast = np.stack([regressor.predict(flatten(test.x)) for regressor in regressors], axis=1)
+    return fitted - started, time.perf_counter() - fitted, forecast.astype(np.float32)
+
+
+def compare(file: Path, *, n_windows: int, horizon: int, rounds: int) -> None:
+    """Print one row: medians of both, side by side, and how far apart the forecasts are."""
+    train, test, layout = samples(file, n_windows=n_windows, horizon=horizon)
+    turns = [(ours(train, test, layout), theirs(train, test, layout)) for _ in range(rounds)]
+    fit, predict = (
+        statistics.median(seconds) for seconds in zip(*(mine[:2] for mine, _ in turns), strict=True)
+    )
+    their_fit, their_predict = (
+        statistics.median(seconds) for seconds in zip(*(other[:2] for _, other in turns), strict=True)
+    )
+    (_, _, forecast), (_, _, reference) = turns[0]
+    mse, their_mse = (float(np.mean((f - test.y[:, :, 0]) ** 2)) for f in (forecast, reference))
+    print(
+        f"| {horizon} | {fit:.2f} | {their_fit:.2f} | {their_fit / fit:.1f} | {predict:.3f} "
+        f"| {their_predict:.2f} | {their_predict / predict:.0f} "
+        f"| {np.abs(forecast - reference).max():.1e} | {mse:.4f} | {their_mse:.4f} |",
+        flush=True,
+    )
 
 
 def measure_large(file: Path, *, n_windows: int, horizon: int) -> None:
@@ -73,7 +96,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--windows", type=int, default=10_000)
     options = parser.parse_args(arguments)
-    compare_exact(options.file, n_windows=options.windows, horizon=3)
+    print(f"{options.windows} windows of {LOOKBACK} steps, medians; differences in standard deviations\n")
+    print(
+        "| targets | fit s | scikit-learn | ratio | predict s | scikit-learn | ratio | largest difference "
+        "| MSE | scikit-learn |"
+    )
+    print("|" + "--:|" * 10)
+    for horizon, rounds in ((1, 3), (3, 3), (12, 1), (24, 1)):
+        compare(options.file, n_windows=options.windows, horizon=horizon, rounds=rounds)
     measure_large(options.file, n_windows=17_000, horizon=96)
 
 

@@ -26,7 +26,7 @@ from services.trainer.worker import (
     WorkerCrashed,
     WorkerStalled,
 )
-from shared.contracts.kinds import DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
+from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.contracts.specs import Split
 from shared.storage.codecs import bytes_to_arrays
 from shared.timeseries.dataset import Dataset, build_dataset
@@ -175,10 +175,11 @@ async def test_cancel_frees_the_replica_within_two_seconds(
 
 
 @pytest.mark.keras
+@pytest.mark.parametrize("kind", [DenseSpec, ArLstmSpec])
 async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_checkpoint(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmWorker, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec]
 ) -> None:
-    spec, checkpoint = DenseSpec(layers=(8,), epochs=30, patience=0), tmp_path / "checkpoint.npz"
+    spec, checkpoint = kind(layers=(8,), epochs=30, patience=0), tmp_path / "checkpoint.npz"
     order = task(spec, dataset, tmp_path / "model").model_copy(update={"checkpoint": checkpoint})
     fitting = asyncio.create_task(worker.train(order, ignore))
     await until(checkpoint.exists, seconds=120)

@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_bits(kind: type[Neural]) -> None:
     np.testing.assert_array_equal(first.model.predict(test.x), second.model.predict(test.x))
 
 
-@pytest.mark.parametrize("kind", [DenseSpec, LstmSpec])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_fit_resumes_and_ends_as_if_never_interrupted(kind: type[Neural], tmp_path: Path) -> None:
     train, validation, test, layout = small_task(n=400)
     spec, checkpoint = kind(layers=(8,), epochs=4, patience=0), tmp_path / "checkpoint.npz"
