@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from services.trainer.core.exact_svr import CACHE_MB, EXACT_WORK, SHARED_WINDOWS
 from services.trainer.core.problems import ModelTooLarge
+from services.trainer.core.svr import CACHE_MB, EXACT_WORK
 from shared.contracts.kinds import (
     ArLstmSpec,
     CnnSpec,
@@ -38,9 +38,8 @@ def fit_bytes(spec: ModelSpec, layout: Layout, n_train: int, n_validation: int) 
             own = weights * WEIGHT_COPIES + at_once * (n_window + per_window) * ACTIVATION_COPIES
             return samples + gathered + own * FLOAT32
         case SvrDirectSpec() if n_train**2 * n_forecast <= EXACT_WORK:
-            kept = n_train**2 * FLOAT64 if n_train <= SHARED_WINDOWS else 0
             cached = min(n_train**2 * FLOAT32, CACHE_MB * 2**20)
-            return 2 * samples + kept + cached + n_train * n_forecast * FLOAT64
+            return 2 * samples + cached + n_train * n_forecast * FLOAT64
         case SvrSpec():
             return 2 * samples + min(n_train, 4096) ** 2 * FLOAT64
     return samples + 3 * (n_window + n_forecast) ** 2 * FLOAT64

@@ -7,8 +7,7 @@ import pytest
 from sklearn.svm import SVR
 
 import services.trainer.core.svr as svr
-from services.trainer.core.exact_svr import solve_targets
-from services.trainer.core.kernels import JointKernelModel, KernelModel, flatten, resolve_kernel
+from services.trainer.core.kernels import JointKernelModel, KernelModel, flatten
 from services.trainer.core.model import Fitted, Progress
 from services.trainer.core.problems import TooFewWindows
 from shared.contracts.kinds import Kernel, SvrDirectSpec, SvrMimoSpec
@@ -48,21 +47,6 @@ def test_the_direct_kind_is_scikit_learn_target_by_target(task: Task, kernel: Ke
         reference.fit(flatten(train.x), train.y[:, step, output])
         theirs = reference.predict(flatten(test.x))
         np.testing.assert_allclose(forecast[:, step, output], theirs, atol=5e-3)
-
-
-@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
-def test_targets_side_by_side_get_the_solutions_they_get_one_by_one(task: Task, kernel: Kernel) -> None:
-    train, *_ = task
-    x, y = flatten(train.x), flatten(train.y)
-    spec = SvrDirectSpec(kernel=kernel, gamma=0.001 if kernel == "sigmoid" else 0.01, degree=2)
-    function, seen = resolve_kernel(spec, x), list[int]()
-
-    alone = solve_targets(spec, function, x, y, threads=1)
-    beside = solve_targets(spec, function, x, y, threads=3, on_target=seen.append)
-
-    ours, theirs = (function(x, x) @ coefficients + intercept for coefficients, intercept in (alone, beside))
-    np.testing.assert_allclose(ours, theirs, atol=5e-3)
-    assert seen == list(range(1, y.shape[1] + 1))
 
 
 def test_above_the_exact_size_features_come_close_and_the_notes_say_so(
