@@ -114,6 +114,7 @@ class JobLoop:
             self._metrics.busy.set(0)
         if ended is None:
             raise FitLost("another attempt owns this job")
+        self._forget(job)
         self._metrics.ended.labels(job.kind, ended.status).inc()
         self._metrics.seconds.labels(job.kind).observe(time.monotonic() - started)
         log.info(
