@@ -28,8 +28,8 @@ class Yard:
     dataset: DatasetSpec
 
     async def start(self, models: Sequence[ModelSpec]) -> Run:
-        """Start a run."""
-        return await self.client.run(self.session_id, self.dataset, models)
+        """Start a run of these models alone, without their average."""
+        return await self.client.run(self.session_id, self.dataset, models, ensemble=False)
 
     async def first(self, run: Run, event_type: str, *, kind: str | None = None) -> Live:
         """Wait for an event of a run, about one kind of model if one is named."""
