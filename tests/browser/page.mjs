@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [url, executablePath, csv, pictures] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 120_000 });
 const page = await browser.newPage({ viewport: { width: 1200, height: 1000 } });
 page.setDefaultTimeout(120_000); // a machine with cold caches takes its time
 const seen = { errors: [], progress: [] };
