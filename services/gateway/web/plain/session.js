@@ -194,6 +194,13 @@ async function redraw(place, make) {
   if (turns.get(place) === turn) place.replaceChildren(...content.filter(Boolean));
 }
 
+// What somebody asked about a run stays through redraws, also while its answer is on the way.
+const answers = new Map();
+function answerOf(runId) {
+  if (!answers.has(runId)) answers.set(runId, h("div", { "aria-live": "polite" }));
+  return answers.get(runId);
+}
+
 const results = (place, sessionId) => redraw(place, async () => {
   const summary = (await get(`/results-summary/${sessionId}`)).results;
   const title = h("h2", {}, "4. Results");
@@ -202,7 +209,7 @@ const results = (place, sessionId) => redraw(place, async () => {
   const order = new Map((summary.leaderboard.rows ?? []).map((row, k) => [row.job_id, k]));
   scored.sort((a, b) => (order.get(a.job_id) ?? 99) - (order.get(b.job_id) ?? 99));
   const over = summary.status !== "queued" && summary.status !== "running";
-  const answer = h("div", { "aria-live": "polite" });
+  const answer = answerOf(summary.run_id);
   const ask = (model) => whatMatters(answer, sessionId, summary.run_id, model);
   return [title, leaderboard(scored, summary, ask), shares(summary.leaderboard.ensemble), answer, download(summary),
     ...(over ? [await plots(sessionId, summary.run_id)] : [])];
