@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.evaluator.announcements import model_done, run_finished
 from shared.contracts import events as e
 from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
@@ -133,9 +134,7 @@ class Undertaker:
             changes = {"status": "failed", "problem": NOT_HANDLED}
             row = await self._records.update(JobRow, event.job_id, changes, expect={"status": status})
             if row is not None:
-                return e.ModelDone.caused_by(
-                    event, job_id=row.id, kind=row.kind, label=row.label, status="failed", problem=NOT_HANDLED
-                )
+                return model_done(event, row)
         return None
 
     async def _fail_run(self, event: Event) -> Message | None:
@@ -148,9 +147,7 @@ class Undertaker:
         for status in LIVE_RUN:
             row = await self._records.update(RunRow, event.run_id or "", changes, expect={"status": status})
             if row is not None:
-                return e.RunFinished.caused_by(
-                    event, status="failed", backtest=row.backtest is not None, problem=NOT_HANDLED
-                )
+                return run_finished(event, row, best_label=None)
         return None
 
 

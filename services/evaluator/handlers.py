@@ -8,6 +8,7 @@ import structlog
 from faststream import Context
 from faststream.nats import NatsMessage
 
+from services.evaluator.announcements import model_done, run_finished
 from services.evaluator.burial import DeadLetter, Exhausted, Undertaker, read_event
 from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.chronicle import line_of
@@ -21,7 +22,7 @@ from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
-from shared.storage.rows import LIVE_RUN, JobRow, RunRow
+from shared.storage.rows import LIVE_RUN, JobRow
 from shared.timeseries.forecasts import Forecast
 
 reactions = Reactions()
@@ -79,7 +80,7 @@ async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinis
     finished = []
     for run in await verdicts.waiting_for(event.dataset_id):
         closed = await verdicts.close(run, "failed", verdict={}, best_job_id=None, problem=event.problem)
-        finished.append(finished_event(event, closed, best_label=None))
+        finished.append(run_finished(event, closed, best_label=None))
     return finished
 
 
@@ -123,13 +124,13 @@ async def close_if_over(
         return None
     made = state.ensemble()
     if made and made.status == "finished" and not state.is_scored(made):
-        return _ensemble_done(cause, made)
+        return model_done(cause, made)
     if not state.is_over():
         return None
     if made or state.run.status not in LIVE_RUN:
         return await _close(cause, state, verdicts)
     try:
-        return _ensemble_done(cause, await ensembles.make(state))
+        return model_done(cause, await ensembles.make(state))
     except InvalidInput as error:
         log.info("no average of models", run_id=run_id, code=error.code, reason=error.message)
         return await _close(cause, state, verdicts, no_ensemble=error.message)
@@ -158,33 +159,7 @@ async def _close(
             problem=verdict.problem,
         )
     best = next((job for job in state.jobs if job.id == run.best_job_id), None)
-    return finished_event(cause, run, best_label=_label(best))
-
-
-def _ensemble_done(cause: Event, job: JobRow) -> ModelDone:
-    return ModelDone.caused_by(
-        cause,
-        run_id=job.run_id,
-        job_id=job.id,
-        kind=job.kind,
-        label=job.label,
-        status="finished",
-        seconds=job.seconds,
-    )
-
-
-def finished_event(cause: Event, run: RunRow, *, best_label: str | None) -> RunFinished:
-    """Return the event that says how a closed run ended."""
-    return RunFinished.caused_by(
-        cause,
-        session_id=run.session_id,
-        run_id=run.id,
-        status=run.status,
-        best_job_id=run.best_job_id,
-        best_label=best_label,
-        backtest=run.backtest is not None,
-        problem=run.problem,
-    )
+    return run_finished(cause, run, best_label=_label(best))
 
 
 def _label(job: JobRow | None) -> str | None:

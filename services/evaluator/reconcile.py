@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.evaluator.announcements import model_done
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
@@ -82,7 +83,7 @@ class Reconciler:
 
     async def _close_run(self, run: RunRow) -> int:
         cause = e.TrainingRequested.first(session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id)
-        said = await self._unscored(run)
+        said = await self._unscored(run, cause)
         try:
             said += filter(None, [await self._close(run, cause)])
         except Unavailable:
@@ -91,22 +92,10 @@ class Reconciler:
             log.exception("a run cannot be closed", run_id=run.id)
         return sum([await self._post.publish(event) for event in said])
 
-    async def _unscored(self, run: RunRow) -> list[Event]:
+    async def _unscored(self, run: RunRow, cause: Event) -> list[Event]:
         jobs = await self._records.select(JobRow, {"run_id": run.id, "status": "finished"})
         scored = {row.id for row in await self._records.select(ResultRow, {"run_id": run.id})}
-        return [
-            e.ModelDone.first(
-                session_id=job.session_id,
-                run_id=run.id,
-                job_id=job.id,
-                kind=job.kind,
-                label=job.label,
-                status="finished",
-                seconds=job.seconds,
-            )
-            for job in jobs
-            if job.id not in scored
-        ]
+        return [model_done(cause, job) for job in jobs if job.id not in scored]
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""

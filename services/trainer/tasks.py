@@ -39,32 +39,33 @@ class TrainTask(Line):
     memory_bytes: int | None = Field(default=None, gt=0, description="refuse fits that need more")
 
 
-class PredictTask(Line):
+class StoredModelTask(Line):
+    """Work with a stored model."""
+
+    model: Path = Field(description="folder of the model")
+    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
+
+
+class PredictTask(StoredModelTask):
     """Forecast windows in original units with a stored model."""
 
     task: Literal["predict"] = "predict"
-    model: Path = Field(description="folder of the model")
-    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
     windows: Path = Field(description=".npz with x, shape (n, input_steps, n_inputs), original units")
     output: Path = Field(description=".npz to write: y_pred, shape (n, output_steps, n_outputs)")
 
 
-class ExportTask(Line):
+class ExportTask(StoredModelTask):
     """Write a stored model in a format that is made on request only."""
 
     task: Literal["export"] = "export"
-    model: Path = Field(description="folder of the model")
-    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
     format: str = Field(description="``h5``, for a neural kind")
     output: Path = Field(description="file to write")
 
 
-class ExplainTask(Line):
+class ExplainTask(StoredModelTask):
     """Measure which inputs a stored model relies on, on windows of the validation part."""
 
     task: Literal["explain"] = "explain"
-    model: Path = Field(description="folder of the model")
-    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
     dataset: Path = Field(description="folder of the data set the model was fitted on")
     backtest: BacktestPart | None = Field(default=None, description="folds the model was fitted for")
     seed: int = 0
