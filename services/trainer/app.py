@@ -15,7 +15,6 @@ from services.trainer.jobs import JobLoop, JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from services.trainer.worker import WarmWorker
-from shared.contracts.kinds import NEURAL
 from shared.messaging.broker import connected
 from shared.messaging.work import WorkQueue
 from shared.runtime.serve import serve
@@ -33,7 +32,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             threads=settings.trainer_threads,
             memory_bytes=settings.trainer_memory_bytes,
             stall_seconds=settings.trainer_stall.total_seconds(),
-            neural=bool(set(NEURAL) & set(settings.trainer_kinds)),
+            warm_for=settings.trainer_kinds,
         )
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
             datasets, models = Path(cache) / "datasets", Path(cache) / "models"

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -25,6 +26,7 @@ from services.trainer.tasks import (
     Task,
     TrainTask,
 )
+from shared.contracts.kinds import NEURAL
 from shared.errors import InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
@@ -85,12 +87,14 @@ def answer(task: Task, reports: Reports) -> Saying:
         return Refusal(problem=exhausted.problem(), exhausted=True)
 
 
-def load_libraries(reports: Reports) -> None:
-    """Import what neural kinds need, beside the first tasks: the other kinds do not wait for it."""
+def load_libraries(kinds: Collection[str], reports: Reports) -> None:
+    """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it."""
     with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    import services.trainer.core.neural  # noqa: F401  # imported for its seconds, not its names
-
+    if set(NEURAL) & set(kinds):
+        import services.trainer.core.neural
+    if "svr_dir" in kinds:
+        import services.trainer.core.exact_svr  # noqa: F401  # imported for its seconds, not its names
     reports.say(Ready())
 
 
@@ -99,7 +103,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--parent", type=int, required=True, help="process to die with")
     arguments.add_argument("--reports", type=int, required=True, help="file descriptor to report to")
-    arguments.add_argument("--neural", action="store_true", help="load the libraries of neural kinds at once")
+    arguments.add_argument("--warm-for", nargs="*", default=[], help="load at once what these kinds need")
     given = arguments.parse_args()
     die_with_parent(given.parent, signal.SIGKILL)
     os.set_inheritable(given.reports, False)
@@ -107,8 +111,8 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     with os.fdopen(given.reports, "w", encoding="utf-8") as pipe:
         reports = Reports(pipe)
-        if given.neural:
-            threading.Thread(target=load_libraries, args=(reports,), daemon=True).start()
+        loading = (given.warm_for, reports)
+        threading.Thread(target=load_libraries, args=loading, daemon=True).start()
         for line in sys.stdin:
             reports.say(answer(TASK.validate_json(line), reports))
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from services.trainer.core.model import Progress
 from services.trainer.tasks import Advance, Ready, Saying, Task
+from shared.contracts.kinds import Kind
 from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
 
@@ -62,8 +63,8 @@ class Child:
         self.heard_at = time.monotonic()
 
     @classmethod
-    async def start(cls, threads: int | None, *, neural: bool) -> "Child":
-        """Start a process; it is ready for tasks at once, and for neural kinds when it says so."""
+    async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "Child":
+        """Start a process; it is ready for tasks at once, and warm for these kinds when it says so."""
         reading, writing = os.pipe()
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         arguments = [
@@ -71,7 +72,8 @@ class Child:
             str(os.getpid()),
             "--reports",
             str(writing),
-            *(["--neural"] if neural else []),
+            "--warm-for",
+            *warm_for,
         ]
         try:
             process = await asyncio.create_subprocess_exec(

@@ -128,7 +128,7 @@ class ExplainOutcome(Line):
 
 
 class Ready(Line):
-    """The libraries that neural kinds need are loaded."""
+    """The libraries that the kinds to be warm for need are loaded."""
 
     said: Literal["ready"] = "ready"
 

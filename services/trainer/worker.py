@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 
 from services.trainer.core.model import Progress
 from services.trainer.process import Child, MemoryExceeded, OnAdvance, WorkerCrashed
@@ -18,6 +19,7 @@ from services.trainer.tasks import (
     TrainOutcome,
     TrainTask,
 )
+from shared.contracts.kinds import KINDS, Kind
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, TrainyardError
 
@@ -65,8 +67,8 @@ class WarmWorker:
         The child is ended when it holds more; None = no limit.
     stall_seconds
         The child is ended when it has neither reported nor computed for so long.
-    neural
-        Load the libraries of neural kinds at once, beside the first tasks.
+    warm_for
+        Load at once, beside the first tasks, the libraries these kinds need.
     """
 
     def __init__(
@@ -75,16 +77,16 @@ class WarmWorker:
         threads: int | None = None,
         memory_bytes: int | None = None,
         stall_seconds: float = 600.0,
-        neural: bool = True,
+        warm_for: Collection[Kind] = KINDS,
     ) -> None:
         self._threads, self._memory_bytes = threads, memory_bytes
-        self._stall_seconds, self._neural = stall_seconds, neural
+        self._stall_seconds, self._warm_for = stall_seconds, warm_for
         self._child: Child | None = None
         self._one_task = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the child; it loads its libraries while we go on."""
-        self._child = await Child.start(self._threads, neural=self._neural)
+        self._child = await Child.start(self._threads, warm_for=self._warm_for)
 
     async def stop(self) -> None:
         """End the child."""
@@ -163,7 +165,7 @@ class WarmWorker:
     async def _replace(self, child: "Child") -> None:
         """Start a fresh child instead of one that has ended, unless the worker has stopped."""
         if self._child is child:
-            self._child = await asyncio.shield(Child.start(child.threads, neural=self._neural))
+            self._child = await asyncio.shield(Child.start(child.threads, warm_for=self._warm_for))
 
     async def _fitting_child(self, threads: int | None) -> "Child":
         """Return a living child with so many threads: they are fixed when a library starts."""
@@ -171,7 +173,7 @@ class WarmWorker:
         if child is None or not child.is_alive or child.threads != threads:
             if child:
                 child.end(FitCancelled("replaced"))
-            child = self._child = await Child.start(threads, neural=self._neural)
+            child = self._child = await Child.start(threads, warm_for=self._warm_for)
         return child
 
     async def _watch(self, child: "Child") -> None:

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from services.trainer.core.problems import ModelTooLarge
-from services.trainer.core.svr import CACHE_MB, EXACT_WORK
+from services.trainer.core.svr import is_exact
 from shared.contracts.kinds import (
     ArLstmSpec,
     CnnSpec,
@@ -37,9 +37,9 @@ def fit_bytes(spec: ModelSpec, layout: Layout, n_train: int, n_validation: int) 
             weights, per_window = _weights(spec, layout), _activations(spec, layout)
             own = weights * WEIGHT_COPIES + at_once * (n_window + per_window) * ACTIVATION_COPIES
             return samples + gathered + own * FLOAT32
-        case SvrDirectSpec() if n_train**2 * n_forecast <= EXACT_WORK:
-            cached = min(n_train**2 * FLOAT32, CACHE_MB * 2**20)
-            return 2 * samples + cached + n_train * n_forecast * FLOAT64
+        case SvrDirectSpec() if is_exact(n_train, n_forecast):
+            rows_and_working_set = 2 * n_train**2 * FLOAT32
+            return 2 * samples + rows_and_working_set + 3 * n_train * n_forecast * FLOAT64
         case SvrSpec():
             return 2 * samples + min(n_train, 4096) ** 2 * FLOAT64
     return samples + 3 * (n_window + n_forecast) ** 2 * FLOAT64

@@ -10,7 +10,6 @@ from services.trainer.core.joint_tube import MOST_ITERATIONS as JOINT_ITERATIONS
 from services.trainer.core.joint_tube import fit_joint_tube
 from services.trainer.core.kernels import (
     JointKernelModel,
-    KernelFunction,
     KernelModel,
     fit_feature_map,
     flatten,
@@ -20,20 +19,15 @@ from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_pro
 from services.trainer.core.problems import require_finite, require_trainable
 from services.trainer.core.tube import GAP, fit_tube
 from shared.contracts.kinds import SvrDirectSpec, SvrMimoSpec
-from shared.timeseries.arrays import Float32, Float64
+from shared.timeseries.arrays import Float32
 from shared.timeseries.samples import Layout, Samples
 
-try:  # the same solver on the vector units of x86, several times faster; used by name, nothing is patched
-    from sklearnex.svm import SVR
-except ImportError:
-    from sklearn.svm import SVR
-
-EXACT_WORK = 1.5e9  # windows^2 * targets up to which SVR_dir is solved exactly: about 20 s on two cores
+EXACT_WORK = 4e9  # windows^2 * targets up to which SVR_dir is solved exactly: about 10 s, 100 s for a large C
+EXACT_DIRECT_WINDOWS = 16_000  # up to which SVR_dir is solved exactly: kernel rows of 1 GB
 EXACT_WINDOWS = 2000  # up to which SVR_MIMO uses every window as a centre
 N_CENTRES = 1024  # Nystroem centres above these sizes
 MOST_WINDOWS = 40_000  # longer training parts are thinned evenly: neighbouring windows overlap
 MOST_RESIDUALS = 1 << 24  # residuals of one group of targets: 64 MB
-CACHE_MB = 1000
 
 
 def fit_svr_direct(
@@ -46,9 +40,9 @@ def fit_svr_direct(
 ) -> Fitted:
     """Fit one support vector regressor per step and output.
 
-    Up to ``EXACT_WORK`` each is solved exactly; above it all of them share Nystroem features of the
-    kernel and are solved together to a stated duality gap. The notes say which. The validation part is
-    not needed.
+    Up to ``EXACT_WORK`` and ``EXACT_DIRECT_WINDOWS`` each is solved exactly; above them all share Nystroem
+    features of the kernel and are solved together to a stated duality gap. The notes say which. The
+    validation part is not needed.
 
     Raises
     ------
@@ -58,9 +52,9 @@ def fit_svr_direct(
     started = time.perf_counter()
     require_trainable(train, layout)
     n_targets = layout.output_steps * len(layout.outputs)
-    if len(train) ** 2 * n_targets <= EXACT_WORK:
+    if is_exact(len(train), n_targets):
         x, y = flatten(train.x), flatten(train.y)
-        model, notes = _fit_exact(spec, x, y, layout.output_steps, on_progress)
+        model, notes = _fit_exact(spec, x, y, layout, on_progress)
     else:
         thinned = _thin(train)
         x, y = flatten(thinned.x), flatten(thinned.y)
@@ -121,41 +115,45 @@ def fit_svr_mimo(
     return _finish(model, notes, started, on_progress, history={"loss": fitted.objective})
 
 
+def is_exact(n_windows: int, n_targets: int) -> bool:
+    """Tell whether SVR_dir is solved exactly at this size."""
+    return n_windows <= EXACT_DIRECT_WINDOWS and n_windows**2 * n_targets <= EXACT_WORK
+
+
 def _fit_exact(
-    spec: SvrDirectSpec, x: Float32, y: Float32, output_steps: int, on_progress: OnProgress
+    spec: SvrDirectSpec, x: Float32, y: Float32, layout: Layout, on_progress: OnProgress
 ) -> tuple[KernelModel, dict[str, JsonValue]]:
     """Solve target after target and keep the windows that support any of them."""
+    # The only kind that needs the compiled solver, which takes seconds to import.
+    from services.trainer.core.exact_svr import DualFit, ExactRegression
+
     function = resolve_kernel(spec, x)
-    coefficients, intercept = np.zeros((len(x), y.shape[1])), np.zeros(y.shape[1])
-    for target in range(y.shape[1]):
-        support, weights, intercept[target] = _solve(spec, function, x, y[:, target])
-        coefficients[support, target] = weights
-        on_progress(Progress((target + 1) / y.shape[1], "outputs", target + 1, y.shape[1]))
+    solver = ExactRegression(function, x, C=spec.C, epsilon=spec.epsilon)
+    n_targets, n_outputs = y.shape[1], len(layout.outputs)
+    fits: list[DualFit] = []
+    for target in range(n_targets):
+
+        def report(violation: float, done: int = target) -> None:
+            on_progress(Progress(done / n_targets, "outputs", done, n_targets, loss=violation))
+
+        before = fits[target - n_outputs] if target >= n_outputs else None  # the same output, a step earlier
+        fits.append(solver.fit(y[:, target].astype(np.float64), like=before, on_round=report))
+        on_progress(Progress((target + 1) / n_targets, "outputs", target + 1, n_targets))
+    coefficients = np.stack([fit.beta for fit in fits], axis=1)
     kept = np.flatnonzero(coefficients.any(axis=1))
     model = KernelModel.assemble(
         function,
         x[kept],
         coefficients[kept].astype(np.float32),
-        intercept.astype(np.float32),
-        output_steps,
+        np.asarray([fit.intercept for fit in fits], dtype=np.float32),
+        layout.output_steps,
     )
-    return model, {"nystroem": False, "n_support": len(kept), "solver": SVR.__module__.split(".")[0]}
-
-
-def _solve(
-    spec: SvrDirectSpec, function: KernelFunction, x: Float32, y: Float32
-) -> tuple[Float64, Float64, float]:
-    """Return (indices of support vectors, their dual coefficients, intercept) of one target."""
-    regressor = SVR(
-        kernel=spec.kernel,
-        C=spec.C,
-        epsilon=spec.epsilon,
-        gamma=function.gamma,
-        degree=spec.degree,
-        coef0=0.0,
-        cache_size=CACHE_MB,
-    ).fit(x, y)
-    return regressor.support_, regressor.dual_coef_.ravel(), float(np.ravel(regressor.intercept_)[0])
+    return model, {
+        "nystroem": False,
+        "n_support": len(kept),
+        "n_iterations": sum(fit.n_steps for fit in fits),
+        "converged": all(fit.converged for fit in fits),
+    }
 
 
 def _fit_features(

@@ -45,7 +45,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worker() -> AsyncIterator[WarmWorker]:
-    worker = WarmWorker(threads=1, neural=False)
+    worker = WarmWorker(threads=1, warm_for=())
     await worker.start()
     yield worker
     await worker.stop()
@@ -197,7 +197,7 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
 
 @pytest.mark.keras
 async def test_a_fit_that_holds_too_much_memory_is_ended(dataset: Path, tmp_path: Path) -> None:
-    worker = WarmWorker(threads=1, neural=False)
+    worker = WarmWorker(threads=1, warm_for=())
     await worker.start()
     fitting, _ = await in_the_middle_of_a_fit(worker, dataset, tmp_path)
     worker._memory_bytes = 10 * 2**20  # less than the libraries alone
@@ -240,7 +240,7 @@ async def test_a_fit_that_diverges_fails_alone(worker: WarmWorker, dataset: Path
 
 
 async def test_a_child_that_gives_no_sign_of_life_is_ended(dataset: Path, tmp_path: Path) -> None:
-    worker = WarmWorker(threads=1, neural=False, stall_seconds=1.0)
+    worker = WarmWorker(threads=1, warm_for=(), stall_seconds=1.0)
     await worker.start()
     await worker.train(task(LastValueSpec(), dataset, tmp_path), ignore)
     os.kill(child_pid(worker), signal.SIGSTOP)
@@ -257,7 +257,7 @@ async def test_the_child_dies_with_its_parent(dataset: Path, tmp_path: Path) -> 
         "import asyncio, os, signal\n"
         "from services.trainer.worker import WarmWorker\n"
         "async def main():\n"
-        "    worker = WarmWorker(neural=False)\n"
+        "    worker = WarmWorker(warm_for=())\n"
         "    await worker.start()\n"
         "    print(worker._child.process.pid, flush=True)\n"
         "    await asyncio.sleep(3)\n"
