@@ -20,6 +20,7 @@ from services.gateway.asks import BrokerAsks
 from services.gateway.context import Gateway
 from services.gateway.gate import API, Gate, Guarded, problem_response
 from services.gateway.identity import EverybodyIsLocal, Verifier
+from services.gateway.intake import DirectProtocol
 from services.gateway.life import JobQueue, sweep_for_ever
 from services.gateway.limits import Limiter, StreamCounters
 from services.gateway.live import websocket
@@ -195,7 +196,15 @@ def main() -> None:
     settings = GatewaySettings()
     settings.require_safe_address()
     app = create_app(settings)
-    serve("gateway", settings, app, loop="auto", ws="websockets-sansio", ws_per_message_deflate=False)
+    serve(
+        "gateway",
+        settings,
+        app,
+        loop="auto",
+        http=DirectProtocol,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )
 
 
 if __name__ == "__main__":

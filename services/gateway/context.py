@@ -75,13 +75,13 @@ class Gateway:
         return replace(self, storage=self.storage.of_user(who.user_id, who.token))
 
 
-def gateway_of(connection: HTTPConnection) -> Gateway:
+async def gateway_of(connection: HTTPConnection) -> Gateway:
     """Return the collaborators, with the stores as the caller has them."""
     here: Gateway = connection.app.state.gateway
-    return here.seen_by(identity_of(connection))
+    return here.seen_by(await identity_of(connection))
 
 
-def identity_of(connection: HTTPConnection) -> Identity:
+async def identity_of(connection: HTTPConnection) -> Identity:
     """Return who is asking; the gate identified them before any route ran."""
     who: Identity = connection.state.identity
     return who

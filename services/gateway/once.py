@@ -46,7 +46,7 @@ class OnceRoute(APIRoute):
 
 
 async def _once(request: Request, key: str, handler: Handler) -> Response:
-    here, who = gateway_of(request), identity_of(request)
+    here, who = await gateway_of(request), await identity_of(request)
     body = hashlib.sha256(await request.body()).hexdigest()
     path = request.url.path
     row = AnswerRow(

@@ -5,22 +5,24 @@ import hashlib
 import re
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
+from services.gateway.context import Gateway, find_session, own_id
+from services.gateway.identity import Identity
 from services.gateway.problems import ChunkConflict, FileNotFound, InvalidConfiguration, NotCsv, TooLarge
 from shared.contracts.base import derive
 from shared.contracts.events import UploadCompleted
 from shared.contracts.specs import Role
 from shared.errors import InvalidInput
 from shared.storage import places
+from shared.storage.objects import Content, Source, read_turn, read_whole
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow, SessionRow
 
 _CSV = re.compile(r"\.(csv|txt|tsv)(\.gz)?$|\.csv$", re.IGNORECASE)
 _FOLDERS = re.compile(r"[/\\]")
-Content = bytes | AsyncIterable[bytes]
 
 # Within one process a chunk is written by one request at a time. Between replicas the first row holds,
 # and the hash of the whole file tells ingest if the bytes of a conflicting repeat came last.
@@ -172,6 +174,14 @@ async def find_file(here: Gateway, session: SessionRow, file_id: str) -> FileRow
     return row
 
 
+async def find_upload(here: Gateway, who: Identity, sid: str, file_id: str) -> FileRow:
+    """Return a file of the session that a path names; its own row names session and owner, too."""
+    row = await here.records.get(FileRow, file_id)
+    if row is not None and row.owner == who.user_id and row.session_id == own_id(who, sid):
+        return row
+    return await find_file(here, await find_session(here, who, sid), file_id)
+
+
 async def store_chunk(
     here: Gateway, file: FileRow, index: int, content: Content, *, sha256: str | None
 ) -> Received:
@@ -226,11 +236,16 @@ async def _store(
 async def _compare(known: ChunkRow | None, index: int, content: Content) -> None:
     """Read a repeated chunk and refuse it if it is another one."""
     digest = hashlib.sha256()
-    if isinstance(content, bytes):
-        digest.update(content)
-    else:
-        async for piece in content:
-            digest.update(piece)
+    match content:
+        case Source():
+            await read_whole(content, lambda: read_turn(content, digest.update) or None)
+        case AsyncIterable():
+            async for piece in content:
+                digest.update(piece)
+        case bytes():
+            digest.update(content)
+        case Path():
+            digest.update(await asyncio.to_thread(content.read_bytes))
     if known and digest.hexdigest() != known.sha256:
         raise _conflict(index)
 

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
 
 from shared.errors import Unavailable
-from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked, gathered
+from shared.storage.objects import (
+    Content,
+    InvalidKey,
+    ObjectNotFound,
+    Source,
+    Stored,
+    checked,
+    gathered,
+    read_turn,
+    read_whole,
+)
 
 PIECE_BYTES: Final = 1 << 20
 _UNFINISHED: Final = ".unfinished"  # no key starts with a dot, so no key reaches this folder
@@ -121,17 +131,21 @@ class _Writer:
         self._file: BinaryIO | None = None
 
     def write(self, pieces: Iterable[bytes]) -> None:
-        """Add pieces; the first ones open the file."""
+        """Add pieces."""
+        for piece in pieces:
+            self.take(piece)
+
+    def take(self, piece: bytes | memoryview) -> None:
+        """Add a piece; the first one opens the file."""
         if self._file is None:
             self._file = self._unfinished.open("xb")
-        for piece in pieces:
-            self._file.write(piece)
-            self._sha256.update(piece)
-            self._size_bytes += len(piece)
+        self._file.write(piece)
+        self._sha256.update(piece)
+        self._size_bytes += len(piece)
 
     def finish(self) -> Stored:
         """Let the object appear, on the disk first if it shall be durable; say what it is."""
-        self.write(())
+        self.take(b"")
         assert self._file is not None
         self._file.flush()
         if self._durable:
@@ -154,8 +168,12 @@ async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     try:
         return await asyncio.to_thread(call, *args, **kwargs)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise FolderUnavailable(f"the data folder cannot be used: {reason}", reason=reason) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> FolderUnavailable:
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return FolderUnavailable(f"the data folder cannot be used: {reason}", reason=reason)
 
 
 async def _write(writer: _Writer, content: Content) -> Stored:
@@ -165,6 +183,8 @@ async def _write(writer: _Writer, content: Content) -> Stored:
                 return await _in_thread(_write_whole, writer, [content])
             case Path():
                 return await _in_thread(_write_copy, writer, content)
+            case Source():
+                return await _write_source(writer, content)
             case _:
                 return await _write_stream(writer, content)
     except BaseException:
@@ -180,6 +200,14 @@ def _write_whole(writer: _Writer, pieces: Iterable[bytes]) -> Stored:
 def _write_copy(writer: _Writer, source: Path) -> Stored:
     with source.open("rb") as file:
         return _write_whole(writer, iter(partial(file.read, PIECE_BYTES), b""))
+
+
+async def _write_source(writer: _Writer, source: Source) -> Stored:
+    """Write in the thread that reads, and finish there."""
+    try:
+        return await read_whole(source, lambda: writer.finish() if read_turn(source, writer.take) else None)
+    except OSError as error:
+        raise _unavailable(error) from error
 
 
 async def _write_stream(writer: _Writer, pieces: AsyncIterable[bytes]) -> Stored:

@@ -1,19 +1,41 @@
 """The port to bulk bytes: immutable objects under slash-separated keys made of our own ids."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from shared.errors import InvalidInput, NotFound
+
+T = TypeVar("T")
 
 _TOKEN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_TOKEN}(/{_TOKEN})*")
 BATCH_BYTES = 1 << 20
 _MAX_LENGTH = 900  # object stores end at 1,024 bytes, and some add a prefix of their own
 
-Content = bytes | Path | AsyncIterable[bytes]
+TURN_BYTES = 8 << 20
+_FEW_BYTES = 1 << 14
+_own = threading.local()
+
+
+class Source(ABC):
+    """Bytes that are still coming in, read by threads of the store that takes them."""
+
+    @abstractmethod
+    def readinto(self, buffer: memoryview) -> int | None:
+        """Put what is there into the buffer; return how much, 0 at the end, None if there is nothing yet."""
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Wait until there may be more."""
+
+
+Content = bytes | Path | AsyncIterable[bytes] | Source
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,43 @@ async def gathered(pieces: AsyncIterable[bytes], size: int = BATCH_BYTES) -> Asy
             batch, n_bytes = [], 0
     if batch:
         yield batch
+
+
+def read_turn(source: Source, take: Callable[[memoryview], object]) -> bool:
+    """Give what a source has to ``take``, which must not keep it; return whether that was all.
+
+    For threads, and nobody holds one for long: the turn ends when the source has next to nothing.
+    """
+    if not hasattr(_own, "buffer"):
+        _own.buffer = memoryview(
+            bytearray(BATCH_BYTES)
+        )  # one per thread: fresh memory costs as much as reading
+    n_taken = 0
+    while n_taken < TURN_BYTES:
+        n_bytes = source.readinto(_own.buffer)
+        if n_bytes == 0:
+            return True
+        if n_bytes is None:
+            return False
+        take(_own.buffer[:n_bytes])
+        n_taken += n_bytes
+        if n_bytes < _FEW_BYTES:
+            return False
+    return False
+
+
+async def read_whole(source: Source, turn: Callable[[], T | None]) -> T:
+    """Return the first answer of ``turn``, called in threads whenever the source has something."""
+    while True:
+        running = asyncio.ensure_future(asyncio.to_thread(turn))
+        try:
+            answer = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])  # nobody closes what a thread still reads or writes
+            raise
+        if answer is not None:
+            return answer
+        await source.ready()
 
 
 class Objects(Protocol):

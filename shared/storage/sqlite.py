@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -237,6 +238,7 @@ def _part(name: str, condition: Condition) -> tuple[str, object]:
             return f"{name} IS ?", condition
 
 
+@cache
 def _names(kind: type[Row]) -> str:
     return ", ".join(f'"{name}"' for name in columns(kind))
 

@@ -15,7 +15,17 @@ from typing import Any, BinaryIO, Final, TypeAlias
 import httpx
 
 from shared.errors import InvalidInput, Unavailable
-from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Stored, checked, gathered
+from shared.storage.objects import (
+    Content,
+    InvalidKey,
+    ObjectNotFound,
+    Source,
+    Stored,
+    checked,
+    gathered,
+    read_turn,
+    read_whole,
+)
 from shared.storage.supabase import (
     AccessDenied,
     Patience,
@@ -76,6 +86,8 @@ class SupabaseObjects:
             case Path():
                 with await asyncio.to_thread(content.open, "rb") as file:
                     return await self._put_file(key, file)
+            case Source():
+                return await self._put_source(key, content)
             case _:
                 return await self._put_stream(key, content)
 
@@ -157,6 +169,12 @@ class SupabaseObjects:
         with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
             async for batch in gathered(pieces):
                 await asyncio.to_thread(spool.writelines, batch)
+            spool.seek(0)
+            return await self._put_file(key, spool)
+
+    async def _put_source(self, key: str, source: Source) -> Stored:
+        with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
+            await read_whole(source, lambda: read_turn(source, spool.write) or None)
             spool.seek(0)
             return await self._put_file(key, spool)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.base import new_id
-from shared.storage.objects import InvalidKey, ObjectNotFound, Objects
+from shared.storage.objects import InvalidKey, ObjectNotFound, Objects, Source
 
 BIG = bytes(range(256)) * 12_000  # 3 MB: several pieces, not a multiple of any
 
@@ -22,6 +22,41 @@ def folder() -> str:
 async def _pieces(content: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
     for start in range(0, len(content), size):
         yield content[start : start + size]
+
+
+class Arriving(Source):
+    """Bytes that come in pieces, with nothing to read between them, and break off after some if told to."""
+
+    def __init__(self, content: bytes, *, piece: int = 300_000, breaks_after: int | None = None) -> None:
+        self._pieces = [content[start : start + piece] for start in range(0, len(content), piece)]
+        self._breaks_after, self._n_read = breaks_after, 0
+        self._here = False
+        self.n_waits = 0
+
+    def readinto(self, buffer: memoryview) -> int | None:
+        if self._breaks_after is not None and self._n_read >= self._breaks_after:
+            raise SenderGone
+        if not self._pieces:
+            return 0
+        if not self._here:
+            return None
+        piece = self._pieces[0][: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._pieces[0] = self._pieces[0][len(piece) :]
+        if not self._pieces[0]:
+            del self._pieces[0]
+            self._here = False
+        self._n_read += len(piece)
+        return len(piece)
+
+    async def ready(self) -> None:
+        await asyncio.sleep(0)
+        self._here = True
+        self.n_waits += 1
+
+
+class SenderGone(Exception):
+    """Whoever sent the bytes went away."""
 
 
 async def _together(pieces: AsyncIterator[bytes]) -> bytes:
@@ -47,6 +82,46 @@ async def test_files_and_streams_go_in_as_bytes_do(objects: Objects, folder: str
 
     assert from_bytes == from_file == from_stream
     assert await objects.get(f"{folder}/stream") == await objects.get(f"{folder}/file") == BIG
+
+
+@pytest.mark.parametrize("piece", [1, 40_000, 5_000_000], ids=["a byte", "many", "one larger than a buffer"])
+async def test_bytes_that_are_still_coming_go_in_as_bytes_do(
+    objects: Objects, folder: str, piece: int
+) -> None:
+    content = BIG if piece > 1 else BIG[:40]
+    source = Arriving(content, piece=piece)
+
+    stored = await objects.put(f"{folder}/a.bin", source, durable=False)
+
+    assert (stored.size_bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert await objects.get(f"{folder}/a.bin") == content
+    assert source.n_waits >= len(content) // piece
+
+
+async def test_nothing_is_left_of_bytes_that_stop_coming(objects: Objects, folder: str) -> None:
+    await objects.put(f"{folder}/old", b"old")
+
+    for name in ("old", "new"):
+        with pytest.raises(SenderGone):
+            await objects.put(f"{folder}/{name}", Arriving(BIG, breaks_after=1_000_000))
+
+    assert await objects.get(f"{folder}/old") == b"old"
+    assert await objects.list(folder) == [f"{folder}/old"]
+
+
+async def test_a_put_that_is_given_up_while_bytes_come_leaves_nothing(objects: Objects, folder: str) -> None:
+    class Silent(Arriving):
+        async def ready(self) -> None:
+            await asyncio.sleep(60)
+
+    putting = asyncio.ensure_future(objects.put(f"{folder}/a", Silent(BIG)))
+    await asyncio.sleep(0.1)
+
+    putting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert await objects.list(folder) == []
 
 
 async def test_what_is_brought_to_the_disk_later_is_there_at_once(objects: Objects, folder: str) -> None:

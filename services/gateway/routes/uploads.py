@@ -8,9 +8,10 @@ from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.configuration import workbench
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session
+from services.gateway.intake import body_of
 from services.gateway.problems import ValidationFailed, refused_by
 from services.gateway.routes.files import CreateFile, announcement
-from services.gateway.uploads import Received, find_file, open_file, received, store_chunk
+from services.gateway.uploads import Received, find_upload, open_file, received, store_chunk
 from services.gateway.wire.base import Answer, Wire, spelled
 from services.gateway.wire.configuration import TimeInfo, TimeSteps
 from services.gateway.wire.series import FileRecord
@@ -86,16 +87,18 @@ async def upload_chunk(
 
 @router.put("/upload/{sid}/{file_id}/{index}")
 async def put_chunk(
+    sid: str,
     file_id: str,
     index: int,
     here: Here,
-    session: Session,
+    who: Who,
     request: Request,
     x_chunk_sha256: Annotated[Sha256 | None, Header()] = None,
 ) -> ChunkReceived:
     """Take one chunk of an announced file as a raw body: the fast way."""
-    file = await find_file(here, session, file_id)
-    state = await store_chunk(here, file, index, request.stream(), sha256=x_chunk_sha256)
+    file = await find_upload(here, who, sid, file_id)
+    with body_of(request, patience_s=here.settings.gateway_body_stall.total_seconds()) as body:
+        state = await store_chunk(here, file, index, body, sha256=x_chunk_sha256)
     return answer(state, index)
 
 
