@@ -47,6 +47,8 @@ class DenseSpec(NeuralSpec):
     """Fully connected layers on the flattened window."""
 
     kind: Literal["dense"] = "dense"
+    # Its steps are so cheap that smaller batches cost no time and teach more each.
+    batch_size: int = Field(default=64, ge=1, le=65_536)
 
 
 class CnnSpec(NeuralSpec):

@@ -175,22 +175,29 @@ def _train(
     if found:
         training.restore(found.state)
     n_batches = -(-n_train // spec.batch_size)
-    while len(course.losses) < spec.epochs and not course.is_over(spec.patience):
-        epoch = len(course.losses)
 
+    def order(epoch: int) -> NDArray[np.int32]:
+        return np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
+
+    def on_batch(epoch: int, batch: int) -> None:
         # The backend takes several batches at a time and may name one past the last.
-        def on_batch(batch: int, epoch: int = epoch, course: Course = course) -> None:
-            done = (epoch + min(batch + 1, n_batches) / n_batches) / spec.epochs
-            on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
+        done = (epoch + min(batch + 1, n_batches) / n_batches) / spec.epochs
+        on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
 
-        order = np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
-        course = course.after(training.epoch(order, on_batch), training.loss())
+    def on_epoch(epoch: int, loss: float) -> bool:
+        nonlocal course, best
+        course = course.after(loss, training.loss())
         _require_finite_losses(course, spec)
         if course.best_epoch == epoch + 1:
             best = training.network.get_weights()
         if path:
             save_checkpoint(path, Checkpoint(course, training.state(), best), spec)
         on_progress(course.progress(spec.epochs))
+        return not course.is_over(spec.patience)
+
+    epochs = range(len(course.losses), spec.epochs)
+    if epochs and not course.is_over(spec.patience):
+        training.run(epochs, order, on_batch=on_batch, on_epoch=on_epoch)
     training.network.set_weights(best)
     return course
 

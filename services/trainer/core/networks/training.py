@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from services.trainer.core.networks.architectures import PREDICT_BATCH
+from services.trainer.core.networks.architectures import forecast
 from services.trainer.core.networks.layers import Layer, Tensor
 from shared.contracts.kinds import NeuralSpec
 from shared.timeseries.arrays import Float32
@@ -16,7 +16,8 @@ from shared.timeseries.arrays import Float32
 Int32 = NDArray[np.int32]
 # A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
 COMPILED = keras.backend.backend() != "tensorflow"
-STEPS_PER_EXECUTION = 16  # batches per call into the backend: halves a small network's epoch
+LOSS_WINDOWS = 1 << 14  # windows whose forecasts are held at once while a loss is computed
+STEPS_PER_EXECUTION = 32  # batches per call into the backend: halves a small network's epoch
 
 
 class Training:
@@ -41,32 +42,55 @@ class Training:
         spec: NeuralSpec,
     ) -> None:
         self.network, self.batch_size = network, spec.batch_size
-        self.pupil, self.judge = (
-            Indexed.over(network, train, y_scale),
-            Indexed.over(network, validation, y_scale),
-        )
-        self.n_validation = len(validation[-1])
+        self._validation, self._y_scale = validation, y_scale
+        self.pupil = Indexed.over(network, train, y_scale)
         self.pupil.compile(
             keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0),
             steps_per_execution=STEPS_PER_EXECUTION,
             jit_compile=COMPILED,
         )
-        self.judge.compile(jit_compile=COMPILED)
         self.pupil.optimizer.build(self.pupil.trainable_variables)
 
-    def epoch(self, order: Int32, on_batch: Callable[[int], None]) -> float:
-        """Train once on the samples in ``order``; return the mean loss on the way."""
-        watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: on_batch(batch))
-        index = order[:, None]
-        history = self.pupil.fit(
-            index, index, batch_size=self.batch_size, shuffle=False, verbose=0, callbacks=[watch]
+    def run(
+        self,
+        epochs: range,
+        order: Callable[[int], Int32],
+        *,
+        on_batch: Callable[[int, int], None],
+        on_epoch: Callable[[int, float], bool],
+    ) -> None:
+        """Train epoch after epoch, from the first sample of its ``order`` to the last.
+
+        One call of the backend for all of them: setting one up takes as long as a small network's epoch.
+
+        Parameters
+        ----------
+        on_batch
+            Called now and then with the epoch and the batch.
+        on_epoch
+            Called with the epoch and its mean loss on the way; says whether to go on.
+        """
+        positions = np.arange(len(order(epochs.start)), dtype=np.int32)[:, None]
+        self.pupil.fit(
+            positions,
+            positions,
+            batch_size=self.batch_size,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            shuffle=False,
+            verbose=0,
+            callbacks=[Lessons(self.pupil.order, order, on_batch, on_epoch)],
         )
-        return float(history.history["loss"][-1])
 
     def loss(self) -> float:
         """Return the mean loss on the validation samples."""
-        index = np.arange(self.n_validation, dtype=np.int32)[:, None]
-        return float(self.judge.evaluate(index, index, batch_size=PREDICT_BATCH, verbose=0))
+        *inputs, y = self._validation
+        total = 0.0
+        for first in range(0, len(y), LOSS_WINDOWS):
+            part = slice(first, first + LOSS_WINDOWS)
+            error = (forecast(self.network, [x[part] for x in inputs]) - y[part]) / self._y_scale
+            total += float(np.sum(np.square(error), dtype=np.float64))
+        return total / y.size
 
     def state(self) -> list[NDArray[Any]]:
         """Return weights and optimizer, enough to go on exactly as if never interrupted."""
@@ -80,29 +104,61 @@ class Training:
             variable.assign(value)
 
 
-class Gather(Layer):
-    """Look samples up by their index."""
+class Lessons(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Deal the samples out anew before every epoch, and tell how it goes."""
 
-    def __init__(self, table: Float32) -> None:
+    def __init__(
+        self,
+        dealt: keras.Variable,
+        order: Callable[[int], Int32],
+        on_batch: Callable[[int, int], None],
+        on_epoch: Callable[[int, float], bool],
+    ) -> None:
         super().__init__()
-        self.table = ops.convert_to_tensor(table)
+        self._dealt, self._order, self._on_batch, self._on_epoch = dealt, order, on_batch, on_epoch
+        self._epoch = 0
 
-    def call(self, index: Tensor) -> Tensor:
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        """Deal the samples out."""
+        self._epoch = epoch
+        self._dealt.assign(self._order(epoch))
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Tell how far the epoch is."""
+        self._on_batch(self._epoch, batch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell the loss of the epoch, and end with it if that is the word."""
+        assert logs is not None
+        self.model.stop_training = not self._on_epoch(epoch, float(logs["loss"]))
+
+
+class Gather(Layer):
+    """Look up the sample whose turn it is at a position of the epoch."""
+
+    def __init__(self, table: Float32, order: keras.Variable) -> None:
+        super().__init__()
+        self.table, self.order = ops.convert_to_tensor(table), order
+
+    def call(self, position: Tensor) -> Tensor:
         """Return the samples, shape (n, ...)."""
-        return ops.take(self.table, index[:, 0], axis=0)
+        return ops.take(self.table, ops.take(self.order, position[:, 0]), axis=0)
 
 
 class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
-    """A model whose input and target is the index of a sample."""
+    """A model whose input and target is a position in the epoch; ``order`` says which sample has its turn."""
 
+    order: keras.Variable
     targets: Tensor
     y_scale: Tensor
 
     @classmethod
     def over(cls, network: keras.Model, tables: Sequence[Float32], y_scale: Float32) -> Self:
         """Let ``network`` look its inputs and, last, its targets up in ``tables``."""
-        index = keras.Input((1,), dtype="int32")
-        model = cls(index, network([Gather(table)(index) for table in tables[:-1]]))
+        position = keras.Input((1,), dtype="int32")
+        order = keras.Variable(np.arange(len(tables[-1]), dtype=np.int32), trainable=False, dtype="int32")
+        model = cls(position, network([Gather(table, order)(position) for table in tables[:-1]]))
+        model.order = order
         model.targets, model.y_scale = ops.convert_to_tensor(tables[-1]), ops.convert_to_tensor(y_scale)
         return model
 
@@ -115,5 +171,6 @@ class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
         training: bool = True,
     ) -> Tensor:
         """Return the mean squared error in standard deviations of the targets."""
-        error = (ops.take(self.targets, y[:, 0], axis=0) - y_pred) / self.y_scale
+        samples = ops.take(self.order, y[:, 0])
+        error = (ops.take(self.targets, samples, axis=0) - y_pred) / self.y_scale
         return ops.mean(ops.square(error))
