@@ -4,10 +4,11 @@
 
 Both sides train the very same network from the same first weights. The plain way is `keras.fit` on arrays
 with batches of 32, and one call of `predict` per window; ours is the loop of `services.trainer.core` with its
-own batches (64 for Dense, 128 otherwise). Beside them stands a whole fit with our defaults, which corrects the linear forecast.
-The loss is the mean squared error with every output in units of its training standard deviation. "Ours to
-that loss" is the honest comparison: seconds until the same network, from the same first weights and without a
-linear forecast, has the validation loss the plain way ends with, whatever the number of epochs.
+own batches (64 for Dense, 128 otherwise). Beside them stands a whole fit with our defaults, which corrects
+the linear forecast. The loss is the mean squared error with every output in units of its training standard
+deviation. "Ours to that loss" is the honest comparison: seconds until the same network, from the same first
+weights and without a linear forecast, has the validation loss the plain way ends with, whatever the number
+of epochs.
 """
 
 import argparse

@@ -3,8 +3,9 @@
     python -m benchmarks.replicas
 
 Every setting is a platform of its own whose trainers have loaded their libraries before the clock starts. It
-runs from the request to the last model that is done, baselines included; scores are computed beside it. The
-last row is what two processes gain that share nothing but the machine: no setting can gain more.
+runs from the request to the last model that is done, baselines included; scores are computed beside it, and
+the plots of one round are drawn before the next begins. The last row is what two processes gain that share
+nothing but the machine: no setting can gain more.
 """
 
 import argparse
@@ -52,7 +53,7 @@ async def measure(replicas: int, threads: int, *, epochs: int, rounds: int) -> l
         for _ in range(rounds):
             started, last = time.perf_counter(), 0.0
             run = await yard.start(twelve(epochs))
-            async for event in yard.client.watch(run.session_id, run.run_id):
+            async for event in yard.client.watch(run.session_id, run.run_id, until="run.reported"):
                 if event.type == "model.done":
                     if event.data["status"] != "finished":
                         raise SystemExit(f"a model ended as {event.data['status']}: {event.data}")

@@ -41,7 +41,8 @@ class Yard:
     async def warm_up(self, n_replicas: int = 1) -> None:
         """Return when every replica has loaded the libraries of the neural kinds."""
         run = await self.start((WARM,) * (2 * n_replicas))
-        await self.client.wait(run.session_id, run.run_id)
+        async for _ in self.client.watch(run.session_id, run.run_id, until="run.reported"):
+            pass  # its plots would be drawn beside whatever is measured next
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
 from shared.storage.trees import put_tree
 
 _PIECE = 2**20
+NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
 Writer = Callable[[Path], dict[str, JsonValue]]
 
 
@@ -40,8 +41,8 @@ class Reporter:
         self._pool = ProcessPoolExecutor(
             max_workers=1,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=die_with_parent,
-            initargs=(os.getpid(), signal.SIGKILL),
+            initializer=_begin,
+            initargs=(os.getpid(),),
         )
 
     def close(self) -> None:
@@ -138,6 +139,12 @@ class Reporter:
         path = folder / "configuration.json"
         await asyncio.to_thread(path.write_bytes, json_bytes(configuration))
         return {path.name: path}
+
+
+def _begin(parent: int) -> None:
+    """Prepare the report process: fits on the same machine come first, they have somebody waiting."""
+    die_with_parent(parent, signal.SIGKILL)
+    os.nice(NICE)
 
 
 def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
