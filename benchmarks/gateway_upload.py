@@ -13,9 +13,9 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -139,7 +139,6 @@ def calm() -> None:
 
 def through_nginx(folder: Path, content: bytes, *, parallel: int) -> tuple[float, float]:
     """Return the seconds nginx takes, and those until all its files are on the disk."""
-    calm()
     with nginx(folder) as port:
         seconds = send(port, plain_puts(content), parallel=parallel)
     durable = seconds + synced(folder / "files")
@@ -148,35 +147,48 @@ def through_nginx(folder: Path, content: bytes, *, parallel: int) -> tuple[float
 
 
 def upload(size_mb: int, rounds: int) -> None:
-    """Print throughput side by side; every round has every contestant."""
+    """Print throughput side by side; every round has every contestant, each time in another order."""
     content = os.urandom(size_mb * MIB)
-    contestants: defaultdict[str, list[float]] = defaultdict(list)
-
+    seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, gateway(Path(scratch)) as house:
-        peak = 0.0
-        for _ in range(rounds):
-            calm()
-            contestants["cp"].append(copied(Path(scratch), content))
-            for parallel in (3, 6):
-                if shutil.which("nginx"):
-                    bare, durable = through_nginx(Path(scratch) / "nginx", content, parallel=parallel)
-                    contestants[f"nginx, PUT, {parallel} at once"].append(bare)
-                    contestants[f"nginx, {parallel} at once, then fsync of every file"].append(durable)
-                calm()
-                name = f"**gateway, raw PUT, {parallel} at once**"
-                contestants[name].append(raw(house.port, content, parallel=parallel))
-                peak = max(peak, house.peak_mb())
-            for words, parallel in (("3 at once", 3), ("one by one", 1)):
-                calm()
-                contestants[f"gateway, multipart, {words}"].append(
-                    multipart(house.port, content, parallel=parallel)
+        folder, port = Path(scratch), house.port
+        contestants: list[tuple[tuple[str, ...], Callable[[], Sequence[float]]]] = [
+            (("cp",), lambda: [copied(folder, content)]),
+            *(
+                (
+                    (f"nginx, PUT, {n} at once", f"nginx, {n} at once, then fsync of every file"),
+                    partial(through_nginx, folder / "nginx", content, parallel=n),
                 )
+                for n in (3, 6)
+                if shutil.which("nginx")
+            ),
+            *(
+                ((f"**gateway, raw PUT, {n} at once**",), partial(through, raw, port, content, parallel=n))
+                for n in (3, 6)
+            ),
+            *(
+                (
+                    (f"gateway, multipart, {n} at once",),
+                    partial(through, multipart, port, content, parallel=n),
+                )
+                for n in (3, 1)
+            ),
+        ]
+        seconds = {name: [] for names, _ in contestants for name in names}
+        for n in range(rounds):
+            for names, run in contestants[n:] + contestants[:n]:
+                calm()
+                for name, taken in zip(names, run(), strict=True):
+                    seconds[name].append(taken)
         print(f"\n| {size_mb} MB in chunks of 4 MB | best MB/s | median MB/s |\n|---|--:|--:|")
-        for name, times in contestants.items():
+        for name, times in seconds.items():
             print(f"| {name} | {size_mb / min(times):.0f} | {size_mb / statistics.median(times):.0f} |")
-        print(
-            f"\ngateway's peak resident set: {peak:.0f} MB after raw PUT, {house.peak_mb():.0f} MB after all"
-        )
+        print(f"\ngateway's peak resident set: {house.peak_mb():.0f} MB")
+
+
+def through(way: Callable[..., float], port: int, content: bytes, *, parallel: int) -> Sequence[float]:
+    """Return the seconds of one way through the gateway."""
+    return [way(port, content, parallel=parallel)]
 
 
 def main() -> None:
