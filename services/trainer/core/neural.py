@@ -180,8 +180,7 @@ def _train(
         return np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
 
     def on_batch(epoch: int, batch: int) -> None:
-        # The backend takes several batches at a time and may name one past the last.
-        done = (epoch + min(batch + 1, n_batches) / n_batches) / spec.epochs
+        done = (epoch + (batch + 1) / n_batches) / spec.epochs
         on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
 
     def on_epoch(epoch: int, loss: float) -> bool:

@@ -1,7 +1,7 @@
 """A network in training: epochs over samples that are looked up by index."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -17,7 +17,6 @@ Int32 = NDArray[np.int32]
 # A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
 COMPILED = keras.backend.backend() != "tensorflow"
 LOSS_WINDOWS = 1 << 14  # windows whose forecasts are held at once while a loss is computed
-STEPS_PER_EXECUTION = 32  # batches per call into the backend: halves a small network's epoch
 
 
 class Training:
@@ -43,12 +42,9 @@ class Training:
     ) -> None:
         self.network, self.batch_size = network, spec.batch_size
         self._validation, self._y_scale = validation, y_scale
-        self.pupil = Indexed.over(network, train, y_scale)
-        self.pupil.compile(
-            keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0),
-            steps_per_execution=STEPS_PER_EXECUTION,
-            jit_compile=COMPILED,
-        )
+        learner = Indexed if COMPILED else Looping
+        self.pupil = learner.over(network, train, y_scale)
+        self.pupil.compile(keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0), jit_compile=COMPILED)
         self.pupil.optimizer.build(self.pupil.trainable_variables)
 
     def run(
@@ -61,8 +57,6 @@ class Training:
     ) -> None:
         """Train epoch after epoch, from the first sample of its ``order`` to the last.
 
-        One call of the backend for all of them: setting one up takes as long as a small network's epoch.
-
         Parameters
         ----------
         on_batch
@@ -70,17 +64,16 @@ class Training:
         on_epoch
             Called with the epoch and its mean loss on the way; says whether to go on.
         """
-        positions = np.arange(len(order(epochs.start)), dtype=np.int32)[:, None]
-        self.pupil.fit(
-            positions,
-            positions,
-            batch_size=self.batch_size,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            shuffle=False,
-            verbose=0,
-            callbacks=[Lessons(self.pupil.order, order, on_batch, on_epoch)],
-        )
+        for epoch in epochs:
+            samples, total = order(epoch), 0.0
+            self.pupil.order.assign(samples)
+            step = self.batch_size * self.pupil.batches_at_once
+            for first in range(0, len(samples), step):
+                stop = min(first + step, len(samples))
+                total += (stop - first) * self.pupil.learn(first, stop, self.batch_size)
+                on_batch(epoch, (stop - 1) // self.batch_size)
+            if not on_epoch(epoch, total / len(samples)):
+                break
 
     def loss(self) -> float:
         """Return the mean loss on the validation samples."""
@@ -88,8 +81,9 @@ class Training:
         total = 0.0
         for first in range(0, len(y), LOSS_WINDOWS):
             part = slice(first, first + LOSS_WINDOWS)
-            error = (forecast(self.network, [x[part] for x in inputs]) - y[part]) / self._y_scale
-            total += float(np.sum(np.square(error), dtype=np.float64))
+            with np.errstate(over="ignore"):  # what diverges becomes infinite, and whoever asks refuses it
+                error = (forecast(self.network, [x[part] for x in inputs]) - y[part]) / self._y_scale
+                total += float(np.sum(np.square(error), dtype=np.float64))
         return total / y.size
 
     def state(self) -> list[NDArray[Any]]:
@@ -102,35 +96,6 @@ class Training:
         self.network.set_weights(list(state[:n_weights]))
         for variable, value in zip(self.pupil.optimizer.variables, state[n_weights:], strict=True):
             variable.assign(value)
-
-
-class Lessons(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Deal the samples out anew before every epoch, and tell how it goes."""
-
-    def __init__(
-        self,
-        dealt: keras.Variable,
-        order: Callable[[int], Int32],
-        on_batch: Callable[[int, int], None],
-        on_epoch: Callable[[int, float], bool],
-    ) -> None:
-        super().__init__()
-        self._dealt, self._order, self._on_batch, self._on_epoch = dealt, order, on_batch, on_epoch
-        self._epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        """Deal the samples out."""
-        self._epoch = epoch
-        self._dealt.assign(self._order(epoch))
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Tell how far the epoch is."""
-        self._on_batch(self._epoch, batch)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell the loss of the epoch, and end with it if that is the word."""
-        assert logs is not None
-        self.model.stop_training = not self._on_epoch(epoch, float(logs["loss"]))
 
 
 class Gather(Layer):
@@ -151,6 +116,7 @@ class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
     order: keras.Variable
     targets: Tensor
     y_scale: Tensor
+    batches_at_once: ClassVar[int] = 1
 
     @classmethod
     def over(cls, network: keras.Model, tables: Sequence[Float32], y_scale: Float32) -> Self:
@@ -161,6 +127,11 @@ class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
         model.order = order
         model.targets, model.y_scale = ops.convert_to_tensor(tables[-1]), ops.convert_to_tensor(y_scale)
         return model
+
+    def learn(self, first: int, stop: int, batch_size: int) -> float:
+        """Take one step for each batch from one position of the epoch to another; return the mean loss."""
+        positions = np.arange(first, stop, dtype=np.int32)[:, None]
+        return float(self.train_on_batch(positions, positions))
 
     def compute_loss(
         self,
@@ -174,3 +145,30 @@ class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
         samples = ops.take(self.order, y[:, 0])
         error = (ops.take(self.targets, samples, axis=0) - y_pred) / self.y_scale
         return ops.mean(ops.square(error))
+
+
+class Looping(Indexed):
+    """Takes many batches per call into the backend, and no pipeline of data.
+
+    The pipeline that ``fit`` sets up has threads of its own: each batch was handed to them and back, and the
+    end of an epoch waited until one of them had slept enough. For TensorFlow, whose shapes may vary.
+    """
+
+    batches_at_once = 32
+
+    def learn(self, first: int, stop: int, batch_size: int) -> float:
+        """Take one step for each batch from one position of the epoch to another; return the mean loss."""
+        return float(self.train_on_batch(np.array([first, stop, batch_size], np.int32)))
+
+    def train_step(self, data: Tensor) -> dict[str, Tensor]:
+        """Take the steps, one after the other."""
+        bounds, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        first, stop, size = bounds[0], bounds[1], bounds[2]
+        take_step = super().train_step
+
+        def step(batch: Tensor, loss: Tensor) -> Tensor:
+            start = first + batch * size
+            positions = ops.arange(start, ops.minimum(start + size, stop), dtype="int32")[:, None]
+            return take_step((positions, positions))["loss"]  # the mean of all batches of this call so far
+
+        return {"loss": ops.fori_loop(0, (stop - first + size - 1) // size, step, ops.zeros(()))}
