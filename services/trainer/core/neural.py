@@ -24,6 +24,7 @@ from shared.timeseries.arrays import Float32
 from shared.timeseries.samples import Layout, Samples
 
 HELD_OUT = 0.15  # share of the training windows that judge epochs when there is no validation part
+N_QUARTERS = 4  # parts of the validation windows that must agree on a correction
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def fit_neural(
     """Train a network until its validation loss stops falling, and keep the best epoch's weights.
 
     With ``spec.residual`` the network learns what the linear forecast misses, and its correction counts,
-    per output, as much as is best on the validation part (0 to 1): never worse there than linear alone.
+    per output, as much as surely helps on the validation part (0 to 1): never worse there than linear alone.
     Losses are mean squared errors with every output in units of its training standard deviation.
 
     Parameters
@@ -213,7 +214,7 @@ def _require_finite_losses(course: Course, spec: NeuralSpec) -> None:
 
 
 def _settle_strength(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
-    """Let the correction count as much as is best on the validation part, per output."""
+    """Let the correction count as much as surely helps on the validation part, per output."""
     assert model.base is not None
     linear = model.base.predict(validation.x)
     correction = model.predict(validation.x) - linear
@@ -224,16 +225,24 @@ def _settle_strength(model: NeuralModel, validation: Samples) -> dict[str, JsonV
 
 
 def best_strength(correction: Float32, missing: Float32) -> Float32:
-    """Return the factor per output, 0 to 1, with which ``correction`` is nearest to ``missing``.
+    """Return the factor per output, 0 to 1, with which ``correction`` surely helps to reach ``missing``.
 
-    Both have shape (n_windows, output_steps, n_outputs).
+    The factor nearest to ``missing``, less its standard error over quarters of the windows: a correction that
+    fits one season and not the next was learned by heart. Both have shape (n_windows, output_steps,
+    n_outputs), windows in order of time.
 
-    >>> missing = np.array([[[1.0, -1.0]], [[2.0, -2.0]]], np.float32)
+    >>> missing = np.array([[[1.0, -1.0]], [[2.0, -2.0]]] * 4, np.float32)
     >>> best_strength(missing * 2, missing).tolist(), best_strength(-missing, missing).tolist()
     ([0.5, 0.5], [0.0, 0.0])
+    >>> turning = missing * np.repeat([1.0, 1.0, 1.0, -1.0], 2)[:, None, None].astype(np.float32)
+    >>> best_strength(turning, missing).tolist()  # half right, give or take a half
+    [0.0, 0.0]
     """
     axes = (0, 1)
     power = np.sum(correction * correction, axes, dtype=np.float64)
-    match = np.sum(correction * missing, axes, dtype=np.float64)
-    strength = np.divide(match, power, out=np.zeros_like(match), where=power > 0)
+    quarters = np.array_split(correction * missing, N_QUARTERS)
+    matches = np.array([np.sum(quarter, axes, dtype=np.float64) for quarter in quarters])
+    error = matches.std(axis=0, ddof=1) * np.sqrt(N_QUARTERS)
+    sure = matches.sum(axis=0) - error
+    strength = np.divide(sure, power, out=np.zeros_like(sure), where=power > 0)
     return np.clip(strength, 0.0, 1.0).astype(np.float32)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.trainer.core.checkpoint import load_checkpoint
 from services.trainer.core.fit import fit
 from services.trainer.core.frame import fit_frame
 from services.trainer.core.linear import fit_linear
 from services.trainer.core.model import Progress
+from services.trainer.core.neural import best_strength
 from services.trainer.core.problems import NotFinite
 from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LinearSpec, LstmSpec
 from shared.timeseries.arrays import Float32
@@ -22,6 +25,11 @@ pytestmark = pytest.mark.keras
 
 Neural = DenseSpec | CnnSpec | LstmSpec | ArLstmSpec
 KINDS: list[type[Neural]] = [DenseSpec, CnnSpec, LstmSpec, ArLstmSpec]
+
+
+def rms(error: Float32) -> Float32:
+    """Return the root mean square of each output."""
+    return np.sqrt(np.mean(error * error, axis=(0, 1)))
 
 
 class Killed(Exception):
@@ -42,6 +50,28 @@ def test_a_residual_network_is_never_worse_than_the_linear_model_on_validation(k
 def bent(part: Samples) -> Samples:
     """Add to the targets what no linear model can say: the distance of the pressure from its middle."""
     return replace(part, y=part.y + 0.5 * np.abs(part.x[:, -1:, :1] - 0.5))
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40), scale=st.sampled_from([1e-20, 0.3, 1.0, 7.0]))
+def test_a_correction_never_counts_more_than_is_best(seed: int, n: int, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    missing = random.normal(size=(n, 3, 2)).astype(np.float32)
+    correction = (scale * (missing + random.normal(size=missing.shape))).astype(np.float32)
+
+    strength = best_strength(correction, missing)
+
+    assert ((strength >= 0) & (strength <= 1)).all()
+    assert (rms(missing - strength * correction) <= rms(missing) * (1 + 1e-6)).all()
+
+
+def test_a_correction_that_one_season_contradicts_counts_less_than_it_fits() -> None:
+    missing = np.random.default_rng(1).normal(size=(400, 3, 1)).astype(np.float32)
+    agrees, turns = missing.copy(), missing.copy()
+    turns[300:] *= -1
+
+    assert best_strength(agrees, missing) > 0.9
+    assert np.sum(turns * missing) > 0.4 * np.sum(missing**2)  # the whole part speaks for it
+    assert best_strength(turns, missing) < 0.1
 
 
 def test_a_network_learns_what_the_linear_model_misses() -> None:
