@@ -72,7 +72,7 @@ class LedgerEnsembles:
         prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
         stored = await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
         return {
-            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.sha256}
+            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.digest}
             for name, s in stored.items()
         }
 

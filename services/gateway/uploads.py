@@ -17,6 +17,7 @@ from shared.contracts.base import derive
 from shared.contracts.events import UploadCompleted
 from shared.contracts.specs import Role
 from shared.errors import InvalidInput
+from shared.fingerprint import Fingerprint
 from shared.storage import places
 from shared.storage.objects import Content, Source, read_turn, read_whole
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow, SessionRow
@@ -34,6 +35,32 @@ class ChunkDamaged(InvalidInput):
 
     code = "CHUNK_DAMAGED"
     advice = ("Send the chunk again.",)
+
+
+class ChunkDigest:
+    """The fingerprint of a chunk, and whether its SHA-256 is the announced one, if one was."""
+
+    def __init__(self, *, announced: str | None) -> None:
+        self._announced = announced
+        self._sha256 = hashlib.sha256() if announced else None
+        self._fingerprint = Fingerprint()
+
+    def update(self, content: bytes | memoryview) -> None:
+        """Take more bytes in."""
+        self._fingerprint.update(content)
+        if self._sha256:
+            self._sha256.update(content)
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint of all bytes so far."""
+        return self._fingerprint.hexdigest()
+
+    @property
+    def as_announced(self) -> bool:
+        """Whether the bytes are what was announced, as far as anything was."""
+        if self._announced is None or self._sha256 is None:
+            return True
+        return self._sha256.hexdigest() == self._announced.lower()
 
 
 @dataclass(frozen=True)
@@ -211,9 +238,10 @@ async def store_chunk(
 async def _store(
     here: Gateway, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
 ) -> None:
-    key = places.chunk(file.session_id, file.id, index)
-    stored = await here.objects.put(key, content, durable=False)  # all are, before the upload is complete
-    if sha256 and stored.sha256 != sha256.lower():
+    key, digest = places.chunk(file.session_id, file.id, index), ChunkDigest(announced=sha256)
+    # Not durable yet: all chunks are, before the upload is complete.
+    stored = await here.objects.put(key, content, durable=False, digest=digest)
+    if not digest.as_announced:
         await here.objects.delete(key)
         raise ChunkDamaged(f"chunk {index} has other bytes than its hash says", chunk_index=index)
     row = ChunkRow(
@@ -223,19 +251,19 @@ async def _store(
         file_id=file.id,
         index=index,
         size_bytes=stored.size_bytes,
-        sha256=stored.sha256,
+        fingerprint=stored.digest,
     )
     if await here.records.insert([row]):
         here.arrivals.note(row)
     else:
         known = await here.records.get(ChunkRow, row_id)  # another replica was faster
-        if known and known.sha256 != stored.sha256:
+        if known and known.fingerprint not in (stored.digest, ""):
             raise _conflict(index)
 
 
 async def _compare(known: ChunkRow | None, index: int, content: Content) -> None:
     """Read a repeated chunk and refuse it if it is another one."""
-    digest = hashlib.sha256()
+    digest = Fingerprint()
     match content:
         case Source():
             await read_whole(content, lambda: read_turn(content, digest.update) or None)
@@ -246,7 +274,7 @@ async def _compare(known: ChunkRow | None, index: int, content: Content) -> None
             digest.update(content)
         case Path():
             digest.update(await asyncio.to_thread(content.read_bytes))
-    if known and digest.hexdigest() != known.sha256:
+    if known and known.fingerprint not in (digest.hexdigest(), ""):
         raise _conflict(index)
 
 

@@ -74,7 +74,7 @@ class LedgerUploads:
             position=position,
             name=column.series.name,
             object_key=key,
-            sha256=stored.sha256,
+            sha256=stored.digest,
             statistics=_json(column.statistics),
             quality={**_json(column.quality), "file": _json(column.file)},
         )
@@ -83,10 +83,10 @@ class LedgerUploads:
 def assemble(parts: Path, whole: Path, upload: FileRow, received: Sequence[ChunkRow]) -> None:
     """Join the chunks in order; raise if one is missing or not what was received or announced."""
     chunks = {int(path.name): path for path in parts.glob("*")}
-    sha256s = {row.index: row.sha256 for row in received}
-    require_all_chunks(chunks.keys() & sha256s.keys(), n_chunks=upload.total_chunks)
+    fingerprints = {row.index: row.fingerprint for row in received}
+    require_all_chunks(chunks.keys() & fingerprints.keys(), n_chunks=upload.total_chunks)
     order = range(upload.total_chunks)
-    contents = intact((chunks[n].read_bytes() for n in order), sha256s=[sha256s[n] for n in order])
+    contents = intact((chunks[n].read_bytes() for n in order), fingerprints=[fingerprints[n] for n in order])
     with whole.open("wb") as target:
         for content in verified(contents, size_bytes=upload.size_bytes, sha256=upload.sha256):
             target.write(content)

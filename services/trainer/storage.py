@@ -80,11 +80,11 @@ class LedgerModels:
         job = await self._finished(session_id, job_id)
         mine, key = self._storage.of_owner(job.owner), f"{_prefix(job)}/{path.name}"
         written = await mine.objects.put(key, path)
-        entry = {"key": key, "size_bytes": written.size_bytes, "sha256": written.sha256}
+        entry = {"key": key, "size_bytes": written.size_bytes, "sha256": written.digest}
         files = {**job.files, path.name: entry}
         # Should somebody else have changed the row meanwhile, the next request writes the same file again.
         await mine.records.update(JobRow, job.id, {"files": files}, expect={"revision": job.revision})
-        return StoredObject(key, written.size_bytes, written.sha256)
+        return StoredObject(key, written.size_bytes, written.digest)
 
     async def _finished(self, session_id: str, job_id: str) -> JobRow:
         job = await self._storage.records.get(JobRow, job_id)
@@ -216,7 +216,7 @@ class LedgerJobs:
         prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
         stored = await put_tree(self._of(job).objects, product.folder, prefix)
         files = {
-            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.sha256}
+            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.digest}
             for name, s in stored.items()
         }
         ended = await self._change(

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
 from shared.errors import Unavailable
 from shared.storage.objects import (
     Content,
+    Digest,
     InvalidKey,
     ObjectNotFound,
     Source,
@@ -57,11 +58,14 @@ class FolderObjects:
         """Open the folder, creating it; remove what writers that died long ago left unfinished."""
         return cls(await _in_thread(_prepare, root))
 
-    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+    async def put(
+        self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None
+    ) -> Stored:
         target = self._path(key)
         unfinished = self._root / _UNFINISHED / uuid.uuid4().hex
         try:
-            return await _write(_Writer(unfinished, target, durable=durable), content)
+            writer = _Writer(unfinished, target, digest or hashlib.sha256(), durable=durable)
+            return await _write(writer, content)
         except InvalidKey:
             raise InvalidKey(f"the key is both an object and a folder of objects: {key!r}") from None
 
@@ -122,11 +126,11 @@ class FolderObjects:
 
 
 class _Writer:
-    """A new file that counts and hashes what it gets, and takes its place when it is finished."""
+    """A new file that counts and digests what it gets, and takes its place when it is finished."""
 
-    def __init__(self, unfinished: Path, target: Path, *, durable: bool) -> None:
+    def __init__(self, unfinished: Path, target: Path, digest: Digest, *, durable: bool) -> None:
         self._unfinished, self._target, self._durable = unfinished, target, durable
-        self._sha256 = hashlib.sha256()
+        self._digest = digest
         self._size_bytes = 0
         self._file: BinaryIO | None = None
 
@@ -140,7 +144,7 @@ class _Writer:
         if self._file is None:
             self._file = self._unfinished.open("xb")
         self._file.write(piece)
-        self._sha256.update(piece)
+        self._digest.update(piece)
         self._size_bytes += len(piece)
 
     def finish(self) -> Stored:
@@ -154,7 +158,7 @@ class _Writer:
             _start_writing(self._file.fileno())
         self._file.close()
         _publish(self._unfinished, self._target, durable=self._durable)
-        return Stored(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
+        return Stored(size_bytes=self._size_bytes, digest=self._digest.hexdigest())
 
     def give_up(self) -> None:
         """Leave nothing behind."""

@@ -38,12 +38,24 @@ class Source(ABC):
 Content = bytes | Path | AsyncIterable[bytes] | Source
 
 
+class Digest(Protocol):
+    """What the objects of `hashlib` do."""
+
+    def update(self, content: bytes | memoryview, /) -> None:
+        """Take more bytes in."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return what all bytes so far come to, in hex."""
+        ...
+
+
 @dataclass(frozen=True)
 class Stored:
-    """What was written: its size and the SHA-256 of its bytes in hex."""
+    """What was written: its size and the digest of its bytes in hex, SHA-256 unless another was asked for."""
 
     size_bytes: int
-    sha256: str
+    digest: str
 
 
 class InvalidKey(InvalidInput):
@@ -126,11 +138,18 @@ async def read_whole(source: Source, turn: Callable[[], T | None]) -> T:
 class Objects(Protocol):
     """Bytes by key. Writing the same key again replaces it whole; readers never see half an object."""
 
-    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+    async def put(
+        self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None
+    ) -> Stored:
         """Store content under a key.
 
-        With ``durable=False`` the bytes may be lost in a power cut until ``sync`` has returned; a store that
-        keeps them elsewhere makes no difference.
+        Parameters
+        ----------
+        durable
+            If not, the bytes may be lost in a power cut until ``sync`` has returned; a store that keeps them
+            elsewhere makes no difference.
+        digest
+            Takes the bytes in on their way; a fresh SHA-256 unless given.
         """
         ...
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from shared.errors import NotFound
-from shared.storage.objects import Content, Objects, Stored, checked
+from shared.storage.objects import Content, Digest, Objects, Stored, checked
 from shared.storage.records import R, Records, Row, Where
 from shared.storage.rows import SessionRow
 
@@ -71,8 +71,10 @@ class OwnedObjects:
         self._records = records
         self._known: set[str] = set()
 
-    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
-        return await self._objects.put(await self._mine(key), content, durable=durable)
+    async def put(
+        self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None
+    ) -> Stored:
+        return await self._objects.put(await self._mine(key), content, durable=durable, digest=digest)
 
     async def sync(self, prefix: str) -> None:
         await self._objects.sync(await self._mine(prefix))

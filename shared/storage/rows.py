@@ -62,7 +62,7 @@ class ChunkRow(Row):
     file_id: str
     index: int
     size_bytes: int
-    sha256: str
+    fingerprint: str = ""  # rows of earlier releases have none
 
 
 class SeriesRow(Row):

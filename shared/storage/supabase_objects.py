@@ -17,6 +17,7 @@ import httpx
 from shared.errors import InvalidInput, Unavailable
 from shared.storage.objects import (
     Content,
+    Digest,
     InvalidKey,
     ObjectNotFound,
     Source,
@@ -76,20 +77,23 @@ class SupabaseObjects:
         self._bucket = bucket
         self._patience = patience
 
-    async def put(self, key: str, content: Content, *, durable: bool = True) -> Stored:
+    async def put(
+        self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None
+    ) -> Stored:
         checked(key)  # what the service has confirmed is durable, asked for or not
+        digest = digest or hashlib.sha256()
         match content:
             case bytes() if len(content) <= PIECE_BYTES:
-                return await self._put_small(key, content)
+                return await self._put_small(key, content, digest)
             case bytes():
-                return await self._put_stream(key, _slices(content))
+                return await self._put_stream(key, _slices(content), digest)
             case Path():
                 with await asyncio.to_thread(content.open, "rb") as file:
-                    return await self._put_file(key, file)
+                    return await self._put_file(key, file, digest)
             case Source():
-                return await self._put_source(key, content)
+                return await self._put_source(key, content, digest)
             case _:
-                return await self._put_stream(key, content)
+                return await self._put_stream(key, content, digest)
 
     async def sync(self, prefix: str) -> None:
         """Nothing is left to be done: the service confirms what it has stored."""
@@ -155,40 +159,41 @@ class SupabaseObjects:
     async def ping(self) -> None:
         await self._ask("GET", f"/bucket/{self._bucket}")
 
-    async def _put_small(self, key: str, content: bytes) -> Stored:
+    async def _put_small(self, key: str, content: bytes, digest: Digest) -> Stored:
         await self._ask(
             "POST",
             f"/object/{self._bucket}/{key}",
             content=content,
             headers={"x-upsert": "true", "content-type": _BINARY, "cache-control": "max-age=0"},
         )
-        return Stored(len(content), hashlib.sha256(content).hexdigest())
+        digest.update(content)
+        return Stored(len(content), digest.hexdigest())
 
-    async def _put_stream(self, key: str, pieces: AsyncIterable[bytes]) -> Stored:
+    async def _put_stream(self, key: str, pieces: AsyncIterable[bytes], digest: Digest) -> Stored:
         """Store a stream; an upload says its length first, so what exceeds one piece waits in a file."""
         with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
             async for batch in gathered(pieces):
                 await asyncio.to_thread(spool.writelines, batch)
             spool.seek(0)
-            return await self._put_file(key, spool)
+            return await self._put_file(key, spool, digest)
 
-    async def _put_source(self, key: str, source: Source) -> Stored:
+    async def _put_source(self, key: str, source: Source, digest: Digest) -> Stored:
         with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
             await read_whole(source, lambda: read_turn(source, spool.write) or None)
             spool.seek(0)
-            return await self._put_file(key, spool)
+            return await self._put_file(key, spool, digest)
 
-    async def _put_file(self, key: str, file: Spool) -> Stored:
+    async def _put_file(self, key: str, file: Spool, digest: Digest) -> Stored:
         length = await asyncio.to_thread(file.seek, 0, os.SEEK_END)
         if length <= PIECE_BYTES:
             await asyncio.to_thread(file.seek, 0)
-            return await self._put_small(key, await asyncio.to_thread(file.read))
-        sha256 = await asyncio.to_thread(_sha256, file)
+            return await self._put_small(key, await asyncio.to_thread(file.read), digest)
+        await asyncio.to_thread(_take_in, file, digest)
         upload = await self._create_upload(key, length)
         for start in range(0, length, PIECE_BYTES):
             end = min(start + PIECE_BYTES, length)
             await self._patience.call(partial(self._send, upload, file, start, end))
-        return Stored(length, sha256)
+        return Stored(length, digest.hexdigest())
 
     async def _create_upload(self, key: str, length: int) -> str:
         told = {
@@ -292,12 +297,10 @@ def _resumable(headers: dict[str, str]) -> dict[str, str]:
     return {"tus-resumable": "1.0.0", **headers}
 
 
-def _sha256(file: Spool) -> str:
-    digest = hashlib.sha256()
+def _take_in(file: Spool, digest: Digest) -> None:
     file.seek(0)
     while read := file.read(_READ_BYTES):
         digest.update(read)
-    return digest.hexdigest()
 
 
 async def _part(file: Spool, start: int, end: int) -> AsyncIterator[bytes]:

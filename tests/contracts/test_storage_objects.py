@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.base import new_id
-from shared.storage.objects import InvalidKey, ObjectNotFound, Objects, Source
+from shared.fingerprint import Fingerprint, fingerprint
+from shared.storage.objects import Content, InvalidKey, ObjectNotFound, Objects, Source
 
 BIG = bytes(range(256)) * 12_000  # 3 MB: several pieces, not a multiple of any
 
@@ -67,7 +68,7 @@ async def _together(pieces: AsyncIterator[bytes]) -> bytes:
 async def test_bytes_come_back_as_they_were_put(objects: Objects, folder: str, content: bytes) -> None:
     stored = await objects.put(f"{folder}/a.bin", content)
 
-    assert (stored.size_bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (stored.size_bytes, stored.digest) == (len(content), hashlib.sha256(content).hexdigest())
     assert await objects.get(f"{folder}/a.bin") == content
     assert await objects.size(f"{folder}/a.bin") == len(content)
 
@@ -84,6 +85,21 @@ async def test_files_and_streams_go_in_as_bytes_do(objects: Objects, folder: str
     assert await objects.get(f"{folder}/stream") == await objects.get(f"{folder}/file") == BIG
 
 
+async def test_a_digest_of_ones_own_takes_the_place_of_the_usual_one(
+    objects: Objects, folder: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(BIG)
+    ways: dict[str, Content] = {"small": b"x", "bytes": BIG, "file": source, "stream": _pieces(BIG)}
+
+    stored = {
+        name: await objects.put(f"{folder}/{name}", c, digest=Fingerprint()) for name, c in ways.items()
+    }
+
+    assert stored.pop("small").digest == fingerprint(b"x")
+    assert {one.digest for one in stored.values()} == {fingerprint(BIG)}
+
+
 @pytest.mark.parametrize("piece", [1, 40_000, 5_000_000], ids=["a byte", "many", "one larger than a buffer"])
 async def test_bytes_that_are_still_coming_go_in_as_bytes_do(
     objects: Objects, folder: str, piece: int
@@ -93,7 +109,7 @@ async def test_bytes_that_are_still_coming_go_in_as_bytes_do(
 
     stored = await objects.put(f"{folder}/a.bin", source, durable=False)
 
-    assert (stored.size_bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (stored.size_bytes, stored.digest) == (len(content), hashlib.sha256(content).hexdigest())
     assert await objects.get(f"{folder}/a.bin") == content
     assert source.n_waits >= len(content) // piece
 

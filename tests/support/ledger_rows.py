@@ -34,5 +34,5 @@ def chunk_row(session: SessionRow, *, file_id: str, index: int) -> ChunkRow:
         file_id=file_id,
         index=index,
         size_bytes=4,
-        sha256="0" * 64,
+        fingerprint="0" * 32,
     )

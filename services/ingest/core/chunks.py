@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from services.ingest.core.problems import ChunkDamaged, HashMismatch, MissingChunks, SizeMismatch
+from shared.fingerprint import fingerprint
 
 _SHOWN = 20  # indices a message lists; a lost upload of thousands of chunks stays readable
 
@@ -38,23 +39,23 @@ def require_all_chunks(received: Collection[int], *, n_chunks: int) -> None:
         )
 
 
-def intact(chunks: Iterable[bytes], *, sha256s: Sequence[str]) -> Iterator[bytes]:
+def intact(chunks: Iterable[bytes], *, fingerprints: Sequence[str]) -> Iterator[bytes]:
     """Pass the chunks of a file on, each after a comparison with what was received.
 
     Parameters
     ----------
     chunks
         The bytes of the file in order.
-    sha256s
-        The hash of each chunk when it arrived, in lower-case hexadecimal.
+    fingerprints
+        That of each chunk when it arrived; empty where an earlier release took none.
 
     Raises
     ------
     ChunkDamaged
         At the first chunk with other bytes.
     """
-    for index, (chunk, sha256) in enumerate(zip(chunks, sha256s, strict=True)):
-        if hashlib.sha256(chunk).hexdigest() != sha256:
+    for index, (chunk, received) in enumerate(zip(chunks, fingerprints, strict=True)):
+        if received and fingerprint(chunk) != received:
             raise ChunkDamaged(f"chunk {index} is not what was received", chunk_index=index)
         yield chunk
 

@@ -245,4 +245,5 @@ def best_strength(correction: Float32, missing: Float32) -> Float32:
     error = matches.std(axis=0, ddof=1) * np.sqrt(N_QUARTERS)
     sure = matches.sum(axis=0) - error
     strength = np.divide(sure, power, out=np.zeros_like(sure), where=power > 0)
-    return np.clip(strength, 0.0, 1.0).astype(np.float32)
+    clipped: Float32 = np.clip(strength, 0.0, 1.0).astype(np.float32)
+    return clipped

@@ -178,7 +178,7 @@ async def furnish(house: House) -> None:
     files = {}
     for name in ("model.keras", "model.onnx", "history.json", "passport.json"):
         stored = await objects.put(f"{folder}/{name}", b'{"libraries": {"keras": "3"}}')
-        files[name] = {"key": f"{folder}/{name}", "size_bytes": stored.size_bytes, "sha256": stored.sha256}
+        files[name] = {"key": f"{folder}/{name}", "size_bytes": stored.size_bytes, "sha256": stored.digest}
     await objects.put(f"{places.run(SID, RUN)}/plots/p.png", b"png")
     await objects.put(places.archive(SID, RUN), b"zip")
     await objects.put(f"{places.dataset(SID, DATASET)}/arrays.npz", b"npz")

@@ -60,7 +60,7 @@ class Store:
                 try:
                     with body_of(request, patience_s=PATIENCE_S) as body:
                         stored = await objects.put(path.strip("/"), body)
-                    said["sha256"], said["more"] = stored.sha256, len(await request.body()) if direct else 0
+                    said["sha256"], said["more"] = stored.digest, len(await request.body()) if direct else 0
                 except Stalled:
                     status = 408
                 except ClientDisconnect:

@@ -21,6 +21,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
 from shared.contracts.base import new_id
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
+from shared.fingerprint import fingerprint
 from shared.storage import places
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import FileRow
@@ -143,8 +144,10 @@ async def uploaded(storage: Storage, content: bytes) -> FileRow:
         id=new_id(), owner="local", session_id=session.id, role="input", file_name="load.csv",
         total_chunks=1, status="uploaded",
     )  # fmt: skip
-    stored = await storage.objects.put(places.chunk(session.id, row.id, 0), content)
-    chunk = chunk_row(session, file_id=row.id, index=0).model_copy(update={"sha256": stored.sha256})
+    await storage.objects.put(places.chunk(session.id, row.id, 0), content)
+    chunk = chunk_row(session, file_id=row.id, index=0).model_copy(
+        update={"fingerprint": fingerprint(content)}
+    )
     await storage.records.insert([session, row, chunk])
     return row
 

@@ -29,7 +29,8 @@ KINDS: list[type[Neural]] = [DenseSpec, CnnSpec, LstmSpec, ArLstmSpec]
 
 def rms(error: Float32) -> Float32:
     """Return the root mean square of each output."""
-    return np.sqrt(np.mean(error * error, axis=(0, 1)))
+    root: Float32 = np.sqrt(np.mean(error * error, axis=(0, 1)))
+    return root
 
 
 class Killed(Exception):
