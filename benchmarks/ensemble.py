@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.etth import SPECS, cut, read, split_rows
+from services.evaluator.core.problems import NoEnsemble
 from services.evaluator.ensembles import average
 from shared.timeseries.arrays import Float32
 from shared.timeseries.forecasts import Forecast, PartForecast
@@ -46,7 +47,11 @@ def main(arguments: list[str]) -> None:
         )
         tell(kind, forecasts[kind])
     started = time.perf_counter()
-    made = average(forecasts, [1.0] * len(layout.outputs))
+    try:
+        made = average(forecasts, [1.0] * len(layout.outputs))
+    except NoEnsemble as none:
+        print(f"no average: {none.message}")
+        return
     seconds = time.perf_counter() - started
     tell("average", made.forecast)
     shares = " + ".join(f"{weight:.2f} {name}" for name, weight in made.ensemble.weights.items())
