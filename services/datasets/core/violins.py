@@ -16,6 +16,7 @@ from shared.timeseries.dataset import Dataset
 MAX_VALUES = 50_000
 SEED = 0
 N_POINTS = 128
+SMALLEST_SPAN = 1e-300  # of values, for a density of finite height
 _BINS_PER_POINT = 8
 _TAIL = 3.0  # bandwidths beyond the extremes
 _INK, _MUTED = "#1b1f24", "#5b6670"
@@ -122,10 +123,11 @@ def gaussian_density(values: Float64) -> tuple[Float64, Float64]:
 def silverman(values: Float64) -> float:
     """Return Silverman's rule-of-thumb bandwidth; 0 for a constant column.
 
-    It is robust against outliers, and never finer than the grid can show.
+    It is robust against outliers, and never finer than the grid can show. A span so small that a density
+    over it would overflow is none.
     """
     span = float(np.ptp(values))
-    if span == 0:
+    if span < SMALLEST_SPAN:
         return 0.0
     q1, q3 = np.quantile(values, (0.25, 0.75))
     spreads = [spread for spread in (float(values.std()), float(q3 - q1) / 1.349) if spread > 0]

@@ -175,11 +175,11 @@ async def test_cancel_frees_the_replica_within_two_seconds(
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("kind", [DenseSpec, ArLstmSpec])
+@pytest.mark.parametrize(("kind", "epochs"), [(DenseSpec, 500), (ArLstmSpec, 40)])
 async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_checkpoint(
-    worker: WarmWorker, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec]
+    worker: WarmWorker, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec], epochs: int
 ) -> None:
-    spec, checkpoint = kind(layers=(8,), epochs=30, patience=0), tmp_path / "checkpoint.npz"
+    spec, checkpoint = kind(layers=(8,), epochs=epochs, patience=0), tmp_path / "checkpoint.npz"
     order = task(spec, dataset, tmp_path / "model").model_copy(update={"checkpoint": checkpoint})
     fitting = asyncio.create_task(worker.train(order, ignore))
     await until(checkpoint.exists, seconds=120)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.datasets.core.artefact import build_artefact
@@ -41,6 +41,7 @@ def hourly(n: int) -> dict[str, Series]:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200))
+@example([0.0, 2.2250738585e-313])
 def test_a_density_integrates_to_one_and_is_never_negative(values: list[float]) -> None:
     grid, density = gaussian_density(np.array(values))
 
