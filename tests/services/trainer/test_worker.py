@@ -190,8 +190,8 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
     seen: list[Progress] = []
     await worker.train(order, collector(seen))
 
-    epochs = [progress.epoch for progress in seen if progress.epoch]
-    assert epochs[0] > 1
+    seen_epochs = [progress.epoch for progress in seen if progress.epoch]
+    assert seen_epochs[0] > 1
     assert not checkpoint.exists()
 
 
