@@ -1,6 +1,6 @@
 """Bytes in: the gateway beside nginx (if it is on PATH, with its DAV module) and beside ``cp``.
 
-``python -m benchmarks.gateway_upload``; chunks of 4 MB, every contestant writes the same bytes.
+``python -m benchmarks.gateway_upload``; chunks of 4 MB unless another size is named, every contestant writes the same bytes.
 """
 
 import argparse
@@ -23,7 +23,9 @@ import httpx
 from benchmarks.gateway_process import API, announce, gateway
 
 MIB = 1 << 20
-CHUNK = 4 * MIB
+CHUNK = 4 * MIB  # a browser's
+LARGE_CHUNK = 8 * MIB  # the SDK's
+WAYS = (("3 at once", 3, CHUNK), ("6 at once", 6, CHUNK), ("3 at once, chunks of 8 MB", 3, LARGE_CHUNK))
 Request = tuple[str, str, bytes, dict[str, str]]
 
 
@@ -48,9 +50,9 @@ def send(port: int, requests: list[Request], *, parallel: int) -> float:
     return time.perf_counter() - began
 
 
-def raw(port: int, content: bytes, *, parallel: int) -> float:
+def raw(port: int, content: bytes, *, parallel: int, chunk: int = CHUNK) -> float:
     """Upload by raw PUT."""
-    pieces = [content[k : k + CHUNK] for k in range(0, len(content), CHUNK)]
+    pieces = [content[k : k + chunk] for k in range(0, len(content), chunk)]
     sid, file_id = announce(port, "load.csv", len(pieces))
     puts: list[Request] = [
         ("PUT", f"{API}/upload/{sid}/{file_id}/{k}", piece, {}) for k, piece in enumerate(pieces)
@@ -116,10 +118,10 @@ def copied(folder: Path, content: bytes) -> float:
     return seconds
 
 
-def plain_puts(content: bytes) -> list[Request]:
+def plain_puts(content: bytes, chunk: int) -> list[Request]:
     """Return the same bytes as requests for nginx."""
-    starts = range(0, len(content), CHUNK)
-    return [("PUT", f"/{start}", content[start : start + CHUNK], {}) for start in starts]
+    starts = range(0, len(content), chunk)
+    return [("PUT", f"/{start}", content[start : start + chunk], {}) for start in starts]
 
 
 def synced(folder: Path) -> float:
@@ -137,10 +139,10 @@ def calm() -> None:
     time.sleep(6.0)
 
 
-def through_nginx(folder: Path, content: bytes, *, parallel: int) -> tuple[float, float]:
+def through_nginx(folder: Path, content: bytes, *, parallel: int, chunk: int) -> tuple[float, float]:
     """Return the seconds nginx takes, and those until all its files are on the disk."""
     with nginx(folder) as port:
-        seconds = send(port, plain_puts(content), parallel=parallel)
+        seconds = send(port, plain_puts(content, chunk), parallel=parallel)
     durable = seconds + synced(folder / "files")
     shutil.rmtree(folder)
     return seconds, durable
@@ -156,15 +158,18 @@ def upload(size_mb: int, rounds: int) -> None:
             (("cp",), lambda: [copied(folder, content)]),
             *(
                 (
-                    (f"nginx, PUT, {n} at once", f"nginx, {n} at once, then fsync of every file"),
-                    partial(through_nginx, folder / "nginx", content, parallel=n),
+                    (f"nginx, PUT, {name}", f"nginx, {name}, then fsync of every file"),
+                    partial(through_nginx, folder / "nginx", content, parallel=n, chunk=chunk),
                 )
-                for n in (3, 6)
+                for name, n, chunk in WAYS
                 if shutil.which("nginx")
             ),
             *(
-                ((f"**gateway, raw PUT, {n} at once**",), partial(through, raw, port, content, parallel=n))
-                for n in (3, 6)
+                (
+                    (f"**gateway, raw PUT, {name}**",),
+                    partial(through, partial(raw, chunk=chunk), port, content, parallel=n),
+                )
+                for name, n, chunk in WAYS
             ),
             *(
                 (
