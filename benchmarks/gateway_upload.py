@@ -1,6 +1,6 @@
 """Bytes in: the gateway beside nginx (if it is on PATH, with its DAV module) and beside ``cp``.
 
-``python -m benchmarks.gateway_upload``; chunks of 4 MB unless another size is named, every contestant writes the same bytes.
+``python -m benchmarks.gateway_upload``; chunks of 4 MB unless said otherwise, the same bytes for everybody.
 """
 
 import argparse
