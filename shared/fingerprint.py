@@ -11,6 +11,15 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 Fingerprint: TypeAlias = xxh3_128  # takes bytes in as they come, as the objects of `hashlib` do
 
 
+def differ(known: str, found: str) -> bool:
+    """Say whether bytes are others than those that came; what an earlier release took has no fingerprint.
+
+    >>> differ(fingerprint(b"load"), fingerprint(b"wind")), differ("", fingerprint(b"wind"))
+    (True, False)
+    """
+    return known not in ("", found)
+
+
 def fingerprint(content: bytes) -> str:
     """Return the fingerprint of some bytes, 32 hexadecimal digits.
 

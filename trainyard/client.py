@@ -121,7 +121,14 @@ class AsyncClient:
                 "options": dict(options or {}),
             },
         )
-        file_id, missing = str(announced["file_id"]), list(announced["missing"])
+        file_id = str(announced["file_id"])
+        await self._send(f"/upload/{session_id}/{file_id}", content, list(announced["missing"]), on_bytes)
+        return await self._checked(session_id, file_id, timeout=timeout)
+
+    async def _send(
+        self, path: str, content: bytes, missing: list[int], on_bytes: Callable[[int, int], None] | None
+    ) -> None:
+        """Send the missing chunks of a file, some at once; the first refusal is the answer."""
 
         def piece(index: int) -> bytes:
             return content[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
@@ -132,7 +139,7 @@ class AsyncClient:
             nonlocal sent
             while missing:
                 chunk = piece(index := missing.pop(0))
-                await self._call("PUT", f"/upload/{session_id}/{file_id}/{index}", content=chunk)
+                await self._call("PUT", f"{path}/{index}", content=chunk)
                 sent += len(chunk)
                 if on_bytes:
                     on_bytes(sent, len(content))
@@ -140,11 +147,10 @@ class AsyncClient:
         senders = [asyncio.ensure_future(send_missing()) for _ in range(CHUNKS_AT_ONCE)]
         try:
             await asyncio.gather(*senders)
-        finally:  # the first refusal is the answer; the others need not go on
+        finally:
             for sender in senders:
                 sender.cancel()
             await asyncio.gather(*senders, return_exceptions=True)
-        return await self._checked(session_id, file_id, timeout=timeout)
 
     async def files(self, session_id: str) -> list[UploadedFile]:
         """Return the session's files, with the series found in each."""

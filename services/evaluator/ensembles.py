@@ -70,11 +70,7 @@ class LedgerEnsembles:
 
     async def _store(self, job: JobRow, folder: Path) -> dict[str, JsonValue]:
         prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
-        stored = await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
-        return {
-            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.digest}
-            for name, s in stored.items()
-        }
+        return await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
 
     async def _passport(self, job: JobRow) -> Passport:
         key, sha256 = _passport_of(job)

@@ -17,7 +17,7 @@ from shared.contracts.base import derive
 from shared.contracts.events import UploadCompleted
 from shared.contracts.specs import Role
 from shared.errors import InvalidInput
-from shared.fingerprint import Fingerprint
+from shared.fingerprint import Fingerprint, differ
 from shared.storage import places
 from shared.storage.objects import Content, Source, read_turn, read_whole
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow, SessionRow
@@ -42,13 +42,13 @@ class ChunkDigest:
 
     def __init__(self, *, announced: str | None) -> None:
         self._announced = announced
-        self._sha256 = hashlib.sha256() if announced else None
+        self._sha256 = hashlib.sha256()
         self._fingerprint = Fingerprint()
 
     def update(self, content: bytes | memoryview) -> None:
         """Take more bytes in."""
         self._fingerprint.update(content)
-        if self._sha256:
+        if self._announced:
             self._sha256.update(content)
 
     def hexdigest(self) -> str:
@@ -58,9 +58,7 @@ class ChunkDigest:
     @property
     def as_announced(self) -> bool:
         """Whether the bytes are what was announced, as far as anything was."""
-        if self._announced is None or self._sha256 is None:
-            return True
-        return self._sha256.hexdigest() == self._announced.lower()
+        return not self._announced or self._sha256.hexdigest() == self._announced.lower()
 
 
 @dataclass(frozen=True)
@@ -257,7 +255,7 @@ async def _store(
         here.arrivals.note(row)
     else:
         known = await here.records.get(ChunkRow, row_id)  # another replica was faster
-        if known and known.fingerprint not in (stored.digest, ""):
+        if known and differ(known.fingerprint, stored.digest):
             raise _conflict(index)
 
 
@@ -274,7 +272,7 @@ async def _compare(known: ChunkRow | None, index: int, content: Content) -> None
             digest.update(content)
         case Path():
             digest.update(await asyncio.to_thread(content.read_bytes))
-    if known and known.fingerprint not in (digest.hexdigest(), ""):
+    if known and differ(known.fingerprint, digest.hexdigest()):
         raise _conflict(index)
 
 

@@ -20,7 +20,7 @@ from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
-from shared.storage.trees import fetch_tree, put_tree
+from shared.storage.trees import entry_of, fetch_tree, put_tree
 from shared.timeseries.passport import PASSPORT
 
 
@@ -80,8 +80,7 @@ class LedgerModels:
         job = await self._finished(session_id, job_id)
         mine, key = self._storage.of_owner(job.owner), f"{_prefix(job)}/{path.name}"
         written = await mine.objects.put(key, path)
-        entry = {"key": key, "size_bytes": written.size_bytes, "sha256": written.digest}
-        files = {**job.files, path.name: entry}
+        files = {**job.files, path.name: entry_of(key, written)}
         # Should somebody else have changed the row meanwhile, the next request writes the same file again.
         await mine.records.update(JobRow, job.id, {"files": files}, expect={"revision": job.revision})
         return StoredObject(key, written.size_bytes, written.digest)
@@ -214,11 +213,7 @@ class LedgerJobs:
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
-        stored = await put_tree(self._of(job).objects, product.folder, prefix)
-        files = {
-            name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.digest}
-            for name, s in stored.items()
-        }
+        files = await put_tree(self._of(job).objects, product.folder, prefix)
         ended = await self._change(
             job,
             {"status": "finished", "files": files, "notes": product.notes, "seconds": product.seconds},

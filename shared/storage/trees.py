@@ -3,16 +3,29 @@
 import asyncio
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from shared.storage.objects import Objects, Stored
 
 
-async def put_tree(objects: Objects, folder: Path, prefix: str) -> dict[str, Stored]:
-    """Store every file below a folder under ``prefix/<relative path>``; return them by relative path."""
-    stored = {}
+async def put_tree(objects: Objects, folder: Path, prefix: str) -> dict[str, JsonValue]:
+    """Store every file below a folder under ``prefix/<relative path>``.
+
+    Returns
+    -------
+    dict
+        What a row keeps of each file, by its relative path.
+    """
+    entries: dict[str, JsonValue] = {}
     for path in await asyncio.to_thread(_files, folder):
         name = path.relative_to(folder).as_posix()
-        stored[name] = await objects.put(f"{prefix}/{name}", path)
-    return stored
+        entries[name] = entry_of(key := f"{prefix}/{name}", await objects.put(key, path))
+    return entries
+
+
+def entry_of(key: str, stored: Stored) -> dict[str, JsonValue]:
+    """Return what a row keeps of a stored file: its key, its size, and its SHA-256, the usual digest."""
+    return {"key": key, "size_bytes": stored.size_bytes, "sha256": stored.digest}
 
 
 def _files(folder: Path) -> list[Path]:

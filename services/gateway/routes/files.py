@@ -9,7 +9,7 @@ from services.gateway.configuration import Workbench, saved_time_steps, workbenc
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
 from services.gateway.identity import Identity
 from services.gateway.problems import FileNotFound
-from services.gateway.uploads import Announcement, base_name, delete_file, open_file, received
+from services.gateway.uploads import Announcement, base_name, delete_file, open_file, settle
 from services.gateway.wire.base import Answer, SessionId, Wire, spelled
 from services.gateway.wire.series import FileRecord, display_names, record
 from shared.contracts.specs import Role
@@ -90,10 +90,13 @@ class CreateFile(Wire):
 
 @router.post("/csv-files", status_code=201)
 async def create_file(body: CreateFile, here: Here, who: Who) -> Answer:
-    """Announce a file; its chunks follow by ``PUT /upload/{sid}/{file_id}/{index}``."""
+    """Announce a file; its chunks follow by ``PUT /upload/{sid}/{file_id}/{index}``.
+
+    Announced again, it goes on where it was; if its chunks are all there, it is announced to the others.
+    """
     session, _ = await ensure_session(here, who, body.session_id)
-    file = await open_file(here, session, announcement(body))
-    state = await received(here, file)
+    state = await settle(here, await open_file(here, session, announcement(body)))
+    file = state.file
     return Answer(
         file_id=file.id, status=file.status, missing=state.missing, total_chunks=file.total_chunks,
         data=record(file, None, name=file.file_name.rsplit(".", 1)[0]),

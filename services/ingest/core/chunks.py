@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from services.ingest.core.problems import ChunkDamaged, HashMismatch, MissingChunks, SizeMismatch
-from shared.fingerprint import fingerprint
+from shared.fingerprint import differ, fingerprint
 
 _SHOWN = 20  # indices a message lists; a lost upload of thousands of chunks stays readable
 
@@ -55,7 +55,7 @@ def intact(chunks: Iterable[bytes], *, fingerprints: Sequence[str]) -> Iterator[
         At the first chunk with other bytes.
     """
     for index, (chunk, received) in enumerate(zip(chunks, fingerprints, strict=True)):
-        if received and fingerprint(chunk) != received:
+        if differ(received, fingerprint(chunk)):
             raise ChunkDamaged(f"chunk {index} is not what was received", chunk_index=index)
         yield chunk
 

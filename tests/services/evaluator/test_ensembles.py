@@ -138,11 +138,7 @@ def write_model(job: JobRow, dataset: Dataset, forecast: Forecast, folder: Path)
 
 async def finish(storage: Storage, job: JobRow, folder: Path) -> None:
     prefix = places.attempt(job.session_id, job.run_id, job.id, 1)
-    stored = await put_tree(storage.objects, folder, prefix)
-    files = {
-        name: {"key": f"{prefix}/{name}", "size_bytes": s.size_bytes, "sha256": s.digest}
-        for name, s in stored.items()
-    }
+    files = await put_tree(storage.objects, folder, prefix)
     await storage.records.update(JobRow, job.id, {"status": "finished", "attempt": 1, "files": files})
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.storage import places
-from shared.storage.folder import FolderObjects
+from shared.storage.folder import FolderObjects, FolderUnavailable
 from shared.storage.rows import ChunkRow
 from tests.services.gateway.house import BASE, House, open_house
 
@@ -37,6 +37,25 @@ async def test_the_last_chunk_completes_the_upload_whatever_the_order(
     assert house.post.types() == ["upload.completed"]
     stored = await house.gateway.everything.objects.list(places.chunks(sid, answers[0]["file_id"]))
     assert [key[-6:] for key in stored] == ["000000", "000001", "000002"]
+
+
+async def test_announcing_a_file_again_makes_good_what_a_crash_left_unsaid(
+    house: House, http: httpx.AsyncClient, sid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(self: FolderObjects, prefix: str) -> None:
+        raise FolderUnavailable("stands for the end of the process")
+
+    body = {"sessionId": sid, "fileName": "load.csv", "type": "input"}
+    file_id = (await http.post("csv-files", json=body)).json()["file_id"]
+    with monkeypatch.context() as crash:
+        crash.setattr(FolderObjects, "sync", die)
+        await http.put(f"upload/{sid}/{file_id}/0", content=CSV)
+    assert house.post.types() == []
+
+    again = (await http.post("csv-files", json=body)).json()
+
+    assert (again["file_id"], again["status"], again["missing"]) == (file_id, "uploaded", [])
+    assert house.post.types() == ["upload.completed"]
 
 
 async def test_an_upload_is_announced_when_all_of_it_is_on_the_disk(
