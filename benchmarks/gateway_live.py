@@ -22,7 +22,7 @@ from faststream.nats.security import NatsToken
 from benchmarks.gateway_process import ROOT, Gateway, announce, cpu_seconds, gateway
 from shared.contracts.base import new_id
 from shared.contracts.events import ModelEvaluated
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 
 
 async def follow(port: int, sid: str, delays: list[float], ready: asyncio.Semaphore) -> None:

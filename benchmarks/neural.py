@@ -27,12 +27,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.etth import cut, read, split_rows
 from services.trainer.core.fit import fit
-from services.trainer.core.frame import Frame, fit_frame
 from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame
+from services.trainer.core.networks.standardise import Frame, fit_frame
 from services.trainer.core.networks.training import Training
 from shared.contracts.kinds import WIRE_NAMES, ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
-from shared.timeseries.arrays import Float32
-from shared.timeseries.samples import Layout, Samples
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout, Samples
 
 LOOKBACK, HORIZON = 96, 24
 PLAIN_BATCH = 32

@@ -13,7 +13,7 @@ from services.datasets.storage import LedgerDatasets
 from shared.runtime.serve import serve
 from shared.runtime.service import Parts, worker_app
 from shared.storage.connect import open_storage
-from shared.timeseries.estimate import Limits
+from shared.windows.size_estimate import Limits
 
 
 def create_app(settings: DatasetsSettings) -> AsgiFastStream:

@@ -8,7 +8,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
-from services.evaluator.burial import Undertaker
+from services.evaluator.dead_letters import Undertaker
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.reconcile import Reconciler
@@ -17,7 +17,7 @@ from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 from shared.runtime.serve import serve
 from shared.runtime.service import Parts, worker_app
 from shared.storage.connect import Storage, open_storage

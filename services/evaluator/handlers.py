@@ -9,11 +9,11 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.announcements import model_done, run_finished
-from services.evaluator.burial import DeadLetter, Exhausted, Undertaker, read_event
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.chronicle import line_of
 from services.evaluator.core.scores import Scores, score
+from services.evaluator.core.user_log import line_of
 from services.evaluator.core.verdict import reach_verdict
+from services.evaluator.dead_letters import DeadLetter, Exhausted, Undertaker, read_event
 from services.evaluator.ports import Chronicle, Ensembles, Results, RunState, Verdicts, Yardstick
 from services.evaluator.questions import Json, PlotQuestion, draw_plot
 from services.evaluator.report import Reporter
@@ -22,8 +22,8 @@ from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
+from shared.scoring.forecasts import Forecast
 from shared.storage.rows import LIVE_RUN, JobRow
-from shared.timeseries.forecasts import Forecast
 
 reactions = Reactions()
 log = structlog.get_logger()

@@ -6,15 +6,15 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
+from services.evaluator.core.user_log import Level
 from shared.contracts.base import Event
 from shared.contracts.kinds import ENSEMBLE
 from shared.contracts.problems import Problem
+from shared.scoring.forecasts import Forecast
+from shared.series.arrays import Float64
 from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
-from shared.timeseries.arrays import Float64
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.forecasts import Forecast
+from shared.windows.dataset import Dataset
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from services.evaluator.announcements import model_done
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 from shared.storage.records import Less, OneOf, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
 

@@ -11,19 +11,19 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from pydantic import JsonValue
 
-from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
+from services.evaluator.core.user_log import Level
 from services.evaluator.ports import RunState, Yardstick
 from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, NotFound
+from shared.scoring.forecasts import Forecast
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.folders import fetch_tree
 from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
-from shared.storage.trees import fetch_tree
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.folds import parts_of
-from shared.timeseries.forecasts import Forecast
+from shared.windows.dataset import Dataset
+from shared.windows.folds import parts_of
 
 _KEPT = 8
 

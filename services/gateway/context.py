@@ -6,15 +6,15 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from services.gateway.arrivals import Arrivals
-from services.gateway.asks import Asks
-from services.gateway.identity import Identity, Verifier
-from services.gateway.ids import canonical
-from services.gateway.limits import Limiter
+from services.gateway.auth.identity import Identity, Verifier
+from services.gateway.auth.session_ids import canonical
+from services.gateway.http.rate_limits import Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.problems import SessionNotFound
 from services.gateway.settings import GatewaySettings
+from services.gateway.uploads.received import Arrivals
+from services.gateway.workers import Asks
 from shared.contracts.base import Message
 from shared.storage.connect import Storage
 from shared.storage.objects import Objects

@@ -10,13 +10,13 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
+from services.trainer.child.warm import WarmWorker
 from services.trainer.handlers import reactions
-from services.trainer.jobs import JobLoop, JobMetrics
+from services.trainer.job_loop import JobLoop, JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
-from services.trainer.worker import WarmWorker
 from shared.messaging.broker import connected
-from shared.messaging.work import WorkQueue
+from shared.messaging.work_queue import WorkQueue
 from shared.runtime.serve import serve
 from shared.runtime.service import Parts, worker_app
 from shared.storage.connect import open_storage

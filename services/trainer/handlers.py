@@ -9,11 +9,11 @@ import structlog
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.trainer.child.warm import ExplainTask, ExportTask, PredictTask, WarmWorker
 from services.trainer.core.planning import plan_jobs
-from services.trainer.jobs import JobLoop
+from services.trainer.job_loop import JobLoop
 from services.trainer.ports import Models, Runs
 from services.trainer.questions import read_forecasts, write_windows
-from services.trainer.worker import ExplainTask, ExportTask, PredictTask, WarmWorker
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from shared.contracts.base import Message, derive
 from shared.errors import InvalidInput, Unavailable
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 
 MAX_FAILURES = 5  # unexpected errors of one message before it is a dead letter
 _MAX_DELAY = 60.0

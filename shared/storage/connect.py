@@ -9,10 +9,10 @@ import httpx
 from pydantic import SecretStr
 
 from shared.errors import InvalidInput
-from shared.storage.folder import FolderObjects
+from shared.storage.local_files import FolderObjects
 from shared.storage.objects import Objects
-from shared.storage.owned import OwnedObjects, OwnedRecords
 from shared.storage.records import Records
+from shared.storage.scoped import OwnedObjects, OwnedRecords
 from shared.storage.sqlite import SqliteRecords
 from shared.storage.supabase import Patience, Project, open_http
 from shared.storage.supabase_objects import SupabaseObjects

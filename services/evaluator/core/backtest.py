@@ -11,10 +11,10 @@ from services.evaluator.core.ranking import known_metric, loss
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import BacktestPart, Fold
 from shared.contracts.kinds import BASELINES
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, Metric
 from shared.storage.rows import JobRow, ResultRow
-from shared.timeseries.folds import slices_of
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, Metric
+from shared.windows.folds import slices_of
 
 Values = dict[str, float | None]
 _YARDSTICK = "seasonal_naive"

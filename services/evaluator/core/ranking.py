@@ -9,7 +9,7 @@ import numpy as np
 from services.evaluator.core.problems import UnknownMetric
 from services.evaluator.core.scores import OutputScores, Scores
 from shared.contracts.kinds import BASELINES
-from shared.timeseries.metrics import METRICS, Metric
+from shared.scoring.metrics import METRICS, Metric
 
 # How often the training standard deviation divides a score to free it from its unit.
 _UNIT_POWER: dict[Metric, int] = {"mae": 1, "rmse": 1, "mse": 2}

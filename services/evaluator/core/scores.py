@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from services.evaluator.core.problems import ForecastMismatch
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, Measures, Metric, Reason, known_std, measures, naive_error
-from shared.timeseries.tally import Tally, merge, pool, stack, tally
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, Measures, Metric, Reason, known_std, measures, naive_error
+from shared.scoring.sums import Tally, merge, pool, stack, tally
+from shared.series.arrays import Float64
 
 MAX_LEVEL = 12
 _CHUNK_VALUES = 2**15  # true values per chunk: its temporaries stay in the cache of one core

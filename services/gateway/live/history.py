@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.gateway.live.messages import Told, told
-from shared.messaging.post import BrokerAway
+from shared.messaging.publish import BrokerAway
 
 BATCH = 256
 _TIMEOUT = 5.0

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from services.gateway.auth.identity import Identity, bearer
 from services.gateway.context import Gateway, find_session
-from services.gateway.identity import Identity, bearer
 from services.gateway.live.hub import Box
 from services.gateway.live.messages import Told
 from services.gateway.problems import BadId, Refused, SessionNotFound

@@ -12,15 +12,21 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import JsonValue
 
-from services.gateway.apikeys import KeyVerifier
 from services.gateway.app import bare_app
-from services.gateway.asks import NobodyAnswers, Question
+from services.gateway.auth.api_keys import KeyVerifier
+from services.gateway.auth.identity import (
+    EverybodyIsLocal,
+    Identity,
+    InvalidToken,
+    MissingAuthorization,
+    Verifier,
+)
 from services.gateway.context import Gateway
-from services.gateway.identity import EverybodyIsLocal, Identity, InvalidToken, MissingAuthorization, Verifier
-from services.gateway.limits import Limiter, OwnCounters
+from services.gateway.http.rate_limits import Limiter, OwnCounters
 from services.gateway.live.hub import Hub
 from services.gateway.live.messages import Told
 from services.gateway.settings import GatewaySettings
+from services.gateway.workers import NobodyAnswers, Question
 from shared.contracts.base import Message, derive
 from shared.contracts.specs import Role
 from shared.storage.connect import Storage, open_embedded

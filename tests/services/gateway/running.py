@@ -26,7 +26,7 @@ from shared.contracts.events import (
     RunPlanned,
 )
 from shared.contracts.kinds import LinearSpec
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 from shared.messaging.streams import provision
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import JobRow, ResultRow, RunRow

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from services.gateway.openapi import SESSION
+from services.gateway.http.openapi import SESSION
 from shared.contracts.base import utc_now
 from shared.storage.records import OneOf
 from shared.storage.rows import LIVE_RUN, RunRow

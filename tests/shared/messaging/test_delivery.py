@@ -18,9 +18,9 @@ from shared.contracts.events import DatasetReady, DatasetRequested, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.broker import Reactions, make_broker
 from shared.messaging.delivery import settling
-from shared.messaging.post import Post
+from shared.messaging.publish import Post
 from shared.messaging.streams import provision
-from shared.messaging.work import WorkQueue
+from shared.messaging.work_queue import WorkQueue
 from shared.settings import CommonSettings
 from trainyard.broker import EmbeddedNats
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from shared.storage.connect import StorageNotConfigured, open_storage
-from shared.storage.owned import SomebodyElses
 from shared.storage.rows import JobRow, SessionRow
+from shared.storage.scoped import SomebodyElses
 from shared.storage.supabase import NoPublishableKey
 from tests.support.ledger_rows import job_row, session_row
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, LocalSupabase, mint

@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from keras import layers, ops
 
-from services.trainer.core.frame import Clock
 from services.trainer.core.networks.layers import Layer, Tensor, constants, registered
+from services.trainer.core.networks.standardise import Clock
 from shared.contracts.kinds import Activation
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from services.trainer.core.networks.architectures import forecast
 from services.trainer.core.networks.layers import Layer, Tensor
 from shared.contracts.kinds import NeuralSpec
-from shared.timeseries.arrays import Float32
+from shared.series.arrays import Float32
 
 Int32 = NDArray[np.int32]
 # A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
