@@ -58,7 +58,7 @@ class Streams(Protocol):
         ...
 
 
-class Undertaker:
+class DeadLetters:
     """Buries messages."""
 
     def __init__(self, records: Records, streams: Streams) -> None:

@@ -18,7 +18,7 @@ from shared.windows.dataset import Dataset
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ScoringContext:
     """What scores are measured against: per output its name, spacing and training values."""
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class Results(Protocol):
         """Return the curves of a finished job's fit."""
         ...
 
-    async def yardstick(self, job: JobRow) -> Yardstick:
+    async def yardstick(self, job: JobRow) -> ScoringContext:
         """Return what the job's data set says about its outputs."""
         ...
 
@@ -120,7 +120,7 @@ class Ensembles(Protocol):
         ...
 
 
-class Chronicle(Protocol):
+class UserLog(Protocol):
     """What a user may read about a session."""
 
     async def note(self, event: Event, level: Level, sentence: str) -> None:

@@ -18,8 +18,8 @@ from services.evaluator.core.archive import Content, stream_zip
 from services.evaluator.core.backtest import fold_table
 from services.evaluator.core.backtest_contents import BacktestDossier, backtest_files
 from services.evaluator.core.report_files import archive_files
-from services.evaluator.core.run_data import Dossier, ModelFacts, OutputFacts, examine, json_bytes, slug
-from services.evaluator.ports import Results, RunState, Yardstick
+from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, examine, json_bytes, slug
+from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive
 from shared.runtime.parent import die_with_parent
@@ -33,7 +33,7 @@ NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
 Writer = Callable[[Path], dict[str, JsonValue]]
 
 
-class Reporter:
+class ReportWriter:
     """Writes reports in a process of its own, so that a plot never delays an event."""
 
     def __init__(self, storage: Storage, results: Results) -> None:
@@ -87,7 +87,7 @@ class Reporter:
         prefix = f"{keys.run(run.session_id, run.id)}/"
         return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
 
-    async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> Dossier:
+    async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> RunData:
         yardstick = await self._results.yardstick(jobs[0])
         models = [
             ModelFacts(
@@ -99,7 +99,7 @@ class Reporter:
             )
             for job in jobs
         ]
-        return Dossier(
+        return RunData(
             run_id=run.id,
             metric=run.metric,
             timezone=yardstick.timezone,
@@ -147,7 +147,7 @@ def _begin(parent: int) -> None:
     os.nice(NICE)
 
 
-def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
+def write_report(dossier: RunData, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
     """Write plots, numbers and the archive into a folder; return what they add to the verdict.
 
     Runs in the report process; nothing but plain values goes in and out.
@@ -229,7 +229,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _outputs(yardstick: Yardstick) -> tuple[OutputFacts, ...]:
+def _outputs(yardstick: ScoringContext) -> tuple[OutputFacts, ...]:
     return tuple(
         OutputFacts(name, delta, offsets, y_train)
         for name, delta, offsets, y_train in zip(

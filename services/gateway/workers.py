@@ -21,7 +21,7 @@ Question = Literal[
 ]  # fmt: skip
 
 
-class NobodyAnswers(Unavailable):
+class WorkerUnavailable(Unavailable):
     """No replica of the service that computes this is running, or it takes too long."""
 
     code = "WORKER_UNAVAILABLE"
@@ -41,7 +41,7 @@ class RefusedByWorker(InvalidInput):
         return self._problem
 
 
-class Asks(Protocol):
+class Workers(Protocol):
     """Somebody who can be asked."""
 
     async def ask(self, question: Question, about: dict[str, JsonValue]) -> dict[str, Any]:
@@ -49,8 +49,8 @@ class Asks(Protocol):
         ...
 
 
-class BrokerAsks:
-    """Asks over the broker."""
+class NatsWorkers:
+    """Workers over the broker."""
 
     def __init__(self, client: Client, *, timeout_s: float) -> None:
         self._client = client
@@ -62,9 +62,11 @@ class BrokerAsks:
         try:
             answer = await self._client.request(f"ask.{question}", payload, timeout=self._timeout_s)
         except NoRespondersError:
-            raise NobodyAnswers("no service that computes this is running", question=question) from None
+            raise WorkerUnavailable("no service that computes this is running", question=question) from None
         except (NatsError, TimeoutError, ConnectionError):
-            raise NobodyAnswers("the service that computes this took too long", question=question) from None
+            raise WorkerUnavailable(
+                "the service that computes this took too long", question=question
+            ) from None
         return result_of(answer.data)
 
 

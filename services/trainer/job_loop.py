@@ -10,20 +10,20 @@ import structlog
 from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.trainer.child.warm import FitCancelled, TrainTask, WarmWorker, WorkerCrashed
+from services.trainer.child.warm import FitCancelled, TrainTask, WarmChild, WorkerCrashed
 from services.trainer.core.model import Progress
 from services.trainer.ports import Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
-from shared.messaging.publish import Post, Publisher
+from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
 from shared.storage.rows import LIVE_JOB, JobRow
 
 log = structlog.get_logger()
 
 
-class FitLost(Unavailable):
+class LeaseLost(Unavailable):
     """Another attempt owns the job by now; whatever this one has is worth nothing."""
 
     code = "JOB_LOST"
@@ -58,8 +58,8 @@ class JobLoop:
     def __init__(
         self,
         jobs: Jobs,
-        worker: WarmWorker,
-        publisher: Publisher,
+        worker: WarmChild,
+        publisher: BrokerPublish,
         metrics: JobMetrics,
         *,
         beat: float,
@@ -68,7 +68,7 @@ class JobLoop:
         checkpoints: Path | None,
     ) -> None:
         self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics
-        self._post = Post(publisher)
+        self._post = Publisher(publisher)
         self._beat, self._attempts, self._threads = beat, attempts, threads
         self._checkpoints = checkpoints
         self._current: JobRow | None = None
@@ -113,7 +113,7 @@ class JobLoop:
             self._current = None
             self._metrics.busy.set(0)
         if ended is None:
-            raise FitLost("another attempt owns this job")
+            raise LeaseLost("another attempt owns this job")
         self._forget(job)
         self._metrics.ended.labels(job.kind, ended.status).inc()
         self._metrics.seconds.labels(job.kind).observe(time.monotonic() - started)
@@ -153,7 +153,7 @@ class JobLoop:
             attempt=job.attempt,
             checkpoint=self._checkpoint(job),
         )
-        reporter = Reporter(self._post, job)
+        reporter = ProgressPublisher(self._post, job)
         fitting = asyncio.create_task(self._worker.train(task, reporter.report))
         watching = asyncio.create_task(self._watch(job))
         try:
@@ -184,7 +184,7 @@ class JobLoop:
             path.unlink(missing_ok=True)
 
     async def _watch(self, job: JobRow) -> None:
-        """Return when the job shall stop; raise ``FitLost`` when it belongs to somebody else."""
+        """Return when the job shall stop; raise ``LeaseLost`` when it belongs to somebody else."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._cancelled.wait(), self._beat)
@@ -194,15 +194,15 @@ class JobLoop:
             except Unavailable:
                 continue  # the ledger is away; the commit at the end is fenced
             if row is None:
-                raise FitLost("another attempt owns this job")
+                raise LeaseLost("another attempt owns this job")
             if row.cancel_requested:
                 return
 
 
-class Reporter:
+class ProgressPublisher:
     """Tells progress at most twice a second, with the time left."""
 
-    def __init__(self, post: Post, job: JobRow, *, every: float = 0.5) -> None:
+    def __init__(self, post: Publisher, job: JobRow, *, every: float = 0.5) -> None:
         self._post, self._job, self._every = post, job, every
         self._started = time.monotonic()
         self._last = 0.0

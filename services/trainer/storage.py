@@ -24,7 +24,7 @@ from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
 
-class JobHeld(Unavailable):
+class LeaseHeld(Unavailable):
     """Another replica holds the job's lease."""
 
     code = "JOB_HELD"
@@ -179,7 +179,7 @@ class LedgerJobs:
         if job is None or job.status not in ("queued", "running"):
             return job
         if job.status == "running" and job.lease_until and job.lease_until > utc_now():
-            raise JobHeld("another replica works on this job", holder=job.leased_by)
+            raise LeaseHeld("another replica works on this job", holder=job.leased_by)
         mine = self._of(job).records
         run = await mine.get(RunRow, job.run_id)
         if job.cancel_requested or run is None or run.cancel_requested:
@@ -193,7 +193,7 @@ class LedgerJobs:
             expect={"revision": job.revision},
         )
         if claimed is None:
-            raise JobHeld("another replica took this job")
+            raise LeaseHeld("another replica took this job")
         return claimed
 
     async def renew(self, job: JobRow) -> JobRow | None:

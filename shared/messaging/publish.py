@@ -17,7 +17,7 @@ _ATTEMPTS = 4
 log = structlog.get_logger()
 
 
-class Publisher(Protocol):
+class BrokerPublish(Protocol):
     """The one method of the broker that publishing needs."""
 
     async def publish(
@@ -55,10 +55,10 @@ def headers_of(message: Message) -> dict[str, str]:
     return headers
 
 
-class Post:
+class Publisher:
     """Puts messages on their subjects."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: BrokerPublish) -> None:
         self._publisher = publisher
 
     async def publish(self, message: Message) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.scoring.sums import Index, Tally, tally
+from shared.scoring.sums import ErrorSums, Index, tally
 from shared.series.arrays import Bool, Float64
 
 Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2"]
@@ -53,15 +53,15 @@ _TEXTS: dict[Reason, str] = {
 
 
 @dataclass(frozen=True)
-class Measures:
+class MetricValues:
     """Scores along a last axis in the order of ``METRICS``; NaN exactly where ``reasons`` is not 0."""
 
     values: Float64  # (..., 9)
     reasons: NDArray[np.int8]  # (..., 9), members of Reason
 
-    def __getitem__(self, index: Index) -> "Measures":
+    def __getitem__(self, index: Index) -> "MetricValues":
         """Return the scores of a part of the rows."""
-        return Measures(self.values[index], self.reasons[index])
+        return MetricValues(self.values[index], self.reasons[index])
 
     def get(self, metric: Metric) -> float | None:
         """Return one score of a single row, None where undefined."""
@@ -120,7 +120,7 @@ def naive_error(y_train: Sequence[Float64], *, season_length: int = 1) -> NaiveE
     return NaiveError(np.array(values, dtype=np.float64), np.array(reasons, dtype=np.int8))
 
 
-def measures(sums: Tally, naive: NaiveError) -> Measures:
+def measures(sums: ErrorSums, naive: NaiveError) -> MetricValues:
     """Turn sums into scores.
 
     Parameters
@@ -132,7 +132,7 @@ def measures(sums: Tally, naive: NaiveError) -> Measures:
 
     Returns
     -------
-    Measures
+    MetricValues
         Shape (..., n_outputs, 9): MAE and RMSE in the outputs' unit, MSE in its square, MAPE, WAPE and
         sMAPE in percent, NRMSE, MASE and R2 without unit.
     """
@@ -160,7 +160,7 @@ def measures(sums: Tally, naive: NaiveError) -> Measures:
         column[mask] = np.broadcast_to(reason, shape)[mask]
     reasons[(reasons == 0) & ~np.isfinite(values)] = Reason.TOO_LARGE
     reasons[sums.n == 0] = Reason.NO_PAIRS
-    return Measures(np.where(reasons == 0, values, np.nan), reasons)
+    return MetricValues(np.where(reasons == 0, values, np.nan), reasons)
 
 
 def measure(y_true: Float64, y_pred: Float64, *, naive: float | None = None) -> dict[str, float | None]:
@@ -202,7 +202,7 @@ def known_std(values: Float64) -> float | None:
     return float(known.std()) if known.size else None
 
 
-def _undefined(sums: Tally, naive: NaiveError) -> list[tuple[Metric, Bool, int | NDArray[np.int8]]]:
+def _undefined(sums: ErrorSums, naive: NaiveError) -> list[tuple[Metric, Bool, int | NDArray[np.int8]]]:
     # Sums and spreads carry rounding errors of some eps times the size of the values: below that, zero.
     size = sums.abs_true / np.maximum(sums.n, 1.0)
     flat = sums.spread <= sums.n * (_ROUNDING * size) ** 2

@@ -12,7 +12,7 @@ Index = int | slice | tuple[int | slice | EllipsisType, ...]
 
 
 @dataclass(frozen=True)
-class Tally:
+class ErrorSums:
     """What a set of (truth, forecast) pairs adds up to; all fields share one shape.
 
     A pair with a value that is not finite is left out and counted in ``n_left_out``. ``mean`` and
@@ -33,12 +33,12 @@ class Tally:
     relative: Float64  # sum of |f - y| / |y| over y != 0
     symmetric: Float64  # sum of 2 |f - y| / (|y| + |f|), 0/0 counting as 0
 
-    def __getitem__(self, index: Index) -> "Tally":
+    def __getitem__(self, index: Index) -> "ErrorSums":
         """Return the tally of a part of the positions."""
-        return Tally(*(getattr(self, f.name)[index] for f in fields(self)))
+        return ErrorSums(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None = None) -> Tally:
+def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None = None) -> ErrorSums:
     """Add up pairs over the first axis; the fields have the shape of the other axes.
 
     ``scratch`` may lend three arrays of the same shape that are written over: whoever adds up many
@@ -75,7 +75,7 @@ def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None
         if not complete:
             centred *= paired
         spread = _sum_of_squares(centred)
-    return Tally(
+    return ErrorSums(
         n=n,
         n_left_out=len(paired) - n,
         n_true=n_true,
@@ -91,7 +91,7 @@ def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None
     )
 
 
-def pool(parts: Tally, axis: int = 0) -> Tally:
+def pool(parts: ErrorSums, axis: int = 0) -> ErrorSums:
     """Return the tally of the union of disjoint sets of pairs that lie along ``axis``.
 
     Means and spreads are combined after Chan, Golub and LeVeque (1979), which stays exact where
@@ -101,17 +101,17 @@ def pool(parts: Tally, axis: int = 0) -> Tally:
     with np.errstate(over="ignore", invalid="ignore"):
         mean = (parts.n * parts.mean).sum(axis=axis) / np.maximum(added["n"], 1.0)
         between = (parts.n * (parts.mean - np.expand_dims(mean, axis)) ** 2).sum(axis=axis)
-    return Tally(**{**added, "mean": mean, "spread": added["spread"] + between})
+    return ErrorSums(**{**added, "mean": mean, "spread": added["spread"] + between})
 
 
-def merge(*tallies: Tally) -> Tally:
+def merge(*tallies: ErrorSums) -> ErrorSums:
     """Return the tally of disjoint sets of windows; many at once cost less than one after the other."""
     return pool(stack(tallies))
 
 
-def stack(tallies: Sequence[Tally]) -> Tally:
+def stack(tallies: Sequence[ErrorSums]) -> ErrorSums:
     """Return tallies of equal shape along a new first axis."""
-    return Tally(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(Tally)))
+    return ErrorSums(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(ErrorSums)))
 
 
 def _sum_of_squares(values: Float64) -> Float64:

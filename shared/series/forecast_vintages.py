@@ -13,7 +13,7 @@ from shared.series.series import Series
 
 
 @dataclass(frozen=True, eq=False)
-class Archive:
+class ForecastVintages:
     """Rows (issue time, target time, value) indexed so that any as-of look-up is one binary search.
 
     ``issues`` are the distinct issue times, ``targets`` the distinct target times; ``keys`` ascend

@@ -9,7 +9,7 @@ from shared.storage.records import R, Records, Row, Where
 from shared.storage.rows import SessionRow
 
 
-class SomebodyElses(NotFound):
+class OtherOwner(NotFound):
     """The row or object belongs to somebody else; told as if it did not exist."""
 
     code = "SESSION_NOT_FOUND"
@@ -24,7 +24,7 @@ class OwnedRecords:
 
     async def insert(self, rows: Sequence[Row]) -> int:
         if any(row.owner != self._owner for row in rows):
-            raise SomebodyElses("a row of another owner was to be stored")
+            raise OtherOwner("a row of another owner was to be stored")
         return await self._records.insert(rows)
 
     async def get(self, kind: type[R], row_id: str) -> R | None:
@@ -106,6 +106,6 @@ class OwnedObjects:
         session_id = rest.partition("/")[0]
         if session_id not in self._known:
             if root != "sessions" or await self._records.get(SessionRow, session_id) is None:
-                raise SomebodyElses("the session does not exist", key=key)
+                raise OtherOwner("the session does not exist", key=key)
             self._known.add(session_id)
         return key

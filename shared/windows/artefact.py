@@ -12,8 +12,8 @@ from shared.series.calendar import Clock, calendar_window, column_names
 from shared.series.grid import ReferenceGrid
 from shared.series.series import Series
 from shared.windows.build import Assembly
-from shared.windows.columns import CalendarTrack, PointTrack, Track
-from shared.windows.dropped import DropReport
+from shared.windows.columns import CalendarColumn, OnDemandColumn, Track
+from shared.windows.dropped import DroppedWindows
 from shared.windows.rules import Source, resolved
 from shared.windows.scaling import Scaler
 from shared.windows.store import Reader, Writer, canonical
@@ -73,7 +73,7 @@ def load(folder: Path) -> Assembly:
     series = {series_id: reader.series(rows) for series_id, rows in facts["series"].items()}
     sources = _sources(spec, series, facts["rules"])
     n_inputs = len(spec.inputs)
-    from_rows: list[Track] = [PointTrack(source, grid) for source in sources]
+    from_rows: list[Track] = [OnDemandColumn(source, grid) for source in sources]
     x_tracks = [*from_rows[:n_inputs], *_calendar(spec, grid, clock)]
     return Assembly(
         spec=spec,
@@ -85,7 +85,7 @@ def load(folder: Path) -> Assembly:
         y_tracks=_stored(reader, facts["y_tracks"], from_rows[n_inputs:]),
         x_scaler=Scaler.from_json(facts["x_scaler"]),
         y_scaler=Scaler.from_json(facts["y_scaler"]),
-        drops=DropReport.from_json(facts["drops"]),
+        drops=DroppedWindows.from_json(facts["drops"]),
         findings=tuple(Problem.model_validate(finding) for finding in facts["findings"]),
     )
 
@@ -103,7 +103,7 @@ def _sources(
 
 def _calendar(spec: DatasetSpec, grid: ReferenceGrid, clock: Clock) -> list[Track]:
     return [
-        CalendarTrack(name, column, setting, clock, calendar_window(setting, spec.input_steps), grid)
+        CalendarColumn(name, column, setting, clock, calendar_window(setting, spec.input_steps), grid)
         for name, setting in spec.calendar.enabled()
         for column in range(len(column_names(name)))
     ]

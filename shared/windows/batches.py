@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from shared.series.arrays import Float64, Int64
-from shared.windows.columns import LatticeTrack, Track, blocks
+from shared.windows.columns import GridColumn, Track, blocks
 from shared.windows.scaling import Scaler
 
 BLOCK_VALUES = 1 << 20  # values gathered at once: the table of a block stays in the processor's cache
@@ -76,12 +76,12 @@ def _groups(tracks: Sequence[Track]) -> list[slice]:
 
 
 def _shape(track: Track) -> tuple[int, int, int] | None:
-    return (track.hop, track.skip, track.n_points) if isinstance(track, LatticeTrack) else None
+    return (track.hop, track.skip, track.n_points) if isinstance(track, GridColumn) else None
 
 
 def _is_dense(track: Track, span: int, n_windows: int) -> bool:
     """Whether a table of all points between the windows is hardly larger than the windows themselves."""
-    if not isinstance(track, LatticeTrack):
+    if not isinstance(track, GridColumn):
         return False
     points = span * track.hop + (track.n_points - 1) * track.skip + 1
     return points <= SPARSE * n_windows * track.n_points + BLOCK_VALUES
@@ -95,7 +95,7 @@ def _table_windows(
     dtype: type[np.floating[Any]],
 ) -> NDArray[Any]:
     """Return the windows of all candidates in ``span`` as strided views of one table."""
-    parts = [track.trimmed(*span) for track in tracks[columns] if isinstance(track, LatticeTrack)]
+    parts = [track.trimmed(*span) for track in tracks[columns] if isinstance(track, GridColumn)]
     table = np.empty((len(parts[0].values), len(parts)), dtype=dtype)
     for place, part in enumerate(parts):
         table[:, place] = _scaled(part.values, columns.start + place, scaler)

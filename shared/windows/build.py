@@ -14,13 +14,13 @@ from shared.series.grid import ReferenceGrid, reference_grid
 from shared.series.problems import TooLarge
 from shared.series.resample import Code
 from shared.series.series import Series
-from shared.windows.columns import LatticeTrack, Track, calendar_tracks, extent, series_track
-from shared.windows.dropped import DropReport, drop_report
+from shared.windows.columns import GridColumn, Track, calendar_tracks, extent, series_track
+from shared.windows.dropped import DroppedWindows, drop_report
 from shared.windows.layout import x_ranges, y_ranges
 from shared.windows.rules import Source, sources_of
 from shared.windows.scaling import Scaler, min_max_scaler
 from shared.windows.split import Parts, split
-from shared.windows.warnings import findings_of
+from shared.windows.warnings import dataset_warnings
 
 MAX_CANDIDATES = 50_000_000
 
@@ -42,7 +42,7 @@ class Assembly:
     y_tracks: tuple[Track, ...]
     x_scaler: Scaler
     y_scaler: Scaler
-    drops: DropReport
+    drops: DroppedWindows
     findings: tuple[Problem, ...]
     chosen: Parts | None = None  # parts that are not those of the split, as in a backtest
 
@@ -68,7 +68,7 @@ class Assembly:
 
 
 def assemble(spec: DatasetSpec, series: Mapping[str, Series]) -> Assembly:
-    """Cut every series into windows and keep the reference times at which all are complete.
+    """WindowRule every series into windows and keep the reference times at which all are complete.
 
     There may be none: the assembly is then empty and its drop report says why.
 
@@ -104,7 +104,7 @@ def assemble(spec: DatasetSpec, series: Mapping[str, Series]) -> Assembly:
         x_scaler=_fitted(x_tracks, numbers[parts.train], x_ranges(spec)),
         y_scaler=_fitted(y_tracks, numbers[parts.train], y_ranges(spec)),
         drops=drops,
-        findings=findings_of(spec, sources, ref_ns, parts, drops),
+        findings=dataset_warnings(spec, sources, ref_ns, parts, drops),
     )
 
 
@@ -143,7 +143,7 @@ def _calendar(spec: DatasetSpec, grid: ReferenceGrid, clock: Clock) -> list[Trac
 
 
 def _trimmed(track: Track, numbers: Int64) -> Track:
-    if not isinstance(track, LatticeTrack) or len(numbers) == 0:
+    if not isinstance(track, GridColumn) or len(numbers) == 0:
         return track
     return track.trimmed(int(numbers[0]), int(numbers[-1]))
 

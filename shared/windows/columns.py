@@ -24,7 +24,7 @@ SMALL = 4096  # points nobody minds
 
 
 @dataclass(frozen=True, eq=False)
-class LatticeTrack:
+class GridColumn:
     """Values on a lattice: candidate j's window is ``values[j * hop - first :: skip]``."""
 
     values: Float64 | Float32
@@ -39,12 +39,12 @@ class LatticeTrack:
         windows: Float64 | Float32 = self.values[start[:, None] + np.arange(self.n_points) * self.skip]
         return windows
 
-    def trimmed(self, first_number: int, last_number: int) -> "LatticeTrack":
+    def trimmed(self, first_number: int, last_number: int) -> "GridColumn":
         """Return the track without the points before and after two candidates' windows."""
         begin = first_number * self.hop
         stop = last_number * self.hop + (self.n_points - 1) * self.skip + 1
         values = self.values[begin - self.first : stop - self.first]
-        return LatticeTrack(values, begin, self.hop, self.skip, self.n_points)
+        return GridColumn(values, begin, self.hop, self.skip, self.n_points)
 
     def extent(self, number: Int64) -> tuple[float, float]:
         """Return the smallest and largest value in the windows of candidates (ascending, not empty)."""
@@ -65,7 +65,7 @@ class LatticeTrack:
 
 
 @dataclass(frozen=True, eq=False)
-class PointTrack:
+class OnDemandColumn:
     """Windows of a series evaluated from its rows on demand."""
 
     source: Source
@@ -82,7 +82,7 @@ class PointTrack:
 
 
 @dataclass(frozen=True, eq=False)
-class CalendarTrack:
+class CalendarColumn:
     """Windows of one calendar column evaluated on demand."""
 
     feature: Feature
@@ -104,12 +104,12 @@ class CalendarTrack:
         return values[:, self.column].reshape(at.shape)
 
 
-Track = LatticeTrack | PointTrack | CalendarTrack
+Track = GridColumn | OnDemandColumn | CalendarColumn
 
 
 def extent(track: Track, number: Int64) -> tuple[float, float]:
     """Return the smallest and largest value in the windows of candidates (ascending, not empty)."""
-    if isinstance(track, LatticeTrack):
+    if isinstance(track, GridColumn):
         return track.extent(number)
     lows, highs = [], []
     for block in blocks(number, track.n_points):
@@ -132,13 +132,13 @@ def series_track(source: Source, grid: ReferenceGrid) -> tuple[Track, Codes]:
     """
     lattice = _series_lattice(source, grid)
     if lattice is None:
-        return PointTrack(source, grid), _point_codes(source, grid)
+        return OnDemandColumn(source, grid), _point_codes(source, grid)
     size = lattice.size(grid.n)
     rows = _rows_on(source, lattice)
     values, first, codes = (
         _evaluated(source, lattice, size) if rows is None else _strided(source.series, rows, size)
     )
-    track = LatticeTrack(values, first, lattice.hop, lattice.skip, lattice.n_points)
+    track = GridColumn(values, first, lattice.hop, lattice.skip, lattice.n_points)
     return track, _window_codes(codes, lattice, grid.n)
 
 
@@ -151,12 +151,12 @@ def calendar_tracks(
     size = lattice.size(grid.n)
     columns = range(len(column_names(feature)))
     if size > POINTS_PER_ROW * grid.n + SMALL:
-        return tuple(CalendarTrack(feature, c, setting, clock, window, grid) for c in columns)
+        return tuple(CalendarColumn(feature, c, setting, clock, window, grid) for c in columns)
     values = np.empty((len(columns), size), dtype=np.float32)
     for begin in range(0, size, CHUNK):
         stop = min(begin + CHUNK, size)
         values[:, begin:stop] = feature_values(feature, lattice.times(begin, stop), setting, clock).T
-    return tuple(LatticeTrack(row, 0, lattice.hop, lattice.skip, lattice.n_points) for row in values)
+    return tuple(GridColumn(row, 0, lattice.hop, lattice.skip, lattice.n_points) for row in values)
 
 
 def _series_lattice(source: Source, grid: ReferenceGrid) -> Lattice | None:

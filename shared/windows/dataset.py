@@ -22,8 +22,8 @@ from shared.windows import artefact
 from shared.windows.artefact import dataset_key
 from shared.windows.batches import gather
 from shared.windows.build import Assembly, assemble
-from shared.windows.columns import LatticeTrack
-from shared.windows.dropped import REASONS, DropReport
+from shared.windows.columns import GridColumn
+from shared.windows.dropped import REASONS, DroppedWindows
 from shared.windows.layout import layout_of
 from shared.windows.provenance import Provenance, provenance
 from shared.windows.rules import Source
@@ -50,7 +50,7 @@ class Dataset:
         return self.assembly.spec
 
     @property
-    def drops(self) -> DropReport:
+    def drops(self) -> DroppedWindows:
         """Why reference times did not become samples."""
         return self.assembly.drops
 
@@ -84,7 +84,7 @@ class Dataset:
         """Bytes held for all columns: rows, lattices and index; a view into rows costs nothing."""
         sources, tracks = self.assembly.sources, (*self.assembly.x_tracks, *self.assembly.y_tracks)
         rows = {id(source.series): source.series for source in sources}
-        values = [track.values for track in tracks if isinstance(track, LatticeTrack)]
+        values = [track.values for track in tracks if isinstance(track, GridColumn)]
         own = [v for v in values if not any(np.may_share_memory(v, r.values) for r in rows.values())]
         return (
             self.assembly.numbers.nbytes + sum(v.nbytes for v in own) + sum(r.nbytes for r in rows.values())
@@ -178,7 +178,7 @@ class Dataset:
 
 
 def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-    """Cut series into windows with calendar features, split them and fit the scalers.
+    """WindowRule series into windows with calendar features, split them and fit the scalers.
 
     Parameters
     ----------

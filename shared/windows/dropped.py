@@ -10,7 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from shared.contracts.specs import Role
 from shared.series.grid import ReferenceGrid
 from shared.series.resample import Code, Codes
-from shared.windows.rules import Cut
+from shared.windows.rules import WindowRule
 
 DropReason = Literal["before_start", "after_end", "missing_value", "gap"]
 REASONS: tuple[tuple[Code, DropReason], ...] = (
@@ -34,7 +34,7 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class DropReport:
+class DroppedWindows:
     """Candidates, samples, and the drops by series and reason.
 
     A dropped sample counts once for every series whose window is incomplete, under the reason of the
@@ -53,7 +53,7 @@ class DropReport:
     def sentence(self) -> str:
         """Say in one sentence why samples were dropped.
 
-        >>> DropReport(9, 7, (Drop("load", "input", "gap", 2, 0, 1),)).sentence()
+        >>> DroppedWindows(9, 7, (Drop("load", "input", "gap", 2, 0, 1),)).sentence()
         '2 of 9 reference times dropped: input load gap (2)'
         """
         causes = ", ".join(
@@ -76,7 +76,7 @@ class DropReport:
         return TypeAdapter(cls).validate_python(report)
 
 
-def drop_report(cuts: Sequence[Cut], codes: Sequence[Codes], grid: ReferenceGrid) -> DropReport:
+def drop_report(cuts: Sequence[WindowRule], codes: Sequence[Codes], grid: ReferenceGrid) -> DroppedWindows:
     """Count the incomplete windows of each series by reason.
 
     Parameters
@@ -93,4 +93,4 @@ def drop_report(cuts: Sequence[Cut], codes: Sequence[Codes], grid: ReferenceGrid
             if len(hit):
                 first, last = grid.at(hit[[0, -1]]).tolist()
                 drops.append(Drop(cut.spec.name, cut.spec.role, reason, len(hit), first, last))
-    return DropReport(grid.n, grid.n - int(np.count_nonzero(broken)), tuple(drops))
+    return DroppedWindows(grid.n, grid.n - int(np.count_nonzero(broken)), tuple(drops))

@@ -90,7 +90,7 @@ def history_of(dataset: Dataset) -> History:
 
 
 def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tuple[Fold, ...]:
-    """Cut samples into folds whose tests tile the newest ones, oldest fold first.
+    """WindowRule samples into folds whose tests tile the newest ones, oldest fold first.
 
     Every value a fold is fitted or chosen with stood in a row older than the fold's cutoff; its validation
     samples lie as strictly after its training samples.

@@ -7,7 +7,7 @@ import numpy as np
 from shared.contracts.specs import DatasetSpec, Range
 from shared.series.calendar import calendar_window, column_names
 from shared.series.series import NS_PER_HOUR
-from shared.windows.rules import Cut, Source
+from shared.windows.rules import Source, WindowRule
 from shared.windows.samples import Column, Layout
 from shared.windows.scaling import Scaler
 
@@ -39,7 +39,7 @@ def y_ranges(spec: DatasetSpec) -> list[Range | None]:
     return [s.scale for s in spec.outputs]
 
 
-def _series_column(cut: Cut) -> Column:
+def _series_column(cut: WindowRule) -> Column:
     bounds = (0, 0) if cut.spec.content == "latest" else (cut.window.start_ns, cut.window.end_ns)
     return Column(cut.spec.name, "series", bounds[0] / NS_PER_HOUR, bounds[1] / NS_PER_HOUR)
 

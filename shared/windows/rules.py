@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.contracts.specs import DatasetSpec, SeriesSpec
 from shared.series.arrays import Int64
-from shared.series.forecast_vintages import Archive
+from shared.series.forecast_vintages import ForecastVintages
 from shared.series.grid import MAX_HOURS, Window, window_of
 from shared.series.problems import BadSetting, UnknownSeries
 from shared.series.resample import Points, Rule, mean_between, resample, rows_before
@@ -18,7 +18,7 @@ AUTO_GAP_STEPS = 3
 
 
 @dataclass(frozen=True)
-class Cut:
+class WindowRule:
     """How the window of one series is cut; everything that was "auto" is a number here."""
 
     spec: SeriesSpec
@@ -48,13 +48,13 @@ class Cut:
 class Source:
     """The rows a cut reads, indexed once."""
 
-    cut: Cut
+    cut: WindowRule
     series: Series
 
     @cached_property
-    def archive(self) -> Archive:
+    def archive(self) -> ForecastVintages:
         """The rows as an archive of forecasts."""
-        return Archive.of(self.series)
+        return ForecastVintages.of(self.series)
 
     @cached_property
     def known(self) -> Series:
@@ -101,7 +101,7 @@ class Source:
         return times[np.clip(row, 0, len(times) - 1)]
 
 
-def cut_of(spec: SeriesSpec, n_points: int, series: Series) -> Cut:
+def window_rule(spec: SeriesSpec, n_points: int, series: Series) -> WindowRule:
     """Return the concrete settings of one series.
 
     Raises
@@ -120,11 +120,11 @@ def cut_of(spec: SeriesSpec, n_points: int, series: Series) -> Cut:
     )
 
 
-def resolved(spec: SeriesSpec, n_points: int, *, bin_ns: int, max_gap_ns: int | None) -> Cut:
+def resolved(spec: SeriesSpec, n_points: int, *, bin_ns: int, max_gap_ns: int | None) -> WindowRule:
     """Return the cut of a series whose bin and gap are known numbers."""
     latest = spec.content == "latest"
     bounds = round(spec.horizon.start * NS_PER_HOUR), round(spec.horizon.end * NS_PER_HOUR)
-    return Cut(
+    return WindowRule(
         spec=spec,
         window=window_of(spec.horizon, n_points, spec.role),
         averaged=bounds if spec.average_window and not latest else None,
@@ -146,7 +146,7 @@ def sources_of(spec: DatasetSpec, series: Mapping[str, Series]) -> tuple[Source,
             f"series {', '.join(missing)} not found", field="series", series=", ".join(missing)
         )
     return tuple(
-        Source(cut_of(s, steps, series[s.series_id]), series[s.series_id])
+        Source(window_rule(s, steps, series[s.series_id]), series[s.series_id])
         for group, steps in ((spec.inputs, spec.input_steps), (spec.outputs, spec.output_steps))
         for s in group
     )

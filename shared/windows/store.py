@@ -13,7 +13,7 @@ from shared.contracts.specs import DatasetSpec
 from shared.errors import InvalidInput
 from shared.series.arrays import Int64
 from shared.series.series import Series
-from shared.windows.columns import LatticeTrack, Track
+from shared.windows.columns import GridColumn, Track
 
 FORMAT = 1
 FACTS = "dataset.json"
@@ -53,7 +53,7 @@ class Writer:
 
     def track(self, track: Track) -> JsonValue:
         """Save the values of a lattice; tracks evaluated on demand need none."""
-        if not isinstance(track, LatticeTrack):
+        if not isinstance(track, GridColumn):
             return None
         geometry = {name: getattr(track, name) for name in ("first", "hop", "skip", "n_points")}
         return {**geometry, "values": self.array(track.values)}
@@ -102,10 +102,10 @@ class Reader:
         issued = None if facts["issued_ns"] is None else self.array(facts["issued_ns"])
         return Series(facts["name"], self.array(facts["times_ns"]), self.array(facts["values"]), issued)
 
-    def track(self, facts: Mapping[str, Any]) -> LatticeTrack:
+    def track(self, facts: Mapping[str, Any]) -> GridColumn:
         """Return a lattice track."""
         geometry = {name: facts[name] for name in ("first", "hop", "skip", "n_points")}
-        return LatticeTrack(values=self.array(facts["values"]), **geometry)
+        return GridColumn(values=self.array(facts["values"]), **geometry)
 
 
 def canonical(spec: DatasetSpec, hashes: Mapping[str, str]) -> Iterator[bytes]:

@@ -6,13 +6,13 @@ from shared.contracts.problems import Category, Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Int64
 from shared.series.series import NS_PER_MINUTE
-from shared.windows.dropped import DropReport
+from shared.windows.dropped import DroppedWindows
 from shared.windows.rules import Source
 from shared.windows.split import Parts
 
 
-def findings_of(
-    spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64, parts: Parts, drops: DropReport
+def dataset_warnings(
+    spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64, parts: Parts, drops: DroppedWindows
 ) -> tuple[Problem, ...]:
     """Return warnings: inputs that look ahead, a leaking split, empty parts, dropped samples."""
     found = [_looks_ahead(source, ref_ns) for source in sources if source.cut.spec.role == "input"]
@@ -23,7 +23,7 @@ def findings_of(
     )
 
 
-def _has_holes(drops: DropReport) -> bool:
+def _has_holes(drops: DroppedWindows) -> bool:
     """Whether samples were lost inside the data; at both ends some always are."""
     return any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
 

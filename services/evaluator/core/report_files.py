@@ -12,7 +12,7 @@ from services.evaluator.core.figures.render import FigureData, render, to_json
 from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.figures.training import training_history
 from services.evaluator.core.residuals import error_calendar
-from services.evaluator.core.run_data import Dossier, Findings, ModelFacts, arrays_of, json_bytes
+from services.evaluator.core.run_data import ModelFacts, RunData, RunNumbers, arrays_of, json_bytes
 from services.evaluator.core.scores import Scores
 from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
 
@@ -20,7 +20,7 @@ MAX_OUTPUTS_DRAWN = 6  # more would make plots nobody can read; the tables and J
 
 
 def archive_files(
-    dossier: Dossier, findings: Findings, *, extras: Mapping[str, Content] | None = None
+    dossier: RunData, findings: RunNumbers, *, extras: Mapping[str, Content] | None = None
 ) -> dict[str, Content]:
     """Return the content of the result archive by path, each made when its turn comes.
 
@@ -40,7 +40,7 @@ def archive_files(
     return files
 
 
-def numbers(dossier: Dossier, findings: Findings) -> dict[str, Callable[[], bytes]]:
+def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
     """Return the files of numbers by path: all of them follow from the arrays beside them."""
     files: dict[str, Callable[[], bytes]] = {
         "verdict.json": lambda: json_bytes(
@@ -60,7 +60,7 @@ def numbers(dossier: Dossier, findings: Findings) -> dict[str, Callable[[], byte
     return files
 
 
-def figures(dossier: Dossier, findings: Findings) -> Iterator[tuple[str, Callable[[], FigureData]]]:
+def figures(dossier: RunData, findings: RunNumbers) -> Iterator[tuple[str, Callable[[], FigureData]]]:
     """Yield every plot of a run by path, as a function that collects what it shows."""
     yield "comparison", lambda: model_comparison(findings.board)
     if dossier.models:
@@ -72,7 +72,7 @@ def figures(dossier: Dossier, findings: Findings) -> Iterator[tuple[str, Callabl
         yield f"{name}/training_history", partial(training_history, model.label, model.history)
 
 
-def readme(dossier: Dossier, findings: Findings, n_files: int) -> str:
+def readme(dossier: RunData, findings: RunNumbers, n_files: int) -> str:
     """Return what stands in the archive's README: the verdict, the files, how to recompute them."""
     best = findings.board.best
     verdict = [f"Best on validation by {findings.board.metric}: **{best.label}**."] if best else []
@@ -123,7 +123,7 @@ def _values(value: object) -> bytes:
     return json_bytes(plain(value))
 
 
-def _error_by_step(dossier: Dossier, findings: Findings) -> FigureData:
+def _error_by_step(dossier: RunData, findings: RunNumbers) -> FigureData:
     labels = [model.label for model in dossier.models]
     scores = {
         model.label if labels.count(model.label) == 1 else f"{model.label} #{i}": findings.test[model.job_id]
@@ -132,7 +132,7 @@ def _error_by_step(dossier: Dossier, findings: Findings) -> FigureData:
     return error_by_step(scores, offset_hours=[output.offset_hours for output in dossier.outputs])
 
 
-def _forecast(dossier: Dossier, findings: Findings, model: ModelFacts) -> FigureData:
+def _forecast(dossier: RunData, findings: RunNumbers, model: ModelFacts) -> FigureData:
     return forecast_figure(
         model.label,
         model.forecast.test,
@@ -142,7 +142,7 @@ def _forecast(dossier: Dossier, findings: Findings, model: ModelFacts) -> Figure
     )
 
 
-def _error_by_hour(dossier: Dossier, model: ModelFacts) -> FigureData:
+def _error_by_hour(dossier: RunData, model: ModelFacts) -> FigureData:
     calendars = error_calendar(
         model.forecast.test,
         offset_hours=[output.offset_hours for output in dossier.outputs],
@@ -152,6 +152,6 @@ def _error_by_hour(dossier: Dossier, model: ModelFacts) -> FigureData:
     return ErrorByHour(f"{model.label}: error by weekday and hour", dossier.timezone, tuple(calendars))
 
 
-def _residuals(findings: Findings, model: ModelFacts) -> FigureData:
+def _residuals(findings: RunNumbers, model: ModelFacts) -> FigureData:
     shown = findings.residuals[model.job_id][:MAX_OUTPUTS_DRAWN]
     return ResidualHistogram(f"{model.label}: forecast errors, test part", tuple(shown))

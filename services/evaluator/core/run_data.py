@@ -42,7 +42,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
-class Dossier:
+class RunData:
     """Everything a run's numbers and plots are made from."""
 
     run_id: str
@@ -64,7 +64,7 @@ class Dossier:
 
 
 @dataclass(frozen=True)
-class Findings:
+class RunNumbers:
     """The numbers of a run; all mappings by job id."""
 
     validation: dict[str, Scores]
@@ -77,7 +77,7 @@ class Findings:
     residuals: dict[str, list[ResidualStatistics]]
 
 
-def examine(dossier: Dossier) -> Findings:
+def examine(dossier: RunData) -> RunNumbers:
     """Compute every number of a run from its arrays; the same dossier gives the same numbers."""
     models = dossier.models
     validation = {m.job_id: _score(dossier, m.forecast, "validation") for m in models}
@@ -87,7 +87,7 @@ def examine(dossier: Dossier) -> Findings:
     train_std = [output.train_std for output in next(iter(test.values())).outputs] if test else []
     intervals = {m.job_id: fit_intervals(m.forecast.validation) for m in models}
     span = max((float(np.ptp(output.offset_hours)) * 60 for output in dossier.outputs), default=0.0)
-    return Findings(
+    return RunNumbers(
         validation=validation,
         test=test,
         board=board,
@@ -115,7 +115,7 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "model"
 
 
-def arrays_of(dossier: Dossier) -> dict[str, Callable[[], bytes]]:
+def arrays_of(dossier: RunData) -> dict[str, Callable[[], bytes]]:
     """Return the files a dossier can be built from again: one npz per model, one of training values."""
     files: dict[str, Callable[[], bytes]] = {"facts.json": partial(_facts, dossier)}
     training = {f"y_train_{i}": output.y_train for i, output in enumerate(dossier.outputs)}
@@ -126,11 +126,11 @@ def arrays_of(dossier: Dossier) -> dict[str, Callable[[], bytes]]:
     return files
 
 
-def dossier_from(read: Callable[[str], bytes]) -> Dossier:
+def dossier_from(read: Callable[[str], bytes]) -> RunData:
     """Build a dossier from the files of ``arrays_of``; ``read`` returns a file's bytes by its name."""
     facts = json.loads(read("facts.json"))
     outputs = np.load(io.BytesIO(read("outputs.npz")), allow_pickle=False)
-    return Dossier(
+    return RunData(
         run_id=facts["run_id"],
         metric=facts["metric"],
         timezone=facts["timezone"],
@@ -157,7 +157,7 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _score(dossier: Dossier, forecast: Forecast, part: str) -> Scores:
+def _score(dossier: RunData, forecast: Forecast, part: str) -> Scores:
     return score(
         getattr(forecast, part),
         y_train=[output.y_train for output in dossier.outputs],
@@ -167,7 +167,7 @@ def _score(dossier: Dossier, forecast: Forecast, part: str) -> Scores:
     )
 
 
-def _facts(dossier: Dossier) -> bytes:
+def _facts(dossier: RunData) -> bytes:
     return json_bytes(
         {
             "run_id": dossier.run_id,

@@ -9,10 +9,10 @@ from shared.contracts.kinds import ENSEMBLE
 Level = Literal["info", "warning", "error"]
 
 
-def line_of(event: Event) -> tuple[Level, str] | None:
+def log_line(event: Event) -> tuple[Level, str] | None:
     """Return the level and the sentence an event is worth, or None.
 
-    >>> line_of(e.FileReady.first(session_id="0" * 32, file_id="1" * 32, file_name="load.csv"))
+    >>> log_line(e.FileReady.first(session_id="0" * 32, file_id="1" * 32, file_name="load.csv"))
     ('info', 'load.csv is checked')
     """
     match event:

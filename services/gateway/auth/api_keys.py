@@ -33,7 +33,7 @@ def scope_of(row: ApiKeyRow) -> str | None:
 
 
 async def create_key(
-    here: Gateway, owner: str, *, name: str, session_id: str | None, expires_at: datetime | None
+    gateway: Gateway, owner: str, *, name: str, session_id: str | None, expires_at: datetime | None
 ) -> tuple[str, ApiKeyRow]:
     """Make a key; its text is returned this once."""
     key = PREFIX + secrets.token_urlsafe(32)
@@ -44,13 +44,13 @@ async def create_key(
         key_sha256=hashed(key),
         expires_at=expires_at,
     )
-    await here.service_records(owner).insert([row])
+    await gateway.service_records(owner).insert([row])
     return key, row
 
 
-async def revoke_key(here: Gateway, owner: str, key_id: str) -> ApiKeyRow:
+async def revoke_key(gateway: Gateway, owner: str, key_id: str) -> ApiKeyRow:
     """End a key now."""
-    records = here.service_records(owner)
+    records = gateway.service_records(owner)
     row = await records.update(ApiKeyRow, key_id, {"revoked_at": utc_now()})
     if row is None:
         raise KeyNotFound("there is no such key", key_id=key_id[:80])

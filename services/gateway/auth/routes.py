@@ -25,29 +25,29 @@ class CreateKey(Wire):
 
 
 @router.post("/api-keys", status_code=201)
-async def create(body: CreateKey, here: Here, who: Who) -> Answer:
+async def create(body: CreateKey, gateway: Here, who: Who) -> Answer:
     """Make a key; its text is in this answer and nowhere else."""
     _require_whole(who)
-    scope = (await find_session(here, who, body.session_id)).id if body.session_id else None
+    scope = (await find_session(gateway, who, body.session_id)).id if body.session_id else None
     key, row = await create_key(
-        here, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
+        gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
     return Answer(key=key, data=_told(row))
 
 
 @router.get("/api-keys")
-async def list_keys(here: Here, who: Who) -> Answer:
+async def list_keys(gateway: Here, who: Who) -> Answer:
     """Return the caller's keys, without their text."""
     _require_whole(who)
-    rows = await here.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
+    rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
     return Answer(keys=[_told(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
-async def revoke(key_id: str, here: Here, who: Who) -> Answer:
+async def revoke(key_id: str, gateway: Here, who: Who) -> Answer:
     """End a key now."""
     _require_whole(who)
-    return Answer(data=_told(await revoke_key(here, who.user_id, key_id)))
+    return Answer(data=_told(await revoke_key(gateway, who.user_id, key_id)))
 
 
 def _require_whole(who: Identity) -> None:

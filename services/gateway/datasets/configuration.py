@@ -39,7 +39,7 @@ class Configuration(Wire):
 
 
 @dataclass(frozen=True)
-class Workbench:
+class SessionData:
     """A session with its files and the series read from them, in user order."""
 
     session: SessionRow
@@ -51,16 +51,16 @@ class Workbench:
         return [row for row in self.series if row.file_id == file_id]
 
 
-async def workbench(here: Gateway, session: SessionRow) -> Workbench:
+async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionData:
     """Load the session's files and series, each in the order it came."""
-    files = await here.records.select(FileRow, {"session_id": session.id})
+    files = await gateway.records.select(FileRow, {"session_id": session.id})
     newest = {(f.role, f.file_name): f for f in sorted(files, key=lambda f: f.generation)}
     kept = {file.id: file for file in files if newest[file.role, file.file_name].id == file.id}
     order = {file_id: position for position, file_id in enumerate(kept)}
-    found = await here.records.select(SeriesRow, {"session_id": session.id})
+    found = await gateway.records.select(SeriesRow, {"session_id": session.id})
     series = [row for row in found if row.file_id in order]
     series.sort(key=lambda row: (order[row.file_id], row.position))
-    return Workbench(session, kept, series)
+    return SessionData(session, kept, series)
 
 
 def saved_time_steps(session: SessionRow) -> TimeSteps:
@@ -73,7 +73,7 @@ def saved_time_info(session: SessionRow) -> TimeInfo:
     return TimeInfo.model_validate(session.time_info)
 
 
-def dataset_spec(bench: Workbench, wanted: Configuration) -> DatasetSpec:
+def dataset_spec(session_data: SessionData, wanted: Configuration) -> DatasetSpec:
     """Return the data set a session and a configuration describe.
 
     Raises
@@ -81,12 +81,12 @@ def dataset_spec(bench: Workbench, wanted: Configuration) -> DatasetSpec:
     InvalidConfiguration
         Naming each setting that is missing or contradicts another.
     """
-    steps = wanted.time_steps or saved_time_steps(bench.session)
-    calendar = (wanted.time_features or saved_time_info(bench.session)).calendar()
-    _require(bench, steps)
+    steps = wanted.time_steps or saved_time_steps(session_data.session)
+    calendar = (wanted.time_features or saved_time_info(session_data.session)).calendar()
+    _require(session_data, steps)
     try:
         return DatasetSpec(
-            series=tuple(_chosen(bench, wanted.series)),
+            series=tuple(_chosen(session_data, wanted.series)),
             input_steps=steps.input or 0,
             output_steps=steps.output or 0,
             stride=steps.step_size or 0.0,
@@ -98,7 +98,7 @@ def dataset_spec(bench: Workbench, wanted: Configuration) -> DatasetSpec:
         raise refused_by(error, InvalidConfiguration, within="configuration") from None
 
 
-def _require(bench: Workbench, steps: TimeSteps) -> None:
+def _require(session_data: SessionData, steps: TimeSteps) -> None:
     asked = {
         "timeSteps.input": steps.input,
         "timeSteps.output": steps.output,
@@ -107,7 +107,7 @@ def _require(bench: Workbench, steps: TimeSteps) -> None:
     missing: list[JsonValue] = [
         {"field": field, "message": "is missing"} for field, value in asked.items() if value is None
     ]
-    roles = {bench.files[row.file_id].role for row in bench.series}
+    roles = {session_data.files[row.file_id].role for row in session_data.series}
     missing += [
         {"field": f"files.{role}", "message": f"upload at least one checked {role} file"}
         for role in ("input", "output")
@@ -117,16 +117,19 @@ def _require(bench: Workbench, steps: TimeSteps) -> None:
         raise InvalidConfiguration(sentence(missing), fields=missing)
 
 
-def _chosen(bench: Workbench, choices: tuple[SeriesChoice, ...] | None) -> list[SeriesSpec]:
-    names = display_names(bench.files, bench.series)
+def _chosen(session_data: SessionData, choices: tuple[SeriesChoice, ...] | None) -> list[SeriesSpec]:
+    names = display_names(session_data.files, session_data.series)
     if choices is None:
-        return [_spec(bench, row, names[row.id], None) for row in bench.series]
-    return [_spec(bench, row := _find(bench, choice, names), names[row.id], choice) for choice in choices]
+        return [_spec(session_data, row, names[row.id], None) for row in session_data.series]
+    return [
+        _spec(session_data, row := _find(session_data, choice, names), names[row.id], choice)
+        for choice in choices
+    ]
 
 
-def _find(bench: Workbench, choice: SeriesChoice, names: Mapping[str, str]) -> SeriesRow:
-    for row in bench.series:
-        named = (bench.files[row.file_id].role, names[row.id]) == (choice.role, choice.name)
+def _find(session_data: SessionData, choice: SeriesChoice, names: Mapping[str, str]) -> SeriesRow:
+    for row in session_data.series:
+        named = (session_data.files[row.file_id].role, names[row.id]) == (choice.role, choice.name)
         if row.id == choice.id or (choice.id is None and named):
             return row
     what = choice.id or f"{choice.role} {choice.name!r}"
@@ -137,13 +140,13 @@ def _find(bench: Workbench, choice: SeriesChoice, names: Mapping[str, str]) -> S
     )
 
 
-def _spec(bench: Workbench, row: SeriesRow, name: str, choice: SeriesChoice | None) -> SeriesSpec:
-    file = bench.files[row.file_id]
+def _spec(session_data: SessionData, row: SeriesRow, name: str, choice: SeriesChoice | None) -> SeriesSpec:
+    file = session_data.files[row.file_id]
     said = {**settings_of(file, row).stored(), **(choice.stored() if choice else {}), "name": name}
     return SeriesSettings.model_validate(said).spec(series_id=row.id, name=name, role=file.role)
 
 
-def check_size(here: Gateway, bench: Workbench, spec: DatasetSpec) -> None:
+def check_size(gateway: Gateway, session_data: SessionData, spec: DatasetSpec) -> None:
     """Refuse a data set that could not be held, before anybody works on it.
 
     Raises
@@ -151,8 +154,8 @@ def check_size(here: Gateway, bench: Workbench, spec: DatasetSpec) -> None:
     TooLarge
         With the estimated size.
     """
-    size = estimated_bytes(bench, spec)
-    limit = here.settings.gateway_max_dataset_bytes
+    size = estimated_bytes(session_data, spec)
+    limit = gateway.settings.gateway_max_dataset_bytes
     if size > limit:
         raise TooLarge(
             f"this asks for {human(size)} of windows; accepted are {human(limit)}",
@@ -162,12 +165,12 @@ def check_size(here: Gateway, bench: Workbench, spec: DatasetSpec) -> None:
         )
 
 
-def estimated_bytes(bench: Workbench, spec: DatasetSpec) -> float:
+def estimated_bytes(session_data: SessionData, spec: DatasetSpec) -> float:
     """Return the size of all windows if they were written out, in bytes."""
     n_calendar = sum(1 if name == "holiday" else 2 for name, _ in spec.calendar.enabled())
     per_window = spec.input_steps * (len(spec.inputs) + n_calendar) + spec.output_steps * len(spec.outputs)
     ids = {series.series_id for series in spec.inputs}
-    spans = [span_minutes(row) for row in bench.series if row.id in ids]
+    spans = [span_minutes(row) for row in session_data.series if row.id in ids]
     return max(spans, default=0.0) / spec.stride * per_window * _FLOAT32
 
 

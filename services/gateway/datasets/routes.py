@@ -27,11 +27,11 @@ class SaveTimeInfo(Wire):
 
 
 @router.post("/save-zeitschritte")
-async def save_time_steps(body: SaveTimeSteps, here: Here, who: Who) -> Answer:
+async def save_time_steps(body: SaveTimeSteps, gateway: Here, who: Who) -> Answer:
     """Keep how many steps a window has."""
-    session = await find_session(here, who, body.session_id)
+    session = await find_session(gateway, who, body.session_id)
     stored = body.time_steps.model_dump(mode="json")
-    await here.records.update(SessionRow, session.id, {"time_steps": stored})
+    await gateway.records.update(SessionRow, session.id, {"time_steps": stored})
     return Answer(data=body.time_steps.german(), timeSteps=body.time_steps.wire())
 
 
@@ -43,12 +43,12 @@ async def get_time_steps(session: Session) -> Answer:
 
 
 @router.post("/save-time-info")
-async def save_time_info(body: SaveTimeInfo, here: Here, who: Who) -> Answer:
+async def save_time_info(body: SaveTimeInfo, gateway: Here, who: Who) -> Answer:
     """Keep which calendar features join the inputs."""
-    session = await find_session(here, who, body.session_id)
+    session = await find_session(gateway, who, body.session_id)
     body.time_info.calendar()  # refuse now what no data set could be built with
     stored = body.time_info.model_dump(mode="json")
-    await here.records.update(SessionRow, session.id, {"time_info": stored})
+    await gateway.records.update(SessionRow, session.id, {"time_info": stored})
     return Answer(data=body.time_info.german(), timeFeatures=body.time_info.wire())
 
 

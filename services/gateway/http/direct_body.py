@@ -78,7 +78,7 @@ class Body(Source):
         self._socket.close()
 
 
-class Offer:
+class SocketBody:
     """The body of a request whose length was announced, for a route to take from the socket."""
 
     def __init__(self, protocol: "DirectProtocol", cycle: RequestResponseCycle, length: int) -> None:
@@ -102,17 +102,17 @@ class Offer:
 class DirectProtocol(HttpToolsProtocol):
     """The server's protocol, which offers large bodies to routes in the scope."""
 
-    _offer: Offer | None = None
+    _offer: SocketBody | None = None
     unread = 0  # bytes of a body that was taken, still in the socket: none of the next request
 
     def on_headers_complete(self) -> None:
-        """Offer the body of the request that begins."""
+        """SocketBody the body of the request that begins."""
         super().on_headers_complete()
         self._offer = None
         length = dict(self.headers).get(b"content-length", b"")
         begun = self.cycle is not None and self.cycle.scope is self.scope
         if begun and self.scheme == "http" and length.isdigit() and int(length) >= LARGE_BYTES:
-            self._offer = Offer(self, self.cycle, int(length))
+            self._offer = SocketBody(self, self.cycle, int(length))
             self.scope["extensions"] = {EXTENSION: {"offer": self._offer}}
             self.flow.pause_reading()  # until somebody asks for the body, in either way
 
@@ -152,7 +152,7 @@ def body_of(request: Request, *, patience_s: float) -> Iterator[Content]:
     if offered is None:
         yield request.stream()
         return
-    offer: Offer = offered["offer"]
+    offer: SocketBody = offered["offer"]
     body = offer.take(patience_s=patience_s)
     try:
         yield body

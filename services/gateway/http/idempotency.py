@@ -29,7 +29,7 @@ class KeyReused(InvalidInput):
     advice = ("Use a new key for a new request.",)
 
 
-class OnceRoute(APIRoute):
+class IdempotentRoute(APIRoute):
     """A route that honours the key on every POST."""
 
     def get_route_handler(self) -> Handler:
@@ -46,14 +46,14 @@ class OnceRoute(APIRoute):
 
 
 async def _once(request: Request, key: str, handler: Handler) -> Response:
-    here, who = await gateway_of(request), await identity_of(request)
+    gateway, who = await gateway_of(request), await identity_of(request)
     body = hashlib.sha256(await request.body()).hexdigest()
     path = request.url.path
     row = AnswerRow(
         id=derive("answer", who.user_id, path, key), owner=who.user_id, route=path, body_sha256=body
     )
-    if not await here.records.insert([row]):
-        known = await _settled(here, row)
+    if not await gateway.records.insert([row]):
+        known = await _settled(gateway, row)
         if known and known.body_sha256 != body:
             raise KeyReused("this Idempotency-Key was used for another request", header=HEADER)
         if known and known.status is not None:
@@ -62,18 +62,18 @@ async def _once(request: Request, key: str, handler: Handler) -> Response:
     try:
         response = await handler(request)
     except InvalidInput:
-        await here.records.delete(AnswerRow, {"id": row.id})  # nothing was started; the key is free again
+        await gateway.records.delete(AnswerRow, {"id": row.id})  # nothing was started; the key is free again
         raise
     answer = json.loads(bytes(response.body))
-    await here.records.update(AnswerRow, row.id, {"status": response.status_code, "answer": answer})
+    await gateway.records.update(AnswerRow, row.id, {"status": response.status_code, "answer": answer})
     return response
 
 
-async def _settled(here: Gateway, row: AnswerRow) -> AnswerRow | None:
+async def _settled(gateway: Gateway, row: AnswerRow) -> AnswerRow | None:
     """Return the stored answer, waiting a little for the request that is at it."""
     end = asyncio.get_running_loop().time() + _PATIENCE_S
     while True:
-        known = await here.records.get(AnswerRow, row.id)
+        known = await gateway.records.get(AnswerRow, row.id)
         over = asyncio.get_running_loop().time() > end
         if known is None or known.status is not None or known.body_sha256 != row.body_sha256 or over:
             return known

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.auth.identity import bearer
 from services.gateway.context import Gateway
-from services.gateway.http.rate_limits import Share
+from services.gateway.http.rate_limits import Quota
 from services.gateway.problems import Refused, Stalled, TooLarge, envelope, http_problem, status_of
 from services.gateway.settings import GatewaySettings, is_loopback
 from shared.contracts.problems import Category
@@ -64,7 +64,7 @@ SECURITY_HEADERS = {
 }
 
 
-class Guarded:
+class SecurityMiddleware:
     """Security headers on every answer, and an answer in our envelope whatever happens inside."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,7 +95,7 @@ class Guarded:
             await JSONResponse(envelope(http_problem(500)), 500)(scope, receive, with_headers)
 
 
-class Gate:
+class AdmissionMiddleware:
     """Identifies, limits and measures requests to the API before a byte of their body is read."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
@@ -108,7 +108,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        share: Share | None = None
+        share: Quota | None = None
         try:
             check_host(headers, self._settings)
             check_origin(scope, headers, self._settings)
@@ -123,11 +123,11 @@ class Gate:
             receive = _measured(receive, body_limit(scope["path"], self._settings), self._settings)
         await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, headers: Headers) -> Share | None:
+    async def _admit(self, scope: Scope, headers: Headers) -> Quota | None:
         """Identify, and take from the caller's share; a single user has the machine to himself."""
         app: FastAPI = scope["app"]
-        here: Gateway = app.state.gateway
-        who = await here.verifier.identify(bearer(headers))
+        gateway: Gateway = app.state.gateway
+        who = await gateway.verifier.identify(bearer(headers))
         scope.setdefault("state", {})["identity"] = who
         limit = body_limit(scope["path"], self._settings)
         length = content_length(headers)
@@ -136,9 +136,9 @@ class Gate:
         if self._settings.single_user:
             return None
         if scope["path"].startswith(_UPLOADS):
-            share = await here.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+            share = await gateway.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
         else:
-            share = await here.limiter.spend(who.user_id, "requests")
+            share = await gateway.limiter.spend(who.user_id, "requests")
         if share.exceeded:
             raise share.refusal()
         return share

@@ -35,7 +35,7 @@ class TooManyRequests(Refused):
 
 
 @dataclass(frozen=True)
-class Share:
+class Quota:
     """What a user has used of a minute."""
 
     limit: int
@@ -111,9 +111,9 @@ class Limiter:
         self._counters = counters
         self._limits: dict[Bucket, int] = {"requests": requests, "bytes": upload_bytes}
 
-    async def spend(self, user_id: str, bucket: Bucket, amount: int = 1) -> Share:
+    async def spend(self, user_id: str, bucket: Bucket, amount: int = 1) -> Quota:
         """Take from the user's share of this minute; the share says whether it is exceeded."""
         window, passed = divmod(time.time(), WINDOW_S)
         token = hashlib.sha256(user_id.encode()).hexdigest()[:32]  # user text never becomes a subject
         used = await self._counters.add(f"{bucket}.{token}.{int(window)}", amount)
-        return Share(self._limits[bucket], used, max(1, round(WINDOW_S - passed)))
+        return Quota(self._limits[bucket], used, max(1, round(WINDOW_S - passed)))

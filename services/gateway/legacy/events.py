@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.gateway.live.messages import PROGRESS, Told
+from services.gateway.live.messages import PROGRESS, LiveMessage
 from services.gateway.runs.progress import RunView
 from shared.contracts.kinds import WIRE_NAMES
 from shared.storage.rows import LIVE_JOB
 
-Line = tuple[str, dict[str, Any]]
+LegacyEvent = tuple[str, dict[str, Any]]
 COMPLETE, COMPLETE_TOO = "training_complete", "training_completed"
 ERROR, ERROR_TOO = "error", "training_error"
 DATASET_COMPLETE = "dataset_generation_complete"
@@ -27,7 +27,7 @@ _PHASES = {
 }
 
 
-class Narrator:
+class LegacyEvents:
     """Tells one client about one session.
 
     It remembers the newest run: which jobs it has, how far each is, the highest percentage told, and
@@ -57,7 +57,7 @@ class Narrator:
         self._highest = view.percent()
         self._ended = view.over
 
-    def tell(self, message: Told) -> list[Line]:
+    def tell(self, message: LiveMessage) -> list[LegacyEvent]:
         """Return what a message means to the client, in order."""
         if message.run_id and message.data.get("backtest"):
             self.pass_over(message.run_id)
@@ -75,11 +75,11 @@ class Narrator:
         self._highest = 0.0
         self._ended = False
 
-    def _phase(self, message: Told) -> list[Line]:
+    def _phase(self, message: LiveMessage) -> list[LegacyEvent]:
         known = _PHASES.get(message.type)
         return [("phase_update", {"phase": known[0], "message": known[1]})] if known else []
 
-    def _about(self, message: Told) -> list[Line]:
+    def _about(self, message: LiveMessage) -> list[LegacyEvent]:
         data = message.data
         match message.type:
             case "upload.completed" | "file.ready" | "file.rejected":
@@ -108,7 +108,7 @@ class Narrator:
                 return self._heard(message)
         return []
 
-    def _heard(self, message: Told) -> list[Line]:
+    def _heard(self, message: LiveMessage) -> list[LegacyEvent]:
         """Tell a job's progress, and its losses once per epoch."""
         if self._ended or message.job_id is None:
             return []
@@ -130,10 +130,10 @@ class Narrator:
             lines.append(("training_metrics", detail))
         return lines
 
-    def _after(self, message: Told) -> Line:
+    def _after(self, message: LiveMessage) -> LegacyEvent:
         return self._progress("training", f"{message.data['label']} is done", {"job_id": message.job_id})
 
-    def _progress(self, phase: str, text: str, detail: Mapping[str, Any]) -> Line:
+    def _progress(self, phase: str, text: str, detail: Mapping[str, Any]) -> LegacyEvent:
         shares = self._shares.values()
         percent = round(99.0 * sum(shares) / len(shares), 1) if shares else 0.0
         self._highest = max(self._highest, percent)
@@ -141,7 +141,7 @@ class Narrator:
         told = {"progress_percent": self._highest, "phase": phase, "message": text, "run_id": self._run_id}
         return "training_progress", {**dict.fromkeys(names), **told, **detail}
 
-    def _model(self, message: Told, *, metrics: object) -> dict[str, Any]:
+    def _model(self, message: LiveMessage, *, metrics: object) -> dict[str, Any]:
         data = message.data
         return {
             "model_name": WIRE_NAMES.get(data["kind"], data["kind"]),
@@ -153,7 +153,7 @@ class Narrator:
             "problem": data.get("problem"),
         }
 
-    def _end(self, message: Told) -> list[Line]:
+    def _end(self, message: LiveMessage) -> list[LegacyEvent]:
         if self._ended:
             return []
         self._ended = True
@@ -161,7 +161,7 @@ class Narrator:
         data = message.data
         status, run_id = data["status"], message.run_id
         last = self._progress(status, f"Training {status}", {"eta_seconds": 0.0})
-        phase: Line = ("phase_update", {"phase": status, "message": f"Training {status}"})
+        phase: LegacyEvent = ("phase_update", {"phase": status, "message": f"Training {status}"})
         if status == "failed":
             problem = data.get("problem") or {"code": "TRAINING_FAILED", "message": "training failed"}
             body = {"run_id": run_id, "error": problem["message"], **problem}

@@ -124,13 +124,13 @@ def _of_family(file: ModelFile, family: str, files: list[ModelFile]) -> bool:
     return neural == (family == "keras")
 
 
-async def library_versions(here: Gateway, job: JobRow) -> str | None:
+async def library_versions(gateway: Gateway, job: JobRow) -> str | None:
     """Return what a model was made with, as a header: ``keras=3.15.1, numpy=2.4.6``."""
     entry: JsonValue = job.files.get("passport.json")
     if not isinstance(entry, dict):
         return None
     try:
-        passport = json.loads(await here.objects.get(str(entry["key"])))
+        passport = json.loads(await gateway.objects.get(str(entry["key"])))
     except (ObjectNotFound, ValueError):
         return None
     libraries = passport.get("libraries") if isinstance(passport, Mapping) else None

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, JsonValue
 
 from services.gateway.context import Gateway, Here, Session
-from services.gateway.http.idempotency import OnceRoute
+from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.models.files import FORMATS, ModelFile, choose, library_versions, model_files, preferred
 from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
@@ -21,22 +21,22 @@ from shared.storage import keys
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
 
-router = APIRouter(tags=["models"], route_class=OnceRoute)
+router = APIRouter(tags=["models"], route_class=IdempotentRoute)
 _PACKAGES = ("fastapi", "pydantic", "nats-py", "faststream", "python-socketio", "uvicorn")
 
 
 @router.get("/list-models-database/{sid}")
-async def list_models(here: Here, session: Session, run_id: RunId = None) -> Answer:
+async def list_models(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
     """Return the stored model files of a run."""
-    found = await outcome(here, session, run_id)
+    found = await outcome(gateway, session, run_id)
     models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
     return Answer(run_id=found.run.id, data={"models": models, "count": len(models)})
 
 
 @router.post("/save-model/{sid}")
-async def save_model(here: Here, session: Session, run_id: RunId = None) -> Answer:
+async def save_model(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
     """Confirm that a run's models are stored: they are, as soon as they are trained."""
-    found = await outcome(here, session, run_id)
+    found = await outcome(gateway, session, run_id)
     models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
     if not models:
         raise NothingThere("the run has no finished model yet")
@@ -45,7 +45,7 @@ async def save_model(here: Here, session: Session, run_id: RunId = None) -> Answ
 
 @router.get("/download-model-h5/{sid}", response_class=StreamingResponse)
 async def download_model(
-    here: Here,
+    gateway: Here,
     session: Session,
     filename: Annotated[str | None, Query(max_length=255)] = None,
     type: Annotated[Literal["keras", "sklearn"] | None, Query()] = None,
@@ -57,22 +57,22 @@ async def download_model(
     Nothing named means the best model. An average is a JSON list of its members, whose own files are listed
     beside it.
     """
-    found = await outcome(here, session, run_id)
+    found = await outcome(gateway, session, run_id)
     files = model_files(found.jobs)
     if format == "h5" or (filename or "").endswith(".h5"):
-        file = await _as_h5(here, found, files, filename, type)
+        file = await _as_h5(gateway, found, files, filename, type)
     else:
         order = preferred(found.best_job())
         file = choose(files, file_name=filename, family=type, suffix=format, order=order)
-    answer = await stored_file(here, file.key, file.file_name, "application/octet-stream")
+    answer = await stored_file(gateway, file.key, file.file_name, "application/octet-stream")
     answer.headers["X-Content-SHA256"] = file.sha256
-    if versions := await library_versions(here, file.job):
+    if versions := await library_versions(gateway, file.job):
         answer.headers["X-Library-Versions"] = versions
     return answer
 
 
 async def _as_h5(
-    here: Gateway, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
+    gateway: Gateway, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
 ) -> ModelFile:
     """Have a Keras model written in the older format, which the trainer does when it is first asked for."""
     stored_as = f"{name.removesuffix('.h5')}.keras" if name and name.endswith(".h5") else name
@@ -85,7 +85,7 @@ async def _as_h5(
     about: dict[str, JsonValue] = {
         "session_id": source.job.session_id, "run_id": found.run.id, "job_id": source.job.id, "format": "h5",
     }  # fmt: skip
-    result = await here.asks.ask("trainer.export", about)
+    result = await gateway.asks.ask("trainer.export", about)
     return ModelFile(
         source.job, "model.h5", str(result["key"]), int(result["size_bytes"]), str(result["sha256"])
     )
@@ -104,14 +104,14 @@ class Predict(Wire):
 
 
 @router.post("/predict/{sid}")
-async def predict(body: Predict, here: Here, session: Session) -> Answer:
+async def predict(body: Predict, gateway: Here, session: Session) -> Answer:
     """Return forecasts of a stored model in original units."""
-    found = await outcome(here, session, body.run_id)
+    found = await outcome(gateway, session, body.run_id)
     job = _meant(found, body)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "run_id": found.run.id, "job_id": job.id, "input_data": body.input_data,
     }  # fmt: skip
-    return Answer(run_id=found.run.id, job_id=job.id, **await here.asks.ask("trainer.predict", about))
+    return Answer(run_id=found.run.id, job_id=job.id, **await gateway.asks.ask("trainer.predict", about))
 
 
 def _meant(found: Outcome, body: Predict) -> JobRow:
@@ -160,7 +160,7 @@ class Importance(Answer):
 
 @router.get("/feature-importance/{sid}")
 async def feature_importance(
-    here: Here,
+    gateway: Here,
     session: Session,
     run_id: RunId = None,
     job_id: Annotated[str | None, Query(description="default: the best model", max_length=64)] = None,
@@ -171,14 +171,14 @@ async def feature_importance(
     Permutation importance on at most 500 windows of the validation part: an input's whole windows are
     exchanged between samples, five times, and the rise of the loss is told.
     """
-    found = await outcome(here, session, run_id)
+    found = await outcome(gateway, session, run_id)
     job = finished_model(found, job_id)
     about: dict[str, JsonValue] = {"session_id": session.id, "job_id": job.id, "seed": seed}
     try:
-        kept = await here.objects.get(keys.importance(session.id, found.run.id, job.id, seed))
+        kept = await gateway.objects.get(keys.importance(session.id, found.run.id, job.id, seed))
         measured = json.loads(kept)
     except ObjectNotFound:
-        measured = await here.asks.ask("trainer.importance", about)
+        measured = await gateway.asks.ask("trainer.importance", about)
     return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)
 
 

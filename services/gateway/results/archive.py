@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from services.gateway.context import Gateway
-from services.gateway.live.hub import Box
+from services.gateway.live.hub import Subscription
 from services.gateway.problems import NoReport, NothingThere, ReportNotReady
 from shared.contracts.events import RunReported
 from shared.storage import keys
@@ -20,7 +20,7 @@ def report_state(run: RunRow, *, any_scored: bool) -> ReportState:
     return "ready" if run.reported else "writing"
 
 
-async def archive_of(here: Gateway, run: RunRow) -> str:
+async def archive_of(gateway: Gateway, run: RunRow) -> str:
     """Return the key of a run's archive, as soon as the evaluator has stored it.
 
     Raises
@@ -35,25 +35,25 @@ async def archive_of(here: Gateway, run: RunRow) -> str:
     if run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet", run_id=run.id)
     key = keys.archive(run.session_id, run.id)
-    box = here.hub.open(run.session_id)  # before the look: a report that is stored meanwhile is heard of
+    box = gateway.hub.open(run.session_id)  # before the look: a report that is stored meanwhile is heard of
     try:
-        if await here.objects.size(key) is not None:
+        if await gateway.objects.size(key) is not None:
             return key
-        if not await here.records.count(ResultRow, {"run_id": run.id}):
+        if not await gateway.records.count(ResultRow, {"run_id": run.id}):
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
-        await _reported(here, box, run)
+        await _reported(gateway, box, run)
     finally:
-        here.hub.close(run.session_id, box)
+        gateway.hub.close(run.session_id, box)
     return key
 
 
-async def _reported(here: Gateway, box: Box, run: RunRow) -> None:
+async def _reported(gateway: Gateway, box: Subscription, run: RunRow) -> None:
     """Wait for the event that says that the report is stored."""
-    patience = here.settings.gateway_report_patience.total_seconds()
+    patience = gateway.settings.gateway_report_patience.total_seconds()
     try:
         async with asyncio.timeout(patience):
             while not any(m.type == RunReported.type and m.run_id == run.id for m in await box.take()):
                 pass
     except TimeoutError:
-        if await here.objects.size(keys.archive(run.session_id, run.id)) is None:
+        if await gateway.objects.size(keys.archive(run.session_id, run.id)) is None:
             raise ReportNotReady("the report of this run is still being written", run_id=run.id) from None

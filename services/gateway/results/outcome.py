@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from services.gateway.results.scale import Scale, reasons, standardised
+from services.gateway.results.scale import Scale, in_training_std, reasons
 from shared.contracts.kinds import JOB_SPEC, WIRE_NAMES
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
 
@@ -98,7 +98,7 @@ class Outcome:
         """Return the averaging levels of the best model, or of the first that has scores, by output."""
         result = self.results.get(self.run.best_job_id or "") or next(iter(self.results.values()), None)
         outputs = _outputs(result) if result else []
-        scaled = outputs if scale == "original" else [standardised(output) for output in outputs]
+        scaled = outputs if scale == "original" else [in_training_std(output) for output in outputs]
         return {
             "df_eval": {str(output["name"]): _levels(output) for output in scaled},
             "df_eval_ts": {str(output["name"]): _steps(output) for output in scaled},
@@ -119,7 +119,7 @@ def _headline(result: ResultRow) -> dict[str, float | None]:
 
 def _standard_headline(result: ResultRow) -> dict[str, float | None]:
     """Return the test scores at k = 1 in training standard deviations, averaged over outputs."""
-    firsts = [standardised(output)["levels"][0]["overall"] for output in _outputs(result)]
+    firsts = [in_training_std(output)["levels"][0]["overall"] for output in _outputs(result)]
     known = {name: [first[name] for first in firsts if first[name] is not None] for name in METRICS}
     return {
         name: fmean(values) if values and len(values) == len(firsts) else None

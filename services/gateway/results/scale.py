@@ -14,14 +14,14 @@ NOT_STANDARD = dict.fromkeys(
 NO_SPREAD = "the training values of this output do not vary, so there is no standard deviation to divide by"
 
 
-def standardised(output: Mapping[str, Any]) -> dict[str, Any]:
+def in_training_std(output: Mapping[str, Any]) -> dict[str, Any]:
     """Return the stored scores of one output in training standard deviations.
 
     Errors are divided, MSE by the square. What is a share of the level has no meaning there and is None, and
     so is every error of an output whose training values do not vary.
 
     >>> level = {"overall": {"mae": 3.0, "mse": 8.0, "mape": 5.0}, "per_step": {"mae": [2.0, None]}}
-    >>> scaled = standardised({"name": "load", "train_std": 2.0, "levels": [level]})["levels"][0]
+    >>> scaled = in_training_std({"name": "load", "train_std": 2.0, "levels": [level]})["levels"][0]
     >>> scaled["overall"], scaled["per_step"]
     ({'mae': 1.5, 'mse': 2.0, 'mape': None}, {'mae': [1.0, None]})
     """

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Here, Session
-from services.gateway.http.idempotency import OnceRoute
+from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidBacktest, NothingThere, refused_by
@@ -15,7 +15,7 @@ from services.gateway.runs.routes import IdempotencyKey, Metric
 from shared.contracts.backtest import BacktestSpec
 from shared.storage.rows import DatasetRow
 
-router = APIRouter(tags=["backtests"], route_class=OnceRoute)
+router = APIRouter(tags=["backtests"], route_class=IdempotentRoute)
 
 
 class StartBacktest(Wire):
@@ -63,7 +63,7 @@ class BacktestStarted(Answer):
 @router.post("/backtest/{sid}", status_code=202)
 async def backtest(
     sid: str,
-    here: Here,
+    gateway: Here,
     session: Session,
     body: StartBacktest | None = None,
     idempotency_key: IdempotencyKey = None,
@@ -71,7 +71,7 @@ async def backtest(
     """Fit a run's models at several cutoffs and forecast what came after each; a run of its own."""
     asked = body or StartBacktest()
     run = await start_backtest(
-        here,
+        gateway,
         session,
         asked.spec(),
         of=asked.run_id,
@@ -92,13 +92,13 @@ async def backtest(
 @router.get("/backtest/{sid}")
 async def read_backtest(
     sid: str,
-    here: Here,
+    gateway: Here,
     session: Session,
     run_id: Annotated[str | None, Query(description="a backtest, or the run it repeats")] = None,
 ) -> Answer:
     """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
-    run = await find_backtest(here, session, run_id)
+    run = await find_backtest(gateway, session, run_id)
     if run.backtest is None:
         raise NothingThere("the run is no backtest", run_id=run.id)
-    dataset = await here.records.get(DatasetRow, run.dataset_id)
+    dataset = await gateway.records.get(DatasetRow, run.dataset_id)
     return Answer(session_id=sid, **BacktestView(run, run.backtest, dataset).wire())

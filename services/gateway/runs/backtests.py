@@ -20,7 +20,7 @@ Wanted = Sequence[str | dict[str, JsonValue]]
 
 
 async def start_backtest(
-    here: Gateway,
+    gateway: Gateway,
     session: SessionRow,
     spec: BacktestSpec,
     *,
@@ -46,18 +46,18 @@ async def start_backtest(
     RefusedByWorker
         If the data set has too few windows for the folds: the problem says what would fit.
     """
-    base = await find_run(here, session, of)
+    base = await find_run(gateway, session, of)
     if base.backtest_of is not None:
         message = f"this run is a backtest itself; name the run it repeats, {base.backtest_of}"
         raise wrong_field(InvalidBacktest, "run_id", message)
-    dataset = await here.records.get(DatasetRow, base.dataset_id)
+    dataset = await gateway.records.get(DatasetRow, base.dataset_id)
     if dataset is None or dataset.status != "ready":
         raise DatasetNotReady("the data set of this run is not built", run_id=base.id)
-    jobs = await here.records.select(JobRow, {"run_id": base.id}, order="position")
+    jobs = await gateway.records.select(JobRow, {"run_id": base.id}, order="position")
     models = base.models if wanted is None else chosen_models(base, jobs, wanted)
-    backtest = Backtest(spec=spec, folds=await _folds(here, dataset, spec))
+    backtest = Backtest(spec=spec, folds=await _folds(gateway, dataset, spec))
     return await start_run(
-        here,
+        gateway,
         session,
         dataset,
         models,
@@ -69,11 +69,11 @@ async def start_backtest(
     )
 
 
-async def _folds(here: Gateway, dataset: DatasetRow, spec: BacktestSpec) -> tuple[Fold, ...]:
+async def _folds(gateway: Gateway, dataset: DatasetRow, spec: BacktestSpec) -> tuple[Fold, ...]:
     about: dict[str, JsonValue] = {
         "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
     }  # fmt: skip
-    answer = await here.asks.ask("datasets.folds", about)
+    answer = await gateway.asks.ask("datasets.folds", about)
     return tuple(Fold.model_validate(fold) for fold in answer["folds"])
 
 
@@ -101,7 +101,7 @@ def chosen_models(run: RunRow, jobs: Sequence[JobRow], wanted: Wanted) -> tuple[
     return tuple(dict.fromkeys(chosen))
 
 
-async def find_backtest(here: Gateway, session: SessionRow, run_id: str | None) -> RunRow:
+async def find_backtest(gateway: Gateway, session: SessionRow, run_id: str | None) -> RunRow:
     """Return a backtest of the session, by default the newest; a run's own id means its newest backtest.
 
     Raises
@@ -110,11 +110,11 @@ async def find_backtest(here: Gateway, session: SessionRow, run_id: str | None) 
     """
     where: Where = {"session_id": session.id}
     if run_id is not None:
-        named = await find_run(here, session, run_id)
+        named = await find_run(gateway, session, run_id)
         if named.backtest is not None:
             return named
         where = {**where, "backtest_of": named.id}
-    runs = await here.records.select(RunRow, where, order="-created_at")
+    runs = await gateway.records.select(RunRow, where, order="-created_at")
     newest = next((run for run in runs if run.backtest is not None), None)
     if newest is None:
         raise NothingThere(

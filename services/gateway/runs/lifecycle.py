@@ -27,11 +27,11 @@ _STARTING = timedelta(seconds=30)  # between taking the session's lease and writ
 
 
 async def request_dataset(
-    here: Gateway, session: SessionRow, spec: DatasetSpec, *, name: str = ""
+    gateway: Gateway, session: SessionRow, spec: DatasetSpec, *, name: str = ""
 ) -> DatasetRow:
     """Ask for a data set; the same spec is built once, and again only after it failed."""
     text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
-    known = await here.records.select(DatasetRow, {"session_id": session.id})
+    known = await gateway.records.select(DatasetRow, {"session_id": session.id})
     failed = sum(1 for row in known if row.spec == spec and row.status == "failed")
     row = DatasetRow(
         id=derive("dataset", session.id, text, str(failed)),
@@ -40,22 +40,22 @@ async def request_dataset(
         name=name,
         spec=spec,
     )
-    await here.records.insert([row])
-    await here.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
-    return await here.records.get(DatasetRow, row.id) or row
+    await gateway.records.insert([row])
+    await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
+    return await gateway.records.get(DatasetRow, row.id) or row
 
 
 async def newest_dataset(
-    here: Gateway, session: SessionRow, *, of: tuple[DatasetStatus, ...] = ("requested", "ready")
+    gateway: Gateway, session: SessionRow, *, of: tuple[DatasetStatus, ...] = ("requested", "ready")
 ) -> DatasetRow | None:
     """Return the session's newest data set in one of these states."""
     where: Where = {"session_id": session.id, "status": OneOf(of)}
-    rows = await here.records.select(DatasetRow, where, order="-created_at", limit=1)
+    rows = await gateway.records.select(DatasetRow, where, order="-created_at", limit=1)
     return rows[0] if rows else None
 
 
 async def start_run(
-    here: Gateway,
+    gateway: Gateway,
     session: SessionRow,
     dataset: DatasetRow,
     models: Sequence[ModelSpec],
@@ -91,9 +91,9 @@ async def start_run(
         backtest=backtest,
         correlation_id=run_id,
     )
-    if not await here.records.get(RunRow, run_id):
-        await _take_turn(here, session, run_id)
-        await here.records.insert([row])
+    if not await gateway.records.get(RunRow, run_id):
+        await _take_turn(gateway, session, run_id)
+        await gateway.records.insert([row])
     event = TrainingRequested.first(
         session_id=session.id,
         run_id=run_id,
@@ -101,13 +101,13 @@ async def start_run(
         backtest=backtest is not None,
         correlation_id=row.correlation_id,
     )
-    await here.post.publish(event)
-    return await here.records.get(RunRow, run_id) or row
+    await gateway.post.publish(event)
+    return await gateway.records.get(RunRow, run_id) or row
 
 
-async def _take_turn(here: Gateway, session: SessionRow, run_id: str) -> None:
+async def _take_turn(gateway: Gateway, session: SessionRow, run_id: str) -> None:
     """Take the session's lease: of two requests at the same moment one starts a run."""
-    records = here.service_records(session.owner)
+    records = gateway.service_records(session.owner)
     lease_id = derive("live-run", session.id)
     until = utc_now() + _STARTING
     fresh = LeaseRow(id=lease_id, owner=session.owner, holder=run_id, until=until)
@@ -115,7 +115,7 @@ async def _take_turn(here: Gateway, session: SessionRow, run_id: str) -> None:
         return
     lease = await records.get(LeaseRow, lease_id)
     holder = lease.holder if lease else ""
-    live = await here.records.get(RunRow, holder)
+    live = await gateway.records.get(RunRow, holder)
     if live.status in LIVE_RUN if live else lease is not None and lease.until > utc_now():
         raise _in_progress(holder)
     taken = await records.update(
@@ -129,7 +129,7 @@ def _in_progress(run_id: str) -> TrainingInProgress:
     return TrainingInProgress("a run of this session is under way", run_id=run_id)
 
 
-async def find_run(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+async def find_run(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
     """Return a run of the session, by default the newest that is no backtest.
 
     Raises
@@ -138,33 +138,33 @@ async def find_run(here: Gateway, session: SessionRow, run_id: str | None = None
     """
     if run_id is None:
         ordinary: Where = {"session_id": session.id, "backtest_of": None}
-        newest = await here.records.select(RunRow, ordinary, order="-created_at", limit=1)
+        newest = await gateway.records.select(RunRow, ordinary, order="-created_at", limit=1)
         if newest:
             return newest[0]
         raise RunNotFound("the session has no run yet")
-    row = await here.records.get(RunRow, run_id)
+    row = await gateway.records.get(RunRow, run_id)
     if row is None or row.session_id != session.id:
         raise RunNotFound("the session has no such run", run_id=run_id[:64])
     return row
 
 
-async def live_runs(here: Gateway, session: SessionRow) -> list[RunRow]:
+async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
     """Return the session's runs that are not over."""
-    return await here.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+    return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
 
 
-async def run_to_stop(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+async def run_to_stop(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
     """Return the run somebody wants to stop, by default the live one, be it a backtest.
 
     Raises
     ------
     RunNotFound
     """
-    live = await live_runs(here, session) if run_id is None else []
-    return live[0] if live else await find_run(here, session, run_id)
+    live = await live_runs(gateway, session) if run_id is None else []
+    return live[0] if live else await find_run(gateway, session, run_id)
 
 
-async def cancel(here: Gateway, session: SessionRow, run: RunRow, *, job_id: str | None = None) -> bool:
+async def cancel(gateway: Gateway, session: SessionRow, run: RunRow, *, job_id: str | None = None) -> bool:
     """Ask a run, or one job of it, to stop; False if it is over already.
 
     The ledger's flag is what counts; the messages only make it quick.
@@ -172,14 +172,14 @@ async def cancel(here: Gateway, session: SessionRow, run: RunRow, *, job_id: str
     if job_id is None:
         if run.status not in LIVE_RUN:
             return False
-        await here.records.update(RunRow, run.id, {"cancel_requested": True})
+        await gateway.records.update(RunRow, run.id, {"cancel_requested": True})
     else:
-        job = await here.records.get(JobRow, job_id)
+        job = await gateway.records.get(JobRow, job_id)
         if job is None or job.run_id != run.id:
             raise RunNotFound("the run has no such job", job_id=job_id[:64])
         if job.status not in LIVE_JOB:
             return False
-        await here.records.update(JobRow, job_id, {"cancel_requested": True})
-    await here.post.publish(CancelRequested.first(session_id=session.id, run_id=run.id, job_id=job_id))
-    await here.post.publish(CancelNow(session_id=session.id, run_id=run.id, job_id=job_id))
+        await gateway.records.update(JobRow, job_id, {"cancel_requested": True})
+    await gateway.post.publish(CancelRequested.first(session_id=session.id, run_id=run.id, job_id=job_id))
+    await gateway.post.publish(CancelNow(session_id=session.id, run_id=run.id, job_id=job_id))
     return True

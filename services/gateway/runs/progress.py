@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.live.messages import Told
+from services.gateway.live.messages import LiveMessage
 from shared.contracts.kinds import WIRE_NAMES
 from shared.storage.rows import LIVE_JOB, JobRow, RunRow
 
@@ -13,7 +13,7 @@ _REMEMBERED = 10_000
 _RUN_WORDS = {"waiting": "queued"}  # the others are the same on the wire
 
 
-class HighWater:
+class MonotoneProgress:
     """The highest progress ever told per run, so that a job which starts again does not turn it back."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class RunView:
 
     run: RunRow
     jobs: Sequence[JobRow]
-    progress: Mapping[str, Told]
+    progress: Mapping[str, LiveMessage]
 
     @property
     def over(self) -> bool:
@@ -69,14 +69,14 @@ class RunView:
         known = [float(seconds) for seconds in told if isinstance(seconds, int | float)]
         return round(max(known), 1) if known else None
 
-    def wire(self, high_water: HighWater) -> dict[str, Any]:
+    def wire(self, monotone_progress: MonotoneProgress) -> dict[str, Any]:
         """Return the answer of ``/status``."""
         run = self.run
         return {
             "run_id": run.id,
             "dataset_id": run.dataset_id,
             "status": _RUN_WORDS.get(run.status, run.status),
-            "progress": high_water.raised(run.id, self.percent()),
+            "progress": monotone_progress.raised(run.id, self.percent()),
             "current_step": self.step(),
             "phase": self.phase(),
             "eta_seconds": self.eta_seconds(),

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import Field, JsonValue
 
 from services.gateway.context import Gateway, Here, Session
-from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, workbench
+from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, load_session_data
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.datasets.wire import SplitIn
-from services.gateway.http.idempotency import OnceRoute
+from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters, parse_models
 from services.gateway.problems import InvalidModelParams, wrong_field
@@ -23,13 +23,13 @@ from services.gateway.runs.lifecycle import (
     run_to_stop,
     start_run,
 )
-from services.gateway.runs.progress import HighWater, RunView
+from services.gateway.runs.progress import MonotoneProgress, RunView
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
 
-router = APIRouter(tags=["runs"], route_class=OnceRoute)
+router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
 Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2"]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
@@ -97,7 +97,7 @@ class RunStarted(Answer):
 @router.post("/generate-datasets/{sid}", status_code=202)
 async def generate_datasets(
     sid: str,
-    here: Here,
+    gateway: Here,
     session: Session,
     body: GenerateDatasets | None = None,
     wait: Annotated[float, Query(ge=0, le=300, description="seconds to hold the answer")] = 0,
@@ -105,10 +105,10 @@ async def generate_datasets(
     """Ask for data sets; with ``wait`` the answer comes when they are built, or time is up."""
     asked = body or GenerateDatasets()
     rows = []
-    for name, spec in await _wanted(here, session, asked):
-        rows.append(await request_dataset(here, session, spec, name=name))
+    for name, spec in await _wanted(gateway, session, asked):
+        rows.append(await request_dataset(gateway, session, spec, name=name))
     if wait:
-        rows = await _finished(here, rows, wait)
+        rows = await _finished(gateway, rows, wait)
     ids = [row.id for row in rows]
     if any(row.status == "requested" for row in rows):
         return Answer(status="processing", session_id=sid, dataset_ids=ids)
@@ -119,42 +119,42 @@ async def generate_datasets(
         dataset_count=len(rows),
         n_dat=sum(_number(row.report.get("n_windows")) for row in rows),
         dropped={row.name or row.id: row.report.get("dropped") for row in rows},
-        violin_plots=await violin_plots(here, rows),
+        violin_plots=await violin_plots(gateway, rows),
         problems=[row.problem.model_dump(mode="json") for row in rows if row.problem],
     )
 
 
 @router.post("/train-models/{sid}", status_code=202)
 async def train_models(
-    sid: str, body: TrainModels, here: Here, session: Session, idempotency_key: IdempotencyKey = None
+    sid: str, body: TrainModels, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Train models on a data set: the named one, or the session's newest, or one from its settings."""
-    return await begin_training(here, session, sid, body, key=idempotency_key)
+    return await begin_training(gateway, session, sid, body, key=idempotency_key)
 
 
 async def begin_training(
-    here: Gateway, session: SessionRow, sid: str, body: TrainModels, *, key: str | None
+    gateway: Gateway, session: SessionRow, sid: str, body: TrainModels, *, key: str | None
 ) -> RunStarted:
     """Start a run on the data set a request means."""
     models = body.specs()
-    dataset = await _dataset(here, session, body)
-    return await _start(here, session, sid, dataset, models, body, key)
+    dataset = await _dataset(gateway, session, body)
+    return await _start(gateway, session, sid, dataset, models, body, key)
 
 
 @router.post("/run/{sid}", status_code=202)
 async def run(
-    sid: str, body: RunAll, here: Here, session: Session, idempotency_key: IdempotencyKey = None
+    sid: str, body: RunAll, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Build the data set and train the models on it."""
     models = body.specs()
-    bench = await workbench(here, session)
+    session_data = await load_session_data(gateway, session)
     configuration = body.configuration
     if body.split and configuration.split is None:
         configuration = configuration.model_copy(update={"split": body.split})
-    spec = body.dataset or dataset_spec(bench, configuration)
-    check_size(here, bench, spec)
-    dataset = await request_dataset(here, session, spec)
-    return await _start(here, session, sid, dataset, models, body, idempotency_key)
+    spec = body.dataset or dataset_spec(session_data, configuration)
+    check_size(gateway, session_data, spec)
+    dataset = await request_dataset(gateway, session, spec)
+    return await _start(gateway, session, sid, dataset, models, body, idempotency_key)
 
 
 class Cancel(Wire):
@@ -165,32 +165,32 @@ class Cancel(Wire):
 
 
 @router.post("/cancel/{sid}")
-async def cancel_run(sid: str, here: Here, session: Session, body: Cancel | None = None) -> Answer:
+async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> Answer:
     """Ask a run, or one job of it, to stop."""
     asked = body or Cancel()
-    found = await run_to_stop(here, session, asked.run_id)
-    cancelled = await cancel(here, session, found, job_id=asked.job_id)
+    found = await run_to_stop(gateway, session, asked.run_id)
+    cancelled = await cancel(gateway, session, found, job_id=asked.job_id)
     status = "cancelling" if cancelled else "already_over"
     return Answer(session_id=sid, run_id=found.id, job_id=asked.job_id, status=status)
 
 
 @router.get("/status/{sid}")
 async def status(
-    sid: str, here: Here, session: Session, request: Request, run_id: Annotated[str | None, Query()] = None
+    sid: str, gateway: Here, session: Session, request: Request, run_id: Annotated[str | None, Query()] = None
 ) -> Answer:
     """Return how far a run is, by default the newest."""
-    view = await run_view(here, session, run_id)
+    view = await run_view(gateway, session, run_id)
     if view is None:
         idle: dict[str, Any] = {"run_id": None, "status": "idle", "progress": 0.0, "jobs": []}
         absent = ("current_step", "phase", "eta_seconds", "started_at", "completed_at")
         return Answer(session_id=sid, **idle, **dict.fromkeys(absent))
-    high_water: HighWater = request.app.state.high_water
-    return Answer(session_id=sid, **view.wire(high_water))
+    monotone_progress: MonotoneProgress = request.app.state.monotone_progress
+    return Answer(session_id=sid, **view.wire(monotone_progress))
 
 
 @router.get("/logs/{sid}")
 async def logs(
-    here: Here,
+    gateway: Here,
     session: Session,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     level: Annotated[Literal["debug", "info", "warning", "error", "critical"] | None, Query()] = None,
@@ -199,71 +199,71 @@ async def logs(
     levels = ("debug", "info", "warning", "error", "critical")
     wanted = levels[levels.index(level) :] if level else levels
     where: Where = {"session_id": session.id, "level": OneOf(wanted)}
-    rows = await here.records.select(LogRow, where, order="-created_at", limit=limit)
+    rows = await gateway.records.select(LogRow, where, order="-created_at", limit=limit)
     lines = [row.model_dump(mode="json", include={"level", "message", "details", "run_id", "job_id"})
              | {"time": row.created_at} for row in reversed(rows)]  # fmt: skip
     return Answer(logs=lines, count=len(lines))
 
 
-async def run_view(here: Gateway, session: SessionRow, run_id: str | None = None) -> RunView | None:
+async def run_view(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunView | None:
     """Return a run with its jobs and progress; None where the session has no run yet."""
     ordinary: Where = {"session_id": session.id, "backtest_of": None}
-    if run_id is None and not await here.records.count(RunRow, ordinary):
+    if run_id is None and not await gateway.records.count(RunRow, ordinary):
         return None
-    found = await find_run(here, session, run_id)
-    jobs = await here.records.select(JobRow, {"run_id": found.id}, order="position")
-    told = [] if found.finished_at else await here.history.progress(session.id, found.id)
+    found = await find_run(gateway, session, run_id)
+    jobs = await gateway.records.select(JobRow, {"run_id": found.id}, order="position")
+    told = [] if found.finished_at else await gateway.history.progress(session.id, found.id)
     return RunView(found, jobs, {message.job_id: message for message in told if message.job_id})
 
 
 async def _wanted(
-    here: Gateway, session: SessionRow, body: GenerateDatasets
+    gateway: Gateway, session: SessionRow, body: GenerateDatasets
 ) -> list[tuple[str, DatasetSpec]]:
-    bench = await workbench(here, session)
+    session_data = await load_session_data(gateway, session)
     base = body.configuration
     named = body.datasets or [NamedDataset()]
     wanted = []
     for one in named:
         own = {name: getattr(one, name) or getattr(base, name) for name in Configuration.model_fields}
-        spec = body.dataset or dataset_spec(bench, Configuration.model_construct(**own))
-        check_size(here, bench, spec)
+        spec = body.dataset or dataset_spec(session_data, Configuration.model_construct(**own))
+        check_size(gateway, session_data, spec)
         wanted.append((one.name, spec))
     return wanted
 
 
-async def _finished(here: Gateway, rows: list[DatasetRow], seconds: float) -> list[DatasetRow]:
+async def _finished(gateway: Gateway, rows: list[DatasetRow], seconds: float) -> list[DatasetRow]:
     """Wait until the data sets are built or have failed, at most so long."""
     end = asyncio.get_running_loop().time() + seconds
     while any(row.status == "requested" for row in rows) and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(_POLL)
-        rows = [await here.records.get(DatasetRow, row.id) or row for row in rows]
+        rows = [await gateway.records.get(DatasetRow, row.id) or row for row in rows]
     return rows
 
 
-async def _dataset(here: Gateway, session: SessionRow, body: TrainModels) -> DatasetRow:
+async def _dataset(gateway: Gateway, session: SessionRow, body: TrainModels) -> DatasetRow:
     """Return the data set to train on; another split makes it another data set."""
-    chosen = await newest_dataset(here, session)
+    chosen = await newest_dataset(gateway, session)
     if body.dataset_id:
-        named = await here.records.get(DatasetRow, body.dataset_id)
+        named = await gateway.records.get(DatasetRow, body.dataset_id)
         chosen = named if named and named.session_id == session.id else None
         if chosen is None:
             raise wrong_field(InvalidModelParams, "dataset_id", "the session has no such data set")
     if chosen is None:
-        bench = await workbench(here, session)
-        spec = dataset_spec(bench, Configuration(split=body.split))
-        check_size(here, bench, spec)
-        return await request_dataset(here, session, spec)
+        session_data = await load_session_data(gateway, session)
+        spec = dataset_spec(session_data, Configuration(split=body.split))
+        check_size(gateway, session_data, spec)
+        return await request_dataset(gateway, session, spec)
     split = (
         body.split.split(chosen.spec.split if chosen.spec else Split()) if body.split else chosen.spec.split
     )
     if split == chosen.spec.split:
         return chosen
     spec = chosen.spec.model_copy(update={"split": split})
-    return await request_dataset(here, session, spec, name=chosen.name)
+    return await request_dataset(gateway, session, spec, name=chosen.name)
 
 
 async def _start(
-    here: Gateway,
+    gateway: Gateway,
     session: SessionRow,
     sid: str,
     dataset: DatasetRow,
@@ -272,7 +272,7 @@ async def _start(
     key: str | None,
 ) -> RunStarted:
     started = await start_run(
-        here, session, dataset, models, metric=asked.metric, ensemble=asked.ensemble, key=key
+        gateway, session, dataset, models, metric=asked.metric, ensemble=asked.ensemble, key=key
     )
     jobs = [{"job_id": None, **parameters(spec)} for spec in started.models]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)

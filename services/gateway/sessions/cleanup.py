@@ -43,7 +43,7 @@ class JobQueue:
                 return
 
 
-async def delete_session(here: Gateway, session: SessionRow, *, force: bool) -> dict[str, int]:
+async def delete_session(gateway: Gateway, session: SessionRow, *, force: bool) -> dict[str, int]:
     """Remove everything of a session and return how much of each kind there was.
 
     Raises
@@ -51,38 +51,38 @@ async def delete_session(here: Gateway, session: SessionRow, *, force: bool) -> 
     TrainingInProgress
         If a run is live and ``force`` is not set.
     """
-    for run in await live_runs(here, session):
+    for run in await live_runs(gateway, session):
         if not force:
             raise TrainingInProgress("a run of this session is under way", run_id=run.id)
-        await cancel(here, session, run)
-    for run in await here.records.select(RunRow, {"session_id": session.id}):
-        await here.queue.forget(run.id)
-    counts = {"objects": await here.objects.delete(keys.session(session.id))}
+        await cancel(gateway, session, run)
+    for run in await gateway.records.select(RunRow, {"session_id": session.id}):
+        await gateway.queue.forget(run.id)
+    counts = {"objects": await gateway.objects.delete(keys.session(session.id))}
     for table in SESSION_TABLES:
-        counts[table.table] = await here.records.delete(table, {"session_id": session.id})
-    counts[SessionRow.table] = await here.records.delete(SessionRow, {"id": session.id})
-    await here.post.publish(SessionDeleted.first(session_id=session.id, correlation_id=new_id()))
+        counts[table.table] = await gateway.records.delete(table, {"session_id": session.id})
+    counts[SessionRow.table] = await gateway.records.delete(SessionRow, {"id": session.id})
+    await gateway.post.publish(SessionDeleted.first(session_id=session.id, correlation_id=new_id()))
     return counts
 
 
-async def clean_up(here: Gateway, *, older_than: timedelta = _STALE, owner: str | None = None) -> int:
+async def clean_up(gateway: Gateway, *, older_than: timedelta = _STALE, owner: str | None = None) -> int:
     """Remove uploads that began long ago and never ended; return how many."""
     where: Where = {"status": "receiving", "updated_at": Less(utc_now() - older_than)}
-    stale = await here.records.select(FileRow, {**where, **({"owner": owner} if owner else {})})
+    stale = await gateway.records.select(FileRow, {**where, **({"owner": owner} if owner else {})})
     for file in stale:
-        session = await here.records.get(SessionRow, file.session_id)
+        session = await gateway.records.get(SessionRow, file.session_id)
         if session is not None:
-            await delete_file(here, session, file)
+            await delete_file(gateway, session, file)
     return len(stale)
 
 
-async def sweep_for_ever(here: Gateway, storage: Storage) -> None:
+async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
     """Clean up every hour; of several replicas only the one that gets the lease."""
     me = new_id()
     while True:
         try:
             if await _take_lease(storage, me):
-                log.info("swept unfinished uploads", n=await clean_up(here))
+                log.info("swept unfinished uploads", n=await clean_up(gateway))
         except Unavailable as error:
             log.warning("sweep put off", reason=error.message)
         await asyncio.sleep(SWEEP_EVERY.total_seconds())

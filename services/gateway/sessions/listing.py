@@ -15,19 +15,19 @@ from shared.storage.rows import DatasetRow, FileRow, SessionRow
 _MOMENT = TypeAdapter(AwareDatetime)
 
 
-async def session_list(here: Gateway, who: Identity, *, limit: int, before: str | None) -> dict[str, Any]:
+async def session_list(gateway: Gateway, who: Identity, *, limit: int, before: str | None) -> dict[str, Any]:
     """Return one page of the caller's sessions, newest first; ``next`` leads to the following page."""
     mine: Where = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
     where: Where = {**mine, **({"created_at": Less(_moment(before))} if before else {})}
-    rows = await here.records.select(SessionRow, where, order="-created_at", limit=limit + 1)
+    rows = await gateway.records.select(SessionRow, where, order="-created_at", limit=limit + 1)
     page = rows[:limit]
     ids = OneOf(tuple(row.id for row in page))
-    files = await here.records.select(FileRow, {"session_id": ids}) if page else []
-    datasets = await here.records.select(DatasetRow, {"session_id": ids}) if page else []
+    files = await gateway.records.select(FileRow, {"session_id": ids}) if page else []
+    datasets = await gateway.records.select(DatasetRow, {"session_id": ids}) if page else []
     return {
         "sessions": [_entry(row, files, datasets) for row in page],
         "count": len(page),
-        "total_count": await here.records.count(SessionRow, mine),
+        "total_count": await gateway.records.count(SessionRow, mine),
         "next": page[-1].created_at.isoformat() if len(rows) > limit else None,
     }
 
@@ -64,9 +64,9 @@ def _entry(session: SessionRow, files: list[FileRow], datasets: list[DatasetRow]
     }
 
 
-async def number_of_windows(here: Gateway, session: SessionRow) -> Any:
+async def number_of_windows(gateway: Gateway, session: SessionRow) -> Any:
     """Return how many windows the session's newest data set has; None before there is one."""
-    ready = await here.records.select(
+    ready = await gateway.records.select(
         DatasetRow, {"session_id": session.id, "status": "ready"}, order="-created_at", limit=1
     )
     return ready[0].report.get("n_windows") if ready else None

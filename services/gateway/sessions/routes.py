@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
 from services.gateway.context import Here, Session, Who, ensure_session, find_session
-from services.gateway.datasets.configuration import saved_time_info, saved_time_steps, workbench
+from services.gateway.datasets.configuration import load_session_data, saved_time_info, saved_time_steps
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from services.gateway.problems import ConfirmationRequired
@@ -45,10 +45,10 @@ class SessionOpened(Answer):
 
 
 @router.post("/init-session", responses={201: {"model": SessionOpened}})
-async def init_session(body: InitSession, here: Here, who: Who, response: Response) -> SessionOpened:
+async def init_session(body: InitSession, gateway: Here, who: Who, response: Response) -> SessionOpened:
     """Open a session, or return it if it is there."""
     text = body.session_id or dashed(who.session_id or new_id())
-    session, created = await ensure_session(here, who, text, name=body.session_name or "")
+    session, created = await ensure_session(gateway, who, text, name=body.session_name or "")
     changes: dict[str, Any] = {}
     if body.session_name and not created:
         changes["name"] = body.session_name
@@ -59,17 +59,17 @@ async def init_session(body: InitSession, here: Here, who: Who, response: Respon
     if body.time_steps:
         changes["time_steps"] = body.time_steps.model_dump(mode="json")
     if changes:
-        await here.records.update(SessionRow, session.id, changes)
+        await gateway.records.update(SessionRow, session.id, changes)
     response.status_code = 201 if created else 200
     return _opened(text, session)
 
 
 @router.post("/create-database-session", responses={201: {"model": SessionOpened}})
 async def create_database_session(
-    body: InitSession, here: Here, who: Who, response: Response
+    body: InitSession, gateway: Here, who: Who, response: Response
 ) -> SessionOpened:
     """Open a session (the earlier frontend's second name for it)."""
-    return await init_session(body, here, who, response)
+    return await init_session(body, gateway, who, response)
 
 
 def _opened(text: str, session: SessionRow) -> SessionOpened:
@@ -86,22 +86,22 @@ async def get_session_uuid(sid: str, session: Session) -> Answer:
 
 @router.get("/list-sessions")
 async def list_sessions(
-    here: Here,
+    gateway: Here,
     who: Who,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str | None, Query(description="the ``next`` of the previous page")] = None,
 ) -> Answer:
     """Return the caller's own sessions, newest first."""
-    return Answer(**await session_list(here, who, limit=limit, before=before))
+    return Answer(**await session_list(gateway, who, limit=limit, before=before))
 
 
 @router.get("/session/{sid}")
 @router.get("/session/{sid}/database")
-async def get_session(here: Here, session: Session) -> Answer:
+async def get_session(gateway: Here, session: Session) -> Answer:
     """Return the whole session."""
-    bench = await workbench(here, session)
+    session_data = await load_session_data(gateway, session)
     steps, info = saved_time_steps(session), saved_time_info(session)
-    files = records_of(bench)
+    files = records_of(session_data)
     whole: dict[str, Any] = {
         "sessionId": session.metadata.get("client_id") or dashed(session.id),
         "sessionUuid": dashed(session.id),
@@ -113,8 +113,8 @@ async def get_session(here: Here, session: Session) -> Answer:
         "timeFeatures": info.wire(),
         "zeitschritte": steps.german(),
         "timeSteps": steps.wire(),
-        "n_dat": await number_of_windows(here, session),
-        "total_files": len(bench.files),
+        "n_dat": await number_of_windows(gateway, session),
+        "total_files": len(session_data.files),
         "createdAt": session.created_at,
         "updatedAt": session.updated_at,
     }
@@ -122,9 +122,9 @@ async def get_session(here: Here, session: Session) -> Answer:
 
 
 @router.get("/session-status/{sid}")
-async def session_status(here: Here, session: Session) -> Answer:
+async def session_status(gateway: Here, session: Session) -> Answer:
     """Return how far the session's uploads are."""
-    files = await here.records.select(FileRow, {"session_id": session.id})
+    files = await gateway.records.select(FileRow, {"session_id": session.id})
     states = [file.status for file in files]
     if not states:
         status, message = "pending", "No file yet."
@@ -147,14 +147,14 @@ class Finalize(Wire):
 
 
 @router.post("/finalize-session")
-async def finalize_session(body: Finalize, here: Here, who: Who) -> Answer:
+async def finalize_session(body: Finalize, gateway: Here, who: Who) -> Answer:
     """Mark the session as complete; everything else that was sent is kept as its metadata."""
-    session = await find_session(here, who, body.session_id)
+    session = await find_session(gateway, who, body.session_id)
     metadata = {**session.metadata, **(body.model_extra or {})}
-    await here.records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
-    n_files = await here.records.count(FileRow, {"session_id": session.id})
+    await gateway.records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
+    n_files = await gateway.records.count(FileRow, {"session_id": session.id})
     data = {"session_id": body.session_id, "status": "finalized", "database_saved": True}
-    return Answer(data=data, n_dat=await number_of_windows(here, session), file_count=n_files)
+    return Answer(data=data, n_dat=await number_of_windows(gateway, session), file_count=n_files)
 
 
 class Rename(Wire):
@@ -167,10 +167,10 @@ class Rename(Wire):
 
 
 @router.post("/session-name-change")
-async def rename(body: Rename, here: Here, who: Who) -> Answer:
+async def rename(body: Rename, gateway: Here, who: Who) -> Answer:
     """Give the session another name."""
-    session = await find_session(here, who, body.session_id)
-    await here.records.update(SessionRow, session.id, {"name": body.session_name})
+    session = await find_session(gateway, who, body.session_id)
+    await gateway.records.update(SessionRow, session.id, {"name": body.session_name})
     return Answer(sessionId=body.session_id, sessionName=body.session_name)
 
 
@@ -191,26 +191,26 @@ class CleanUp(Wire):
 
 
 @router.post("/session/{sid}/delete")
-async def delete(sid: str, here: Here, session: Session, force: bool = False) -> Answer:
+async def delete(sid: str, gateway: Here, session: Session, force: bool = False) -> Answer:
     """Delete a session with its rows, bytes and queued jobs; ``force`` cancels a live run first."""
-    return Answer(session_id=sid, deleted=await delete_session(here, session, force=force))
+    return Answer(session_id=sid, deleted=await delete_session(gateway, session, force=force))
 
 
 @router.post("/delete-all-sessions")
-async def delete_all(here: Here, who: Who, body: DeleteAll | None = None, force: bool = False) -> Answer:
+async def delete_all(gateway: Here, who: Who, body: DeleteAll | None = None, force: bool = False) -> Answer:
     """Delete every session of the caller."""
     if body is None or not body.confirm_delete_all:
         raise ConfirmationRequired("this deletes every session you have")
     mine = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
-    sessions = await here.records.select(SessionRow, mine)
+    sessions = await gateway.records.select(SessionRow, mine)
     total: Counter[str] = Counter()
     for session in sessions:
-        total.update(await delete_session(here, session, force=force))
+        total.update(await delete_session(gateway, session, force=force))
     return Answer(deleted=dict(total), deleted_count=len(sessions))
 
 
 @router.post("/cleanup")
-async def cleanup(here: Here, who: Who, body: CleanUp | None = None) -> Answer:
+async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Answer:
     """Delete the caller's uploads that began long ago and never ended."""
     age = timedelta(hours=(body or CleanUp()).max_age_hours)
-    return Answer(cleaned=await clean_up(here, older_than=age, owner=who.user_id))
+    return Answer(cleaned=await clean_up(gateway, older_than=age, owner=who.user_id))

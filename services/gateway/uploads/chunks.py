@@ -96,7 +96,7 @@ class Received:
 
     @property
     def progress(self) -> float:
-        """Share of the chunks that have arrived, in percent."""
+        """Quota of the chunks that have arrived, in percent."""
         return 100.0 if self.complete else round(100 * len(self.indexes) / self.file.total_chunks, 1)
 
 
@@ -109,14 +109,14 @@ def base_name(name: str) -> str:
     return _FOLDERS.split(name.strip())[-1]
 
 
-def check_announcement(here: Gateway, announced: Announcement) -> None:
+def check_announcement(gateway: Gateway, announced: Announcement) -> None:
     """Refuse what will not be read, before its bytes come.
 
     Raises
     ------
     NotCsv, TooLarge, InvalidConfiguration
     """
-    settings = here.settings
+    settings = gateway.settings
     if not _CSV.search(announced.file_name) or len(announced.file_name) > 255:
         raise NotCsv(f"{announced.file_name[:80]!r} is no CSV file", field="fileName")
     if announced.size_bytes is not None and announced.size_bytes > settings.gateway_max_file_bytes:
@@ -133,7 +133,7 @@ def check_announcement(here: Gateway, announced: Announcement) -> None:
         )
 
 
-async def open_file(here: Gateway, session: SessionRow, announced: Announcement) -> FileRow:
+async def open_file(gateway: Gateway, session: SessionRow, announced: Announcement) -> FileRow:
     """Return the file's row, new for a new name or after a rejected version.
 
     Raises
@@ -141,13 +141,13 @@ async def open_file(here: Gateway, session: SessionRow, announced: Announcement)
     ChunkConflict
         If the announcement contradicts an upload that is under way or done.
     """
-    check_announcement(here, announced)
+    check_announcement(gateway, announced)
     where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
-    versions = await here.records.select(FileRow, where)
+    versions = await gateway.records.select(FileRow, where)
     newest = max(versions, key=lambda row: row.generation, default=None)
     if newest and newest.status != "rejected":
         return _same(newest, announced)
-    generation = await _next_generation(here, session, announced, newest)
+    generation = await _next_generation(gateway, session, announced, newest)
     file_id = derive("file", session.id, announced.role, announced.file_name, str(generation))
     row = FileRow(
         id=file_id,
@@ -162,12 +162,12 @@ async def open_file(here: Gateway, session: SessionRow, announced: Announcement)
         settings=announced.settings or {},
         options=announced.options or {},
     )
-    await here.records.insert([row])
-    return _same(await here.records.get(FileRow, file_id) or row, announced)
+    await gateway.records.insert([row])
+    return _same(await gateway.records.get(FileRow, file_id) or row, announced)
 
 
 async def _next_generation(
-    here: Gateway, session: SessionRow, announced: Announcement, newest: FileRow | None
+    gateway: Gateway, session: SessionRow, announced: Announcement, newest: FileRow | None
 ) -> int:
     """Return a number no version of this file had, deleted ones included: events are said once per id."""
     deleted = session.metadata.get(generation_key(announced.role, announced.file_name), -1)
@@ -191,24 +191,24 @@ def _same(row: FileRow, announced: Announcement) -> FileRow:
     return row
 
 
-async def find_file(here: Gateway, session: SessionRow, file_id: str) -> FileRow:
+async def find_file(gateway: Gateway, session: SessionRow, file_id: str) -> FileRow:
     """Return a file of the session."""
-    row = await here.records.get(FileRow, file_id)
+    row = await gateway.records.get(FileRow, file_id)
     if row is None or row.session_id != session.id:
         raise FileNotFound("the session has no such file", file_id=file_id[:64])
     return row
 
 
-async def find_upload(here: Gateway, who: Identity, sid: str, file_id: str) -> FileRow:
+async def find_upload(gateway: Gateway, who: Identity, sid: str, file_id: str) -> FileRow:
     """Return a file of the session that a path names; its own row names session and owner, too."""
-    row = await here.records.get(FileRow, file_id)
+    row = await gateway.records.get(FileRow, file_id)
     if row is not None and row.owner == who.user_id and row.session_id == own_id(who, sid):
         return row
-    return await find_file(here, await find_session(here, who, sid), file_id)
+    return await find_file(gateway, await find_session(gateway, who, sid), file_id)
 
 
 async def store_chunk(
-    here: Gateway, file: FileRow, index: int, content: Content, *, sha256: str | None
+    gateway: Gateway, file: FileRow, index: int, content: Content, *, sha256: str | None
 ) -> Received:
     """Store one chunk and tell what is still missing; the last one announces the upload.
 
@@ -225,22 +225,22 @@ async def store_chunk(
         )
     row_id = derive("chunk", file.id, str(index))
     async with _one_at_a_time.setdefault(row_id, asyncio.Lock()):
-        known = await here.records.get(ChunkRow, row_id)
+        known = await gateway.records.get(ChunkRow, row_id)
         if known or file.status != "receiving":
             await _compare(known, index, content)
         else:
-            await _store(here, file, index, row_id, content, sha256)
-    return await settle(here, file)
+            await _store(gateway, file, index, row_id, content, sha256)
+    return await settle(gateway, file)
 
 
 async def _store(
-    here: Gateway, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
+    gateway: Gateway, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
 ) -> None:
     key, digest = keys.chunk(file.session_id, file.id, index), ChunkDigest(announced=sha256)
     # Not durable yet: all chunks are, before the upload is complete.
-    stored = await here.objects.put(key, content, durable=False, digest=digest)
+    stored = await gateway.objects.put(key, content, durable=False, digest=digest)
     if not digest.as_announced:
-        await here.objects.delete(key)
+        await gateway.objects.delete(key)
         raise ChunkDamaged(f"chunk {index} has other bytes than its hash says", chunk_index=index)
     row = ChunkRow(
         id=row_id,
@@ -251,10 +251,10 @@ async def _store(
         size_bytes=stored.size_bytes,
         fingerprint=stored.digest,
     )
-    if await here.records.insert([row]):
-        here.arrivals.note(row)
+    if await gateway.records.insert([row]):
+        gateway.arrivals.note(row)
     else:
-        known = await here.records.get(ChunkRow, row_id)  # another replica was faster
+        known = await gateway.records.get(ChunkRow, row_id)  # another replica was faster
         if known and differ(known.fingerprint, stored.digest):
             raise _conflict(index)
 
@@ -280,39 +280,39 @@ def _conflict(index: int) -> ChunkConflict:
     return ChunkConflict(f"chunk {index} came twice with different bytes", chunk_index=index)
 
 
-async def received(here: Gateway, file: FileRow) -> Received:
+async def received(gateway: Gateway, file: FileRow) -> Received:
     """Return which chunks of a file have arrived."""
-    sizes = await here.arrivals.of(here.records, file.id)
+    sizes = await gateway.arrivals.of(gateway.records, file.id)
     return Received(file, frozenset(sizes), sum(sizes.values()))
 
 
-async def settle(here: Gateway, file: FileRow) -> Received:
+async def settle(gateway: Gateway, file: FileRow) -> Received:
     """Announce the upload if its last chunk is there; saying so again is harmless."""
-    state = await received(here, file)
-    limit = here.settings.gateway_max_file_bytes
+    state = await received(gateway, file)
+    limit = gateway.settings.gateway_max_file_bytes
     if state.size_bytes > limit:
         error = TooLarge(f"the file has more than {limit:,} bytes", field="chunk", limit_bytes=limit)
-        await here.records.update(FileRow, file.id, {"status": "rejected", "problem": error.problem()})
-        await here.objects.delete(keys.chunks(file.session_id, file.id))
+        await gateway.records.update(FileRow, file.id, {"status": "rejected", "problem": error.problem()})
+        await gateway.objects.delete(keys.chunks(file.session_id, file.id))
         raise error
     if not state.complete or file.status in ("ready", "rejected"):
         return state
-    await here.objects.sync(keys.chunks(file.session_id, file.id))
-    changed = await here.records.update(
+    await gateway.objects.sync(keys.chunks(file.session_id, file.id))
+    changed = await gateway.records.update(
         FileRow, file.id, {"status": "uploaded"}, expect={"status": "receiving"}
     )
-    await here.post.publish(UploadCompleted.first(session_id=file.session_id, file_id=file.id))
+    await gateway.post.publish(UploadCompleted.first(session_id=file.session_id, file_id=file.id))
     return Received(changed or file, state.indexes, state.size_bytes)
 
 
-async def delete_file(here: Gateway, session: SessionRow, file: FileRow) -> None:
+async def delete_file(gateway: Gateway, session: SessionRow, file: FileRow) -> None:
     """Remove a file: rows, bytes, and the series read from it."""
     memory = {**session.metadata, generation_key(file.role, file.file_name): file.generation}
-    await here.records.update(SessionRow, session.id, {"metadata": memory})
-    series = await here.records.select(SeriesRow, {"file_id": file.id})
+    await gateway.records.update(SessionRow, session.id, {"metadata": memory})
+    series = await gateway.records.select(SeriesRow, {"file_id": file.id})
     for row in series:
-        await here.objects.delete(row.object_key)
-    await here.objects.delete(keys.chunks(session.id, file.id))
-    await here.records.delete(SeriesRow, {"file_id": file.id})
-    await here.records.delete(ChunkRow, {"file_id": file.id})
-    await here.records.delete(FileRow, {"id": file.id})
+        await gateway.objects.delete(row.object_key)
+    await gateway.objects.delete(keys.chunks(session.id, file.id))
+    await gateway.records.delete(SeriesRow, {"file_id": file.id})
+    await gateway.records.delete(ChunkRow, {"file_id": file.id})
+    await gateway.records.delete(FileRow, {"id": file.id})

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
-from services.gateway.datasets.configuration import Workbench, saved_time_steps, workbench
+from services.gateway.datasets.configuration import SessionData, load_session_data, saved_time_steps
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
@@ -18,25 +18,25 @@ from shared.storage.rows import FileRow, SeriesRow
 router = APIRouter(tags=["files"])
 
 
-def records_of(bench: Workbench, role: Role | None = None) -> list[dict[str, JsonValue]]:
+def records_of(session_data: SessionData, role: Role | None = None) -> list[dict[str, JsonValue]]:
     """Return one record per series, and one per file nothing is known of yet."""
-    names = display_names(bench.files, bench.series)
-    steps = saved_time_steps(bench.session)
+    names = display_names(session_data.files, session_data.series)
+    steps = saved_time_steps(session_data.session)
     found: list[dict[str, JsonValue]] = []
-    for file in bench.files.values():
+    for file in session_data.files.values():
         if role not in (None, file.role):
             continue
         n_steps = steps.input if file.role == "input" else steps.output
         stem = file.file_name.rsplit(".", 1)[0]
-        series = bench.of_file(file.id)
+        series = session_data.of_file(file.id)
         found += [record(file, row, name=names[row.id], n_steps=n_steps) for row in series]
         found += [] if series else [record(file, None, name=stem, n_steps=n_steps)]
     return found
 
 
-def files_of(bench: Workbench, role: Role | None = None) -> list[dict[str, Any]]:
+def files_of(session_data: SessionData, role: Role | None = None) -> list[dict[str, Any]]:
     """Return every file with the series read from it."""
-    names = display_names(bench.files, bench.series)
+    names = display_names(session_data.files, session_data.series)
     return [
         {
             "id": file.id,
@@ -54,21 +54,23 @@ def files_of(bench: Workbench, role: Role | None = None) -> list[dict[str, Any]]
                     "statistics": row.statistics,
                     "quality": row.quality,
                 }
-                for row in bench.of_file(file.id)
+                for row in session_data.of_file(file.id)
             ],
         }
-        for file in bench.files.values()
+        for file in session_data.files.values()
         if role in (None, file.role)
     ]
 
 
 @router.get("/csv-files/{sid}")
 async def list_files(
-    here: Here, session: Session, type: Annotated[Literal["input", "output"] | None, Query()] = None
+    gateway: Here, session: Session, type: Annotated[Literal["input", "output"] | None, Query()] = None
 ) -> Answer:
     """Return the session's files with their series, and as records of one series each."""
-    bench = await workbench(here, session)
-    return Answer(files=files_of(bench, type), data=records_of(bench, type), count=len(bench.files))
+    session_data = await load_session_data(gateway, session)
+    return Answer(
+        files=files_of(session_data, type), data=records_of(session_data, type), count=len(session_data.files)
+    )
 
 
 class CreateFile(Wire):
@@ -89,13 +91,13 @@ class CreateFile(Wire):
 
 
 @router.post("/csv-files", status_code=201)
-async def create_file(body: CreateFile, here: Here, who: Who) -> Answer:
+async def create_file(body: CreateFile, gateway: Here, who: Who) -> Answer:
     """Announce a file; its chunks follow by ``PUT /upload/{sid}/{file_id}/{index}``.
 
     Announced again, it goes on where it was; if its chunks are all there, it is announced to the others.
     """
-    session, _ = await ensure_session(here, who, body.session_id)
-    state = await settle(here, await open_file(here, session, announcement(body)))
+    session, _ = await ensure_session(gateway, who, body.session_id)
+    state = await settle(gateway, await open_file(gateway, session, announcement(body)))
     file = state.file
     return Answer(
         file_id=file.id, status=file.status, missing=state.missing, total_chunks=file.total_chunks,
@@ -117,37 +119,37 @@ def announcement(body: CreateFile) -> Announcement:
 
 
 @router.put("/csv-files/{file_id}")
-async def update_file(file_id: str, body: FileRecord, here: Here, who: Who) -> Answer:
+async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> Answer:
     """Change the settings of a record; its bytes stay."""
-    file, series = await _find(here, who, file_id)
+    file, series = await _find(gateway, who, file_id)
     if series is not None:
         said = {**series.settings, **body.stored()}
-        series = await here.records.update(SeriesRow, series.id, {"settings": said}) or series
+        series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
     else:
         said = {**file.settings, **body.stored()}
-        file = await here.records.update(FileRow, file.id, {"settings": said}) or file
+        file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
     name = series.name if series else file.file_name.rsplit(".", 1)[0]
     return Answer(data=record(file, series, name=name))
 
 
 @router.delete("/csv-files/{file_id}")
-async def remove_file(file_id: str, here: Here, who: Who) -> Answer:
+async def remove_file(file_id: str, gateway: Here, who: Who) -> Answer:
     """Delete a file, or one series of a file with several columns."""
-    file, series = await _find(here, who, file_id)
-    siblings = await here.records.count(SeriesRow, {"file_id": file.id})
+    file, series = await _find(gateway, who, file_id)
+    siblings = await gateway.records.count(SeriesRow, {"file_id": file.id})
     if series is not None and siblings > 1:
-        await here.objects.delete(series.object_key)
-        await here.records.delete(SeriesRow, {"id": series.id})
+        await gateway.objects.delete(series.object_key)
+        await gateway.records.delete(SeriesRow, {"id": series.id})
     else:
-        session = await find_session(here, who, file.session_id)
-        await delete_file(here, session, file)
+        session = await find_session(gateway, who, file.session_id)
+        await delete_file(gateway, session, file)
     return Answer(deleted=file_id)
 
 
-async def _find(here: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
+async def _find(gateway: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
     """Return the file of a file's or series' id, and the series if it was one; only the caller's own."""
-    series = await here.records.get(SeriesRow, text)
-    file = await here.records.get(FileRow, series.file_id if series else text)
+    series = await gateway.records.get(SeriesRow, text)
+    file = await gateway.records.get(FileRow, series.file_id if series else text)
     if file is None or file.owner != who.user_id or who.session_id not in (None, file.session_id):
         raise FileNotFound("there is no such file", file_id=text[:64])
     return file, series

@@ -7,7 +7,7 @@ from shared.storage.records import Records
 from shared.storage.rows import ChunkRow
 
 
-class Arrivals:
+class ReceivedChunks:
     """Sizes of the chunks this process knows to be written down, by index, of the files it met last.
 
     The ledger counts: where it has another number of rows, somebody else wrote some, and all are read.

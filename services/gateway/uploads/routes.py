@@ -7,7 +7,7 @@ from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session
-from services.gateway.datasets.configuration import workbench
+from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.direct_body import body_of
 from services.gateway.http.wire import Answer, Wire, spelled
@@ -57,7 +57,7 @@ class ChunkReceived(Answer):
 
 @router.post("/upload-chunk")
 async def upload_chunk(
-    here: Here,
+    gateway: Here,
     who: Who,
     chunk: Annotated[UploadFile, File(description="the bytes")],
     metadata: Annotated[str | None, Form(description="JSON of the fields below")] = None,
@@ -75,13 +75,13 @@ async def upload_chunk(
         "totalChunks": totalChunks, "fileType": fileType,
     }  # fmt: skip
     told = _metadata(metadata, {name: value for name, value in fields.items() if value is not None})
-    session, _ = await ensure_session(here, who, told.session_id)
+    session, _ = await ensure_session(gateway, who, told.session_id)
     if additionalData:
         extra = _json(AdditionalData, additionalData, "additionalData")
-        await _keep(here, session, extra)
+        await _keep(gateway, session, extra)
         told = told.model_copy(update={"record": extra.record})
-    file = await open_file(here, session, announcement(told))
-    state = await store_chunk(here, file, told.index, _pieces(chunk), sha256=told.chunk_sha256)
+    file = await open_file(gateway, session, announcement(told))
+    state = await store_chunk(gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256)
     return answer(state, told.index)
 
 
@@ -90,21 +90,21 @@ async def put_chunk(
     sid: str,
     file_id: str,
     index: int,
-    here: Here,
+    gateway: Here,
     who: Who,
     request: Request,
     x_chunk_sha256: Annotated[Sha256 | None, Header()] = None,
 ) -> ChunkReceived:
     """Take one chunk of an announced file as a raw body: the fast way."""
-    file = await find_upload(here, who, sid, file_id)
-    with body_of(request, patience_s=here.settings.gateway_body_stall.total_seconds()) as body:
-        state = await store_chunk(here, file, index, body, sha256=x_chunk_sha256)
+    file = await find_upload(gateway, who, sid, file_id)
+    with body_of(request, patience_s=gateway.settings.gateway_body_stall.total_seconds()) as body:
+        state = await store_chunk(gateway, file, index, body, sha256=x_chunk_sha256)
     return answer(state, index)
 
 
 @router.post("/instant-upload")
 async def instant_upload(
-    here: Here,
+    gateway: Here,
     who: Who,
     file: Annotated[UploadFile, File(description="a small CSV file")],
     sessionId: Annotated[str, Form()],
@@ -113,19 +113,19 @@ async def instant_upload(
     """Take one small file in one request."""
     fields = {"sessionId": sessionId, "fileName": file.filename, "fileType": fileType}
     told = _metadata(None, {**fields, "chunkIndex": 0, "totalChunks": 1, "fileSize": file.size})
-    session, _ = await ensure_session(here, who, told.session_id)
-    row = await open_file(here, session, announcement(told))
-    return answer(await store_chunk(here, row, 0, _pieces(file), sha256=None), 0)
+    session, _ = await ensure_session(gateway, who, told.session_id)
+    row = await open_file(gateway, session, announcement(told))
+    return answer(await store_chunk(gateway, row, 0, _pieces(file), sha256=None), 0)
 
 
 @router.get("/upload-status/{sid}")
 async def upload_status(
-    here: Here, session: Session, fileName: Annotated[str | None, Query(max_length=1024)] = None
+    gateway: Here, session: Session, fileName: Annotated[str | None, Query(max_length=1024)] = None
 ) -> Answer:
     """Return what is still missing of each upload, so that a page reload goes on where it was."""
-    bench = await workbench(here, session)
-    asked = [file for file in bench.files.values() if fileName in (None, file.file_name)]
-    uploads = [answer(await received(here, file), None) for file in asked]
+    session_data = await load_session_data(gateway, session)
+    asked = [file for file in session_data.files.values() if fileName in (None, file.file_name)]
+    uploads = [answer(await received(gateway, file), None) for file in asked]
     return Answer(uploads=uploads, missing=uploads[0].missing if len(uploads) == 1 else None)
 
 
@@ -166,7 +166,7 @@ def _json(kind: type[AdditionalData], text: str, field: str) -> AdditionalData:
         raise refused_by(error, ValidationFailed, within=field) from None
 
 
-async def _keep(here: Gateway, session: SessionRow, extra: AdditionalData) -> None:
+async def _keep(gateway: Gateway, session: SessionRow, extra: AdditionalData) -> None:
     """Keep the session settings that came along with a chunk."""
     changes: dict[str, object] = {}
     if extra.time_info:
@@ -176,4 +176,4 @@ async def _keep(here: Gateway, session: SessionRow, extra: AdditionalData) -> No
     if extra.session_info:
         changes["metadata"] = {**session.metadata, **extra.session_info}
     if changes:
-        await here.records.update(SessionRow, session.id, changes)
+        await gateway.records.update(SessionRow, session.id, changes)

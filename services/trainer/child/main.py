@@ -15,13 +15,13 @@ from pydantic import TypeAdapter
 
 from services.trainer.child import tasks
 from services.trainer.child.protocol import (
-    Advance,
     ExplainTask,
     ExportTask,
     PredictTask,
+    ProgressLine,
     Ready,
-    Refusal,
-    Saying,
+    Rejected,
+    Reply,
     Task,
     TrainTask,
 )
@@ -41,7 +41,7 @@ class Reports:
         self._pipe, self._lock = pipe, threading.Lock()
         self._next = 0.0
 
-    def say(self, saying: Saying) -> None:
+    def say(self, saying: Reply) -> None:
         """Write one line."""
         with self._lock:
             self._pipe.write(saying.model_dump_json() + "\n")
@@ -54,7 +54,7 @@ class Reports:
             return
         self._next = now + 1.0 / ADVANCES_PER_SECOND
         self.say(
-            Advance(
+            ProgressLine(
                 fraction=progress.fraction,
                 phase=progress.phase,
                 epoch=progress.epoch,
@@ -65,7 +65,7 @@ class Reports:
         )
 
 
-def answer(task: Task, reports: Reports) -> Saying:
+def answer(task: Task, reports: Reports) -> Reply:
     """Do a task; what cannot be done is an answer too."""
     try:
         match task:
@@ -78,13 +78,13 @@ def answer(task: Task, reports: Reports) -> Saying:
             case ExplainTask():
                 return tasks.explain(task)
     except InvalidInput as error:
-        return Refusal(problem=error.problem())
+        return Rejected(problem=error.problem())
     except MemoryError:
         exhausted = ResourceExhausted(
             "the memory of this machine did not suffice for the model",
             suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
         )
-        return Refusal(problem=exhausted.problem(), exhausted=True)
+        return Rejected(problem=exhausted.problem(), exhausted=True)
 
 
 def load_libraries(kinds: Collection[str], reports: Reports) -> None:

@@ -15,14 +15,14 @@ from typing import IO
 import structlog
 from pydantic import TypeAdapter
 
-from services.trainer.child.protocol import Advance, Ready, Saying, Task
+from services.trainer.child.protocol import ProgressLine, Ready, Reply, Task
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import Kind
 from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
 
 ROOT = Path(__file__).parents[2]
-SAYING: TypeAdapter[Saying] = TypeAdapter(Saying)
+SAYING: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
 SIGNS_OF_NO_MEMORY = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"pthread_create() failed")
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ class MemoryExceeded(ResourceExhausted):
     )
 
 
-class Child:
+class ChildProcess:
     """One child process, from its start to its end."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Child:
         self.heard_at = time.monotonic()
 
     @classmethod
-    async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "Child":
+    async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "ChildProcess":
         """Start a process; it is ready for tasks at once, and warm for these kinds when it says so."""
         reading, writing = os.pipe()
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
@@ -98,7 +98,7 @@ class Child:
         """Whether the process runs and may be asked."""
         return self.process.returncode is None and self._ended_by is None
 
-    async def ask(self, task: Task, on_advance: OnAdvance) -> Saying:
+    async def ask(self, task: Task, on_advance: OnAdvance) -> Reply:
         """Hand over a task and return the answer to it."""
         assert self.process.stdin is not None
         before = Evidence(kernel_kills(), os.fstat(self._errors.fileno()).st_size)
@@ -107,7 +107,7 @@ class Child:
             await self.process.stdin.drain()
         async for saying in self._sayings():
             match saying:
-                case Advance():
+                case ProgressLine():
                     await on_advance(Progress(**saying.model_dump(exclude={"said"})))
                 case Ready():
                     continue
@@ -142,7 +142,7 @@ class Child:
             return int(fields[11]) + int(fields[12])  # user and system time
         return 0
 
-    async def _sayings(self) -> AsyncIterator[Saying]:
+    async def _sayings(self) -> AsyncIterator[Reply]:
         while line := await self._reports.readline():
             self.heard_at = time.monotonic()
             if line.endswith(b"\n"):  # a killed child may leave half a line

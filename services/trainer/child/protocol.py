@@ -133,7 +133,7 @@ class Ready(Line):
     said: Literal["ready"] = "ready"
 
 
-class Advance(Line):
+class ProgressLine(Line):
     """A fit has come a step further."""
 
     said: Literal["advance"] = "advance"
@@ -145,7 +145,7 @@ class Advance(Line):
     val_loss: float | None = None
 
 
-class Refusal(Line):
+class Rejected(Line):
     """The task cannot be done, now or later."""
 
     said: Literal["refusal"] = "refusal"
@@ -154,7 +154,7 @@ class Refusal(Line):
 
 
 Task = Annotated[TrainTask | PredictTask | ExportTask | ExplainTask, Field(discriminator="task")]
-Saying = Annotated[
-    TrainOutcome | PredictOutcome | ExportOutcome | ExplainOutcome | Ready | Advance | Refusal,
+Reply = Annotated[
+    TrainOutcome | PredictOutcome | ExportOutcome | ExplainOutcome | Ready | ProgressLine | Rejected,
     Field(discriminator="said"),
 ]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection
 
-from services.trainer.child.process import Child, MemoryExceeded, OnAdvance, WorkerCrashed
+from services.trainer.child.process import ChildProcess, MemoryExceeded, OnAdvance, WorkerCrashed
 from services.trainer.child.protocol import (
     ExplainOutcome,
     ExplainTask,
@@ -12,8 +12,8 @@ from services.trainer.child.protocol import (
     ExportTask,
     PredictOutcome,
     PredictTask,
-    Refusal,
-    Saying,
+    Rejected,
+    Reply,
     Task,
     TrainOutcome,
     TrainTask,
@@ -25,7 +25,7 @@ from shared.errors import InvalidInput, TrainyardError
 
 __all__ = [
     "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask",
-    "TrainOutcome", "TrainTask", "WarmWorker", "WorkerCrashed", "WorkerStalled",
+    "TrainOutcome", "TrainTask", "WarmChild", "WorkerCrashed", "WorkerStalled",
 ]  # fmt: skip
 
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
@@ -56,7 +56,7 @@ class WorkerStalled(WorkerCrashed):
     code = "WORKER_STALLED"
 
 
-class WarmWorker:
+class WarmChild:
     """One child process that has its libraries loaded, doing one task at a time.
 
     Parameters
@@ -81,12 +81,12 @@ class WarmWorker:
     ) -> None:
         self._threads, self._memory_bytes = threads, memory_bytes
         self._stall_seconds, self._warm_for = stall_seconds, warm_for
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self._one_task = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the child; it loads its libraries while we go on."""
-        self._child = await Child.start(self._threads, warm_for=self._warm_for)
+        self._child = await ChildProcess.start(self._threads, warm_for=self._warm_for)
 
     async def stop(self) -> None:
         """End the child."""
@@ -142,7 +142,7 @@ class WarmWorker:
         """The threads the child has, so that a short task does not replace it."""
         return self._child.threads if self._child else self._threads
 
-    async def _ask(self, task: Task, threads: int | None, on_advance: OnAdvance) -> Saying:
+    async def _ask(self, task: Task, threads: int | None, on_advance: OnAdvance) -> Reply:
         async with self._one_task:
             child = await self._fitting_child(threads)
             watch = asyncio.create_task(self._watch(child))
@@ -155,28 +155,28 @@ class WarmWorker:
                 if not answered:  # it died, or we are being cancelled: what it does now is of no use
                     child.end(FitCancelled("nobody waits for the task any more"))
                     await self._replace(child)
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, Rejected):
             if outcome.exhausted:  # what it holds by now would be missing for the next model
                 child.end(FitCancelled("its memory is exhausted"))
                 await self._replace(child)
             raise FitRefused(outcome.problem)
         return outcome
 
-    async def _replace(self, child: "Child") -> None:
+    async def _replace(self, child: "ChildProcess") -> None:
         """Start a fresh child instead of one that has ended, unless the worker has stopped."""
         if self._child is child:
-            self._child = await asyncio.shield(Child.start(child.threads, warm_for=self._warm_for))
+            self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self._warm_for))
 
-    async def _fitting_child(self, threads: int | None) -> "Child":
+    async def _fitting_child(self, threads: int | None) -> "ChildProcess":
         """Return a living child with so many threads: they are fixed when a library starts."""
         child = self._child
         if child is None or not child.is_alive or child.threads != threads:
             if child:
                 child.end(FitCancelled("replaced"))
-            child = self._child = await Child.start(threads, warm_for=self._warm_for)
+            child = self._child = await ChildProcess.start(threads, warm_for=self._warm_for)
         return child
 
-    async def _watch(self, child: "Child") -> None:
+    async def _watch(self, child: "ChildProcess") -> None:
         """End a child that holds too much memory, or neither reports nor computes."""
         computed, since = child.cpu_ticks(), time.monotonic()
         while True:

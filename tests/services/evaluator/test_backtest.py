@@ -12,7 +12,7 @@ import pytest
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, close_run, evaluate
 from services.evaluator.reconcile import Reconciler
-from services.evaluator.report import Reporter
+from services.evaluator.report import ReportWriter
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from services.trainer.child.protocol import TrainTask
 from services.trainer.child.tasks import train
@@ -130,7 +130,7 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
 
 async def check_archive(storage: Storage, run: RunRow, path: Path) -> None:
     """Write the report twice, and compute the archive's scores anew as a user would."""
-    reporter = Reporter(storage, LedgerResults(storage))
+    reporter = ReportWriter(storage, LedgerResults(storage))
     for _ in range(2):
         state = await LedgerVerdicts(storage).state(run.id)
         assert state is not None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.evaluator.dead_letters import DeadLetter, Exhausted, Undertaker
+from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted
 from shared.contracts.base import Event, new_id
 from shared.contracts.events import DatasetRequested, ModelEvaluated, TrainModel, UploadCompleted
 from shared.storage.rows import DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
@@ -36,7 +36,7 @@ async def test_a_file_nobody_can_read_is_rejected_and_the_letter_kept(tmp_path: 
     upload = FileRow(id=new_id(), role="input", file_name="a.csv", total_chunks=1, status="uploaded", **own)
     await storage.records.insert([upload])
     event = UploadCompleted.first(session_id=run.session_id, file_id=upload.id)
-    undertaker = Undertaker(storage.records, Stored(event))
+    undertaker = DeadLetters(storage.records, Stored(event))
 
     first, again = await undertaker.bury(letter_of(event)), await undertaker.bury(letter_of(event))
 
@@ -57,7 +57,7 @@ async def test_a_data_set_nobody_can_build_has_failed(tmp_path: Path) -> None:
     await storage.records.insert([row])
     event = DatasetRequested.first(session_id=run.session_id, dataset_id=row.id)
 
-    said = await Undertaker(storage.records, Stored(event)).bury(letter_of(event))
+    said = await DeadLetters(storage.records, Stored(event)).bury(letter_of(event))
 
     assert [message.type for message in said] == ["dataset.failed"]
     await storage.close()
@@ -69,7 +69,7 @@ async def test_a_job_whose_every_delivery_crashed_has_failed_and_leaves_the_queu
     event = TrainModel.first(session_id=run.session_id, run_id=run.id, job_id=jobs[2].id, kind="lin")
     streams = Stored(event)
 
-    said = await Undertaker(storage.records, streams).bury_exhausted(
+    said = await DeadLetters(storage.records, streams).bury_exhausted(
         Exhausted(stream="JOBS", stream_seq=9, consumer="train-lin")
     )
 
@@ -87,7 +87,7 @@ async def test_a_run_nobody_can_close_has_failed_once_its_last_model_is_over(tmp
     event = ModelEvaluated.first(
         session_id=run.session_id, run_id=run.id, job_id=jobs[0].id, kind="lin", label="LIN", headline={}
     )
-    undertaker = Undertaker(storage.records, Stored(event))
+    undertaker = DeadLetters(storage.records, Stored(event))
 
     early = await undertaker.bury(letter_of(event))
     for job in jobs:
@@ -105,7 +105,7 @@ async def test_a_run_nobody_can_close_has_failed_once_its_last_model_is_over(tmp
 async def test_a_letter_nobody_can_read_is_kept_all_the_same(tmp_path: Path) -> None:
     storage = await ledger(tmp_path)
     letter = DeadLetter(subject="evt.x.-.odd", stream="EVT", sequence=1, reason="?", payload="no json")
-    undertaker = Undertaker(
+    undertaker = DeadLetters(
         storage.records, Stored(UploadCompleted.first(session_id=new_id(), file_id=new_id()))
     )
 

@@ -1,4 +1,4 @@
-"""The contract, driven path by path; the table in docs/http.md is what passed here.
+"""The contract, driven path by path; the table in docs/http.md is what passed gateway.
 
 ``TRAINYARD_WRITE_DOCS=1`` writes the table instead of comparing it.
 """

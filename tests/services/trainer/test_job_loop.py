@@ -12,7 +12,7 @@ from services.trainer.child.warm import (
     FitRefused,
     TrainOutcome,
     TrainTask,
-    WarmWorker,
+    WarmChild,
     WorkerCrashed,
 )
 from services.trainer.core.model import Progress
@@ -24,7 +24,7 @@ from shared.storage.rows import JobRow
 from tests.support.runs import Heard, ledger, planned_run
 
 
-class Failing(WarmWorker):
+class Failing(WarmChild):
     """Writes a checkpoint, then ends as it was told to."""
 
     def __init__(self, error: TrainyardError) -> None:

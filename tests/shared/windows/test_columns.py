@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from shared.contracts.specs import Horizon, SeriesSpec
 from shared.series.grid import ReferenceGrid
 from shared.series.series import NS_PER_HOUR, Series
-from shared.windows.columns import LatticeTrack, PointTrack, extent, series_track
-from shared.windows.rules import Source, cut_of
+from shared.windows.columns import GridColumn, OnDemandColumn, extent, series_track
+from shared.windows.rules import Source, window_rule
 from tests.shared.windows.strategies import START, thorough
 
 
 def source(series: Series, *, start: float = -5, end: float = 0, steps: int = 6) -> Source:
     spec = SeriesSpec(series_id="s", name="s", role="input", horizon=Horizon(start=start, end=end))
-    return Source(cut_of(spec, steps, series), series)
+    return Source(window_rule(spec, steps, series), series)
 
 
 def hourly(n: int = 200) -> Series:
@@ -32,7 +32,7 @@ def test_points_that_are_rows_are_a_view_of_the_rows(stride_min: int) -> None:
 
     track, codes = series_track(source(series), grid(stride_min, 5))
 
-    assert isinstance(track, LatticeTrack)
+    assert isinstance(track, GridColumn)
     assert np.may_share_memory(track.values, series.values)
     assert not codes.any()
 
@@ -40,7 +40,7 @@ def test_points_that_are_rows_are_a_view_of_the_rows(stride_min: int) -> None:
 def test_points_that_share_nothing_with_the_stride_are_read_on_demand() -> None:
     track, _ = series_track(source(hourly(), start=-4.123456789), grid(60, 50))
 
-    assert isinstance(track, PointTrack)
+    assert isinstance(track, OnDemandColumn)
 
 
 def test_two_windows_far_from_any_common_lattice_stay_small() -> None:
@@ -48,7 +48,7 @@ def test_two_windows_far_from_any_common_lattice_stay_small() -> None:
 
     track, codes = series_track(source(series, start=-95.123456789, end=-0.000000001, steps=96), grid(61, 2))
 
-    assert isinstance(track, PointTrack)
+    assert isinstance(track, OnDemandColumn)
     assert len(codes) == 2
 
 
@@ -63,7 +63,7 @@ def test_the_extent_covers_the_selected_windows_and_nothing_else(
     number: list[int], hop: int, skip: int, n_points: int
 ) -> None:
     values = np.random.default_rng(hop).normal(size=60 * hop + n_points * skip + 1)
-    track = LatticeTrack(values, 0, hop, skip, n_points)
+    track = GridColumn(values, 0, hop, skip, n_points)
 
     got = extent(track, np.array(number))
 

@@ -29,7 +29,7 @@ from shared.series.problems import (
 )
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.build import assemble
-from shared.windows.columns import LatticeTrack
+from shared.windows.columns import GridColumn
 from shared.windows.dataset import Dataset, build_dataset, build_window, dataset_key
 from tests.shared.windows.oracle import expected
 from tests.shared.windows.strategies import START, requests, thorough
@@ -259,7 +259,7 @@ def test_calendar_windows_off_any_lattice_are_read_on_demand() -> None:
 
     fresh = build_window(dataset, {"s": hourly(100)}, int(dataset.ref_ns[3]))
 
-    assert not isinstance(dataset.assembly.x_tracks[1], LatticeTrack)
+    assert not isinstance(dataset.assembly.x_tracks[1], GridColumn)
     np.testing.assert_array_equal(fresh, dataset.x(np.array([3])))
 
 

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # h
 
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.linear.moments import Moments
-from services.trainer.core.linear.residual_ridge import Choice, Picked, choose, correct
+from services.trainer.core.linear.residual_ridge import Choice, SelectedInputs, choose, correct
 from services.trainer.core.linear.shared_ridge import (
     PENALTIES,
     Candidate,
@@ -83,7 +83,7 @@ def _fit(
 
 def _notes(
     candidates: list[Candidate],
-    chosen: list[tuple[Picked | None, Choice]],
+    chosen: list[tuple[SelectedInputs | None, Choice]],
     layout: Layout,
     *,
     refit: bool,

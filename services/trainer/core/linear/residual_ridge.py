@@ -28,7 +28,7 @@ BLOCK_WINDOWS = 1024
 
 
 @dataclass(frozen=True)
-class Picked:
+class SelectedInputs:
     """Points of the flattened window, and the linear map from them to features.
 
     ``features = (x[index] - mean) @ mix / deviation`` with ``index`` (p,), ``mean`` (p,), ``mix`` (p, p) and
@@ -60,7 +60,7 @@ class Choice:
         return {"columns": self.columns, "penalty": self.penalty, "validation_gain": self.gain}
 
 
-def pick(train: Samples, layout: Layout, columns: Columns) -> Picked | None:
+def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | None:
     """Pick the points of the wanted columns; None when there are none.
 
     ``outside`` leaves out the past of the outputs, ``all`` takes every column.
@@ -84,10 +84,10 @@ def pick(train: Samples, layout: Layout, columns: Columns) -> Picked | None:
 
 def choose(
     model: LinearModel, train: Samples, validation: Samples, layout: Layout
-) -> list[tuple[Picked | None, Choice]]:
+) -> list[tuple[SelectedInputs | None, Choice]]:
     """Choose columns and penalty of each output by the validation error that is left."""
     n_outputs = len(layout.outputs)
-    best: list[tuple[Picked | None, Choice]] = [(None, Choice("outside", None, 0.0))] * n_outputs
+    best: list[tuple[SelectedInputs | None, Choice]] = [(None, Choice("outside", None, 0.0))] * n_outputs
     for columns in ("outside", "all"):
         picked = pick(train, layout, columns)
         if picked is None:
@@ -105,7 +105,7 @@ def choose(
 
 
 def correct(
-    model: LinearModel, chosen: list[tuple[Picked | None, Choice]], parts: list[Samples]
+    model: LinearModel, chosen: list[tuple[SelectedInputs | None, Choice]], parts: list[Samples]
 ) -> LinearModel:
     """Fit the chosen corrections on the residuals of ``parts`` and return the model with them."""
     output_steps, n_outputs = model.output_steps, len(model.own)
@@ -137,7 +137,9 @@ def correct(
     )
 
 
-def residual_moments(model: LinearModel, picked: Picked, part: Samples, *, compared: bool = False) -> Moments:
+def residual_moments(
+    model: LinearModel, picked: SelectedInputs, part: Samples, *, compared: bool = False
+) -> Moments:
     """Return the moments of features and what the model leaves over, in standard units.
 
     Windows overlap, so long parts are thinned to a bounded amount of work; ``compared`` also thins the
@@ -165,12 +167,12 @@ def _points(layout: Layout, k: int, most: int) -> Int64:
     return np.unique(np.round(np.linspace(0, layout.input_steps - 1, n_points)).astype(np.int64))
 
 
-def _standardised(train: Samples, columns: Columns, index: Int64, mix: Float64) -> Picked:
-    raw = Picked(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
+def _standardised(train: Samples, columns: Columns, index: Int64, mix: Float64) -> SelectedInputs:
+    raw = SelectedInputs(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
     some = raw.features(train.x[:: 1 + len(train) // 4096])
     mean = some.mean(axis=0)
     deviation = ((some - mean) @ mix).std(axis=0)
-    return Picked(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
+    return SelectedInputs(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
 
 
 def _blocks(n_windows: int, stride: int) -> Iterator[slice]:
@@ -188,7 +190,9 @@ def _targets(moments: Moments, which: Int64) -> Moments:
     )
 
 
-def _grouped(chosen: list[tuple[Picked | None, Choice]]) -> Iterator[tuple[Picked, list[int]]]:
+def _grouped(
+    chosen: list[tuple[SelectedInputs | None, Choice]],
+) -> Iterator[tuple[SelectedInputs, list[int]]]:
     """Yield each set of picked points with the outputs that take it."""
     for columns in ("outside", "all"):
         outputs = [k for k, (_, choice) in enumerate(chosen) if choice.columns == columns and choice.penalty]

@@ -16,7 +16,7 @@ from services.trainer.core.model import Arrays, Fitted, Model, OnProgress, Progr
 from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame, set_strength
 from services.trainer.core.networks.checkpoint import Checkpoint, Course, load_checkpoint, save_checkpoint
 from services.trainer.core.networks.memory_errors import memory_errors
-from services.trainer.core.networks.standardise import fit_frame
+from services.trainer.core.networks.standardise import fit_standardisation
 from services.trainer.core.networks.training import Training
 from services.trainer.core.problems import NotFinite, require_trainable
 from shared.contracts.kinds import MODEL_SPEC, ArLstmSpec, Kind, LinearSpec, NeuralSpec
@@ -130,14 +130,14 @@ def fit_neural(
     if spec.residual:
         on_progress(Progress(0.0, "linear forecast to correct"))
         base = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
-    frame = fit_frame(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
+    frame = fit_standardisation(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
     network = build(spec, layout)
     set_frame(network, frame)
     model = NEURAL_MODELS[spec.kind](spec, network, base)
     training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
     course = _train(training, spec, len(train), on_progress, checkpoint)
     if base is not None:
-        notes |= _settle_strength(model, validation)
+        notes |= _shrink_correction(model, validation)
     notes |= {
         "epochs": len(course.losses),
         "best_epoch": course.best_epoch,
@@ -213,18 +213,18 @@ def _require_finite_losses(course: Course, spec: NeuralSpec) -> None:
         )
 
 
-def _settle_strength(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
+def _shrink_correction(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
     """Let the correction count as much as surely helps on the validation part, per output."""
     assert model.base is not None
     linear = model.base.predict(validation.x)
     correction = model.predict(validation.x) - linear
     missing = validation.y - linear
-    strength = best_strength(correction, missing)
+    strength = best_shrinkage(correction, missing)
     set_strength(model.network, strength)
     return {"correction_strength": [round(float(s), 4) for s in strength]}
 
 
-def best_strength(correction: Float32, missing: Float32) -> Float32:
+def best_shrinkage(correction: Float32, missing: Float32) -> Float32:
     """Return the factor per output, 0 to 1, with which ``correction`` surely helps to reach ``missing``.
 
     The factor b nearest to ``missing``, times 1 - 2 e^2 / b^2 with e its standard error over quarters of the
@@ -233,10 +233,10 @@ def best_strength(correction: Float32, missing: Float32) -> Float32:
     output_steps, n_outputs), windows in order of time.
 
     >>> missing = np.array([[[1.0, -1.0]], [[2.0, -2.0]]] * 4, np.float32)
-    >>> best_strength(missing * 2, missing).tolist(), best_strength(-missing, missing).tolist()
+    >>> best_shrinkage(missing * 2, missing).tolist(), best_shrinkage(-missing, missing).tolist()
     ([0.5, 0.5], [0.0, 0.0])
     >>> turning = missing * np.repeat([1.0, 1.0, 1.0, -1.0], 2)[:, None, None].astype(np.float32)
-    >>> best_strength(turning, missing).tolist()  # half, give or take a half
+    >>> best_shrinkage(turning, missing).tolist()  # half, give or take a half
     [0.0, 0.0]
     """
     axes = (0, 1)

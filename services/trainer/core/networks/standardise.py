@@ -11,7 +11,7 @@ STATISTICS_WINDOWS = 4096  # mean and spread of a column need no more windows th
 
 
 @dataclass(frozen=True)
-class Frame:
+class Standardisation:
     """The numbers a network needs beside its weights.
 
     ``level`` is 1 for columns that a network sees relative to their last value; ``x_mean`` and
@@ -29,7 +29,7 @@ class Frame:
     own_offset: Float32  # (n_outputs,)
 
 
-def fit_frame(train: Samples, layout: Layout, *, relative: bool) -> Frame:
+def fit_standardisation(train: Samples, layout: Layout, *, relative: bool) -> Standardisation:
     """Standardise on training windows; ``relative`` shows own-past columns without their level."""
     some = np.linspace(0, len(train) - 1, min(len(train), STATISTICS_WINDOWS)).astype(np.int64)
     level = np.zeros(len(layout.inputs))
@@ -40,7 +40,7 @@ def fit_frame(train: Samples, layout: Layout, *, relative: bool) -> Frame:
     y = train.y[some].astype(np.float64)
     y_mean, y_scale = y.mean((0, 1)), _spread(y)
     own_gain, own_offset = _own_units(layout)
-    return Frame(
+    return Standardisation(
         level=level.astype(np.float32),
         x_mean=x.mean((0, 1)).astype(np.float32),
         x_scale=_spread(x).astype(np.float32),
@@ -70,7 +70,7 @@ def _own_units(layout: Layout) -> tuple[Float64, Float64]:
 
 
 @dataclass(frozen=True)
-class Clock:
+class RolloutInputs:
     """What an autoregressive network knows at every step of its warm-up and of its forecast.
 
     ``known`` lists the input columns whose values at forecast time are known: calendar features and
@@ -87,7 +87,7 @@ class Clock:
     places: Float64
 
 
-def rollout_clock(layout: Layout) -> Clock:
+def rollout_clock(layout: Layout) -> RolloutInputs:
     """Say which columns are known ahead, and where to read them at every step's time."""
     own = tuple(-1 if column is None else column for column in layout.own_past)
     known = tuple(f for f, c in enumerate(layout.inputs) if f not in own and _known_ahead(c))
@@ -97,7 +97,9 @@ def rollout_clock(layout: Layout) -> Clock:
     warm_up = layout.offsets(observed[0], steps)[1:] if observed else np.zeros(steps - 1)
     times = np.concatenate([warm_up, layout.offsets(layout.outputs[0], layout.output_steps)])
     places = [places_of(times, layout.offsets(layout.inputs[f], steps)) for f in known]
-    return Clock(own=own, known=known, past=past, places=np.array(places).reshape(len(known), len(times)))
+    return RolloutInputs(
+        own=own, known=known, past=past, places=np.array(places).reshape(len(known), len(times))
+    )
 
 
 def places_of(times: Float64, points: Float64) -> Float64:

@@ -13,9 +13,9 @@ import pytest
 from services.evaluator.core.archive import stream_zip, whole
 from services.evaluator.core.report_files import archive_files, numbers
 from services.evaluator.core.run_data import (
-    Dossier,
     ModelFacts,
     OutputFacts,
+    RunData,
     arrays_of,
     dossier_from,
     examine,
@@ -40,7 +40,7 @@ def _outputs(series: Float64) -> tuple[OutputFacts, ...]:
     return (OutputFacts("OT [°C]", 60.0, hours, series), OutputFacts("load", 60.0, hours, 40 * series))
 
 
-def _dossier(n_validation: int = 80, n_test: int = 120) -> Dossier:
+def _dossier(n_validation: int = 80, n_test: int = 120) -> RunData:
     kinds = [("LIN", "lin", 0.5), ("LSTM 64", "lstm", 0.7), ("Seasonal naive", "seasonal_naive", 1.5)]
     models = tuple(
         ModelFacts(
@@ -49,7 +49,7 @@ def _dossier(n_validation: int = 80, n_test: int = 120) -> Dossier:
         )
         for i, (label, kind, error) in enumerate(kinds)
     )  # fmt: skip
-    return Dossier("r" * 8, "rmse", "Europe/Vienna", 1, _outputs(np.sin(np.arange(300.0)) * 5 + 20), models)
+    return RunData("r" * 8, "rmse", "Europe/Vienna", 1, _outputs(np.sin(np.arange(300.0)) * 5 + 20), models)
 
 
 @cache
@@ -165,7 +165,7 @@ def test_missing_parts_cost_no_evaluation(n_validation: int, n_test: int) -> Non
 def test_models_with_one_label_keep_apart() -> None:
     dossier = _dossier()
     twin = ModelFacts("f" * 32, "LIN", "lin", dossier.models[1].forecast)
-    both = Dossier(
+    both = RunData(
         dossier.run_id, "mae", "UTC", 1, dossier.outputs, (dossier.models[0], twin, dossier.models[2])
     )
 
@@ -181,7 +181,7 @@ def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
     parts = [_part(n, 0.5, seed) for n, seed in ((80, 1), (120, 2))]
     wrecks = [PartForecast(part.ref_ns, part.y_true, np.full(part.y_true.shape, broken)) for part in parts]
     wreck = ModelFacts("f" * 32, "wreck", "cnn", Forecast(wrecks[0], wrecks[1]))
-    with_wreck = Dossier("r", "rmse", "UTC", 1, dossier.outputs, (wreck, *dossier.models))
+    with_wreck = RunData("r", "rmse", "UTC", 1, dossier.outputs, (wreck, *dossier.models))
 
     findings, without = examine(with_wreck), examine(dossier)
 

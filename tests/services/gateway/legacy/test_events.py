@@ -6,17 +6,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.legacy.events import TERMINAL, Narrator
-from services.gateway.live.messages import Told
+from services.gateway.legacy.events import TERMINAL, LegacyEvents
+from services.gateway.live.messages import LiveMessage
 
 JOBS = ("a" * 32, "b" * 32)
 
 
-def told(kind: str, data: dict[str, Any], job: str | None = None) -> Told:
-    return Told(1, kind, "s", "r", job, data, "")
+def told(kind: str, data: dict[str, Any], job: str | None = None) -> LiveMessage:
+    return LiveMessage(1, kind, "s", "r", job, data, "")
 
 
-def progress(job: str, fraction: float, epoch: int) -> Told:
+def progress(job: str, fraction: float, epoch: int) -> LiveMessage:
     data = {"kind": "dense", "label": "Dense", "fraction": fraction, "phase": "training", "epoch": epoch}
     return told("model.progress", data, job)
 
@@ -42,9 +42,9 @@ EVENTS = st.one_of(
 
 @given(events=st.lists(EVENTS, max_size=30), end=st.sampled_from(ENDS), after=st.lists(EVENTS, max_size=5))
 def test_progress_never_falls_and_the_end_comes_once(
-    events: list[Told], end: Told, after: list[Told]
+    events: list[LiveMessage], end: LiveMessage, after: list[LiveMessage]
 ) -> None:
-    narrator = Narrator("session_1_a")
+    narrator = LegacyEvents("session_1_a")
 
     lines = [line for event in [*events, end, *after, end] for line in narrator.tell(event)]
 
@@ -58,7 +58,7 @@ def test_progress_never_falls_and_the_end_comes_once(
 
 @given(epochs=st.lists(st.integers(1, 5), max_size=20))
 def test_losses_are_told_once_per_epoch(epochs: list[int]) -> None:
-    narrator = Narrator("s")
+    narrator = LegacyEvents("s")
 
     lines = [line for epoch in epochs for line in narrator.tell(progress(JOBS[0], 0.1, epoch))]
 
@@ -67,7 +67,7 @@ def test_losses_are_told_once_per_epoch(epochs: list[int]) -> None:
 
 
 def test_a_backtest_is_passed_over_from_its_first_word_to_its_last() -> None:
-    narrator = Narrator("s")
+    narrator = LegacyEvents("s")
     planned = told("run.planned", {"jobs": [{"job_id": JOBS[0]}], "backtest": True})
 
     lines = [line for event in (planned, progress(JOBS[0], 0.5, 1), ENDS[0]) for line in narrator.tell(event)]
@@ -76,7 +76,7 @@ def test_a_backtest_is_passed_over_from_its_first_word_to_its_last() -> None:
 
 
 def test_a_backtest_under_way_when_the_client_comes_is_passed_over() -> None:
-    narrator = Narrator("s")
+    narrator = LegacyEvents("s")
 
     narrator.pass_over("r")
 

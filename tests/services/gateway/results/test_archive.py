@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.live.messages import Told
+from services.gateway.live.messages import LiveMessage
 from shared.contracts.kinds import LinearSpec
 from shared.storage import keys
 from shared.storage.rows import ResultRow, RunRow, RunStatus
@@ -29,7 +29,7 @@ async def store_report(house: House, sid: str) -> None:
     """Store the archive and say so, as the evaluator does."""
     await house.gateway.everything.objects.put(keys.archive(sid, RUN), ARCHIVE)
     await house.records.update(RunRow, RUN, {"verdict": {"rows": [], "claims": []}})
-    house.gateway.hub.tell(Told(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
+    house.gateway.hub.tell(LiveMessage(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
 
 
 async def test_a_download_right_after_the_end_of_a_run_waits_for_the_evaluators_archive(

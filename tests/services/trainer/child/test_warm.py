@@ -21,7 +21,7 @@ from services.trainer.child.warm import (
     MemoryExceeded,
     PredictTask,
     TrainTask,
-    WarmWorker,
+    WarmChild,
     WorkerCrashed,
     WorkerStalled,
 )
@@ -44,15 +44,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker() -> AsyncIterator[WarmWorker]:
-    worker = WarmWorker(threads=1, warm_for=())
+async def worker() -> AsyncIterator[WarmChild]:
+    worker = WarmChild(threads=1, warm_for=())
     await worker.start()
     yield worker
     await worker.stop()
 
 
 async def test_a_fit_leaves_model_forecasts_history_and_passport(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     seen: list[Progress] = []
 
@@ -68,7 +68,7 @@ async def test_a_fit_leaves_model_forecasts_history_and_passport(
 
 
 async def test_a_stored_model_forecasts_new_windows_as_it_did(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     await worker.train(task(LinearSpec(), dataset, tmp_path), ignore)
     stored = Forecast.from_arrays(bytes_to_arrays((tmp_path / "forecasts.npz").read_bytes()))
@@ -84,7 +84,7 @@ async def test_a_stored_model_forecasts_new_windows_as_it_did(
 
 @pytest.mark.keras
 async def test_a_stored_network_becomes_h5_when_asked_and_keras_reads_it(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     spec = DenseSpec(layers=(8,), epochs=1, residual=False)
     await worker.train(task(spec, dataset, tmp_path), ignore)
@@ -105,7 +105,7 @@ async def test_a_stored_network_becomes_h5_when_asked_and_keras_reads_it(
 
 
 async def test_a_stored_model_says_what_it_relies_on_the_same_each_time(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     await worker.train(task(LinearSpec(), dataset, tmp_path), ignore)
 
@@ -119,7 +119,7 @@ async def test_a_stored_model_says_what_it_relies_on_the_same_each_time(
 
 
 async def test_without_a_validation_part_there_is_nothing_to_measure_on(
-    worker: WarmWorker, tmp_path: Path
+    worker: WarmChild, tmp_path: Path
 ) -> None:
     whole = small_dataset(300).spec.model_copy(update={"split": Split(train=80, validation=0, test=20)})
     build_dataset(whole, hourly_series(300)).save(tmp_path / "dataset")
@@ -131,9 +131,7 @@ async def test_without_a_validation_part_there_is_nothing_to_measure_on(
     assert caught.value.problem().code == "NO_VALIDATION_WINDOWS"
 
 
-async def test_a_changed_model_file_is_never_opened(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
-) -> None:
+async def test_a_changed_model_file_is_never_opened(worker: WarmChild, dataset: Path, tmp_path: Path) -> None:
     await worker.train(task(LastValueSpec(), dataset, tmp_path), ignore)
     with (tmp_path / "model.npz").open("ab") as file:
         file.write(b"!")
@@ -146,7 +144,7 @@ async def test_a_changed_model_file_is_never_opened(
 
 
 async def test_a_model_too_large_for_memory_is_refused_before_it_starts(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     order = task(DenseSpec(layers=(2048,) * 10), dataset, tmp_path).model_copy(
         update={"memory_bytes": 50_000_000}
@@ -161,7 +159,7 @@ async def test_a_model_too_large_for_memory_is_refused_before_it_starts(
 
 @pytest.mark.keras
 async def test_cancel_frees_the_replica_within_two_seconds(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     fitting, _ = await in_the_middle_of_a_fit(worker, dataset, tmp_path)
 
@@ -177,7 +175,7 @@ async def test_cancel_frees_the_replica_within_two_seconds(
 @pytest.mark.keras
 @pytest.mark.parametrize(("kind", "epochs"), [(DenseSpec, 500), (ArLstmSpec, 40)])
 async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_checkpoint(
-    worker: WarmWorker, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec], epochs: int
+    worker: WarmChild, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec], epochs: int
 ) -> None:
     spec, checkpoint = kind(layers=(8,), epochs=epochs, patience=0), tmp_path / "checkpoint.npz"
     order = task(spec, dataset, tmp_path / "model").model_copy(update={"checkpoint": checkpoint})
@@ -197,7 +195,7 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
 
 @pytest.mark.keras
 async def test_a_fit_that_holds_too_much_memory_is_ended(dataset: Path, tmp_path: Path) -> None:
-    worker = WarmWorker(threads=1, warm_for=())
+    worker = WarmChild(threads=1, warm_for=())
     await worker.start()
     fitting, _ = await in_the_middle_of_a_fit(worker, dataset, tmp_path)
     worker._memory_bytes = 10 * 2**20  # less than the libraries alone
@@ -211,7 +209,7 @@ async def test_a_fit_that_holds_too_much_memory_is_ended(dataset: Path, tmp_path
 
 @pytest.mark.keras
 async def test_a_fit_the_backend_has_no_memory_for_fails_alone(
-    worker: WarmWorker, dataset: Path, tmp_path: Path
+    worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
     small, large = (DenseSpec(layers=layers, epochs=1) for layers in ((8,), (2048,) * 8))
     await worker.train(task(small, dataset, tmp_path / "before"), ignore)
@@ -228,7 +226,7 @@ async def test_a_fit_the_backend_has_no_memory_for_fails_alone(
 
 
 @pytest.mark.keras
-async def test_a_fit_that_diverges_fails_alone(worker: WarmWorker, dataset: Path, tmp_path: Path) -> None:
+async def test_a_fit_that_diverges_fails_alone(worker: WarmChild, dataset: Path, tmp_path: Path) -> None:
     wild = DenseSpec(layers=(512,) * 10, activation="linear", residual=False, learning_rate=1.0, patience=0)
 
     with pytest.raises(FitRefused) as caught:
@@ -240,7 +238,7 @@ async def test_a_fit_that_diverges_fails_alone(worker: WarmWorker, dataset: Path
 
 
 async def test_a_child_that_gives_no_sign_of_life_is_ended(dataset: Path, tmp_path: Path) -> None:
-    worker = WarmWorker(threads=1, warm_for=(), stall_seconds=1.0)
+    worker = WarmChild(threads=1, warm_for=(), stall_seconds=1.0)
     await worker.start()
     await worker.train(task(LastValueSpec(), dataset, tmp_path), ignore)
     os.kill(child_pid(worker), signal.SIGSTOP)
@@ -255,9 +253,9 @@ async def test_a_child_that_gives_no_sign_of_life_is_ended(dataset: Path, tmp_pa
 async def test_the_child_dies_with_its_parent(dataset: Path, tmp_path: Path) -> None:
     code = (
         "import asyncio, os, signal\n"
-        "from services.trainer.child.warm import WarmWorker\n"
+        "from services.trainer.child.warm import WarmChild\n"
         "async def main():\n"
-        "    worker = WarmWorker(warm_for=())\n"
+        "    worker = WarmChild(warm_for=())\n"
         "    await worker.start()\n"
         "    print(worker._child.process.pid, flush=True)\n"
         "    await asyncio.sleep(3)\n"
@@ -292,7 +290,7 @@ async def until(condition: Callable[[], bool], *, seconds: float) -> None:
 
 
 async def in_the_middle_of_a_fit(
-    worker: WarmWorker, dataset: Path, folder: Path
+    worker: WarmChild, dataset: Path, folder: Path
 ) -> tuple[asyncio.Task[object], Progress]:
     """Start an endless fit and return once it trains."""
     training: asyncio.Future[Progress] = asyncio.get_running_loop().create_future()
@@ -311,7 +309,7 @@ def task(spec: ModelSpec, dataset: Path, output: Path) -> TrainTask:
     return TrainTask(job_id="job", spec=spec, dataset=dataset, output=output, threads=1)
 
 
-def child_pid(worker: WarmWorker) -> int:
+def child_pid(worker: WarmChild) -> int:
     assert worker._child is not None
     return worker._child.process.pid
 

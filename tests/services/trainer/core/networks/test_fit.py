@@ -12,8 +12,8 @@ from services.trainer.core.fit import fit
 from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import Progress
 from services.trainer.core.networks.checkpoint import load_checkpoint
-from services.trainer.core.networks.fit import best_strength
-from services.trainer.core.networks.standardise import fit_frame
+from services.trainer.core.networks.fit import best_shrinkage
+from services.trainer.core.networks.standardise import fit_standardisation
 from services.trainer.core.problems import NotFinite
 from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LinearSpec, LstmSpec
 from shared.series.arrays import Float32
@@ -59,7 +59,7 @@ def test_a_correction_never_counts_more_than_is_best(seed: int, n: int, scale: f
     missing = random.normal(size=(n, 3, 2)).astype(np.float32)
     correction = (scale * (missing + random.normal(size=missing.shape))).astype(np.float32)
 
-    strength = best_strength(correction, missing)
+    strength = best_shrinkage(correction, missing)
 
     assert ((strength >= 0) & (strength <= 1)).all()
     assert (rms(missing - strength * correction) <= rms(missing) * (1 + 1e-6)).all()
@@ -70,9 +70,9 @@ def test_a_correction_that_one_season_contradicts_counts_less_than_it_fits() -> 
     agrees, turns = missing.copy(), missing.copy()
     turns[300:] *= -1
 
-    assert best_strength(agrees, missing) > 0.9
+    assert best_shrinkage(agrees, missing) > 0.9
     assert np.sum(turns * missing) > 0.4 * np.sum(missing**2)  # the whole part speaks for it
-    assert best_strength(turns, missing) < 0.1
+    assert best_shrinkage(turns, missing) < 0.1
 
 
 def test_a_network_learns_what_the_linear_model_misses() -> None:
@@ -251,7 +251,7 @@ def rollouts(*layouts: Layout):  # type: ignore[no-untyped-def]  # keras models 
     )
     networks = [build(spec, layout) for layout in layouts]
     for network in networks:
-        set_frame(network, fit_frame(some, first, relative=False))
+        set_frame(network, fit_standardisation(some, first, relative=False))
         network.set_weights(networks[0].get_weights())
     return networks
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from services.trainer.core.networks.standardise import fit_frame, places_of, rollout_clock
+from services.trainer.core.networks.standardise import fit_standardisation, places_of, rollout_clock
 from tests.support.forecasting import small_task
 
 
 def test_columns_are_standardised_by_training_windows_alone() -> None:
     train, _, _, layout = small_task()
 
-    frame = fit_frame(train, layout, relative=False)
+    frame = fit_standardisation(train, layout, relative=False)
 
     z = (train.x - frame.x_mean) / frame.x_scale
     np.testing.assert_allclose(z.mean((0, 1)), 0, atol=1e-4)
@@ -20,7 +20,7 @@ def test_columns_are_standardised_by_training_windows_alone() -> None:
 def test_relative_windows_forget_the_level_of_own_past_columns_only() -> None:
     train, _, _, layout = small_task()
 
-    frame = fit_frame(train, layout, relative=True)
+    frame = fit_standardisation(train, layout, relative=True)
 
     assert np.flatnonzero(frame.level).tolist() == sorted(k for k in layout.own_past if k is not None)
 
@@ -31,7 +31,7 @@ def test_own_past_in_standard_units_agrees_with_the_target_scaled_its_own_way() 
     assert column is not None
     original = np.array([40.0, 55.0])
 
-    frame = fit_frame(train, layout, relative=False)
+    frame = fit_standardisation(train, layout, relative=False)
 
     x = (original - layout.x_scaler.lo[column]) * layout.x_scaler.gain[column] + layout.x_scaler.low[column]
     y = (original - layout.y_scaler.lo[0]) * layout.y_scaler.gain[0] + layout.y_scaler.low[0]
