@@ -87,8 +87,9 @@ def errors_page() -> str:
         [
             "# Errors",
             "",
-            "Generated from the error classes by `make docs`; a test compares. A code is stable and belongs to",
-            "one class; an answer carries it with the message, the field, the file and the row, and what to do.",
+            "Generated from the error classes by `make docs`; a test compares. A code is stable and belongs",
+            "to one class; an answer carries it with the message, the field, the file and the row, and what",
+            "to do.",
             "",
             "| code | category | when | what to do |",
             "|---|---|---|---|",
