@@ -22,6 +22,8 @@ from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
 from shared.messaging import streams
 from shared.settings import CommonSettings
+from shared.storage.connect import open_embedded
+from shared.storage.fsck import check_store, remove_leftovers
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.local import ROOT, LocalSettings, Platform
@@ -94,6 +96,34 @@ def demo(data: Data = Path("var/demo")) -> None:
             await _train(client, session, spec, example.MODELS, data / "results")
 
     _run(show())
+
+
+@app.command()
+def fsck(
+    data: Data = DEFAULT_DATA,
+    remove: Annotated[
+        bool, typer.Option("--remove-leftovers", help="delete objects no row names; stop the platform first")
+    ] = False,
+) -> None:
+    """Check that rows and objects of a data folder agree; ends with 1 where something is wrong."""
+
+    async def look() -> int:
+        storage = await open_embedded(data.absolute())
+        try:
+            report = await check_store(storage)
+            for finding in report.findings:
+                console.print(f"[bold]{finding.kind}[/]: {finding.what} {finding.key}", highlight=False)
+            if remove:
+                console.print(f"{await remove_leftovers(storage, report)} leftovers removed")
+        finally:
+            await storage.close()
+        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(report.counts().items())) or "nothing is wrong"
+        console.print(f"{report.n_sessions} sessions, {report.n_objects} objects: {counts}")
+        return 1 if report.errors else 0
+
+    if not (data / "ledger.sqlite").exists():
+        raise typer.BadParameter(f"there is no ledger in {data}")
+    raise typer.Exit(asyncio.run(look()))
 
 
 @app.command()

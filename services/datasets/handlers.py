@@ -100,7 +100,8 @@ async def scale(question: ScaleQuestion, datasets: Annotated[Datasets, Context()
 async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
     """Store X and Y of all windows and return where."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
-    return {"key": await datasets.save_arrays(question.session_id, question.dataset_id, dataset)}
+    key, sha256 = await datasets.save_arrays(question.session_id, question.dataset_id, dataset)
+    return {"key": key, "sha256": sha256}
 
 
 @reactions.on_question("datasets.folds")

@@ -52,6 +52,6 @@ class Datasets(Protocol):
         """Return a ready data set of a session; raise ``DatasetGone`` if there is none."""
         ...
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> tuple[str, str]:
         """Store X and Y of all windows, scaled, and return the object's key."""
         ...

@@ -7,6 +7,7 @@ from typing import Any
 from services.gateway.context import Gateway
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow
+from shared.storage.verified import digest_in, get_verified
 
 
 async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str, Any]:
@@ -16,16 +17,20 @@ async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str
         listed = row.report.get("violins")
         for entry in listed if isinstance(listed, list) else []:
             if isinstance(entry, dict) and row.object_key:
-                plot = await _violin(gateway, f"{row.object_key}/{entry.get('png')}", entry)
+                name = str(entry.get("png"))
+                digest = digest_in(row.report.get("files"), name)
+                plot = await _violin(gateway, f"{row.object_key}/{name}", digest, entry)
                 plots |= (
                     {f"{row.name or row.id}:{entry.get('role')}:{entry.get('label')}": plot} if plot else {}
                 )
     return plots
 
 
-async def _violin(gateway: Gateway, key: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+async def _violin(
+    gateway: Gateway, key: str, digest: str | None, entry: dict[str, Any]
+) -> dict[str, Any] | None:
     try:
-        png = await gateway.objects.get(key)
+        png = await get_verified(gateway.objects, key, digest)
     except ObjectNotFound:
         return None
     data = f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -64,8 +64,7 @@ async def download_model(
     else:
         order = preferred(found.best_job())
         file = choose(files, file_name=filename, family=type, suffix=format, order=order)
-    answer = await stored_file(gateway, file.key, file.file_name, "application/octet-stream")
-    answer.headers["X-Content-SHA256"] = file.sha256
+    answer = await stored_file(gateway, file.key, file.file_name, "application/octet-stream", file.sha256)
     if versions := await library_versions(gateway, file.job):
         answer.headers["X-Library-Versions"] = versions
     return answer

@@ -15,6 +15,7 @@ from services.gateway.results.routes import API, RunId, stored_file
 from services.gateway.runs.lifecycle import find_run, newest_dataset
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, PlotRow, ScalerRow, SessionRow
+from shared.storage.verified import get_verified
 
 router = APIRouter(tags=["plots and data"], route_class=IdempotentRoute)
 
@@ -40,7 +41,7 @@ async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) ->
     if not inline:
         return told
     try:
-        png = await gateway.objects.get(row.object_key)
+        png = await get_verified(gateway.objects, row.object_key, _digest_of(row, "png"))
     except ObjectNotFound:
         return told | {"data": None}
     return told | {"data": f"data:image/png;base64,{base64.b64encode(png).decode()}"}
@@ -56,7 +57,12 @@ async def plot(
         raise NothingThere("there is no such plot", plot_id=plot_id[:64])
     key = row.object_key.rsplit(".", 1)[0] + f".{format}"
     media = "image/png" if format == "png" else "application/json"
-    return await stored_file(gateway, key, f"plot.{format}", media)
+    return await stored_file(gateway, key, f"plot.{format}", media, _digest_of(row, format))
+
+
+def _digest_of(row: PlotRow, suffix: str) -> str | None:
+    digest = row.settings.get(suffix)
+    return digest if isinstance(digest, str) else None
 
 
 @router.get("/plot-variables/{sid}")
@@ -170,9 +176,8 @@ async def download_arrays(gateway: Here, session: Session) -> StreamingResponse:
     """Return the windows of the newest data set as NumPy arrays (npz)."""
     dataset = await _dataset(gateway, session)
     result = await gateway.asks.ask("datasets.arrays", _about(session, dataset))
-    return await stored_file(
-        gateway, str(result["key"]), f"arrays-{dataset.id[:8]}.npz", "application/octet-stream"
-    )
+    name, sha256 = f"arrays-{dataset.id[:8]}.npz", result.get("sha256")
+    return await stored_file(gateway, str(result["key"]), name, "application/octet-stream", sha256)
 
 
 def _about(session: SessionRow, dataset: DatasetRow) -> dict[str, JsonValue]:

@@ -20,7 +20,8 @@ from services.gateway.runs.progress import MonotoneProgress
 from services.gateway.runs.routes import run_view
 from shared.contracts.base import derive
 from shared.contracts.metrics import METRICS
-from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
+from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow, TableRow
+from shared.storage.verified import digest_in, require_intact
 
 router = APIRouter(tags=["results"], route_class=IdempotentRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run")]
@@ -85,7 +86,7 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Answer:
     told = _told(sid, await outcome(gateway, session, view.run.id)) if view else None
     return Answer(
         session_id=sid,
-        dataset={"dataset_id": dataset.id, "status": dataset.status, "report": dataset.report}
+        dataset={"dataset_id": dataset.id, "status": dataset.status, "report": shown_report(dataset)}
         if dataset
         else None,
         status=view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0, "jobs": []},
@@ -93,6 +94,11 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Answer:
         evaluation_metrics=told["evaluation_metrics"] if told else {},
         best_model=told["best_model"] if told else None,
     )
+
+
+def shown_report(dataset: DatasetRow) -> dict[str, JsonValue]:
+    """Return what ingest and windows have to say about a data set, without the digests of its files."""
+    return {name: value for name, value in dataset.report.items() if name != "files"}
 
 
 @router.get("/results/{sid}/download", response_class=StreamingResponse)
@@ -104,15 +110,26 @@ async def download(gateway: Here, session: Session, run_id: RunId = None) -> Str
     """
     run = await find_run(gateway, session, run_id)
     archive = await archive_of(gateway, run)
-    return await stored_file(gateway, archive, f"trainyard-{run.id[:8]}.zip", "application/zip")
+    name, run = f"trainyard-{run.id[:8]}.zip", await gateway.records.get(RunRow, run.id) or run
+    return await stored_file(gateway, archive, name, "application/zip", digest_in(run.verdict, "archive"))
 
 
-async def stored_file(gateway: Gateway, key: str, name: str, media_type: str) -> StreamingResponse:
-    """Return an object as a download."""
+async def stored_file(
+    gateway: Gateway, key: str, name: str, media_type: str, sha256: str | None
+) -> StreamingResponse:
+    """Return an object as a download, after it was found to be what was stored.
+
+    Raises
+    ------
+    NothingThere, ObjectDamaged
+    """
     size = await gateway.objects.size(key)
     if size is None:
         raise NothingThere(f"{name} is not there (yet)")
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(size)}
+    if sha256 is not None:
+        await require_intact(gateway.objects, key, sha256)
+        headers["x-content-sha256"] = sha256
     pieces: AsyncIterator[bytes] = gateway.objects.stream(key)
     return StreamingResponse(pieces, media_type=media_type, headers=headers)
 
