@@ -85,6 +85,14 @@ class ResourceExhausted(InvalidInput):
     category = Category.RESOURCE_EXHAUSTION
 
 
+class InternalError(InvalidInput):
+    """A mistake of ours: trying again would meet it again, so it is told once."""
+
+    code = "INTERNAL_ERROR"
+    category = Category.INTERNAL
+    advice = ("Report it to the operators: their log names the cause.",)
+
+
 class DidNotConverge(InvalidInput):
     """A fit diverged or produced numbers that are not finite."""
 
