@@ -90,7 +90,9 @@ class StorageServer:
         if row is None:
             raise Refused(404, "Bucket not found", "Bucket not found")
         times = dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z")
-        return JSONResponse({**row, **times, "owner": "", "file_size_limit": None, "allowed_mime_types": None})
+        return JSONResponse(
+            {**row, **times, "owner": "", "file_size_limit": None, "allowed_mime_types": None}
+        )
 
     async def _upload(self, request: Request) -> Response:
         bucket, name = request.path_params["bucket"], request.path_params["name"]
