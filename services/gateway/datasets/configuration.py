@@ -34,7 +34,9 @@ class Configuration(Wire):
     )
     split: SplitIn | None = Field(None, validation_alias=spelled("split", "training_split", "trainingSplit"))
     series: tuple[SeriesChoice, ...] | None = Field(
-        None, description="which series take part, in this order, and how; left out = all of the session"
+        None,
+        max_length=500,
+        description="which series take part, in this order, and how; left out = all of the session",
     )
 
 
