@@ -92,7 +92,7 @@ def dataset_spec(session_data: SessionData, wanted: Configuration) -> DatasetSpe
             input_steps=steps.input or 0,
             output_steps=steps.output or 0,
             stride=steps.step_size or 0.0,
-            offset=steps.offset or 0.0,
+            offset="auto" if steps.offset is None else steps.offset,
             calendar=calendar,
             split=(wanted.split or SplitIn()).split(Split()),
         )
