@@ -1,18 +1,26 @@
 """Data sets and runs: asked for, watched, stopped."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, load_session_data
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.datasets.wire import SplitIn
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.http.wire import Answer, Wire, YesNo, spelled
+from services.gateway.http.wire import (
+    Answer,
+    Earlier,
+    EarlierAnswer,
+    YesNo,
+    refuse_unknown,
+    remarks,
+    spelled,
+)
 from services.gateway.models.wire import parameters, parse_models
 from services.gateway.problems import InvalidModelParams, wrong_field
 from services.gateway.runs.lifecycle import (
@@ -25,6 +33,8 @@ from services.gateway.runs.lifecycle import (
 )
 from services.gateway.runs.progress import MonotoneProgress, RunView
 from shared.contracts.kinds import ModelSpec
+from shared.contracts.plan import job_ids
+from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
@@ -35,6 +45,9 @@ Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase",
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
 _POLL = 0.2
+_SHARES = {
+    "train_ratio": "train", "validation_ratio": "validation", "test_ratio": "test", "random_state": "seed",
+}  # fmt: skip
 
 
 class NamedDataset(Configuration):
@@ -43,15 +56,26 @@ class NamedDataset(Configuration):
     name: str = Field("", max_length=255)
 
 
-class GenerateDatasets(Wire):
+class GenerateDatasets(Earlier):
     """Which data sets to build; without a configuration the session's saved settings are used."""
 
     configuration: Configuration = Configuration()
     datasets: list[NamedDataset] = Field(default_factory=list, max_length=20)
     dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
+    parameters: JsonValue = Field(
+        None,
+        validation_alias=spelled("model_parameters", "modelParameters"),
+        description="accepted as the earlier frontend sends it, and needed only for training",
+    )
+    split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit"))
+
+    def warnings(self) -> Iterator[str]:
+        """Say what is assumed."""
+        for part in (self.configuration, *self.datasets, self.split):
+            yield from part.warnings() if part else ()
 
 
-class TrainModels(Wire):
+class TrainModels(Earlier):
     """Which models to train, in one of three spellings."""
 
     models: list[dict[str, JsonValue]] | None = Field(None, description="typed model specs")
@@ -68,13 +92,22 @@ class TrainModels(Wire):
         True, description="whether the average of the models, weighted on validation, is one more model"
     )
 
-    def specs(self) -> tuple[ModelSpec, ...]:
-        """Return the models that are asked for."""
+    @model_validator(mode="before")
+    @classmethod
+    def _from_shares(cls, value: Any) -> Any:
+        """Read the oldest form: shares from 0 to 1 and a seed beside the models."""
+        if not isinstance(value, dict) or "training_split" in value or not _SHARES.keys() & value.keys():
+            return value
+        rest = {name: said for name, said in value.items() if name not in _SHARES}
+        return {**rest, "training_split": {_SHARES[n]: _percent(n, value[n]) for n in _SHARES if n in value}}
+
+    def specs(self, *, put_aside: list[str] | None = None) -> tuple[ModelSpec, ...]:
+        """Return the models that are asked for; ``put_aside`` takes settings they do not have."""
         asked: Sequence[dict[str, JsonValue]] | dict[str, JsonValue] | None
         asked = self.models or self.configurations or ([self.parameters] if self.parameters else None)
         if asked is None:
             raise wrong_field(InvalidModelParams, "modelConfigurations", "name at least one model")
-        return parse_models(asked)
+        return parse_models(asked, put_aside=put_aside)
 
 
 class RunAll(TrainModels):
@@ -84,14 +117,49 @@ class RunAll(TrainModels):
     dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
 
 
-class RunStarted(Answer):
+class JobAsked(BaseModel):
+    """A model that will be trained, and the parameters in use."""
+
+    job_id: str
+    model: str
+    kind: str
+    parameters: dict[str, JsonValue]
+
+
+class RunStarted(EarlierAnswer):
     """A run that was written down and asked for."""
 
     status: str = "training_started"
+    message: str = "Training has started"
+    note: str = "Live events and GET /status tell how far it is."
     session_id: str
     run_id: str
     dataset_id: str
-    jobs: list[dict[str, Any]]
+    jobs: list[JobAsked]
+
+
+class DatasetsAsked(EarlierAnswer):
+    """Data sets that are being built, or what became of them."""
+
+    status: Literal["processing", "completed", "failed"]
+    message: str
+    session_id: str
+    dataset_ids: list[str]
+    dataset_count: int
+    n_dat: int | None = Field(None, description="windows of all of them, once they are built")
+    dropped: dict[str, JsonValue] | None = Field(None, description="windows left out, by data set and reason")
+    violin_plots: dict[str, Any] | None = Field(None, description="one picture per column")
+    problems: list[Problem] = Field(default_factory=list)
+
+
+class CancelAnswer(EarlierAnswer):
+    """What a request to stop found."""
+
+    session_id: str
+    run_id: str
+    job_id: str | None
+    status: Literal["cancelling", "already_over"]
+    message: str
 
 
 @router.post("/generate-datasets/{sid}", status_code=202)
@@ -101,7 +169,7 @@ async def generate_datasets(
     session: Session,
     body: GenerateDatasets | None = None,
     wait: Annotated[float, Query(ge=0, le=300, description="seconds to hold the answer")] = 0,
-) -> Answer:
+) -> DatasetsAsked:
     """Ask for data sets; with ``wait`` the answer comes when they are built, or time is up."""
     asked = body or GenerateDatasets()
     rows = []
@@ -109,18 +177,21 @@ async def generate_datasets(
         rows.append(await request_dataset(gateway, session, spec, name=name))
     if wait:
         rows = await _finished(gateway, rows, wait)
-    ids = [row.id for row in rows]
+    said = remarks(asked, warnings=asked.warnings())
+    told: dict[str, Any] = {
+        "session_id": sid, "dataset_ids": [row.id for row in rows], "dataset_count": len(rows), **said,
+    }  # fmt: skip
     if any(row.status == "requested" for row in rows):
-        return Answer(status="processing", session_id=sid, dataset_ids=ids)
-    return Answer(
-        status="completed" if all(row.status == "ready" for row in rows) else "failed",
-        session_id=sid,
-        dataset_ids=ids,
-        dataset_count=len(rows),
+        return DatasetsAsked(status="processing", message="The data set is being built", **told)
+    built = all(row.status == "ready" for row in rows)
+    return DatasetsAsked(
+        status="completed" if built else "failed",
+        message="The data set is built" if built else "A data set could not be built",
+        **told,
         n_dat=sum(_number(row.report.get("n_windows")) for row in rows),
         dropped={row.name or row.id: row.report.get("dropped") for row in rows},
         violin_plots=await violin_plots(gateway, rows),
-        problems=[row.problem.model_dump(mode="json") for row in rows if row.problem],
+        problems=[row.problem for row in rows if row.problem],
     )
 
 
@@ -136,9 +207,12 @@ async def begin_training(
     gateway: Gateway, session: SessionRow, sid: str, body: TrainModels, *, key: str | None
 ) -> RunStarted:
     """Start a run on the data set a request means."""
-    models = body.specs()
+    unknown: list[str] = []
+    models = body.specs(put_aside=unknown)
     dataset = await _dataset(gateway, session, body)
-    return await _start(gateway, session, sid, dataset, models, body, key)
+    started = await _start(gateway, session, sid, dataset, models, body, key)
+    assumed = body.split.warnings() if body.split else ()
+    return started.model_copy(update=remarks(body, ignored=unknown, warnings=assumed))
 
 
 @router.post("/run/{sid}", status_code=202)
@@ -146,18 +220,19 @@ async def run(
     sid: str, body: RunAll, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Build the data set and train the models on it."""
+    refuse_unknown(body)
     models = body.specs()
     session_data = await load_session_data(gateway, session)
     configuration = body.configuration
     if body.split and configuration.split is None:
         configuration = configuration.model_copy(update={"split": body.split})
-    spec = body.dataset or dataset_spec(session_data, configuration)
+    spec = body.dataset or dataset_spec(session_data, configuration, holidays_of=None)
     check_size(gateway, session_data, spec)
     dataset = await request_dataset(gateway, session, spec)
     return await _start(gateway, session, sid, dataset, models, body, idempotency_key)
 
 
-class Cancel(Wire):
+class Cancel(Earlier):
     """What to stop: a run (the live one by default), or one job of it."""
 
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
@@ -165,13 +240,19 @@ class Cancel(Wire):
 
 
 @router.post("/cancel/{sid}")
-async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> Answer:
+async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> CancelAnswer:
     """Ask a run, or one job of it, to stop."""
     asked = body or Cancel()
     found = await run_to_stop(gateway, session, asked.run_id)
     cancelled = await cancel(gateway, session, found, job_id=asked.job_id)
-    status = "cancelling" if cancelled else "already_over"
-    return Answer(session_id=sid, run_id=found.id, job_id=asked.job_id, status=status)
+    return CancelAnswer(
+        session_id=sid,
+        run_id=found.id,
+        job_id=asked.job_id,
+        status="cancelling" if cancelled else "already_over",
+        message="The run is asked to stop" if cancelled else "There is nothing left to stop",
+        **remarks(asked),
+    )
 
 
 @router.get("/status/{sid}")
@@ -221,6 +302,8 @@ async def _wanted(
 ) -> list[tuple[str, DatasetSpec]]:
     session_data = await load_session_data(gateway, session)
     base = body.configuration
+    if body.split and base.split is None:
+        base = base.model_copy(update={"split": body.split})
     named = body.datasets or [NamedDataset()]
     wanted = []
     for one in named:
@@ -274,8 +357,16 @@ async def _start(
     started = await start_run(
         gateway, session, dataset, models, metric=asked.metric, ensemble=asked.ensemble, key=key
     )
-    jobs = [{"job_id": None, **parameters(spec)} for spec in started.models]
+    jobs = [
+        JobAsked.model_validate({"job_id": job_id, **parameters(spec)})
+        for job_id, spec in zip(job_ids(started.id, started.models), started.models, strict=True)
+    ]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)
+
+
+def _percent(name: str, value: Any) -> Any:
+    """Return a share of 1 in percent; a seed stays."""
+    return 100 * value if name != "random_state" and isinstance(value, int | float) else value
 
 
 def _number(value: object) -> int:
