@@ -57,6 +57,19 @@ class NothingThere(NotFound):
     advice = ("Wait until the run is completed; GET /api/training/status/{session} tells.",)
 
 
+class NoPictures(NothingThere):
+    """The run has no pictures yet."""
+
+    code = "VISUALIZATION_NOT_FOUND"
+
+
+class NothingSaved(NotFound):
+    """A setting of the session nobody has made yet."""
+
+    code = "NOT_CONFIGURED"
+    advice = ("Save it first; GET /docs shows how.",)
+
+
 class NoReport(NotFound):
     """A run without a scored model has no report, now or later."""
 

@@ -8,7 +8,16 @@ from pydantic import Field, JsonValue, model_validator
 from services.gateway.datasets.countries import country_code
 from services.gateway.http.wire import Earlier, Maybe, YesNo, spelled
 from services.gateway.problems import InvalidConfiguration
-from shared.contracts.specs import FEATURES, Calendar, CalendarFeature, Feature, Horizon, Range, Split
+from shared.contracts.specs import (
+    FEATURES,
+    Calendar,
+    CalendarFeature,
+    Feature,
+    Horizon,
+    Range,
+    Split,
+    column_names,
+)
 
 GERMAN_FEATURES: dict[Feature, str] = {
     "year": "jahr", "month": "monat", "week": "woche", "day": "tag", "holiday": "feiertag",
@@ -116,9 +125,8 @@ class TimeInfo(Earlier):
         default_factory=dict, validation_alias=spelled("categories", "category_data", "categoryData")
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_shared(cls, value: Any) -> Any:
+    def translated(cls, value: Any) -> Any:
         """Read the older flat form: one set of settings for every feature without its own."""
         if not isinstance(value, dict) or not (shared := {k: value[k] for k in _SHARED if k in value}):
             return value
@@ -251,3 +259,25 @@ def feature_named(name: str) -> Feature | None:
     text = name.strip().lower()
     found = [f for f, german in GERMAN_FEATURES.items() if text in (f, german)]
     return found[0] if found else None
+
+
+def short_name(column: str) -> str:
+    """Return the earlier frontend's name of a calendar column.
+
+    >>> short_name("week_sin"), short_name("holiday")
+    ('W_sin', 'H')
+    """
+    feature, _, wave = column.partition("_")
+    return feature[0].upper() + (f"_{wave}" if wave else "")
+
+
+def columns_named(name: str) -> tuple[str, ...]:
+    """Return the columns a ticked name means: a calendar column in short, a whole feature, or a series.
+
+    >>> columns_named("W_sin"), columns_named("week"), columns_named("Load")
+    (('week_sin',), ('week_sin', 'week_cos'), ('Load',))
+    """
+    by_short = {short_name(column): column for feature in FEATURES for column in column_names(feature)}
+    if name in by_short:
+        return (by_short[name],)
+    return next((column_names(feature) for feature in FEATURES if name == feature), (name,))

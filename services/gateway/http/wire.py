@@ -40,9 +40,15 @@ class Earlier(Wire):
 
     _put_aside: tuple[str, ...] = PrivateAttr(())
 
+    @classmethod
+    def translated(cls, value: Any) -> Any:
+        """Return what was sent in the form that is read here; parts with older forms translate them."""
+        return value
+
     @model_validator(mode="wrap")
     @classmethod
     def _note_unknown(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        value = cls.translated(value)
         part = handler(value)
         if isinstance(value, Mapping):
             known = _spellings(cls)

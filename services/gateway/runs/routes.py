@@ -1,41 +1,46 @@
 """Data sets and runs: asked for, watched, stopped."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import JsonValue
 
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, load_session_data
 from services.gateway.datasets.violins import violin_plots
-from services.gateway.datasets.wire import SplitIn
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import (
-    Answer,
-    Earlier,
-    EarlierAnswer,
-    YesNo,
     refuse_unknown,
     remarks,
-    spelled,
 )
-from services.gateway.models.wire import parameters, parse_models
+from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidModelParams, wrong_field
+from services.gateway.runs.answers import (
+    CancelAnswer,
+    DatasetsAsked,
+    JobAsked,
+    LogLine,
+    Logs,
+    RunEntry,
+    Runs,
+    RunStarted,
+    RunStatus,
+)
 from services.gateway.runs.lifecycle import (
     cancel,
+    find_finished_run,
     find_run,
     newest_dataset,
     request_dataset,
     run_to_stop,
     start_run,
 )
-from services.gateway.runs.progress import MonotoneProgress, RunView
-from shared.contracts.kinds import ModelSpec
-from shared.contracts.metrics import RankingMetric
+from services.gateway.runs.progress import IDLE, MonotoneProgress, RunView, step_of_log
+from services.gateway.runs.wire import Cancel, GenerateDatasets, NamedDataset, RunAll, TrainModels
+from shared.contracts.kinds import WIRE_NAMES, ModelSpec
 from shared.contracts.plan import job_ids
-from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
@@ -45,121 +50,6 @@ router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
 _POLL = 0.2
-_SHARES = {
-    "train_ratio": "train", "validation_ratio": "validation", "test_ratio": "test", "random_state": "seed",
-}  # fmt: skip
-
-
-class NamedDataset(Configuration):
-    """A data set of its own name; what it leaves out comes from the request's configuration."""
-
-    name: str = Field("", max_length=255)
-
-
-class GenerateDatasets(Earlier):
-    """Which data sets to build; without a configuration the session's saved settings are used."""
-
-    configuration: Configuration = Configuration()
-    datasets: list[NamedDataset] = Field(default_factory=list, max_length=20)
-    dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
-    parameters: JsonValue = Field(
-        None,
-        validation_alias=spelled("model_parameters", "modelParameters"),
-        description="accepted as the earlier frontend sends it, and needed only for training",
-    )
-    split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit"))
-
-    def warnings(self) -> Iterator[str]:
-        """Say what is assumed."""
-        for part in (self.configuration, *self.datasets, self.split):
-            yield from part.warnings() if part else ()
-
-
-class TrainModels(Earlier):
-    """Which models to train, in one of three spellings."""
-
-    models: list[dict[str, JsonValue]] | None = Field(None, description="typed model specs")
-    configurations: Configurations | None = Field(
-        None, validation_alias=spelled("modelConfigurations", "model_configurations")
-    )
-    parameters: dict[str, JsonValue] | None = Field(
-        None, validation_alias=spelled("model_parameters", "modelParameters")
-    )
-    split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit", "split"))
-    dataset_id: str | None = Field(None, validation_alias=spelled("dataset_id", "datasetId"))
-    metric: RankingMetric = "rmse"
-    ensemble: YesNo = Field(
-        True, description="whether the average of the models, weighted on validation, is one more model"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_shares(cls, value: Any) -> Any:
-        """Read the oldest form: shares from 0 to 1 and a seed beside the models."""
-        if not isinstance(value, dict) or "training_split" in value or not _SHARES.keys() & value.keys():
-            return value
-        rest = {name: said for name, said in value.items() if name not in _SHARES}
-        return {**rest, "training_split": {_SHARES[n]: _percent(n, value[n]) for n in _SHARES if n in value}}
-
-    def specs(self, *, put_aside: list[str] | None = None) -> tuple[ModelSpec, ...]:
-        """Return the models that are asked for; ``put_aside`` takes settings they do not have."""
-        asked: Sequence[dict[str, JsonValue]] | dict[str, JsonValue] | None
-        asked = self.models or self.configurations or ([self.parameters] if self.parameters else None)
-        if asked is None:
-            raise wrong_field(InvalidModelParams, "modelConfigurations", "name at least one model")
-        return parse_models(asked, put_aside=put_aside)
-
-
-class RunAll(TrainModels):
-    """Data set and models in one request."""
-
-    configuration: Configuration = Configuration()
-    dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
-
-
-class JobAsked(BaseModel):
-    """A model that will be trained, and the parameters in use."""
-
-    job_id: str
-    model: str
-    kind: str
-    parameters: dict[str, JsonValue]
-
-
-class RunStarted(EarlierAnswer):
-    """A run that was written down and asked for."""
-
-    status: str = "training_started"
-    message: str = "Training has started"
-    note: str = "Live events and GET /status tell how far it is."
-    session_id: str
-    run_id: str
-    dataset_id: str
-    jobs: list[JobAsked]
-
-
-class DatasetsAsked(EarlierAnswer):
-    """Data sets that are being built, or what became of them."""
-
-    status: Literal["processing", "completed", "failed"]
-    message: str
-    session_id: str
-    dataset_ids: list[str]
-    dataset_count: int
-    n_dat: int | None = Field(None, description="windows of all of them, once they are built")
-    dropped: dict[str, JsonValue] | None = Field(None, description="windows left out, by data set and reason")
-    violin_plots: dict[str, Any] | None = Field(None, description="one picture per column")
-    problems: list[Problem] = Field(default_factory=list)
-
-
-class CancelAnswer(EarlierAnswer):
-    """What a request to stop found."""
-
-    session_id: str
-    run_id: str
-    job_id: str | None
-    status: Literal["cancelling", "already_over"]
-    message: str
 
 
 @router.post("/generate-datasets/{sid}", status_code=202)
@@ -232,13 +122,6 @@ async def run(
     return await _start(gateway, session, sid, dataset, models, body, idempotency_key)
 
 
-class Cancel(Earlier):
-    """What to stop: a run (the live one by default), or one job of it."""
-
-    run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
-    job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
-
-
 @router.post("/cancel/{sid}")
 async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> CancelAnswer:
     """Ask a run, or one job of it, to stop."""
@@ -258,15 +141,41 @@ async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | N
 @router.get("/status/{sid}")
 async def status(
     sid: str, gateway: Here, session: Session, request: Request, run_id: Annotated[str | None, Query()] = None
-) -> Answer:
+) -> RunStatus:
     """Return how far a run is, by default the newest."""
     view = await run_view(gateway, session, run_id)
-    if view is None:
-        idle: dict[str, Any] = {"run_id": None, "status": "idle", "progress": 0.0, "jobs": []}
-        absent = ("current_step", "phase", "eta_seconds", "started_at", "completed_at")
-        return Answer(session_id=sid, **idle, **dict.fromkeys(absent))
     monotone_progress: MonotoneProgress = request.app.state.monotone_progress
-    return Answer(session_id=sid, **view.wire(monotone_progress))
+    told = view.wire(monotone_progress) if view else IDLE
+    return RunStatus.model_validate({"session_id": sid, **told})
+
+
+@router.get("/runs/{sid}")
+async def list_runs(sid: str, gateway: Here, session: Session) -> Runs:
+    """Return the session's runs, newest first, backtests among them."""
+    rows = await gateway.records.select(RunRow, {"session_id": session.id}, order="-created_at")
+    best = OneOf(tuple(row.best_job_id for row in rows if row.best_job_id))
+    jobs = await gateway.records.select(JobRow, {"id": best}) if best.values else []
+    labels = {job.id: job.label for job in jobs}
+    shown = (await find_finished_run(gateway, session)).id if rows else None
+    entries = [
+        RunEntry(
+            run_id=row.id,
+            dataset_id=row.dataset_id,
+            status="queued" if row.status == "waiting" else row.status,
+            backtest_of=row.backtest_of,
+            models=[WIRE_NAMES[spec.kind] for spec in row.models],
+            metric=row.metric,
+            best_model=labels.get(row.best_job_id or ""),
+            reported=row.reported,
+            shown=row.id == shown,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            completed_at=row.finished_at,
+            problem=row.problem,
+        )
+        for row in rows
+    ]
+    return Runs(session_id=sid, runs=entries, count=len(entries))
 
 
 @router.get("/logs/{sid}")
@@ -275,15 +184,18 @@ async def logs(
     session: Session,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     level: Annotated[Literal["debug", "info", "warning", "error", "critical"] | None, Query()] = None,
-) -> Answer:
+) -> Logs:
     """Return the newest lines about the session's work."""
     levels = ("debug", "info", "warning", "error", "critical")
     wanted = levels[levels.index(level) :] if level else levels
     where: Where = {"session_id": session.id, "level": OneOf(wanted)}
     rows = await gateway.records.select(LogRow, where, order="-created_at", limit=limit)
-    lines = [row.model_dump(mode="json", include={"level", "message", "details", "run_id", "job_id"})
-             | {"time": row.created_at} for row in reversed(rows)]  # fmt: skip
-    return Answer(logs=lines, count=len(lines))
+    told = ("level", "message", "details", "run_id", "job_id")
+    lines = [
+        LogLine(**{name: getattr(row, name) for name in told}, time=row.created_at, **step_of_log(row))
+        for row in reversed(rows)
+    ]
+    return Logs(logs=lines, count=len(lines))
 
 
 async def run_view(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunView | None:
@@ -362,11 +274,6 @@ async def _start(
         for job_id, spec in zip(job_ids(started.id, started.models), started.models, strict=True)
     ]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)
-
-
-def _percent(name: str, value: Any) -> Any:
-    """Return a share of 1 in percent; a seed stays."""
-    return 100 * value if name != "random_state" and isinstance(value, int | float) else value
 
 
 def _number(value: object) -> int:

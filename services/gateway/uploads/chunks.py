@@ -77,8 +77,7 @@ class Announcement:
     @property
     def name(self) -> str:
         """The display name; files of one name and role are told apart by it."""
-        name = (self.settings or {}).get("name")
-        return name if isinstance(name, str) else ""
+        return str((self.settings or {}).get("name") or "")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
@@ -148,9 +148,8 @@ class CreateFile(FileData):
 
     session_id: SessionId = Field(validation_alias=spelled("sessionId", "session_id"))
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_file_data(cls, value: Any) -> Any:
+    def translated(cls, value: Any) -> Any:
         told = value.get("fileData") if isinstance(value, dict) else None
         if not isinstance(told, dict):
             return value
