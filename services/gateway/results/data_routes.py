@@ -141,7 +141,7 @@ async def scale_data(sid: str, body: ScaleData, gateway: Here, session: Session)
     about = {**_about(session, dataset), "inverse": body.inverse, "data": values}
     told: dict[str, Any] = await gateway.asks.ask("datasets.scale", about)
     scaled: dict[str, list[float | None]] = told.get("data", told.get("scaled", {}))
-    lines = zip(*(scaled[name] for name in columns), strict=True)
+    lines = zip(*(scaled.get(name, []) for name in columns), strict=False)
     known = {one.name: one for one in reversed(found)}
     n_rows = max((len(column) for column in columns.values()), default=0)
     shape: list[JsonValue] = [n_rows, len(columns)]

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from pydantic import JsonValue
 
 from services.gateway.datasets.wire import SplitIn, TimeInfo
 from services.gateway.http.wire import put_aside
@@ -87,7 +88,10 @@ def test_either_word_for_mixing_mixes(shuffle: bool, random_dat: bool, mixed: bo
 
 
 def test_settings_no_such_model_has_are_put_aside_where_that_is_allowed() -> None:
-    asked = {"CNN": {"filters": [8, 4], "kernelSize": 5, "flavour": "sweet"}, "LIN": {"units": 3}}
+    asked: dict[str, JsonValue] = {
+        "CNN": {"filters": [8, 4], "kernelSize": 5, "flavour": "sweet"},
+        "LIN": {"units": 3},
+    }
     aside: list[str] = []
 
     cnn, lin = parse_models(asked, put_aside=aside)
