@@ -34,7 +34,9 @@ class Configuration(Earlier):
     )
     split: SplitIn | None = Field(None, validation_alias=spelled("split", "training_split", "trainingSplit"))
     series: tuple[SeriesChoice, ...] | None = Field(
-        None, description="which series take part, in this order, and how; left out = all of the session"
+        None,
+        max_length=500,
+        description="which series take part, in this order, and how; left out = all of the session",
     )
 
     def warnings(self) -> Iterator[str]:
@@ -98,7 +100,7 @@ def dataset_spec(
             input_steps=steps.input or 0,
             output_steps=steps.output or 0,
             stride=steps.step_size or 0.0,
-            offset=steps.offset or 0.0,
+            offset="auto" if steps.offset is None else steps.offset,
             calendar=calendar,
             split=(wanted.split or SplitIn()).split(Split()),
         )

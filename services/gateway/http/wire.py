@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -93,15 +93,30 @@ def _spellings(kind: type[BaseModel]) -> dict[str, tuple[str, int]]:
     return known
 
 
+@cache
+def _parts(kind: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that hold parts of a request, with the documented spelling; plain JSON is none."""
+    found = []
+    for name, field in kind.model_fields.items():
+        alias = field.validation_alias
+        if _holds_parts(field.annotation):
+            found.append((name, str(alias.choices[0]) if isinstance(alias, AliasChoices) else name))
+    return tuple(found)
+
+
+def _holds_parts(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_holds_parts(inner) for inner in get_args(annotation))
+
+
 def put_aside(part: object, within: str = "") -> Iterator[str]:
     """Yield the dotted name of everything in a request that means nothing to us."""
     match part:
         case BaseModel():
             if isinstance(part, Earlier):
                 yield from (f"{within}{name}" for name in part._put_aside)
-            for name, field in type(part).model_fields.items():
-                alias = field.validation_alias
-                shown = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
+            for name, shown in _parts(type(part)):
                 yield from put_aside(getattr(part, name), f"{within}{shown}.")
         case dict():
             for key, value in part.items():

@@ -15,6 +15,7 @@ from shared.contracts.metrics import RankingMetric
 from shared.contracts.specs import DatasetSpec
 
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
+MOST_MODELS = 100  # of one run
 _SHARES = {
     "train_ratio": "train", "validation_ratio": "validation", "test_ratio": "test", "random_state": "seed",
 }  # fmt: skip
@@ -48,9 +49,13 @@ class GenerateDatasets(Earlier):
 class TrainModels(Earlier):
     """Which models to train, in one of three spellings."""
 
-    models: list[dict[str, JsonValue]] | None = Field(None, description="typed model specs")
+    models: list[dict[str, JsonValue]] | None = Field(
+        None, max_length=MOST_MODELS, description="typed model specs"
+    )
     configurations: Configurations | None = Field(
-        None, validation_alias=spelled("modelConfigurations", "model_configurations")
+        None,
+        max_length=MOST_MODELS,
+        validation_alias=spelled("modelConfigurations", "model_configurations"),
     )
     parameters: dict[str, JsonValue] | None = Field(
         None, validation_alias=spelled("model_parameters", "modelParameters")

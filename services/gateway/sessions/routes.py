@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from services.gateway.auth.session_ids import dashed
 from services.gateway.context import Here, Session, Who, ensure_session, find_session
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
+from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Earlier, SessionId, Wire, remarks, spelled
 from services.gateway.problems import ConfirmationRequired
 from services.gateway.sessions.answers import (
@@ -35,7 +36,7 @@ from shared.contracts.base import new_id
 from shared.storage import keys
 from shared.storage.rows import FileRow, SessionRow
 
-router = APIRouter(tags=["sessions"])
+router = APIRouter(tags=["sessions"], route_class=JsonRoute)
 Name = Annotated[str, Field(max_length=255)]
 
 
@@ -236,5 +237,5 @@ async def delete_all(
 async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Cleaned:
     """Delete the caller's uploads that began long ago and never ended."""
     age = timedelta(hours=(body or CleanUp()).max_age_hours)
-    n = await clean_up(gateway, older_than=age, owner=who.user_id)
+    n = await clean_up(gateway, older_than=age, owner=who.user_id, session_id=who.session_id)
     return Cleaned(cleaned=n, message=f"{n} unfinished uploads are deleted", **remarks(body))

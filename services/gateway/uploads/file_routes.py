@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
 from services.gateway.datasets.configuration import SessionData, load_session_data, saved_time_steps
+from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import (
     Answer,
     Earlier,
@@ -24,7 +25,7 @@ from shared.contracts.specs import Role
 from shared.storage.records import Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
-router = APIRouter(tags=["files"])
+router = APIRouter(tags=["files"], route_class=JsonRoute)
 
 
 def records_of(session_data: SessionData, role: Role | None = None) -> list[dict[str, JsonValue]]:

@@ -11,16 +11,19 @@ from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session
 from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
+from services.gateway.http.access import LIMITS
 from services.gateway.http.direct_body import body_of
+from services.gateway.http.json_bodies import JsonRoute, parse_json
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, Maybe, remarks, spelled
 from services.gateway.problems import MissingBody, MissingFile, ValidationFailed, refused_by
 from services.gateway.uploads.chunks import Received, find_upload, open_file, received, store_chunk
 from services.gateway.uploads.file_routes import FileData, role_of
 from services.gateway.uploads.wire import FileRecord
+from shared.errors import TrainyardError
 from shared.storage import keys
 from shared.storage.rows import SessionRow
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter(tags=["uploads"], route_class=JsonRoute)
 M = TypeVar("M", bound=BaseModel)
 PIECE = 1 << 20
 _FORM = frozenset(
@@ -226,7 +229,7 @@ def _metadata(text: str | None, fields: dict[str, JsonValue]) -> ChunkMetadata:
     try:
         if text is None:
             return ChunkMetadata.model_validate(fields)
-        return ChunkMetadata.model_validate_json(text)
+        return ChunkMetadata.model_validate(parse_json(text, LIMITS["chunk"], field="metadata"))
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within="metadata") from None
 
@@ -235,7 +238,7 @@ def _additional(text: str | None, form: FormData) -> AdditionalData:
     """Return what came along: in ``additionalData``, and in form fields of the same names beside it."""
     said: dict[str, Any] = {}
     if text:
-        said = _json(_Object, text, "additionalData").root
+        said = _json(Fields, text, "additionalData").root
     for name, value in form.multi_items():
         if name not in _FORM and isinstance(value, str):
             said.setdefault(name, _json_or_text(value))
@@ -247,18 +250,18 @@ def _additional(text: str | None, form: FormData) -> AdditionalData:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return _Object.model_validate_json(text).root
-    except ValidationError:
+        return parse_json(text, LIMITS["chunk"], field="form")
+    except TrainyardError:
         return text
 
 
-class _Object(RootModel[dict[str, JsonValue]]):
+class Fields(RootModel[dict[str, JsonValue]]):
     """A JSON object."""
 
 
 def _json(kind: type[M], text: str, field: str) -> M:
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate(parse_json(text, LIMITS["chunk"], field=field))
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within=field) from None
 
