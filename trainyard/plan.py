@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
 from trainyard.responses import Series
@@ -56,13 +56,8 @@ def parse_models(names: str) -> tuple[ModelSpec, ...]:
 
 def parse_kind(name: str) -> Kind:
     """Return the kind a name means, whatever its case and separators."""
-    plain = re.sub(r"[\s_-]+", "", name.strip().lower())
-    aliases = {"linear": "lin", "densenn": "dense"}
-    for kind in KINDS:
-        if plain in (kind.replace("_", ""), WIRE_NAMES[kind].lower().replace(" ", "").replace("_", "")):
-            return kind
-        if aliases.get(plain) == kind:
-            return kind
+    if kind := kind_named(name):
+        return kind
     raise UnknownModel(
         f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES[kind] for kind in KINDS)}",
         field="models",
