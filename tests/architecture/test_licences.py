@@ -30,7 +30,8 @@ def licence(package: str) -> str:
     told = metadata(package)
     classifiers = [c for c in told.get_all("Classifier") or [] if c.startswith("License ::")]
     named = " | ".join(c.rsplit("::", 1)[-1].strip() for c in classifiers)
-    return told.get("License-Expression") or named or (told.get("License") or "").partition("\n")[0]
+    said = told["License-Expression"] or named or told["License"] or ""
+    return said.partition("\n")[0]
 
 
 @pytest.mark.parametrize("group", sorted(path.stem for path in REQUIREMENTS.glob("*.txt")))
