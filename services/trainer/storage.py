@@ -21,6 +21,7 @@ from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import entry_of, fetch_tree, put_tree
+from shared.storage.leases import is_held
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
@@ -166,7 +167,7 @@ class LedgerJobs:
         job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.status not in ("queued", "running"):
             return job
-        if job.status == "running" and job.lease_until and job.lease_until > utc_now():
+        if job.status == "running" and is_held(job.lease_until, now=utc_now(), longest=self._lease):
             raise LeaseHeld("another replica works on this job", holder=job.leased_by)
         mine = self._of(job).records
         run = await mine.get(RunRow, job.run_id)
