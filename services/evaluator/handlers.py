@@ -15,7 +15,7 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
-from services.evaluator.questions import Json, PlotQuestion, draw_plot
+from services.evaluator.questions import Json, PlotQuestion, TestWindows, WindowQuestion, draw_plot
 from services.evaluator.report import ReportWriter
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
@@ -33,6 +33,7 @@ VerdictsIn = Annotated[Verdicts, Context("verdicts")]
 EnsemblesIn = Annotated[Ensembles, Context("ensembles")]
 ReporterIn = Annotated[ReportWriter, Context("reporter")]
 ChronicleIn = Annotated[UserLog, Context("chronicle")]
+TestWindowsIn = Annotated[TestWindows, Context("test_windows")]
 UndertakerIn = Annotated[DeadLetters, Context("undertaker")]
 
 
@@ -97,6 +98,12 @@ async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
 async def plot(question: PlotQuestion, results: ResultsIn) -> Json:
     """Draw chosen or random test windows."""
     return await draw_plot(question, results)
+
+
+@reactions.on_question("evaluator.window")
+async def window(question: WindowQuestion, shelf: TestWindowsIn) -> Json:
+    """Return one test window as numbers: past, truth, forecast, bands."""
+    return await shelf.show(question)
 
 
 @reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")
