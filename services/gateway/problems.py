@@ -36,13 +36,6 @@ class BadId(Refused):
     advice = ("Use a UUID, session_<uuid>, or session_<digits>_<letters and digits>.",)
 
 
-class SessionNotFound(NotFound):
-    """There is no such session, or it is somebody else's: the same answer for both."""
-
-    code = "SESSION_NOT_FOUND"
-    advice = ("Check the id, or list your sessions with GET /api/training/list-sessions.",)
-
-
 class FileNotFound(NotFound):
     """The session has no such file."""
 

@@ -10,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from shared.contracts.problems import Category
-from shared.errors import Conflict, InvalidInput, NotFound, Unavailable
+from shared.errors import Conflict, InvalidInput, SessionNotFound, Unavailable
 from shared.storage.columns import NotStorable
 
 T = TypeVar("T")
@@ -39,12 +39,6 @@ class AccessDenied(InvalidInput):
     code = "ACCESS_DENIED"
     category = Category.AUTH
     advice = ("Sign in again.",)
-
-
-class ParentMissing(NotFound):
-    """The session a row belongs to does not exist, or belongs to somebody else."""
-
-    code = "SESSION_NOT_FOUND"
 
 
 class NoPublishableKey(InvalidInput):
@@ -134,7 +128,7 @@ def refusal(code: str) -> Exception:
         case "401" | "403" | "PGRST301" | "PGRST302" | "PGRST303":
             return AccessDenied("the access token is not accepted", reason=code)
         case "23503":
-            return ParentMissing("the session does not exist")
+            return SessionNotFound("the session does not exist")
         case "23505":
             return Conflict("a row like this exists already", reason=code)
         case "42P01" | "42703" | "PGRST202" | "PGRST204" | "PGRST205":

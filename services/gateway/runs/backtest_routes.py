@@ -11,8 +11,9 @@ from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidBacktest, NothingThere, refused_by
 from services.gateway.runs.backtests import BacktestView, find_backtest, fold_wire, start_backtest
-from services.gateway.runs.routes import IdempotencyKey, Metric
+from services.gateway.runs.routes import IdempotencyKey
 from shared.contracts.backtest import BacktestSpec
+from shared.contracts.metrics import RankingMetric
 from shared.storage.rows import DatasetRow
 
 router = APIRouter(tags=["backtests"], route_class=IdempotentRoute)
@@ -37,7 +38,7 @@ class StartBacktest(Wire):
         description="windows tested per cutoff; default: as many as the test part, all folds half the data",
     )
     window: Literal["expanding", "sliding"] = Field("expanding", description="what a later fold trains on")
-    metric: Metric | None = Field(None, description="ranks the models; default: that of the run")
+    metric: RankingMetric | None = Field(None, description="ranks the models; default: that of the run")
 
     def spec(self) -> BacktestSpec:
         """Return the folds that are asked for."""
