@@ -16,7 +16,7 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree, put_tree
-from shared.storage.records import OneOf
+from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
 from shared.windows.dataset import Dataset, dataset_key
 
@@ -42,7 +42,7 @@ class LedgerDatasets:
         return {series_id: await self._read(row) for series_id, row in rows.items()}
 
     async def series_of(self, session_id: str, series_ids: Collection[str]) -> Mapping[str, Series]:
-        where = {"session_id": session_id, "id": OneOf(tuple(series_ids))}
+        where: Where = {"session_id": session_id, "id": OneOf(tuple(series_ids))}
         found = {row.id: row for row in await self._storage.records.select(SeriesRow, where)}
         for series_id in series_ids:
             if series_id not in found:

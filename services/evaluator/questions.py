@@ -79,13 +79,13 @@ class TestWindows:
 
         Raises
         ------
-        NothingToPlot
+        ModelNotFound
             If the run or the model is not there.
         """
         run = await self._results.run(question.run_id)
         job = await self._results.job(question.job_id or (run.best_job_id if run else None) or "")
         if not _belongs(run, job, question) or job is None:
-            raise NothingToPlot("there is no such finished model", run_id=question.run_id)
+            raise ModelNotFound("there is no such finished model", run_id=question.run_id)
         shown = await self._shown(job)
         number = question.window or 0
         if question.at_ms is not None:

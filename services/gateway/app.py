@@ -20,8 +20,10 @@ from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
+from services.gateway.datasets import preview_routes as previews
 from services.gateway.datasets import routes as datasets
 from services.gateway.http import health
+from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -33,11 +35,15 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.results import forecast_routes as forecasts
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
 from services.gateway.runs import backtest_routes as backtests
+from services.gateway.runs import history_routes as histories
 from services.gateway.runs import routes as runs
 from services.gateway.runs.progress import MonotoneProgress
+from services.gateway.sessions import draft_routes as drafts
+from services.gateway.sessions import overview_routes as overview
 from services.gateway.sessions import routes as sessions
 from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
@@ -84,6 +90,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
     for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
+        app.include_router(part.router, prefix=BASE)
+    for part in (overview, drafts, previews, histories, forecasts):
         app.include_router(part.router, prefix=BASE)
     app.include_router(health.router)
     app.include_router(websocket.router)
@@ -165,6 +173,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(CompressionMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

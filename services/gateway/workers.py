@@ -17,7 +17,8 @@ from shared.errors import InvalidInput, TrainyardError, Unavailable
 
 Question = Literal[
     "evaluator.plot", "trainer.predict", "trainer.export", "trainer.importance", "datasets.scale",
-    "datasets.preview", "datasets.series", "evaluator.window", "datasets.scalers", "datasets.arrays", "datasets.folds",
+    "datasets.preview", "datasets.series", "evaluator.window", "datasets.scalers", "datasets.arrays",
+    "datasets.folds",
 ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """A stretch of a series for a chart: at most so many points, extremes and gaps kept."""
 
+from itertools import pairwise
+
 import numpy as np
 from pydantic import JsonValue
 
@@ -10,9 +12,7 @@ _MS = 1_000_000
 _GAP_STEPS = 1.5
 
 
-def excerpt(
-    series: Series, *, from_ms: int | None, to_ms: int | None, points: int
-) -> dict[str, JsonValue]:
+def excerpt(series: Series, *, from_ms: int | None, to_ms: int | None, points: int) -> dict[str, JsonValue]:
     """Return a series between two times, thinned to about ``points`` values.
 
     Of each bucket of rows the smallest and the largest value stay, at their own times, so no peak is lost;
@@ -59,7 +59,7 @@ def _extremes(values: Float64, buckets: int) -> Int64:
     """Return the places of each bucket's smallest and largest value, and of its first missing one."""
     edges = np.linspace(0, len(values), buckets + 1).astype(np.int64)
     kept: set[int] = {0, len(values) - 1}
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         piece = values[low:high]
         finite = np.isfinite(piece)
         if finite.any():

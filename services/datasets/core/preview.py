@@ -1,4 +1,4 @@
-"""What a data set would be, without storing it: counts, spans of the parts, drops, warnings, distributions."""
+"""What a data set would be, without storing it: counts, parts, drops, warnings, distributions."""
 
 from collections.abc import Mapping
 from typing import Literal

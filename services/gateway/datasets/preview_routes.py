@@ -168,6 +168,4 @@ async def series(
         "to_ms": to_ms,
         "points": points,
     }
-    return SeriesExcerpt(
-        series_id=row.id, name=row.name, **await gateway.asks.ask("datasets.series", about)
-    )
+    return SeriesExcerpt(series_id=row.id, name=row.name, **await gateway.asks.ask("datasets.series", about))

@@ -77,8 +77,6 @@ async def _stored(gateway: Gateway, job: JobRow) -> dict[int, dict[str, float | 
         return {}
     length = max((len(columns.get(name, ())) for name in _CURVES), default=0)
     return {
-        k + 1: {
-            name: columns[name][k] if k < len(columns.get(name, ())) else None for name in _CURVES
-        }
+        k + 1: {name: columns[name][k] if k < len(columns.get(name, ())) else None for name in _CURVES}
         for k in range(length)
     }

@@ -12,8 +12,8 @@ export async function openSession(main, sessionId) {
   const title = h("h2", {}, "Session");
   main.replaceChildren(title, h("div", { class: "grid" }, parts.files, parts.configuration),
     parts.training, parts.results);
-  const { session, last_seq } = await get(`/session/${sessionId}`);
-  title.textContent = session.sessionName || session.sessionId;
+  const { name, last_seq } = await get(`/workspace/${sessionId}`);
+  title.textContent = name || sessionId;
 
   const training = new Training(parts.training, sessionId);
   const redrawFiles = () => showFiles(parts.files, parts.configuration, sessionId);
@@ -37,7 +37,7 @@ export async function openSession(main, sessionId) {
   follow(sessionId, (event) => reactions[event.type]?.(event), (live) => {
     link.classList.toggle("live", live);
     link.lastElementChild.textContent = live ? "Live" : "Connecting again";
-  }, last_seq ?? 0);
+  }, last_seq);
 }
 
 // -- files and configuration ---------------------------------------------------------------------------------
