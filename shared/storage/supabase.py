@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from shared.contracts.problems import Category
 from shared.errors import Conflict, InvalidInput, SessionNotFound, Unavailable
 from shared.storage.columns import NotStorable
+from supabase import AsyncClient, AsyncClientOptions
 
 T = TypeVar("T")
 
@@ -110,6 +111,20 @@ def key_headers(key: str) -> dict[str, str]:
 def open_http() -> httpx.AsyncClient:
     """Open the one connection pool of a process; whom a call speaks for is in its own headers."""
     return httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, http2=False)
+
+
+def client_for(http: httpx.AsyncClient, url: str, headers: dict[str, str]) -> AsyncClient:
+    """Return the project's client for one identity: never sign in with it, never give it another token.
+
+    All identities share one pool of connections; the headers alone say whom a call speaks for.
+    """
+    options = AsyncClientOptions(
+        httpx_client=http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
+    )
+    client = AsyncClient(url, headers["apikey"], options)
+    # The package would send a new kind of key as a token as well, which the project refuses.
+    client.options.headers = dict(headers)
+    return client
 
 
 def unreachable(error: httpx.HTTPError) -> SupabaseUnavailable:

@@ -34,6 +34,7 @@ router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
+MOST_MODELS = 100  # of one run
 _POLL = 0.2
 
 
@@ -54,9 +55,13 @@ class GenerateDatasets(Wire):
 class TrainModels(Wire):
     """Which models to train, in one of three spellings."""
 
-    models: list[dict[str, JsonValue]] | None = Field(None, description="typed model specs")
+    models: list[dict[str, JsonValue]] | None = Field(
+        None, max_length=MOST_MODELS, description="typed model specs"
+    )
     configurations: Configurations | None = Field(
-        None, validation_alias=spelled("modelConfigurations", "model_configurations")
+        None,
+        max_length=MOST_MODELS,
+        validation_alias=spelled("modelConfigurations", "model_configurations"),
     )
     parameters: dict[str, JsonValue] | None = Field(
         None, validation_alias=spelled("model_parameters", "modelParameters")

@@ -6,9 +6,12 @@ built, the plain page is, which says so.
 
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from services.gateway.settings import GatewaySettings
@@ -17,51 +20,39 @@ PLAIN = Path(__file__).parent / "plain"
 BUILT = Path(__file__).parent / "dist"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
+_NO_SCREENS = ("api/", "ws/", "assets/")
 
 
-class HashedFiles(StaticFiles):
-    """Files whose names change with their content: a browser asks for each once."""
+class Screens(StaticFiles):
+    """The built page: hashed files for ever, and every address of a screen with the one document."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file that may be kept for ever."""
-        response = await super().get_response(path, scope)
-        response.headers["cache-control"] = _FOR_EVER
+        """Return a file, or the document for what a browser opens."""
+        session = QueryParams(scope["query_string"]).get("session", "")
+        if path == "." and session.replace("-", "").replace("_", "").isalnum():
+            return RedirectResponse(f"/s/{session}/data")  # an address of the plain page
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+            if error.status_code != 404 or not wants_page or path.startswith(_NO_SCREENS):
+                raise
+            response = await super().get_response("index.html", scope)
+        kept = path.startswith("assets/") and response.status_code == 200
+        response.headers["cache-control"] = _FOR_EVER if kept else _ASK_AGAIN
         return response
 
 
 def add_page(app: FastAPI, settings: GatewaySettings) -> None:
     """Serve the page at ``/`` and the API's at ``/docs``, after every other route."""
-    folder = settings.gateway_web_dir or BUILT
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:
         return FileResponse(PLAIN / "docs.html")
 
-    @app.get("/plain", include_in_schema=False)
-    async def plain_without_slash() -> RedirectResponse:
-        return RedirectResponse("/plain/")
-
+    folder = settings.gateway_web_dir or BUILT
     app.mount("/plain", StaticFiles(directory=PLAIN, html=True), name="plain")
-    if not (folder / "index.html").exists():
+    if (folder / "index.html").exists():
+        app.mount("/", Screens(directory=folder, html=True), name="page")
+    else:
         app.mount("/", StaticFiles(directory=PLAIN, html=True), name="page")
-        return
-    _add_built(app, folder)
-
-
-def _add_built(app: FastAPI, folder: Path) -> None:
-    """Serve the built page: hashed files for ever, its screens' addresses with the one document."""
-    if (folder / "assets").is_dir():
-        app.mount("/assets", HashedFiles(directory=folder / "assets"), name="assets")
-    files = {file.name for file in folder.iterdir() if file.is_file()}
-
-    @app.get("/{path:path}", include_in_schema=False)
-    async def screen(path: str, request: Request) -> Response:
-        if path == "" and "session" in request.query_params:  # addresses of the plain page
-            return RedirectResponse(f"/s/{request.query_params['session']}/data")
-        if path in files:
-            return FileResponse(folder / path, headers={"cache-control": _ASK_AGAIN})
-        if (PLAIN / path).is_file() and "/" not in path:  # what the API's description is made of
-            return FileResponse(PLAIN / path, headers={"cache-control": _ASK_AGAIN})
-        if path.startswith(("api/", "ws/")) or "text/html" not in request.headers.get("accept", ""):
-            raise HTTPException(404)
-        return FileResponse(folder / "index.html", headers={"cache-control": _ASK_AGAIN})
