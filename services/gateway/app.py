@@ -20,7 +20,6 @@ from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
-from services.gateway.datasets import preview_routes as previews
 from services.gateway.datasets import routes as datasets
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
@@ -36,21 +35,19 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
-from services.gateway.results import forecast_routes as forecasts
+from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
 from services.gateway.runs import backtest_routes as backtests
-from services.gateway.runs import history_routes as histories
 from services.gateway.runs import routes as runs
 from services.gateway.runs.progress import MonotoneProgress
-from services.gateway.sessions import draft_routes as drafts
-from services.gateway.sessions import overview_routes as overview
 from services.gateway.sessions import routes as sessions
 from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
 from services.gateway.web.page import add_page
+from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
@@ -90,10 +87,11 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
-    for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
+    parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
+    for part in parts:
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
-    for part in (overview, drafts, previews, histories, forecasts):
-        app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
+    for router in PAGE_ROUTERS:
+        app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)
     app.state.rooms = add_socketio(app)
