@@ -5,7 +5,9 @@ import { call, Problem, type Refusal } from "../client";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
-export type Workspace = Omit<Schemas["Workspace"], "files"> & { files: FileInfo[] };
+/** The named fields of an answer that may have others. */
+type Named<T> = { [K in keyof T as string extends K ? never : K]: T[K] };
+export type Workspace = Omit<Named<Schemas["Workspace"]>, "files"> & { files: FileInfo[] };
 export type RunCard = Schemas["RunCard"];
 export type SessionCard = Schemas["SessionCard"];
 export type SessionCards = Schemas["SessionCards"];
