@@ -4,12 +4,13 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
 from trainyard.responses import Series
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
+_LEAST_ROWS = 7  # of the past in a sample: a week of days
 _MINUTES = {"min": 1, "m": 1, "h": 60, "d": 1440, "w": 10_080}
 
 
@@ -55,13 +56,8 @@ def parse_models(names: str) -> tuple[ModelSpec, ...]:
 
 def parse_kind(name: str) -> Kind:
     """Return the kind a name means, whatever its case and separators."""
-    plain = re.sub(r"[\s_-]+", "", name.strip().lower())
-    aliases = {"linear": "lin", "densenn": "dense"}
-    for kind in KINDS:
-        if plain in (kind.replace("_", ""), WIRE_NAMES[kind].lower().replace(" ", "").replace("_", "")):
-            return kind
-        if aliases.get(plain) == kind:
-            return kind
+    if kind := kind_named(name):
+        return kind
     raise UnknownModel(
         f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES[kind] for kind in KINDS)}",
         field="models",
@@ -97,10 +93,12 @@ def plan_dataset(
     goal = _target(series, target)
     step = _step_minutes(goal)
     ahead = horizon.total_seconds() / 60
-    back = (lookback.total_seconds() / 60) if lookback else max(2 * ahead, min(2880.0, 100 * step))
+    usual = max(2 * ahead, min(2880.0, 100 * step), _LEAST_ROWS * step)
+    back = lookback.total_seconds() / 60 if lookback else usual
     n_output, n_input = max(1, round(ahead / step)), max(1, round(back / step))
     past = Horizon(start=-(n_input - 1) * step / 60, end=0.0)
     coming = Horizon(start=step / 60, end=n_output * step / 60)
+    known = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
     inputs = [goal, *(s for s in series if s.series_id != goal.series_id)]
     return DatasetSpec(
         series=(
@@ -109,7 +107,7 @@ def plan_dataset(
                     series_id=s.series_id,
                     name=s.name,
                     role="input",
-                    horizon=coming if s.name in future else past,
+                    horizon=known if s.name in future else past,
                 )
                 for s in inputs
             ),
@@ -118,7 +116,7 @@ def plan_dataset(
         input_steps=n_input,
         output_steps=n_output,
         stride=(stride.total_seconds() / 60) if stride else step,
-        calendar=_calendar(coming, timezone, country, subdivision, daily=step < 1440),
+        calendar=_calendar(known, timezone, country, subdivision, daily=step < 1440),
     )
 
 

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
 
-from shared.contracts.specs import DatasetSpec
-from shared.series.calendar import column_names
+from shared.contracts.specs import DatasetSpec, column_names
 from shared.series.grid import lattice_of, reference_grid, window_of
 from shared.series.problems import NoWindowFits, TooLarge, UnknownSeries
 from shared.series.series import NS_PER_HOUR, Statistics
@@ -132,7 +131,7 @@ def _reference_span(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> 
     """
     begins, ends = [], []
     for s in spec.series:
-        if s.content == "measured" and s.resample == "linear" and not s.average_window:
+        if s.content == "measured" and s.resample in ("auto", "linear") and not s.average_window:
             steps = spec.input_steps if s.role == "input" else spec.output_steps
             window = window_of(s.horizon, steps, s.role)
             begins.append(statistics[s.series_id].first_ns - window.start_ns)
