@@ -1,7 +1,7 @@
 """How long a run's report takes: ``python -m benchmarks.reports [MODELS]``.
 
-Ten models of 48 steps and 2,000 windows per part, by default: numbers, tables, arrays and plot data are written,
-pictures are drawn by as many processes as the evaluator has, and all of it is packed.
+Ten models of 48 steps and 2,000 windows per part, by default: numbers, tables, arrays and plot data are
+written, pictures are drawn by as many processes as the evaluator has, and all of it is packed.
 """
 
 import multiprocessing
