@@ -1,0 +1,282 @@
+"""What is known about every (window, step): the row a model sees that forecasts one step at a time.
+
+A recipe says where each feature of each output step is read in a window: lags relative to the time that is
+forecast and to the reference time, the calendar and known-ahead series at that time, and means over a day. It
+is worked out once from the layout, becomes part of the model, and is the only way to its features: training,
+forecasting and ONNX follow the same recipe.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.core.own_past import past_to_output
+from shared.timeseries.arrays import Float32, Float64, Int64
+from shared.timeseries.samples import Column, Layout
+
+Operator = Literal["point", "mean", "least", "most", "constant", "hour", "weekday"]
+OPERATORS: tuple[Operator, ...] = ("point", "mean", "least", "most", "constant", "hour", "weekday")
+DAY, WEEK = 24.0, 168.0  # hours
+EPSILON = 1e-3  # of an hour or a weekday: moments on a border belong to what begins there
+RECENT = 4  # newest values of a series that are features of their own
+Use = Literal["own", "known", "past", "calendar"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the rows.
+
+    ``first`` and ``last`` (output_steps,) are the points of the window that are read, both included; a point
+    has both equal, a constant keeps its values in ``constant``. ``gain`` and ``shift`` bring the result to
+    the unit the feature is meant in: that of the output for its own past, the scaled one for others.
+    """
+
+    name: str
+    operator: Operator
+    column: int
+    partner: int  # the cosine beside a sine
+    first: Int64
+    last: Int64
+    constant: Float64
+    gain: float = 1.0
+    shift: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The features of one output's rows, in column order."""
+
+    features: tuple[Feature, ...]
+    output_steps: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self.features)
+
+    def rows(self, x: Float32) -> Float32:
+        """Return the features of every step, (n, input_steps, n_inputs) -> (n, output_steps, n_features)."""
+        rows = np.empty((len(x), self.output_steps, len(self.features)), np.float32)
+        sums: dict[int, Float64] = {}
+        for place, feature in enumerate(self.features):
+            rows[:, :, place] = _values(feature, x, sums) * feature.gain + feature.shift
+        return rows
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the recipe as plain arrays."""
+        some = self.features
+        return {
+            "names": np.frombuffer(json.dumps(self.names).encode(), np.uint8),
+            "operator": np.array([OPERATORS.index(f.operator) for f in some], dtype=np.int64),
+            "columns": np.array([(f.column, f.partner) for f in some], dtype=np.int64).reshape(-1, 2),
+            "first": np.array([f.first for f in some], dtype=np.int64).reshape(len(some), -1),
+            "last": np.array([f.last for f in some], dtype=np.int64).reshape(len(some), -1),
+            "constant": np.array([f.constant for f in some]).reshape(len(some), -1),
+            "units": np.array([(f.gain, f.shift) for f in some]).reshape(-1, 2),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Rebuild a recipe."""
+        names = json.loads(arrays["names"].tobytes())
+        features = [
+            Feature(
+                name,
+                OPERATORS[int(arrays["operator"][k])],
+                int(arrays["columns"][k, 0]),
+                int(arrays["columns"][k, 1]),
+                arrays["first"][k],
+                arrays["last"][k],
+                arrays["constant"][k],
+                float(arrays["units"][k, 0]),
+                float(arrays["units"][k, 1]),
+            )
+            for k, name in enumerate(names)
+        ]
+        return cls(tuple(features), arrays["first"].shape[1])
+
+
+def recipe_of(layout: Layout, output: int) -> Recipe:
+    """Work out the features of one output's rows: whatever its window can tell about each step."""
+    ahead = layout.offsets(layout.outputs[output], layout.output_steps)
+    found = [*_lead(ahead), *_calendar(layout, ahead)]
+    for column, use in _uses(layout, output):
+        found += _series(layout, output, column, use, ahead)
+    return Recipe(tuple(found), layout.output_steps)
+
+
+def turn_of(sine: NDArray[Any], cosine: NDArray[Any]) -> NDArray[Any]:
+    """Return the share of the turn, 0 to 1, that a sine and a cosine stand for."""
+    half = np.arccos(np.clip(cosine, -1.0, 1.0)) / (2.0 * np.pi)
+    return np.where(sine >= 0, half, 1.0 - half)
+
+
+def step_hours(layout: Layout, output: int = 0) -> float:
+    """Return the hours between two output steps; with a single step those between two samples."""
+    column = layout.outputs[output]
+    if layout.output_steps < 2:
+        return layout.stride / 60
+    return (column.end - column.start) / (layout.output_steps - 1)
+
+
+def unscaled(layout: Layout, column: int) -> tuple[float, float]:
+    """Return (gain, shift) from the scaled values of an input to those of its series."""
+    scaler = layout.x_scaler
+    gain = 1.0 / float(scaler.gain[column])
+    return gain, float(scaler.lo[column]) - float(scaler.low[column]) * gain
+
+
+def _uses(layout: Layout, output: int) -> Iterator[tuple[int, Use]]:
+    own = layout.own_past[output]
+    for place, column in enumerate(layout.inputs):
+        if column.source == "calendar":
+            continue
+        yield place, "own" if place == own else "known" if column.end > 0 else "past"
+
+
+def _lead(ahead: Float64) -> Iterator[Feature]:
+    none = np.zeros(len(ahead), np.int64)
+    yield Feature("lead", "constant", 0, 0, none, none, ahead)
+
+
+def _calendar(layout: Layout, ahead: Float64) -> Iterator[Feature]:
+    """Hour, weekday, and every other calendar column at the time that is forecast."""
+    names = {c.name: k for k, c in enumerate(layout.inputs) if c.source == "calendar"}
+    for name, place in names.items():
+        if name.endswith("_cos"):
+            continue
+        partner = names.get(name.removesuffix("_sin") + "_cos", place)
+        match name:
+            case "day_sin":
+                yield _at(layout, "hour", place, ahead, "hour", partner)
+            case "week_sin":
+                yield _at(layout, "weekday", place, ahead, "weekday", partner)
+            case "holiday":
+                for days in (0.0, -DAY, DAY):
+                    if _covers(layout, place, ahead + days):
+                        suffix = {0.0: "", -DAY: ", a day before", DAY: ", a day after"}[days]
+                        yield _at(layout, "point", place, ahead + days, name + suffix)
+            case _:
+                yield _at(layout, "point", place, ahead, name)
+                yield _at(layout, "point", partner, ahead, name.removesuffix("_sin") + "_cos")
+
+
+def _series(layout: Layout, output: int, place: int, use: Use, ahead: Float64) -> Iterator[Feature]:
+    column = layout.inputs[place]
+    units = past_to_output(layout, output) if use == "own" else (1.0, 0.0)
+    if use == "known":
+        yield _at(layout, "point", place, ahead, f"{column.name}, then", units=units)
+        if _covers(layout, place, ahead - DAY):
+            yield _mean(layout, place, ahead, f"{column.name}, mean of its day", units)
+    if column.start == column.end:
+        if use != "known":
+            yield _at(layout, "point", place, ahead, column.name, units=units)
+        return
+    for lag, name in _lags(column, ahead):
+        if _covers(layout, place, ahead - lag):
+            yield _at(layout, "point", place, ahead - lag, f"{column.name}, {name}", units=units)
+    if use == "known":
+        return
+    steps = layout.input_steps
+    for back in range(min(RECENT if use == "own" else 1, steps)):
+        at = np.full(len(ahead), steps - 1 - back)
+        yield _feature(f"{column.name}, {back + 1} back", "point", place, at, at, units)
+    day = min(steps, max(1, round(DAY / max(_spacing(column, steps), 1e-9))))
+    last = np.full(len(ahead), steps - 1)
+    for operator in ("mean", "least", "most") if use == "own" else ("mean",):
+        yield _feature(f"{column.name}, {operator} of its last day", operator, place, last - day + 1, last, units)
+    week = round(WEEK / max(_spacing(column, steps), 1e-9))
+    if use == "own" and day < week <= steps:
+        yield _feature(f"{column.name}, mean of its last week", "mean", place, last - week + 1, last, units)
+
+
+def _lags(column: Column, ahead: Float64) -> Iterator[tuple[Float64, str]]:
+    """Yield hours back from the time that is forecast: the newest days and weeks that are known then."""
+    days = np.ceil(np.maximum(ahead - column.end, 0.0) / DAY - 1e-9)
+    weeks = np.ceil(np.maximum(ahead - column.end, 0.0) / WEEK - 1e-9)
+    days, weeks = np.maximum(days, 1.0), np.maximum(weeks, 1.0)
+    yield days * DAY, "a day before"
+    yield (days + 1.0) * DAY, "two days before"
+    yield weeks * WEEK, "a week before"
+    yield (weeks + 1.0) * WEEK, "two weeks before"
+
+
+def _spacing(column: Column, steps: int) -> float:
+    return (column.end - column.start) / (steps - 1) if steps > 1 else 0.0
+
+
+def _covers(layout: Layout, place: int, hours: Float64) -> bool:
+    """Whether a column's window holds these moments, half a point of tolerance at both ends."""
+    column = layout.inputs[place]
+    slack = _spacing(column, layout.input_steps) / 2 + 1e-9
+    return bool(hours.min() >= column.start - slack and hours.max() <= column.end + slack)
+
+
+def _points(layout: Layout, place: int, hours: Float64) -> Int64:
+    """Return the points of a column's window nearest to some moments, held at its ends."""
+    column, steps = layout.inputs[place], layout.input_steps
+    spacing = _spacing(column, steps)
+    if spacing == 0.0:
+        return np.full(len(hours), steps - 1)
+    return np.clip(np.round((hours - column.start) / spacing), 0, steps - 1).astype(np.int64)
+
+
+def _at(
+    layout: Layout,
+    operator: Operator,
+    place: int,
+    hours: Float64,
+    name: str,
+    partner: int = 0,
+    *,
+    units: tuple[float, float] | None = None,
+) -> Feature:
+    at = _points(layout, place, hours)
+    return _feature(name, operator, place, at, at, units or (1.0, 0.0), partner)
+
+
+def _mean(layout: Layout, place: int, hours: Float64, name: str, units: tuple[float, float]) -> Feature:
+    """The mean over the day that ends with each moment."""
+    spacing = _spacing(layout.inputs[place], layout.input_steps)
+    first = _points(layout, place, hours - DAY + spacing)
+    return _feature(name, "mean", place, first, _points(layout, place, hours), units)
+
+
+def _feature(
+    name: str,
+    operator: Operator,
+    place: int,
+    first: Int64,
+    last: Int64,
+    units: tuple[float, float],
+    partner: int = 0,
+) -> Feature:
+    return Feature(name, operator, place, partner, first, last, np.zeros(len(first)), *units)
+
+
+def _values(feature: Feature, x: Float32, sums: dict[int, Float64]) -> NDArray[Any]:
+    column = feature.column
+    match feature.operator:
+        case "constant":
+            return np.broadcast_to(feature.constant, (len(x), len(feature.constant)))
+        case "point":
+            return x[:, feature.first, column]
+        case "mean":
+            if column not in sums:
+                zero = np.zeros((len(x), 1))
+                sums[column] = np.concatenate([zero, np.cumsum(x[:, :, column], axis=1, dtype=np.float64)], axis=1)
+            total = sums[column][:, feature.last + 1] - sums[column][:, feature.first]
+            return total / (feature.last + 1 - feature.first)
+        case "least":
+            return x[:, feature.first[0] : feature.last[0] + 1, column].min(axis=1, keepdims=True)
+        case "most":
+            return x[:, feature.first[0] : feature.last[0] + 1, column].max(axis=1, keepdims=True)
+        case "hour" | "weekday":
+            turn = turn_of(x[:, feature.first, column], x[:, feature.first, feature.partner])
+            if feature.operator == "hour":
+                return np.mod(turn * 24.0 + EPSILON, 24.0)
+            return np.mod(np.floor(turn * 7.0 + EPSILON), 7.0)
