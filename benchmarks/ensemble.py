@@ -18,9 +18,9 @@ import numpy as np
 from benchmarks.etth import SPECS, cut, read, split_rows
 from services.evaluator.core.problems import NoEnsemble
 from services.evaluator.ensembles import average
-from shared.timeseries.arrays import Float32
-from shared.timeseries.forecasts import Forecast, PartForecast
-from shared.timeseries.samples import Samples
+from shared.scoring.forecasts import Forecast, PartForecast
+from shared.series.arrays import Float32
+from shared.windows.samples import Samples
 
 
 def main(arguments: list[str]) -> None:

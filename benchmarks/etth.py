@@ -21,9 +21,9 @@ import pandas as pd
 
 from services.trainer.core.model import Model
 from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, ModelSpec
-from shared.timeseries.arrays import Float64
-from shared.timeseries.samples import Column, Layout, Samples
-from shared.timeseries.scaling import Scaler
+from shared.series.arrays import Float64
+from shared.windows.samples import Column, Layout, Samples
+from shared.windows.scaling import Scaler
 
 HORIZONS = (96, 192, 336, 720)
 LOOKBACK = 720

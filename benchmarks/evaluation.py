@@ -16,9 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from services.evaluator.core.scores import MAX_LEVEL, score
 from services.evaluator.core.significance import compare
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import Metric, measure
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import Metric, measure
+from shared.series.arrays import Float64
 
 SEED = 0
 

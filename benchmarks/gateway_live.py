@@ -22,7 +22,7 @@ from faststream.nats.security import NatsToken
 from benchmarks.gateway_process import ROOT, Gateway, announce, cpu_seconds, gateway
 from shared.contracts.base import new_id
 from shared.contracts.events import ModelEvaluated
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 
 
 async def follow(port: int, sid: str, delays: list[float], ready: asyncio.Semaphore) -> None:
@@ -89,7 +89,7 @@ async def live(house: Gateway, n_clients: int, n_events: int, n_stuck: int) -> M
     session_id = sid.replace("-", "")
     speaker = NatsBroker(house.broker.url, security=NatsToken(house.broker.token), logger=None)
     await speaker.start()
-    post = Post(speaker)
+    post = Publisher(speaker)
     writers = await stuck(house.port, sid, n_stuck)
     seconds = n_events * 0.2 + 5
     command = [
@@ -129,7 +129,7 @@ def events(n_clients: int, n_events: int) -> None:
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for n_stuck in (0, 20):
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, gateway(Path(scratch)) as house:
+        with tempfile.TemporaryDirectory(prefix="session_data-") as scratch, gateway(Path(scratch)) as house:
             found = asyncio.run(live(house, n_clients, n_events, n_stuck))
             cuts = statistics.quantiles(found.delays, n=100)
             name = f"and {n_stuck} that never read" if n_stuck else "all read"

@@ -152,7 +152,7 @@ def upload(size_mb: int, rounds: int) -> None:
     """Print throughput side by side; every round has every contestant, each time in another order."""
     content = os.urandom(size_mb * MIB)
     seconds: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch, gateway(Path(scratch)) as house:
+    with tempfile.TemporaryDirectory(prefix="session_data-") as scratch, gateway(Path(scratch)) as house:
         folder, port = Path(scratch), house.port
         contestants: list[tuple[tuple[str, ...], Callable[[], Sequence[float]]]] = [
             (("cp",), lambda: [copied(folder, content)]),

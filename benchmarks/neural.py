@@ -27,12 +27,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.etth import cut, read, split_rows
 from services.trainer.core.fit import fit
-from services.trainer.core.frame import Frame, fit_frame
 from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame
+from services.trainer.core.networks.standardise import Standardisation, fit_standardisation
 from services.trainer.core.networks.training import Training
 from shared.contracts.kinds import WIRE_NAMES, ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
-from shared.timeseries.arrays import Float32
-from shared.timeseries.samples import Layout, Samples
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout, Samples
 
 LOOKBACK, HORIZON = 96, 24
 PLAIN_BATCH = 32
@@ -67,7 +67,7 @@ class Course:
 
 
 def plain(
-    spec: NeuralKind, train: Samples, validation: Samples, layout: Layout, frame: Frame, n: int
+    spec: NeuralKind, train: Samples, validation: Samples, layout: Layout, frame: Standardisation, n: int
 ) -> Course:
     """Train with ``keras.fit`` on arrays."""
     network = prepared(spec, layout, frame)
@@ -87,7 +87,7 @@ def ours(
     train: Samples,
     validation: Samples,
     layout: Layout,
-    frame: Frame,
+    frame: Standardisation,
     *,
     n_epochs: int,
     until: float,
@@ -131,14 +131,14 @@ def as_fast(spec: NeuralKind) -> NeuralKind:
     return spec.model_copy(update={"learning_rate": spec.learning_rate * spec.batch_size / PLAIN_BATCH})
 
 
-def prepared(spec: NeuralKind, layout: Layout, frame: Frame) -> Any:
+def prepared(spec: NeuralKind, layout: Layout, frame: Standardisation) -> Any:
     """Return a fresh network."""
     network = build(spec, layout)
     set_frame(network, frame)
     return network
 
 
-def validation_loss(network: Any, validation: Samples, frame: Frame) -> float:
+def validation_loss(network: Any, validation: Samples, frame: Standardisation) -> float:
     """Return the loss on the validation part."""
     error = (forecast(network, [validation.x]) - validation.y) / frame.y_scale
     return float(np.mean(error**2, dtype=np.float64))
@@ -170,7 +170,7 @@ def main(arguments: list[str]) -> None:
     values, minutes = read(options.file)
     lengths = split_rows(len(values), minutes)
     (train, validation, test), layout = cut(values, minutes, lengths, lookback=LOOKBACK, horizon=HORIZON)
-    frame = fit_frame(train, layout, relative=False)
+    frame = fit_standardisation(train, layout, relative=False)
     print(f"{len(train)} windows of {LOOKBACK} steps x {len(layout.inputs)} columns, {HORIZON} steps ahead")
     print(
         "| kind | plain s/epoch | ours s/epoch | ratio | plain: loss | in s | ours to that loss in s | ratio "

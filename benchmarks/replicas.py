@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.yard import open_yard
+from benchmarks.platform import open_yard
 from shared.contracts.kinds import CnnSpec, DenseSpec, LstmSpec, ModelSpec, SvrMimoSpec
 
 SETTINGS = ((1, 1), (2, 1), (1, 2), (2, 2))  # replicas, threads of each

@@ -23,7 +23,7 @@ import httpx
 
 import benchmarks.beside_tests  # noqa: F401 - finds our tests
 from shared.contracts.base import new_id
-from shared.storage.folder import FolderObjects
+from shared.storage.local_files import FolderObjects
 from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.rows import ChunkRow, JobRow, SessionRow

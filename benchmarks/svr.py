@@ -16,11 +16,11 @@ import numpy as np
 from sklearn.svm import SVR
 
 from benchmarks.etth import cut, errors, read
-from services.trainer.core.kernels import flatten
-from services.trainer.core.svr import fit_svr_direct, fit_svr_mimo
+from services.trainer.core.svr.fit import fit_svr_direct, fit_svr_mimo
+from services.trainer.core.svr.kernels import flatten
 from shared.contracts.kinds import SvrDirectSpec, SvrMimoSpec
-from shared.timeseries.arrays import Float32
-from shared.timeseries.samples import Layout, Samples
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout, Samples
 
 LOOKBACK = 96
 

@@ -19,9 +19,9 @@ import httpx
 import nats
 import numpy as np
 
-from benchmarks.yard import Yard, open_yard
+from benchmarks.platform import Yard, open_yard
 from shared.contracts.kinds import DenseSpec, LinearSpec, LstmSpec, ModelSpec, SvrDirectSpec, SvrMimoSpec
-from trainyard.answers import Run
+from trainyard.responses import Run
 
 LONG_FITS: tuple[ModelSpec, ...] = (
     LstmSpec(layers=(64, 64), epochs=1000, patience=0, batch_size=8),

@@ -51,7 +51,7 @@ def side_by_side(names: tuple[str, ...], n_rows: int, other_python: str) -> None
 def build_only(n_rows: int, n_inputs: int) -> None:
     """Print time and memory of building one data set in this process."""
     from benchmarks.windows_request import request, series_of
-    from shared.timeseries.dataset import build_dataset
+    from shared.windows.dataset import build_dataset
 
     series = series_of(n_rows, n_inputs)
     before, begin = peak_mb(), time.perf_counter()

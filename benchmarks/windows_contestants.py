@@ -16,7 +16,7 @@ from benchmarks.windows_work import INPUTS, STEPS, Result, calendar_columns, mea
 def trainyard(n: int) -> Result:
     """Ours: validity of every window, calendar by local clock with holidays, gather to float32."""
     from benchmarks.windows_request import request, series_of
-    from shared.timeseries.dataset import build_dataset
+    from shared.windows.dataset import build_dataset
 
     spec, series = request(n), series_of(n)
 
@@ -31,7 +31,7 @@ def trainyard(n: int) -> Result:
 def trainyard_materialise(n: int) -> Result:
     """Ours: reading every window of a built data set, scaled."""
     from benchmarks.windows_request import request, series_of
-    from shared.timeseries.dataset import build_dataset
+    from shared.windows.dataset import build_dataset
 
     dataset = build_dataset(request(n), series_of(n))
     return measured(
@@ -44,7 +44,7 @@ def trainyard_materialise(n: int) -> Result:
 def trainyard_batches(n: int) -> Result:
     """Ours: every window once in lazy batches, the way a large data set is trained on."""
     from benchmarks.windows_request import request, series_of
-    from shared.timeseries.dataset import Part, build_dataset
+    from shared.windows.dataset import Part, build_dataset
 
     spec, series = request(n), series_of(n)
     parts: tuple[Part, ...] = ("train", "validation", "test")
@@ -60,7 +60,7 @@ def trainyard_on_demand(n: int) -> Result:
     """Ours where no two windows share a point: every window is interpolated when it is read."""
     from benchmarks.windows_request import request, series_of
     from shared.contracts.specs import Horizon
-    from shared.timeseries.dataset import build_dataset
+    from shared.windows.dataset import build_dataset
 
     spec, series = request(n), series_of(n)
     odd = Horizon(start=-95.123456789, end=0)

@@ -2,7 +2,7 @@
 
 from benchmarks.windows_work import HOUR_NS, INPUTS, STEPS, rows, step_ns
 from shared.contracts.specs import FEATURES, Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
-from shared.timeseries.series import Series
+from shared.series.series import Series
 
 
 def request(n_rows: int, n_inputs: int = INPUTS) -> DatasetSpec:

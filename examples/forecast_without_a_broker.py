@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.read import read_file
-from services.trainer.core.linear import fit_linear
+from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import ignore_progress
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
-from shared.timeseries.dataset import build_dataset
+from shared.windows.dataset import build_dataset
 from trainyard.demo import TIMEZONE, demo_files
 
 DAY = 48  # half-hours

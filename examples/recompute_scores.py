@@ -18,8 +18,8 @@ import numpy as np
 # The platform runs from its checkout: the repository root is where imports start.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from services.evaluator.core.contents import numbers
-from services.evaluator.core.dossier import dossier_from, examine
+from services.evaluator.core.report_files import numbers
+from services.evaluator.core.run_data import dossier_from, examine
 
 
 def different_files(archive: zipfile.ZipFile) -> list[str]:

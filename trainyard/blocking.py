@@ -10,8 +10,8 @@ from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Role
-from trainyard.answers import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 from trainyard.client import AsyncClient
+from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 
 T = TypeVar("T")
 

@@ -23,9 +23,9 @@ from shared.errors import TrainyardError
 from shared.messaging import streams
 from shared.settings import CommonSettings
 from trainyard.client import ApiError, AsyncClient
+from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import parse_duration, parse_models, plan_dataset
-from trainyard.show import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()

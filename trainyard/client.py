@@ -16,7 +16,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.errors import TrainyardError
-from trainyard.answers import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 
 CHUNK_BYTES = 8 * 2**20  # of one request: half as many requests as a browser needs, hardly more to send again
 CHUNKS_AT_ONCE = 3

@@ -7,7 +7,7 @@ from datetime import timedelta
 from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
-from trainyard.answers import Series
+from trainyard.responses import Series
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
 _MINUTES = {"min": 1, "m": 1, "h": 60, "d": 1440, "w": 10_080}

@@ -11,16 +11,16 @@ from services.datasets.handlers import reactions
 from services.datasets.settings import DatasetsSettings
 from services.datasets.storage import LedgerDatasets
 from shared.runtime.serve import serve
-from shared.runtime.service import Parts, worker_app
+from shared.runtime.service import ServiceParts, worker_app
 from shared.storage.connect import open_storage
-from shared.timeseries.estimate import Limits
+from shared.windows.size_estimate import Limits
 
 
 def create_app(settings: DatasetsSettings) -> AsgiFastStream:
     """Build the datasets service."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         try:
             limits = Limits(
@@ -28,7 +28,7 @@ def create_app(settings: DatasetsSettings) -> AsgiFastStream:
                 max_lazy_bytes=settings.datasets_max_bytes,
             )
             collaborators = {"datasets": LedgerDatasets(storage), "limits": limits}
-            yield Parts(collaborators, {"storage": storage.ping})
+            yield ServiceParts(collaborators, {"storage": storage.ping})
         finally:
             await storage.close()
 

@@ -18,8 +18,8 @@ from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequeste
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.storage.rows import DatasetRow
-from shared.timeseries.estimate import Limits
-from shared.timeseries.folds import plan_backtest
+from shared.windows.folds import plan_backtest
+from shared.windows.size_estimate import Limits
 
 reactions = Reactions()
 Json = dict[str, JsonValue]

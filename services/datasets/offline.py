@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from services.datasets.core.offline import OfflineSettings, UnreadableFile, read_all
 from shared.errors import InvalidInput, TrainyardError
-from shared.timeseries.dataset import Dataset, build_dataset
+from shared.windows.dataset import Dataset, build_dataset
 
 
 class BadSettings(InvalidInput):

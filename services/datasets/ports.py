@@ -8,9 +8,9 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from shared.contracts.problems import Problem
+from shared.series.series import Series
 from shared.storage.rows import DatasetRow
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.series import Series
+from shared.windows.dataset import Dataset
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from services.datasets.ports import Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
 from shared.errors import NotFound
-from shared.storage import places
+from shared.series.series import Series
+from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.folders import fetch_tree, put_tree
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
-from shared.storage.trees import fetch_tree, put_tree
-from shared.timeseries.dataset import Dataset, dataset_key
-from shared.timeseries.series import Series
+from shared.windows.dataset import Dataset, dataset_key
 
 
 class SeriesGone(NotFound):
@@ -55,7 +55,7 @@ class LedgerDatasets:
         return found[0] if found else None
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
-        prefix = places.dataset(order.session_id, order.id)
+        prefix = keys.dataset(order.session_id, order.id)
         await put_tree(self._of(order).objects, product.folder, prefix)
         await self._of(order).records.insert(_scaler_rows(order, product.report))
         return await self._ready(order, prefix, product.report)
@@ -83,7 +83,7 @@ class LedgerDatasets:
             x, y = dataset.x(), dataset.y()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
-        key = f"{places.dataset(session_id, dataset_id)}/arrays.npz"
+        key = f"{keys.dataset(session_id, dataset_id)}/arrays.npz"
         await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
         return key
 

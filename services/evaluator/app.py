@@ -8,18 +8,18 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
-from services.evaluator.burial import Undertaker
+from services.evaluator.dead_letters import DeadLetters
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.reconcile import Reconciler
-from services.evaluator.report import Reporter
+from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 from shared.runtime.serve import serve
-from shared.runtime.service import Parts, worker_app
+from shared.runtime.service import ServiceParts, worker_app
 from shared.storage.connect import Storage, open_storage
 from shared.storage.rows import RunRow
 
@@ -28,10 +28,10 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
     """Build the evaluator."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
-        reporter = Reporter(storage, results)
+        reporter = ReportWriter(storage, results)
         ensembles = LedgerEnsembles(storage, results)
         reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, ensembles, settings))
 
@@ -46,10 +46,10 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "ensembles": ensembles,
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
-            "undertaker": Undertaker(storage.records, StoredMessages(broker.connection)),
+            "undertaker": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }
         try:
-            yield Parts(collaborators, {"storage": storage.ping}, before_stop=rest)
+            yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=rest)
         finally:
             await rest()
             reporter.close()
@@ -70,7 +70,7 @@ async def _reconcile(
 
     await connected(broker)
     every = settings.evaluator_reconcile_every
-    await Reconciler(storage.records, Post(broker), close, every=every).run()
+    await Reconciler(storage.records, Publisher(broker), close, every=every).run()
 
 
 def main() -> None:

@@ -18,14 +18,7 @@ from services.evaluator.core.problems import NoEnsemble
 from services.evaluator.ports import Results, RunState
 from shared.contracts.base import derive
 from shared.contracts.kinds import ENSEMBLE, WIRE_NAMES, EnsembleSpec, Member
-from shared.storage import places
-from shared.storage.codecs import arrays_to_bytes, json_to_bytes
-from shared.storage.connect import Storage
-from shared.storage.rows import JobRow
-from shared.storage.trees import put_tree
-from shared.timeseries.forecasts import Forecast
-from shared.timeseries.metrics import known_std
-from shared.timeseries.passport import (
+from shared.models.passport import (
     PASSPORT,
     Passport,
     file_facts,
@@ -34,6 +27,13 @@ from shared.timeseries.passport import (
     parse_passport,
     write_passport,
 )
+from shared.scoring.forecasts import Forecast
+from shared.scoring.metrics import known_std
+from shared.storage import keys
+from shared.storage.codecs import arrays_to_bytes, json_to_bytes
+from shared.storage.connect import Storage
+from shared.storage.folders import put_tree
+from shared.storage.rows import JobRow
 
 _FIRST = 1  # the only attempt there is
 
@@ -69,7 +69,7 @@ class LedgerEnsembles:
         return await mine.get(JobRow, job.id) or job
 
     async def _store(self, job: JobRow, folder: Path) -> dict[str, JsonValue]:
-        prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+        prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
         return await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
 
     async def _passport(self, job: JobRow) -> Passport:

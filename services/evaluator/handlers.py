@@ -9,21 +9,21 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.announcements import model_done, run_finished
-from services.evaluator.burial import DeadLetter, Exhausted, Undertaker, read_event
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.chronicle import line_of
 from services.evaluator.core.scores import Scores, score
+from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
-from services.evaluator.ports import Chronicle, Ensembles, Results, RunState, Verdicts, Yardstick
+from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
+from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
 from services.evaluator.questions import Json, PlotQuestion, draw_plot
-from services.evaluator.report import Reporter
+from services.evaluator.report import ReportWriter
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
+from shared.scoring.forecasts import Forecast
 from shared.storage.rows import LIVE_RUN, JobRow
-from shared.timeseries.forecasts import Forecast
 
 reactions = Reactions()
 log = structlog.get_logger()
@@ -31,9 +31,9 @@ log = structlog.get_logger()
 ResultsIn = Annotated[Results, Context("results")]
 VerdictsIn = Annotated[Verdicts, Context("verdicts")]
 EnsemblesIn = Annotated[Ensembles, Context("ensembles")]
-ReporterIn = Annotated[Reporter, Context("reporter")]
-ChronicleIn = Annotated[Chronicle, Context("chronicle")]
-UndertakerIn = Annotated[Undertaker, Context("undertaker")]
+ReporterIn = Annotated[ReportWriter, Context("reporter")]
+ChronicleIn = Annotated[UserLog, Context("chronicle")]
+UndertakerIn = Annotated[DeadLetters, Context("undertaker")]
 
 
 @reactions.on(ModelDone, durable="evaluator-model-done")
@@ -47,7 +47,7 @@ async def evaluate(
     if job.status != "finished":
         return await close_if_over(event, job.run_id, verdicts, ensembles)
     forecast, yardstick = await results.forecast(job), await results.yardstick(job)
-    validation, test, folds = await asyncio.to_thread(_every_part, forecast, yardstick, job.backtest)
+    validation, test, folds = await asyncio.to_thread(_score_parts, forecast, yardstick, job.backtest)
     result = await results.save(job, validation, test, folds)
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
@@ -88,7 +88,7 @@ async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinis
 async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
     """Tell the session's user what happened."""
     event = read_event(message.raw_message.subject, message.body)
-    line = line_of(event) if event else None
+    line = log_line(event) if event else None
     if event and line:
         await chronicle.note(event, *line)
 
@@ -168,8 +168,8 @@ def _label(job: JobRow | None) -> str | None:
     return job.label if job else None
 
 
-def _every_part(
-    forecast: Forecast, yardstick: Yardstick, backtest: BacktestPart | None
+def _score_parts(
+    forecast: Forecast, yardstick: ScoringContext, backtest: BacktestPart | None
 ) -> tuple[Scores, Scores, tuple[Scores, ...]]:
     """Return the scores on validation, on test, and on each fold of a job that forecasts several."""
     scored = partial(

@@ -6,19 +6,19 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
+from services.evaluator.core.user_log import Level
 from shared.contracts.base import Event
 from shared.contracts.kinds import ENSEMBLE
 from shared.contracts.problems import Problem
+from shared.scoring.forecasts import Forecast
+from shared.series.arrays import Float64
 from shared.storage.rows import JobRow, ResultRow, RunRow, RunStatus
-from shared.timeseries.arrays import Float64
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.forecasts import Forecast
+from shared.windows.dataset import Dataset
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ScoringContext:
     """What scores are measured against: per output its name, spacing and training values."""
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class Results(Protocol):
         """Return the curves of a finished job's fit."""
         ...
 
-    async def yardstick(self, job: JobRow) -> Yardstick:
+    async def yardstick(self, job: JobRow) -> ScoringContext:
         """Return what the job's data set says about its outputs."""
         ...
 
@@ -120,7 +120,7 @@ class Ensembles(Protocol):
         ...
 
 
-class Chronicle(Protocol):
+class UserLog(Protocol):
     """What a user may read about a session."""
 
     async def note(self, event: Event, level: Level, sentence: str) -> None:

@@ -11,9 +11,9 @@ from services.evaluator.core.figures.custom import PlotRequest, custom_figure
 from services.evaluator.core.figures.render import render, to_json
 from services.evaluator.ports import Results
 from shared.errors import NotFound
+from shared.scoring.forecasts import PartForecast
 from shared.storage.rows import JobRow, RunRow
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.forecasts import PartForecast
+from shared.windows.dataset import Dataset
 
 Json = dict[str, JsonValue]
 

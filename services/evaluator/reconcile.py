@@ -13,7 +13,7 @@ from services.evaluator.announcements import model_done
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 from shared.storage.records import Less, OneOf, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
 
@@ -25,7 +25,7 @@ Close = Callable[[RunRow, Event], Awaitable[Event | None]]
 class Reconciler:
     """Looks for stuck rows, one evaluator at a time."""
 
-    def __init__(self, records: Records, post: Post, close: Close, *, every: timedelta) -> None:
+    def __init__(self, records: Records, post: Publisher, close: Close, *, every: timedelta) -> None:
         self._records, self._post, self._close, self._every = records, post, close, every
         self._holder = new_id()
 

@@ -17,23 +17,23 @@ from pydantic import JsonValue
 from services.evaluator.core.archive import Content, stream_zip
 from services.evaluator.core.backtest import fold_table
 from services.evaluator.core.backtest_contents import BacktestDossier, backtest_files
-from services.evaluator.core.contents import archive_files
-from services.evaluator.core.dossier import Dossier, ModelFacts, OutputFacts, examine, json_bytes, slug
-from services.evaluator.ports import Results, RunState, Yardstick
+from services.evaluator.core.report_files import archive_files
+from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, examine, json_bytes, slug
+from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive
 from shared.runtime.parent import die_with_parent
-from shared.storage import places
+from shared.storage import keys
 from shared.storage.connect import Storage
+from shared.storage.folders import put_tree
 from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
-from shared.storage.trees import put_tree
 
 _PIECE = 2**20
 NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
 Writer = Callable[[Path], dict[str, JsonValue]]
 
 
-class Reporter:
+class ReportWriter:
     """Writes reports in a process of its own, so that a plot never delays an event."""
 
     def __init__(self, storage: Storage, results: Results) -> None:
@@ -61,7 +61,7 @@ class Reporter:
             folder = Path(scratch) / "report"
             work = partial(await self._writer(state, Path(scratch) / "extras"), folder)
             found = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-            await put_tree(mine.objects, folder, places.run(state.run.session_id, state.run.id))
+            await put_tree(mine.objects, folder, keys.run(state.run.session_id, state.run.id))
             plots = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("plots/**/*.png")))
         await mine.records.insert([_plot_row(state.run, path) for path in plots])
         await mine.records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
@@ -84,10 +84,10 @@ class Reporter:
 
     async def _written(self, run: RunRow) -> tuple[str, ...]:
         rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
-        prefix = f"{places.run(run.session_id, run.id)}/"
+        prefix = f"{keys.run(run.session_id, run.id)}/"
         return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
 
-    async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> Dossier:
+    async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> RunData:
         yardstick = await self._results.yardstick(jobs[0])
         models = [
             ModelFacts(
@@ -99,7 +99,7 @@ class Reporter:
             )
             for job in jobs
         ]
-        return Dossier(
+        return RunData(
             run_id=run.id,
             metric=run.metric,
             timezone=yardstick.timezone,
@@ -147,7 +147,7 @@ def _begin(parent: int) -> None:
     os.nice(NICE)
 
 
-def write_report(dossier: Dossier, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
+def write_report(dossier: RunData, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
     """Write plots, numbers and the archive into a folder; return what they add to the verdict.
 
     Runs in the report process; nothing but plain values goes in and out.
@@ -215,7 +215,7 @@ def _plot_row(run: RunRow, path: str) -> PlotRow:
         run_id=run.id,
         name=name,
         kind=name.rsplit("/", 1)[-1].removesuffix(".dark"),
-        object_key=f"{places.run(run.session_id, run.id)}/{path}",
+        object_key=f"{keys.run(run.session_id, run.id)}/{path}",
     )
 
 
@@ -229,7 +229,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _outputs(yardstick: Yardstick) -> tuple[OutputFacts, ...]:
+def _outputs(yardstick: ScoringContext) -> tuple[OutputFacts, ...]:
     return tuple(
         OutputFacts(name, delta, offsets, y_train)
         for name, delta, offsets, y_train in zip(

@@ -11,19 +11,19 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from pydantic import JsonValue
 
-from services.evaluator.core.chronicle import Level
 from services.evaluator.core.scores import Scores
-from services.evaluator.ports import RunState, Yardstick
+from services.evaluator.core.user_log import Level
+from services.evaluator.ports import RunState, ScoringContext
 from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, NotFound
+from shared.scoring.forecasts import Forecast
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.folders import fetch_tree
 from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
-from shared.storage.trees import fetch_tree
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.folds import parts_of
-from shared.timeseries.forecasts import Forecast
+from shared.windows.dataset import Dataset
+from shared.windows.folds import parts_of
 
 _KEPT = 8
 
@@ -45,7 +45,7 @@ class LedgerResults:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._yardsticks: OrderedDict[tuple[object, ...], Yardstick] = OrderedDict()
+        self._yardsticks: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
 
     async def job(self, job_id: str) -> JobRow | None:
         return await self._storage.records.get(JobRow, job_id)
@@ -64,7 +64,7 @@ class LedgerResults:
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
         return await self._of(job).objects.get(str(file["key"]))
 
-    async def yardstick(self, job: JobRow) -> Yardstick:
+    async def yardstick(self, job: JobRow) -> ScoringContext:
         trained_on = (job.dataset_id, job.backtest and job.backtest.train)
         if trained_on not in self._yardsticks:
             self._yardsticks[trained_on] = await self._load_yardstick(job)
@@ -96,7 +96,7 @@ class LedgerResults:
         """Return the stores narrowed to the job's owner."""
         return self._storage.of_owner(job.owner)
 
-    async def _load_yardstick(self, job: JobRow) -> Yardstick:
+    async def _load_yardstick(self, job: JobRow) -> ScoringContext:
         dataset = await self.dataset(job)
         return await asyncio.to_thread(_yardstick_of, dataset)
 
@@ -115,10 +115,10 @@ class LedgerResults:
         return await asyncio.to_thread(dataset.divided, parts_of(job.backtest, dataset.n_windows))
 
 
-def _yardstick_of(dataset: Dataset) -> Yardstick:
+def _yardstick_of(dataset: Dataset) -> ScoringContext:
     layout = dataset.layout
     steps = max(1, layout.output_steps - 1)
-    return Yardstick(
+    return ScoringContext(
         names=tuple(column.name for column in layout.outputs),
         delta_minutes=tuple(
             (column.end - column.start) * 60 / steps or layout.stride for column in layout.outputs

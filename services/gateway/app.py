@@ -15,41 +15,39 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from services.gateway.apikeys import KeyVerifier
-from services.gateway.asks import BrokerAsks
+from services.gateway.auth import routes as keys
+from services.gateway.auth.api_keys import KeyVerifier
+from services.gateway.auth.identity import EverybodyIsLocal, Verifier
+from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
-from services.gateway.gate import API, Gate, Guarded, problem_response
-from services.gateway.identity import EverybodyIsLocal, Verifier
-from services.gateway.intake import DirectProtocol
-from services.gateway.life import JobQueue, sweep_for_ever
-from services.gateway.limits import Limiter, StreamCounters
+from services.gateway.datasets import routes as datasets
+from services.gateway.http import health
+from services.gateway.http.direct_body import DirectProtocol
+from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
+from services.gateway.http.openapi import describe
+from services.gateway.http.rate_limits import Limiter, StreamCounters
+from services.gateway.legacy.socketio import add_socketio
 from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
-from services.gateway.live.socketio import add_socketio
-from services.gateway.openapi import describe
+from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
-from services.gateway.routes import (
-    backtests,
-    configuration,
-    files,
-    health,
-    keys,
-    models,
-    plots,
-    results,
-    runs,
-    sessions,
-    uploads,
-)
+from services.gateway.results import plot_routes as plots
+from services.gateway.results import routes as results
+from services.gateway.runs import backtest_routes as backtests
+from services.gateway.runs import routes as runs
+from services.gateway.runs.progress import MonotoneProgress
+from services.gateway.sessions import routes as sessions
+from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
-from services.gateway.status import HighWater
-from services.gateway.tokens import KeySet, TokenVerifier
+from services.gateway.uploads import file_routes as files
+from services.gateway.uploads import routes as uploads
 from services.gateway.web.page import add_page
+from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 from shared.runtime.health import Check
 from shared.runtime.serve import serve
 from shared.storage.connect import open_storage
@@ -83,9 +81,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )
     app.state.registry = registry
-    app.state.high_water = HighWater()
+    app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
-    for part in (sessions, files, uploads, configuration, runs, results, backtests, models, plots, keys):
+    for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
         app.include_router(part.router, prefix=BASE)
     app.include_router(health.router)
     app.include_router(websocket.router)
@@ -123,8 +121,8 @@ async def connect(
             upload_bytes=settings.gateway_upload_bytes_per_minute,
         ),
         queue=JobQueue(client),
-        asks=BrokerAsks(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
-        post=Post(broker),
+        asks=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
+        post=Publisher(broker),
         hub=hub,
         history=StreamHistory(client),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
@@ -157,7 +155,7 @@ def _broker_check(broker: NatsBroker) -> Check:
 
 def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
     """Wrap the routes; the last one added is the outermost."""
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(AdmissionMiddleware, settings=settings)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.gateway_origins),
@@ -166,7 +164,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Chunk-SHA256"],
         expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
     )
-    app.add_middleware(Guarded)
+    app.add_middleware(SecurityMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

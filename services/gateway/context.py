@@ -6,15 +6,15 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from services.gateway.arrivals import Arrivals
-from services.gateway.asks import Asks
-from services.gateway.identity import Identity, Verifier
-from services.gateway.ids import canonical
-from services.gateway.limits import Limiter
+from services.gateway.auth.identity import Identity, Verifier
+from services.gateway.auth.session_ids import canonical
+from services.gateway.http.rate_limits import Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.problems import SessionNotFound
 from services.gateway.settings import GatewaySettings
+from services.gateway.uploads.received import ReceivedChunks
+from services.gateway.workers import Workers
 from shared.contracts.base import Message
 from shared.storage.connect import Storage
 from shared.storage.objects import Objects
@@ -22,7 +22,7 @@ from shared.storage.records import Records
 from shared.storage.rows import SessionRow
 
 
-class Poster(Protocol):
+class EventPublisher(Protocol):
     """Puts messages on their subjects."""
 
     async def publish(self, message: Message) -> bool:
@@ -44,15 +44,15 @@ class Gateway:
 
     settings: GatewaySettings
     storage: Storage
-    post: Poster
+    post: EventPublisher
     hub: Hub
     history: History
     verifier: Verifier
     limiter: Limiter
     queue: Queue
-    asks: Asks
+    asks: Workers
     everything: Storage
-    arrivals: Arrivals = field(default_factory=Arrivals)
+    arrivals: ReceivedChunks = field(default_factory=ReceivedChunks)
 
     def service_records(self, owner: str) -> Records:
         """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""
@@ -77,8 +77,8 @@ class Gateway:
 
 async def gateway_of(connection: HTTPConnection) -> Gateway:
     """Return the collaborators, with the stores as the caller has them."""
-    here: Gateway = connection.app.state.gateway
-    return here.seen_by(await identity_of(connection))
+    gateway: Gateway = connection.app.state.gateway
+    return gateway.seen_by(await identity_of(connection))
 
 
 async def identity_of(connection: HTTPConnection) -> Identity:
@@ -99,27 +99,27 @@ def own_id(who: Identity, text: str) -> str:
     return session_id
 
 
-async def find_session(here: Gateway, who: Identity, text: str) -> SessionRow:
+async def find_session(gateway: Gateway, who: Identity, text: str) -> SessionRow:
     """Return the caller's session; somebody else's answers like an unknown one."""
-    row = await here.records.get(SessionRow, own_id(who, text))
+    row = await gateway.records.get(SessionRow, own_id(who, text))
     if row is None or row.owner != who.user_id:
         raise SessionNotFound("there is no such session")
     return row
 
 
 async def ensure_session(
-    here: Gateway, who: Identity, text: str, *, name: str = ""
+    gateway: Gateway, who: Identity, text: str, *, name: str = ""
 ) -> tuple[SessionRow, bool]:
     """Return the caller's session and whether it was made just now."""
     session_id = own_id(who, text)
     fresh = SessionRow(id=session_id, owner=who.user_id, name=name, metadata={"client_id": text})
-    created = await here.records.insert([fresh]) == 1
-    return await find_session(here, who, text), created
+    created = await gateway.records.insert([fresh]) == 1
+    return await find_session(gateway, who, text), created
 
 
-async def session_of(sid: str, here: Here, who: Who) -> SessionRow:
+async def session_of(sid: str, gateway: Here, who: Who) -> SessionRow:
     """Return the session a path names."""
-    return await find_session(here, who, sid)
+    return await find_session(gateway, who, sid)
 
 
 Session = Annotated[SessionRow, Depends(session_of)]

@@ -12,7 +12,7 @@ from services.ingest.scan import Clamd, NoScanner
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
 from shared.runtime.serve import serve
-from shared.runtime.service import Parts, worker_app
+from shared.runtime.service import ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
 
@@ -21,12 +21,12 @@ def create_app(settings: IngestSettings) -> AsgiFastStream:
     scanner = scanner_of(settings)
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         try:
             collaborators = {"uploads": LedgerUploads(storage), "scanner": scanner or NoScanner()}
             checks = {"storage": storage.ping} | ({"scanner": scanner.ping} if scanner else {})
-            yield Parts(collaborators, checks)
+            yield ServiceParts(collaborators, checks)
         finally:
             await storage.close()
 

@@ -14,11 +14,11 @@ from services.ingest.core.read import SeriesRead
 from shared.contracts.base import derive
 from shared.contracts.events import SeriesFacts
 from shared.contracts.problems import Problem
-from shared.storage import places
+from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes
 from shared.storage.connect import Storage
+from shared.storage.folders import fetch_tree
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow
-from shared.storage.trees import fetch_tree
 
 
 class LedgerUploads:
@@ -36,7 +36,7 @@ class LedgerUploads:
             parts, whole = Path(scratch) / "chunks", Path(scratch) / "upload.csv"
             mine = self._of(upload)
             received = await mine.records.select(ChunkRow, {"file_id": upload.id}, order="index")
-            await fetch_tree(mine.objects, places.chunks(upload.session_id, upload.id), parts)
+            await fetch_tree(mine.objects, keys.chunks(upload.session_id, upload.id), parts)
             await asyncio.to_thread(assemble, parts, whole, upload, received)
             yield whole
 
@@ -49,13 +49,13 @@ class LedgerUploads:
         mine = self._of(upload)
         await mine.records.insert(rows)
         await mine.records.update(FileRow, upload.id, {"status": "ready", "problem": None})
-        await mine.objects.delete(places.chunks(upload.session_id, upload.id))
+        await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
         return tuple(_facts(row) for row in rows)
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
         mine = self._of(upload)
         await mine.records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
-        await mine.objects.delete(places.chunks(upload.session_id, upload.id))
+        await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
 
     def _of(self, upload: FileRow) -> Storage:
         """Return the stores narrowed to the upload's owner."""
@@ -63,7 +63,7 @@ class LedgerUploads:
 
     async def _store(self, upload: FileRow, position: int, column: SeriesRead) -> SeriesRow:
         series_id = derive("series", upload.id, str(position))
-        key = places.series(upload.session_id, series_id)
+        key = keys.series(upload.session_id, series_id)
         content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
         stored = await self._of(upload).objects.put(key, content)
         return SeriesRow(

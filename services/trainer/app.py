@@ -10,15 +10,15 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
+from services.trainer.child.warm import WarmChild
 from services.trainer.handlers import reactions
-from services.trainer.jobs import JobLoop, JobMetrics
+from services.trainer.job_loop import JobLoop, JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
-from services.trainer.worker import WarmWorker
 from shared.messaging.broker import connected
-from shared.messaging.work import WorkQueue
+from shared.messaging.work_queue import WorkQueue
 from shared.runtime.serve import serve
-from shared.runtime.service import Parts, worker_app
+from shared.runtime.service import ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
 
@@ -26,9 +26,9 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
     """Build the trainer."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[Parts]:
+    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
-        worker = WarmWorker(
+        worker = WarmChild(
             threads=settings.trainer_threads,
             memory_bytes=settings.trainer_memory_bytes,
             stall_seconds=settings.trainer_stall.total_seconds(),
@@ -63,7 +63,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 "worker": worker,
             }
             try:
-                yield Parts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
+                yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
             finally:
                 await hand_back()
                 await worker.stop()

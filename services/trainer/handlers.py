@@ -9,11 +9,11 @@ import structlog
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.trainer.child.warm import ExplainTask, ExportTask, PredictTask, WarmChild
 from services.trainer.core.planning import plan_jobs
-from services.trainer.jobs import JobLoop
+from services.trainer.job_loop import JobLoop
 from services.trainer.ports import Models, Runs
 from services.trainer.questions import read_forecasts, write_windows
-from services.trainer.worker import ExplainTask, ExportTask, PredictTask, WarmWorker
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
@@ -99,7 +99,7 @@ async def cancel_running(signal: CancelNow, job_loop: Annotated[JobLoop, Context
 async def predict(
     question: PredictQuestion,
     models: Annotated[Models, Context()],
-    worker: Annotated[WarmWorker, Context()],
+    worker: Annotated[WarmChild, Context()],
 ) -> Json:
     """Forecast windows in original units with a stored model, in the child process."""
     model = await models.local(question.session_id, question.job_id)
@@ -119,7 +119,7 @@ async def predict(
 async def export(
     question: ExportQuestion,
     models: Annotated[Models, Context()],
-    worker: Annotated[WarmWorker, Context()],
+    worker: Annotated[WarmChild, Context()],
 ) -> Json:
     """Say where a model lies in a format; what is asked for the first time is made in the child and kept."""
     session_id, job_id, name = question.session_id, question.job_id, f"model.{question.format}"
@@ -144,7 +144,7 @@ async def export(
 async def importance(
     question: ImportanceQuestion,
     models: Annotated[Models, Context()],
-    worker: Annotated[WarmWorker, Context()],
+    worker: Annotated[WarmChild, Context()],
 ) -> Json:
     """Measure which inputs a stored model relies on, in the child process, and keep the answer."""
     session_id, job_id, seed = question.session_id, question.job_id, question.seed

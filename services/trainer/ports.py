@@ -47,7 +47,7 @@ class Jobs(Protocol):
     async def claim(self, job_id: str) -> JobRow | None:
         """Take the job for a new attempt, or return it as it is when it has ended; None when deleted.
 
-        Raises ``JobHeld`` while another replica works on it.
+        Raises ``LeaseHeld`` while another replica works on it.
         """
         ...
 

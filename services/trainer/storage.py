@@ -15,16 +15,16 @@ from shared.contracts.base import new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
 from shared.errors import NotFound, Unavailable
-from shared.storage import places
+from shared.models.passport import PASSPORT
+from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
+from shared.storage.folders import entry_of, fetch_tree, put_tree
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
-from shared.storage.trees import entry_of, fetch_tree, put_tree
-from shared.timeseries.passport import PASSPORT
 
 
-class JobHeld(Unavailable):
+class LeaseHeld(Unavailable):
     """Another replica holds the job's lease."""
 
     code = "JOB_HELD"
@@ -70,7 +70,7 @@ class LedgerModels:
         self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
     ) -> None:
         job = await self._finished(session_id, job_id)
-        key = places.importance(job.session_id, job.run_id, job.id, seed)
+        key = keys.importance(job.session_id, job.run_id, job.id, seed)
         await self._storage.of_owner(job.owner).objects.put(key, json_to_bytes(dict(answer)))
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
@@ -112,7 +112,7 @@ def _move(part: Path, folder: Path) -> None:
 
 def _prefix(job: JobRow) -> str:
     """Return where the files of a finished job lie."""
-    return places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+    return keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
 
 
 def _entry(job: JobRow, name: str) -> StoredObject | None:
@@ -179,7 +179,7 @@ class LedgerJobs:
         if job is None or job.status not in ("queued", "running"):
             return job
         if job.status == "running" and job.lease_until and job.lease_until > utc_now():
-            raise JobHeld("another replica works on this job", holder=job.leased_by)
+            raise LeaseHeld("another replica works on this job", holder=job.leased_by)
         mine = self._of(job).records
         run = await mine.get(RunRow, job.run_id)
         if job.cancel_requested or run is None or run.cancel_requested:
@@ -193,7 +193,7 @@ class LedgerJobs:
             expect={"revision": job.revision},
         )
         if claimed is None:
-            raise JobHeld("another replica took this job")
+            raise LeaseHeld("another replica took this job")
         return claimed
 
     async def renew(self, job: JobRow) -> JobRow | None:
@@ -212,7 +212,7 @@ class LedgerJobs:
         return folder
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
-        prefix = places.attempt(job.session_id, job.run_id, job.id, job.attempt)
+        prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
         files = await put_tree(self._of(job).objects, product.folder, prefix)
         ended = await self._change(
             job,

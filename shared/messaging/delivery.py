@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from shared.contracts.base import Message, derive
 from shared.errors import InvalidInput, Unavailable
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 
 MAX_FAILURES = 5  # unexpected errors of one message before it is a dead letter
 _MAX_DELAY = 60.0
@@ -145,7 +145,7 @@ class Settle(BaseMiddleware[Any, Any]):
             return await call_next(msg)
         async with heartbeat(self.msg, every=self.heartbeat_every):
             result = await call_next(msg)
-            await Post(self.context.get("broker")).publish_all(messages_in(result))
+            await Publisher(self.context.get("broker")).publish_all(messages_in(result))
         return None
 
     async def after_processed(

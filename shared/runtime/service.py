@@ -21,7 +21,7 @@ async def _nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ServiceParts:
     """What a service is made of while it lives.
 
     ``collaborators`` are the handlers' arguments by name, ``checks`` the entries of ``/readyz``;
@@ -33,7 +33,7 @@ class Parts:
     before_stop: Callable[[], Awaitable[None]] = _nothing
 
 
-Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager[Parts]]
+Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager[ServiceParts]]
 
 
 def worker_app(

@@ -9,12 +9,12 @@ import httpx
 from pydantic import SecretStr
 
 from shared.errors import InvalidInput
-from shared.storage.folder import FolderObjects
+from shared.storage.local_files import FolderObjects
 from shared.storage.objects import Objects
-from shared.storage.owned import OwnedObjects, OwnedRecords
 from shared.storage.records import Records
+from shared.storage.scoped import OwnedObjects, OwnedRecords
 from shared.storage.sqlite import SqliteRecords
-from shared.storage.supabase import Patience, Project, open_http
+from shared.storage.supabase import Project, RetryPolicy, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
 
@@ -90,7 +90,7 @@ async def open_embedded(data_dir: Path) -> Storage:
     return Storage(records, objects)
 
 
-def open_supabase(project: Project, patience: Patience = Patience()) -> Storage:  # noqa: B008 - frozen
+def open_supabase(project: Project, patience: RetryPolicy = RetryPolicy()) -> Storage:  # noqa: B008 - frozen
     """Open a Supabase project as a service, which may do everything."""
     http = open_http()
 
@@ -105,7 +105,7 @@ def _speaking(
     http: httpx.AsyncClient,
     url: str,
     headers: dict[str, str],
-    patience: Patience,
+    patience: RetryPolicy,
     *,
     owns_http: bool = False,
 ) -> Storage:

@@ -59,20 +59,20 @@ class SqliteRecords:
     disk. Both write one log in order: the next durable row brings what was written before it to the disk.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, hasty: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, relaxed: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._hasty = hasty
+        self._hasty = relaxed
 
     @classmethod
     async def open(cls, path: Path, tables: Iterable[type[Row]] = TABLES) -> Self:
         """Open the file, creating it and what is missing in it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as opened:
-            connection, hasty = await _connect(path, opened), await _connect(path, opened)
+            connection, relaxed = await _connect(path, opened), await _connect(path, opened)
             await _prepare(connection, tuple(tables))
-            await _execute(hasty, "PRAGMA synchronous = NORMAL")
+            await _execute(relaxed, "PRAGMA synchronous = NORMAL")
             opened.pop_all()
-        return cls(connection, hasty)
+        return cls(connection, relaxed)
 
     async def insert(self, rows: Sequence[Row]) -> int:
         return sum([await self._insert(kind, batch) for kind, batch in _batches(rows)])

@@ -55,13 +55,13 @@ class NoPublishableKey(InvalidInput):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often a call is tried, and the pause before the second try; it doubles from there."""
 
     attempts: int = 3
     pause_s: float = 0.25
 
-    NONE: ClassVar["Patience"]
+    NONE: ClassVar["RetryPolicy"]
 
     async def call(self, once: Callable[[int], Awaitable[T]]) -> T:
         """Run ``once(attempt)`` until it does not raise ``SupabaseUnavailable``."""
@@ -74,7 +74,7 @@ class Patience:
         return await once(self.attempts - 1)
 
 
-Patience.NONE = Patience(attempts=1)
+RetryPolicy.NONE = RetryPolicy(attempts=1)
 
 
 @dataclass(frozen=True)

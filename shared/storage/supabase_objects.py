@@ -29,7 +29,7 @@ from shared.storage.objects import (
 )
 from shared.storage.supabase import (
     AccessDenied,
-    Patience,
+    RetryPolicy,
     SchemaOutdated,
     SupabaseUnavailable,
     unreachable,
@@ -69,7 +69,7 @@ class SupabaseObjects:
         headers: Mapping[str, str],
         *,
         bucket: str = BUCKET,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._http = http
         self._base = f"{url.rstrip('/')}/storage/v1"

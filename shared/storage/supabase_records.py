@@ -22,7 +22,7 @@ from shared.storage.columns import (
 )
 from shared.storage.records import Condition, Less, OneOf, R, Row, Scalar, Where
 from shared.storage.rows import SessionRow
-from shared.storage.supabase import Patience, SupabaseUnavailable, refusal, unreachable
+from shared.storage.supabase import RetryPolicy, SupabaseUnavailable, refusal, unreachable
 
 _BATCH: Final = 500  # rows of one insert
 _PAGE: Final = 1000  # rows asked for at once
@@ -49,7 +49,7 @@ class SupabaseRecords:
         url: str,
         headers: Mapping[str, str],
         *,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         owns_http: bool = False,
     ) -> None:
         # Never follow up with sign-ins or other tokens on this object: one object, one identity.

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage.folder import FolderObjects
+from shared.storage.local_files import FolderObjects
 from shared.storage.objects import Objects
-from shared.storage.owned import OwnedRecords
 from shared.storage.records import Records
+from shared.storage.scoped import OwnedRecords
 from shared.storage.sqlite import SqliteRecords
 from shared.storage.supabase import key_headers, open_http
 from shared.storage.supabase_objects import SupabaseObjects

@@ -22,7 +22,7 @@ from shared.contracts.specs import (
     SeriesSpec,
     Split,
 )
-from shared.timeseries.series import Series
+from shared.series.series import Series
 
 DEFAULT = Path(__file__).parents[2] / "../shared/golden"
 COUNTRIES = {"Österreich": "AT", "Deutschland": "DE", "Schweiz": "CH"}

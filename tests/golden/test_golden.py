@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec, Split
 from shared.errors import InvalidInput
-from shared.timeseries.assembly import assemble
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.series import NS_PER_MINUTE, Series
+from shared.series.series import NS_PER_MINUTE, Series
+from shared.windows.build import assemble
+from shared.windows.dataset import Dataset, build_dataset
 from tests.golden.cases import Case, cases, folder
 
 CASES = cases()

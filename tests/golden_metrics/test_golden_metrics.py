@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from services.evaluator.core.scores import block_means, score
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, measures, naive_error
-from shared.timeseries.tally import tally
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, measures, naive_error
+from shared.scoring.sums import tally
+from shared.series.arrays import Float64
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("TRAINYARD_GOLDEN", ROOT / "../shared/golden")) / "metrics"

@@ -13,9 +13,9 @@ import pytest
 from shared.contracts.kinds import KINDS, Kind, ModelSpec
 from shared.storage.connect import Storage, open_embedded
 from tests.support.load import MODELS, READING, short_files, short_plan
-from trainyard.answers import Run
 from trainyard.client import AsyncClient
 from trainyard.local import LocalSettings, Platform
+from trainyard.responses import Run
 
 
 @dataclass

@@ -13,8 +13,8 @@ from shared.contracts.kinds import LinearSpec
 from shared.storage.rows import JobRow, ResultRow, RunRow
 from tests.live.conftest import OpenYard, Yard
 from tests.support.load import CLASSICAL
-from trainyard.answers import Run
 from trainyard.client import ApiError
+from trainyard.responses import Run
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from shared.messaging.streams import consumers
 from shared.storage.rows import JobRow, ResultRow, RunRow
 from tests.live.conftest import OpenYard, Yard
 from tests.support.load import CLASSICAL, LONG_MODELS, MODELS
-from trainyard.answers import Live, Run
+from trainyard.responses import Live, Run
 
 pytestmark = [pytest.mark.live, pytest.mark.keras, pytest.mark.timeout(240)]
 Board = list[tuple[str, float]]

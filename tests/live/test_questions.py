@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from shared.contracts.kinds import DenseSpec, LinearSpec
-from shared.timeseries.arrays import Float64
+from shared.series.arrays import Float64
 from tests.live.conftest import OpenYard
 from tests.support.load import CLASSICAL, MODELS, short_files, short_plan
 

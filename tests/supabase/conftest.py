@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from shared.storage.connect import Storage, open_supabase
 from shared.storage.rows import SessionRow
-from shared.storage.supabase import Patience, Project
+from shared.storage.supabase import Project, RetryPolicy
 from tests.support.ledger_rows import session_row
 from tests.support.supabase import ANON_JWT, PUBLISHABLE_KEY, SECRET_KEY, LocalSupabase, mint
 
@@ -26,7 +26,7 @@ class User:
 async def service(supabase: LocalSupabase) -> AsyncIterator[Storage]:
     """The project as a service has it, with short pauses between tries."""
     project = Project(supabase.url, SecretStr(SECRET_KEY), SecretStr(PUBLISHABLE_KEY))
-    storage = open_supabase(project, Patience(attempts=3, pause_s=0.02))
+    storage = open_supabase(project, RetryPolicy(attempts=3, pause_s=0.02))
     yield storage
     supabase.faults.never()
     await storage.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage import places
+from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.rows import (
     ChunkRow,
@@ -24,9 +24,9 @@ from shared.storage.rows import (
 )
 from tests.support.load import MODELS, READING, short_files, short_plan
 from tests.support.supabase import Fault, LocalSupabase
-from trainyard.answers import Run
 from trainyard.client import ApiError, AsyncClient
 from trainyard.local import LocalSettings, Platform
+from trainyard.responses import Run
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 QUICK = {"TRAINYARD_EVALUATOR_RECONCILE_EVERY": "PT2S", "TRAINYARD_TRAINER_THREADS": "1"}
@@ -71,14 +71,14 @@ async def test_a_run_goes_from_csv_to_a_leaderboard_stays_its_users_and_goes_wit
 
         jobs = await service.records.select(JobRow, {"run_id": run.run_id})
         scored = await service.records.select(ResultRow, {"run_id": run.run_id})
-        folder = places.session(jobs[0].session_id)
+        folder = keys.session(jobs[0].session_id)
         stored = await service.objects.list(folder)
         await mine._call("POST", f"/session/{run.session_id}/delete")
 
     assert {row.owner for row in [*jobs, *scored]} == {alice}
     assert Counter(job.status for job in jobs) == {"finished": len(jobs)}
     assert {row.id for row in scored} == {job.id for job in jobs}
-    assert any(key.startswith(places.run(jobs[0].session_id, run.run_id)) for key in stored)
+    assert any(key.startswith(keys.run(jobs[0].session_id, run.run_id)) for key in stored)
     assert await service.objects.list(folder) == []
     for kind in (SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow):
         assert await service.records.count(kind, {"owner": alice}) == 0

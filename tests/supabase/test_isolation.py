@@ -33,7 +33,7 @@ from shared.storage.rows import (
     SessionRow,
     TableRow,
 )
-from shared.storage.supabase import AccessDenied, ParentMissing, Patience, Project, open_http
+from shared.storage.supabase import AccessDenied, ParentMissing, Project, RetryPolicy, open_http
 from tests.supabase.conftest import User
 from tests.support.ledger_rows import session_row
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, SERVICE_JWT, LocalSupabase, mint
@@ -248,7 +248,7 @@ async def test_keys_of_both_styles_speak_for_a_service(
 
 
 async def test_a_publishable_key_alone_is_nobody(supabase: LocalSupabase, alice: User) -> None:
-    storage = open_supabase(Project(supabase.url, SecretStr(PUBLISHABLE_KEY)), Patience.NONE)
+    storage = open_supabase(Project(supabase.url, SecretStr(PUBLISHABLE_KEY)), RetryPolicy.NONE)
 
     with pytest.raises(AccessDenied):
         await storage.records.get(SessionRow, alice.session.id)

@@ -13,7 +13,7 @@ from shared.contracts.base import new_id
 from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import ChunkRow, JobRow, SessionRow
-from shared.storage.supabase import Patience, Project, SupabaseUnavailable, key_headers, open_http
+from shared.storage.supabase import Project, RetryPolicy, SupabaseUnavailable, key_headers, open_http
 from shared.storage.supabase_objects import ObjectChanged
 from shared.storage.supabase_records import SupabaseRecords
 from tests.supabase.conftest import User
@@ -86,7 +86,7 @@ async def test_a_counter_is_exact_though_every_third_answer_is_lost(
     outcomes: list[Fault | None] = ["lost answer", "refuse", None, None, None, None]
     supabase.faults.decide = lambda *_: dice.choice(outcomes)
     project = Project(supabase.url, SecretStr(SECRET_KEY))
-    patient = open_supabase(project, Patience(attempts=20, pause_s=0.0001))
+    patient = open_supabase(project, RetryPolicy(attempts=20, pause_s=0.0001))
 
     async def count_one() -> None:
         while True:
@@ -124,7 +124,7 @@ async def test_a_server_that_never_answers_costs_a_time_limit(supabase: LocalSup
     supabase.faults.decide = lambda *_: "hang"
     async with httpx.AsyncClient(timeout=httpx.Timeout(0.2)) as http:
         records = SupabaseRecords(
-            http, supabase.url, key_headers(SECRET_KEY), patience=Patience(attempts=2, pause_s=0.01)
+            http, supabase.url, key_headers(SECRET_KEY), patience=RetryPolicy(attempts=2, pause_s=0.01)
         )
         started = time.monotonic()
 
@@ -138,7 +138,7 @@ async def test_a_server_that_never_answers_costs_a_time_limit(supabase: LocalSup
 
 async def test_nobody_listening_is_unavailable() -> None:
     project = Project("http://127.0.0.1:9", SecretStr("sb_secret_x"))
-    storage = open_supabase(project, Patience(attempts=2, pause_s=0.01))
+    storage = open_supabase(project, RetryPolicy(attempts=2, pause_s=0.01))
 
     with pytest.raises(SupabaseUnavailable):
         await storage.records.ping()
@@ -151,7 +151,7 @@ async def test_nobody_listening_is_unavailable() -> None:
 async def test_a_proxys_page_instead_of_json_is_unavailable(alice: User) -> None:
     page = httpx.MockTransport(lambda request: httpx.Response(200, html="<h1>Maintenance</h1>"))
     async with httpx.AsyncClient(transport=page) as http:
-        records = SupabaseRecords(http, "http://x", {}, patience=Patience.NONE)
+        records = SupabaseRecords(http, "http://x", {}, patience=RetryPolicy.NONE)
 
         with pytest.raises(SupabaseUnavailable):
             await records.select(SessionRow, {})

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec, Split
-from shared.timeseries.arrays import Float64
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.samples import Layout, Samples
-from shared.timeseries.series import Series
+from shared.series.arrays import Float64
+from shared.series.series import Series
+from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.samples import Layout, Samples
 
 HOUR_NS = 3_600_000_000_000
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from shared.contracts.kinds import DenseSpec, Kind, LinearSpec, ModelSpec, SvrMimoSpec
 from shared.contracts.specs import DatasetSpec
-from trainyard.answers import Series
 from trainyard.demo import DemoFile, demo_files
 from trainyard.plan import plan_dataset
+from trainyard.responses import Series
 
 READING = {"timezone": "Australia/Melbourne"}
 MODELS: tuple[ModelSpec, ...] = (LinearSpec(), SvrMimoSpec())

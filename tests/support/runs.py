@@ -12,10 +12,10 @@ from services.trainer.core.planning import plan_jobs
 from shared.contracts.base import Message, derive, new_id
 from shared.contracts.kinds import DenseSpec, LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
+from shared.scoring.forecasts import PartForecast
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow
-from shared.timeseries.forecasts import PartForecast
 
 SPEC = DatasetSpec(
     series=(
@@ -43,8 +43,8 @@ class Heard:
     def types(self) -> list[str]:
         return [message.type for message in self.messages]
 
-    def post(self) -> Post:
-        return Post(self)
+    def post(self) -> Publisher:
+        return Publisher(self)
 
 
 async def ledger(folder: Path) -> Storage:

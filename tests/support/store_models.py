@@ -17,7 +17,7 @@ from shared.contracts.kinds import (
     ModelSpec,
     SeasonalNaiveSpec,
 )
-from shared.timeseries.passport import (
+from shared.models.passport import (
     Passport,
     file_facts,
     layout_to_json,

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from trainyard.answers import Series
 from trainyard.plan import (
     BadDuration,
     UnknownModel,
@@ -14,6 +13,7 @@ from trainyard.plan import (
     parse_models,
     plan_dataset,
 )
+from trainyard.responses import Series
 
 HOUR = {"step_s": 3600.0}
 LOAD = Series(series_id="a" * 32, name="load", statistics={"n": 1000}, quality=HOUR)

@@ -10,9 +10,9 @@ from pydantic_core import to_jsonable_python
 from services.datasets.core.scalings import scaler_table
 from services.datasets.core.violins import draw, violins
 from shared.contracts.specs import DatasetSpec
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.estimate import Estimate, Limits, check_limits, estimate
-from shared.timeseries.series import Series
+from shared.series.series import Series
+from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.size_estimate import Estimate, Limits, check_limits, estimate
 
 VIOLINS = "violins.json"
 

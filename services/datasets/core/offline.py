@@ -11,8 +11,8 @@ from pydantic import Field
 
 from shared.contracts.specs import DatasetSpec, Spec
 from shared.errors import InvalidInput
-from shared.timeseries.arrays import Int64
-from shared.timeseries.series import Series
+from shared.series.arrays import Int64
+from shared.series.series import Series
 
 ISSUE_COLUMNS = ("issued", "issue_time", "issued_at")
 _SNIFFED = 64 * 1024

@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import JsonValue
 
 from shared.errors import InvalidInput
-from shared.timeseries.samples import Layout
-from shared.timeseries.scaling import Scaler
+from shared.windows.samples import Layout
+from shared.windows.scaling import Scaler
 
 
 class UnknownColumn(InvalidInput):

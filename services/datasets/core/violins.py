@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from pydantic import JsonValue
 
 from shared.contracts.specs import Role
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.dataset import Dataset
+from shared.series.arrays import Float64, Int64
+from shared.windows.dataset import Dataset
 
 MAX_VALUES = 50_000
 SEED = 0

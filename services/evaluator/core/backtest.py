@@ -11,13 +11,13 @@ from services.evaluator.core.ranking import known_metric, loss
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import BacktestPart, Fold
 from shared.contracts.kinds import BASELINES
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, Metric
 from shared.storage.rows import JobRow, ResultRow
-from shared.timeseries.folds import slices_of
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, Metric
+from shared.windows.folds import slices_of
 
 Values = dict[str, float | None]
-_YARDSTICK = "seasonal_naive"
+_REFERENCE_KIND = "seasonal_naive"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def fold_table(
     most = max((_n_values(entry) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, folds, chosen, most)) for entry in entries]
     able = sorted((e for e, why in judged if why is None), key=lambda e: _order(e, chosen))
-    yardstick = next((entry for entry in entries if entry.kind == _YARDSTICK), None)
+    yardstick = next((entry for entry in entries if entry.kind == _REFERENCE_KIND), None)
     rows = [_row(e, folds, chosen, yardstick, place=i + 1) for i, e in enumerate(able)]
     rows += [_row(e, folds, chosen, yardstick, reason=why) for e, why in judged if why is not None]
     return FoldTable(chosen, len(folds), tuple(rows))

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from services.evaluator.core.backtest import FoldTable
-from services.evaluator.core.dossier import json_bytes
 from services.evaluator.core.figures.folds import error_by_fold
 from services.evaluator.core.figures.render import render, to_json
+from services.evaluator.core.run_data import json_bytes
 from services.evaluator.core.tables import HEADINGS, as_csv
 from shared.contracts.backtest import Backtest
 

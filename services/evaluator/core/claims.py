@@ -6,7 +6,7 @@ from typing import Any
 
 from services.evaluator.core.ranking import Leaderboard, Row
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
 
 
 @dataclass(frozen=True)

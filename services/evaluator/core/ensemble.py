@@ -8,8 +8,8 @@ import numpy as np
 
 from services.evaluator.core.problems import ForecastMismatch
 from shared.contracts.kinds import BASELINES, ENSEMBLE
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 N_ROUNDS = 50  # upper bound of models in the bag
 N_BLOCKS = 4  # blocks of validation windows, each averaged with weights chosen on the others

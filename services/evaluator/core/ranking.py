@@ -9,11 +9,11 @@ import numpy as np
 from services.evaluator.core.problems import UnknownMetric
 from services.evaluator.core.scores import OutputScores, Scores
 from shared.contracts.kinds import BASELINES
-from shared.timeseries.metrics import METRICS, Metric
+from shared.scoring.metrics import METRICS, Metric
 
 # How often the training standard deviation divides a score to free it from its unit.
 _UNIT_POWER: dict[Metric, int] = {"mae": 1, "rmse": 1, "mse": 2}
-_YARDSTICK = "seasonal_naive"
+_REFERENCE_KIND = "seasonal_naive"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     most = max((_n_values(entry.validation) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, chosen, most)) for entry in entries]
     able = sorted((entry for entry, why in judged if why is None), key=lambda entry: _order(entry, chosen))
-    yardstick = next((entry for entry in able if entry.kind == _YARDSTICK), None)
+    yardstick = next((entry for entry in able if entry.kind == _REFERENCE_KIND), None)
     rows = [_row(entry, chosen, yardstick, place=i + 1) for i, entry in enumerate(able)]
     rows += [_row(entry, chosen, yardstick, reason=why) for entry, why in judged if why is not None]
     return Leaderboard(chosen, tuple(rows))

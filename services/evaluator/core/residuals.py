@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shared.timeseries.arrays import Bool, Float64, Int64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Bool, Float64, Int64
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _HOUR_NS = 3600 * 10**9

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from services.evaluator.core.problems import ForecastMismatch
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, Measures, Metric, Reason, known_std, measures, naive_error
-from shared.timeseries.tally import Tally, merge, pool, stack, tally
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, Metric, MetricValues, Reason, known_std, measures, naive_error
+from shared.scoring.sums import ErrorSums, merge, pool, stack, tally
+from shared.series.arrays import Float64
 
 MAX_LEVEL = 12
 _CHUNK_VALUES = 2**15  # true values per chunk: its temporaries stay in the cache of one core
@@ -23,8 +23,8 @@ class LevelScores:
 
     k: int
     delta_minutes: float
-    overall: Measures  # (9,)
-    per_step: Measures  # (n_blocks, 9)
+    overall: MetricValues  # (9,)
+    per_step: MetricValues  # (n_blocks, 9)
     mape_skipped: float | None  # percent of true values that are 0, which MAPE cannot use
 
 
@@ -154,7 +154,7 @@ def block_means(values: Float64, k: int, *, out: Float64 | None = None) -> Float
     return total
 
 
-def _tallies(part: PartForecast, levels: range) -> Iterator[Tally]:
+def _tallies(part: PartForecast, levels: range) -> Iterator[ErrorSums]:
     """Yield the tally of each chunk of windows; its positions are the blocks of all levels in a row."""
     n_windows, n_steps, n_outputs = part.y_true.shape
     n_blocks = sum(n_steps // k for k in levels)
@@ -184,14 +184,14 @@ def _fill_blocks(values: Float64, levels: range, out: Float64) -> None:
         start = stop
 
 
-def _total(tallies: Iterator[Tally]) -> Tally:
+def _total(tallies: Iterator[ErrorSums]) -> ErrorSums:
     total = next(tallies)
     while group := tuple(islice(tallies, 32)):
         total = merge(total, *group)
     return total
 
 
-def _skipped(sums: Tally) -> float | None:
+def _skipped(sums: ErrorSums) -> float | None:
     return 100.0 * float(1.0 - sums.n_nonzero / sums.n) if sums.n else None
 
 
@@ -262,7 +262,7 @@ def _level_from_json(stored: dict[str, Any]) -> LevelScores:
     )
 
 
-def _measures(values: list[Any], reasons: list[Any]) -> Measures:
+def _measures(values: list[Any], reasons: list[Any]) -> MetricValues:
     codes = {reason.text: int(reason) for reason in Reason} | {None: 0}
     coded = np.vectorize(codes.__getitem__, otypes=[np.int8])(np.array(reasons, dtype=object))
-    return Measures(np.array(values, dtype=np.float64), coded)
+    return MetricValues(np.array(values, dtype=np.float64), coded)

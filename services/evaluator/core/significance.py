@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64, Int64
 
 Winner = Literal["first", "second", "tie"]
 _MINUTE_NS = 60 * 10**9

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.evaluator.core.ranking import Leaderboard, Row
 from services.evaluator.core.scores import LevelScores, Scores
-from shared.timeseries.metrics import METRICS, Metric
+from shared.scoring.metrics import METRICS, Metric
 
 HEADINGS: dict[Metric, str] = {
     "mae": "MAE",

@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from services.gateway.live.messages import Told, told
-from shared.messaging.post import BrokerAway
+from services.gateway.live.messages import LiveMessage, told
+from shared.messaging.publish import BrokerAway
 
 BATCH = 256
 _TIMEOUT = 5.0
@@ -18,11 +18,11 @@ _TIMEOUT = 5.0
 class History(Protocol):
     """The past of a session."""
 
-    def since(self, session_id: str, after: int) -> AsyncIterator[Told]:
+    def since(self, session_id: str, after: int) -> AsyncIterator[LiveMessage]:
         """Yield the session's events with a sequence number above ``after``, in order."""
         ...
 
-    async def progress(self, session_id: str, run_id: str | None = None) -> list[Told]:
+    async def progress(self, session_id: str, run_id: str | None = None) -> list[LiveMessage]:
         """Return the newest progress of each job."""
         ...
 
@@ -33,7 +33,7 @@ class StreamHistory:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def since(self, session_id: str, after: int) -> AsyncIterator[Told]:
+    async def since(self, session_id: str, after: int) -> AsyncIterator[LiveMessage]:
         """Yield the session's events above a sequence number; ``*`` for every session's."""
         subject = f"evt.{session_id}.>"
         if after > await self.last():
@@ -48,7 +48,7 @@ class StreamHistory:
             if len(batch) < BATCH:
                 return
 
-    async def progress(self, session_id: str, run_id: str | None = None) -> list[Told]:
+    async def progress(self, session_id: str, run_id: str | None = None) -> list[LiveMessage]:
         """Return the newest progress of each job."""
         subject = f"prog.{session_id}.{run_id or '*'}.*"
         found = await self._direct("PROG", multi_last=[subject])

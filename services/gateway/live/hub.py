@@ -4,10 +4,10 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 
-from services.gateway.live.messages import Told
+from services.gateway.live.messages import LiveMessage
 
 
-class Box:
+class Subscription:
     """What one client has still to be told.
 
     Events queue up to a limit; of progress only the newest per job waits, so a slow client is behind in
@@ -17,12 +17,12 @@ class Box:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._events: list[Told] = []
-        self._progress: OrderedDict[str, Told] = OrderedDict()
+        self._events: list[LiveMessage] = []
+        self._progress: OrderedDict[str, LiveMessage] = OrderedDict()
         self._wake = asyncio.Event()
         self.overflowed = asyncio.Event()
 
-    def put(self, message: Told) -> None:
+    def put(self, message: LiveMessage) -> None:
         """Add a message; never waits."""
         if self.overflowed.is_set():
             return
@@ -36,7 +36,7 @@ class Box:
             self.overflowed.set()
         self._wake.set()
 
-    async def take(self) -> list[Told]:
+    async def take(self) -> list[LiveMessage]:
         """Wait for messages and return all of them: events in order, then the newest progress."""
         await self._wake.wait()
         self._wake.clear()
@@ -51,30 +51,30 @@ class Hub:
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
-        self._boxes: defaultdict[str, set[Box]] = defaultdict(set)
+        self._boxes: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     def __len__(self) -> int:
         return sum(len(boxes) for boxes in self._boxes.values())
 
-    def open(self, session_id: str) -> Box:
+    def open(self, session_id: str) -> Subscription:
         """Start listening to a session."""
-        box = Box(self._limit)
+        box = Subscription(self._limit)
         self._boxes[session_id].add(box)
         return box
 
-    def close(self, session_id: str, box: Box) -> None:
+    def close(self, session_id: str, box: Subscription) -> None:
         """Stop listening."""
         boxes = self._boxes.get(session_id, set())
         boxes.discard(box)
         if not boxes:
             self._boxes.pop(session_id, None)
 
-    def tell(self, message: Told) -> None:
+    def tell(self, message: LiveMessage) -> None:
         """Put a message in every box of its session."""
         for box in self._boxes.get(message.session_id, ()):
             box.put(message)
 
-    def tell_all(self, messages: Iterable[Told]) -> None:
+    def tell_all(self, messages: Iterable[LiveMessage]) -> None:
         """Put messages in their boxes, in order."""
         for message in messages:
             self.tell(message)

@@ -14,7 +14,7 @@ _ENVELOPE = frozenset({"v", "session_id", "run_id", "job_id", "event_id", "corre
 
 
 @dataclass(frozen=True)
-class Told:
+class LiveMessage:
     """A message for the clients of one session; ``seq`` is None for progress, which is never replayed."""
 
     seq: int | None
@@ -49,7 +49,7 @@ def type_of(subject: str) -> str | None:
     return None
 
 
-def told(subject: str, payload: bytes, *, seq: int | None) -> Told | None:
+def told(subject: str, payload: bytes, *, seq: int | None) -> LiveMessage | None:
     """Read a message of the bus; None for what is no event of ours."""
     kind = PROGRESS if subject.startswith("prog.") else type_of(subject)
     try:
@@ -68,7 +68,7 @@ def told(subject: str, payload: bytes, *, seq: int | None) -> Told | None:
         "time": body.get("time") or datetime.now(UTC).isoformat(),
         "data": {key: value for key, value in body.items() if key not in _ENVELOPE},
     }
-    return Told(
+    return LiveMessage(
         seq=seq,
         type=kind,
         session_id=message["session_id"],

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from services.gateway.auth.identity import Identity, bearer
 from services.gateway.context import Gateway, find_session
-from services.gateway.identity import Identity, bearer
-from services.gateway.live.hub import Box
-from services.gateway.live.messages import Told
+from services.gateway.live.hub import Subscription
+from services.gateway.live.messages import LiveMessage
 from services.gateway.problems import BadId, Refused, SessionNotFound
 
 router = APIRouter()
@@ -22,33 +22,33 @@ _CLOSE_S = 10.0  # a slow client first has to read what is on its way
 @router.websocket("/ws/sessions/{sid}")
 async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> None:
     """Send the events of a session as JSON messages, from ``after`` on if it is given."""
-    here: Gateway = websocket.app.state.gateway
-    who = await _sign_in(websocket, here)
+    gateway: Gateway = websocket.app.state.gateway
+    who = await _sign_in(websocket, gateway)
     if who is None:
         return
     try:
-        session = await find_session(here.seen_by(who), who, sid)
+        session = await find_session(gateway.seen_by(who), who, sid)
     except (SessionNotFound, BadId) as error:
         await websocket.close(NOT_YOURS, error.code)
         return
-    box = here.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
+    box = gateway.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
     try:
-        await _serve(websocket, box, _messages(here, session.id, box, after))
+        await _serve(websocket, box, _messages(gateway, session.id, box, after))
     finally:
-        here.hub.close(session.id, box)
+        gateway.hub.close(session.id, box)
 
 
-async def _sign_in(websocket: WebSocket, here: Gateway) -> Identity | None:
+async def _sign_in(websocket: WebSocket, gateway: Gateway) -> Identity | None:
     """Accept and identify: by subprotocol, header, or first message; close with 4401 otherwise."""
     offered = websocket.scope.get("subprotocols", [])
     by_protocol = len(offered) == 2 and offered[0] == _SUBPROTOCOL
     await websocket.accept(_SUBPROTOCOL if by_protocol else None)
     credential = offered[1] if by_protocol else bearer(websocket.headers)
     try:
-        if credential is None and not here.settings.single_user:
+        if credential is None and not gateway.settings.single_user:
             first = await asyncio.wait_for(websocket.receive_json(), _FIRST_MESSAGE_S)
             credential = first.get("token") if isinstance(first, dict) else None
-        return await here.verifier.identify(credential)
+        return await gateway.verifier.identify(credential)
     except Refused as error:
         await websocket.close(NOT_SIGNED_IN, error.code)
     except (TimeoutError, ValueError, KeyError):
@@ -58,14 +58,16 @@ async def _sign_in(websocket: WebSocket, here: Gateway) -> Identity | None:
     return None
 
 
-async def _messages(here: Gateway, session_id: str, box: Box, after: int | None) -> AsyncIterator[Told]:
+async def _messages(
+    gateway: Gateway, session_id: str, box: Subscription, after: int | None
+) -> AsyncIterator[LiveMessage]:
     """Yield the missed events, the newest progress, then everything live."""
     seen = 0
     if after is not None:
-        async for event in here.history.since(session_id, max(0, after)):
+        async for event in gateway.history.since(session_id, max(0, after)):
             seen = event.seq or seen
             yield event
-    for progress in await here.history.progress(session_id):
+    for progress in await gateway.history.progress(session_id):
         yield progress
     while True:
         for message in await box.take():
@@ -74,7 +76,7 @@ async def _messages(here: Gateway, session_id: str, box: Box, after: int | None)
                 yield message
 
 
-async def _serve(websocket: WebSocket, box: Box, messages: AsyncIterator[Told]) -> None:
+async def _serve(websocket: WebSocket, box: Subscription, messages: AsyncIterator[LiveMessage]) -> None:
     """Write until the client leaves, lags too far behind, or the bus is away."""
 
     async def write() -> None:

@@ -12,7 +12,7 @@ from services.ingest.core.encoding import Source, open_source
 from services.ingest.core.numbers import Decimal, parse_numbers
 from services.ingest.core.problems import BrokenQuotes, EmptyFile, RaggedTable
 from services.ingest.core.shapes import Cells
-from shared.timeseries.arrays import Bool, Float64, Int64
+from shared.series.arrays import Bool, Float64, Int64
 
 CHUNK_ROWS = 1 << 18
 _STAMP_WIDTH = 64  # bytes; a longer cell is no time stamp, and its beginning is enough to say so

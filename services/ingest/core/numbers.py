@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from services.ingest.core.problems import AmbiguousNumbers
-from shared.timeseries.arrays import Bool, Float64
+from shared.series.arrays import Bool, Float64
 
 Decimal = Literal[".", ","]
 

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator
 
 from services.ingest.core.numbers import Decimal
 from shared.contracts.specs import Spec
-from shared.timeseries.problems import BadSetting
+from shared.series.problems import BadSetting
 
 _DELIMITERS = frozenset("\t !#$%&'()*,/:;<=>?@[\\]^`{|}~")  # ASCII, and no part of a number
 

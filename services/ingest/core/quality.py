@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.clock import ClockReport
+from shared.series.arrays import Float64, Int64
+from shared.series.wall_clock import ClockReport
 
 SHOWN = 20  # findings listed per kind; the count is always complete
 _STEPS_SHOWN = 10

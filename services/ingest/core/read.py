@@ -18,8 +18,8 @@ from services.ingest.core.quality import QualityReport, assess
 from services.ingest.core.rows import Rows, collect_rows
 from services.ingest.core.stamps import Stamps, settle_stamps
 from services.ingest.core.table import Table, find_table
-from shared.timeseries.problems import NoNumbers
-from shared.timeseries.series import Series, Statistics
+from shared.series.problems import NoNumbers
+from shared.series.series import Series, Statistics
 
 __all__ = ["FileFacts", "ReadOptions", "SeriesRead", "Skipped", "read_file"]
 

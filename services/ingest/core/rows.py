@@ -12,7 +12,7 @@ from services.ingest.core.quality import SHOWN, CellFindings, Text
 from services.ingest.core.shapes import Cells
 from services.ingest.core.time_column import TimeRule, require_stamps
 from services.ingest.core.timestamps import Readings
-from shared.timeseries.arrays import Bool, Float64, Int64
+from shared.series.arrays import Bool, Float64, Int64
 
 _EVIDENCE = 1000  # texts kept per column; they may show the decimal mark
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.timeseries.arrays import Int64
+from shared.series.arrays import Int64
 
 Cells = NDArray[np.bytes_]
 ByteMatrix = NDArray[np.uint8]

@@ -9,9 +9,9 @@ from services.ingest.core.quality import Clock, TimeFindings, clock_findings, ti
 from services.ingest.core.rows import Rows
 from services.ingest.core.time_column import choose_reading, require_one_clock
 from services.ingest.core.timestamps import Readings
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.clock import to_utc, zone_info
-from shared.timeseries.problems import BadSetting
+from shared.series.arrays import Float64, Int64
+from shared.series.problems import BadSetting
+from shared.series.wall_clock import to_utc, zone_info
 
 _MINUTE_NS = 60 * 10**9
 

@@ -11,8 +11,8 @@ from services.ingest.core.dialect import DELIMITERS, delimiter_name
 from services.ingest.core.problems import AmbiguousTimestamps, BadTimestamp, MixedDelimiters, MixedZones
 from services.ingest.core.shapes import Cells, as_cells, shapes
 from services.ingest.core.timestamps import NAT, YEARS, Readings, is_stamp, read_stamps
-from shared.timeseries.arrays import Bool, Int64
-from shared.timeseries.problems import BadSetting
+from shared.series.arrays import Bool, Int64
+from shared.series.problems import BadSetting
 
 UNITS_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
 _EPOCH = re.compile(r"\s*(?P<whole>\d{1,19})(?:[.,](?P<fraction>\d{1,9}))?\s*")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.ingest.core.shapes import Cells, Shape, as_cells, shapes
-from shared.timeseries.arrays import Bool, Int64
+from shared.series.arrays import Bool, Int64
 
 NAT = np.iinfo(np.int64).min  # "no time", numpy's own marker
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from services.trainer.core.linear.units import past_to_output
 from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
-from services.trainer.core.own_past import past_to_output
+from services.trainer.core.naive_weights import candidate_seasons, last_value, past_step, seasonal
 from services.trainer.core.problems import TooFewWindows
-from services.trainer.core.references import candidate_seasons, last_value, past_step, seasonal
 from shared.contracts.kinds import Kind, LastValueSpec, SeasonalNaiveSpec
-from shared.timeseries.arrays import Float32, Float64, Int64
-from shared.timeseries.samples import Layout, Samples
+from shared.series.arrays import Float32, Float64, Int64
+from shared.windows.samples import Layout, Samples
 
 MEASURED_WINDOWS = 2048  # windows overlap: about so many tell one season from another
 

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.core.kernels import KernelModel
 from services.trainer.core.kinds import model_class
-from services.trainer.core.linear_model import LinearModel
+from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Model
 from services.trainer.core.onnx_graph import to_onnx
 from services.trainer.core.predict import AverageForecaster, Forecaster
+from services.trainer.core.svr.kernels import KernelModel
 from shared.contracts.kinds import NEURAL, EnsembleSpec
 from shared.errors import InvalidInput
-from shared.timeseries.passport import PASSPORT, Passport, PassportViolated, layout_from_json, read_passport
-from shared.timeseries.samples import Layout
+from shared.models.passport import PASSPORT, Passport, PassportViolated, layout_from_json, read_passport
+from shared.windows.samples import Layout
 
 ARRAYS = "model.npz"
 
@@ -44,7 +44,7 @@ def save_model(model: Model, layout: Layout, folder: Path) -> dict[str, JsonValu
         _save_network(model, folder / "model.keras")
     elif isinstance(model, LinearModel | KernelModel):
         # Imported here: skops and scikit-learn take a second that a fresh child does not have to wait.
-        from services.trainer.core.estimator import save_skops
+        from services.trainer.core.svr.estimator import save_skops
 
         save_skops(model, len(layout.inputs), folder / "model.skops")
     return notes

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from services.trainer.core.baselines import fit_last_value, fit_seasonal_naive
-from services.trainer.core.linear import fit_linear
+from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import Fitted, OnProgress, ignore_progress
-from services.trainer.core.svr import fit_svr_direct, fit_svr_mimo
+from services.trainer.core.svr.fit import fit_svr_direct, fit_svr_mimo
 from shared.contracts.kinds import (
     ArLstmSpec,
     CnnSpec,
@@ -18,7 +18,7 @@ from shared.contracts.kinds import (
     SvrDirectSpec,
     SvrMimoSpec,
 )
-from shared.timeseries.samples import Layout, Samples
+from shared.windows.samples import Layout, Samples
 
 
 def fit(
@@ -46,7 +46,7 @@ def fit(
     match spec:
         case DenseSpec() | CnnSpec() | LstmSpec() | ArLstmSpec():
             # The only kinds that need keras, which takes seconds to import.
-            from services.trainer.core.neural import fit_neural
+            from services.trainer.core.networks.fit import fit_neural
 
             return fit_neural(spec, train, validation, layout, on_progress=on_progress, checkpoint=checkpoint)
         case LinearSpec():

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from services.trainer.core.problems import NoValidationWindows
-from shared.timeseries.arrays import Float32, Float64, Int64
-from shared.timeseries.samples import Layout
+from shared.series.arrays import Float32, Float64, Int64
+from shared.windows.samples import Layout
 
 N_REPEATS = 5
 MAX_WINDOWS, MIN_WINDOWS = 500, 50

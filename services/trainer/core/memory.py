@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from services.trainer.core.problems import ModelTooLarge
-from services.trainer.core.svr import is_exact
+from services.trainer.core.svr.fit import is_exact
 from shared.contracts.kinds import (
     ArLstmSpec,
     CnnSpec,
@@ -14,7 +14,7 @@ from shared.contracts.kinds import (
     SvrDirectSpec,
     SvrSpec,
 )
-from shared.timeseries.samples import Layout
+from shared.windows.samples import Layout
 
 FLOAT32, FLOAT64 = 4, 8
 WEIGHT_COPIES = 6  # weights, gradient, two moments of Adam, the best epoch's, one to write them down

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from shared.contracts.kinds import Kind
-from shared.timeseries.arrays import Float32
-from shared.timeseries.samples import Layout
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout
 
 Arrays = dict[str, NDArray[Any]]  # plain numeric arrays by name: what `numpy.savez` keeps without pickle
 

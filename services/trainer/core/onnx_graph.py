@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from services.trainer.core.baselines import ReferenceModel
-from services.trainer.core.kernels import KernelModel
-from services.trainer.core.linear_model import LinearModel
+from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Model
 from services.trainer.core.predict import Forecaster
-from shared.timeseries.samples import Layout
-from shared.timeseries.scaling import Scaler
+from services.trainer.core.svr.kernels import KernelModel
+from shared.windows.samples import Layout
+from shared.windows.scaling import Scaler
 
 OPSET = 18
 IR_VERSION = 9  # what runtimes of the last years read

@@ -7,8 +7,8 @@ import numpy as np
 
 from services.trainer.core.model import Model
 from shared.errors import InvalidInput
-from shared.timeseries.arrays import Float32, Float64
-from shared.timeseries.samples import Layout
+from shared.series.arrays import Float32, Float64
+from shared.windows.samples import Layout
 
 BATCH = 2048  # windows scaled and forecast at once
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DidNotConverge, InsufficientData, InvalidInput, ResourceExhausted
-from shared.timeseries.samples import Layout, Samples
+from shared.windows.samples import Layout, Samples
 
 MIN_WINDOWS = 4  # fewer cannot tell a pattern from its noise
 

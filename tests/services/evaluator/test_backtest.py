@@ -12,24 +12,24 @@ import pytest
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, close_run, evaluate
 from services.evaluator.reconcile import Reconciler
-from services.evaluator.report import Reporter
+from services.evaluator.report import ReportWriter
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
+from services.trainer.child.protocol import TrainTask
+from services.trainer.child.tasks import train
 from services.trainer.core.planning import plan_jobs
 from services.trainer.ports import Product
 from services.trainer.storage import LedgerJobs
-from services.trainer.tasks import TrainTask
-from services.trainer.work import train
 from shared.contracts.backtest import Backtest, BacktestSpec
 from shared.contracts.base import Event, new_id, utc_now
 from shared.contracts.events import ModelDone, ModelEvaluated, RunFinished
 from shared.contracts.kinds import LinearSpec
-from shared.storage import places
+from shared.scoring.metrics import measure
+from shared.storage import keys
 from shared.storage.connect import Storage
+from shared.storage.folders import put_tree
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow
-from shared.storage.trees import put_tree
-from shared.timeseries.dataset import Dataset
-from shared.timeseries.folds import plan_backtest
-from shared.timeseries.metrics import measure
+from shared.windows.dataset import Dataset
+from shared.windows.folds import plan_backtest
 from tests.support.forecasting import small_dataset
 from tests.support.runs import Heard, ledger
 
@@ -41,7 +41,7 @@ async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, 
     spec = BacktestSpec(n_folds=3, refit=refit)
     session = SessionRow(id=new_id(), owner="ada")
     own = {"owner": "ada", "session_id": session.id}
-    key = places.dataset(session.id, "d" * 32)
+    key = keys.dataset(session.id, "d" * 32)
     built = DatasetRow(id="d" * 32, spec=dataset.spec, status="ready", object_key=key, **own)
     plan = Backtest(spec=spec, folds=plan_backtest(dataset, spec))
     run = RunRow(
@@ -130,13 +130,13 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
 
 async def check_archive(storage: Storage, run: RunRow, path: Path) -> None:
     """Write the report twice, and compute the archive's scores anew as a user would."""
-    reporter = Reporter(storage, LedgerResults(storage))
+    reporter = ReportWriter(storage, LedgerResults(storage))
     for _ in range(2):
         state = await LedgerVerdicts(storage).state(run.id)
         assert state is not None
         plots = await reporter.report(state)
     reporter.close()
-    await storage.objects.fetch(places.archive(run.session_id, run.id), path)
+    await storage.objects.fetch(keys.archive(run.session_id, run.id), path)
     recomputed = await asyncio.create_subprocess_exec(sys.executable, str(RECOMPUTE), str(path))
 
     reported = await storage.records.get(RunRow, run.id)

@@ -13,21 +13,14 @@ from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, evaluate
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
+from services.trainer.child.protocol import PredictTask, TrainTask
+from services.trainer.child.tasks import predict, train
 from services.trainer.core.export import load_forecaster
 from services.trainer.storage import LedgerModels
-from services.trainer.tasks import PredictTask, TrainTask
-from services.trainer.work import predict, train
 from shared.contracts.base import Event, utc_now
 from shared.contracts.events import ModelDone, ModelEvaluated, RunFinished
 from shared.contracts.kinds import MODEL_SPEC, EnsembleSpec, LinearSpec, ModelSpec, SvrMimoSpec
-from shared.storage import places
-from shared.storage.connect import Storage
-from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
-from shared.storage.trees import put_tree
-from shared.timeseries.arrays import Float64
-from shared.timeseries.dataset import Dataset, Part
-from shared.timeseries.forecasts import Forecast, PartForecast
-from shared.timeseries.passport import (
+from shared.models.passport import (
     Passport,
     PassportViolated,
     file_facts,
@@ -35,6 +28,13 @@ from shared.timeseries.passport import (
     read_passport,
     write_passport,
 )
+from shared.scoring.forecasts import Forecast, PartForecast
+from shared.series.arrays import Float64
+from shared.storage import keys
+from shared.storage.connect import Storage
+from shared.storage.folders import put_tree
+from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
+from shared.windows.dataset import Dataset, Part
 from tests.support.forecasting import stored_dataset
 from tests.support.runs import Heard, ledger, planned_run
 
@@ -104,7 +104,7 @@ async def finished_run(
 
 
 async def store_dataset(storage: Storage, run: RunRow, folder: Path) -> None:
-    prefix = places.dataset(run.session_id, run.dataset_id)
+    prefix = keys.dataset(run.session_id, run.dataset_id)
     await put_tree(storage.objects, folder, prefix)
     await storage.records.update(DatasetRow, run.dataset_id, {"object_key": prefix})
 
@@ -137,7 +137,7 @@ def write_model(job: JobRow, dataset: Dataset, forecast: Forecast, folder: Path)
 
 
 async def finish(storage: Storage, job: JobRow, folder: Path) -> None:
-    prefix = places.attempt(job.session_id, job.run_id, job.id, 1)
+    prefix = keys.attempt(job.session_id, job.run_id, job.id, 1)
     files = await put_tree(storage.objects, folder, prefix)
     await storage.records.update(JobRow, job.id, {"status": "finished", "attempt": 1, "files": files})
 
@@ -319,7 +319,7 @@ async def test_a_model_whose_forecasts_are_lost_costs_the_average_not_the_run(
     evaluator = Evaluator(storage)
     for job in jobs:
         await evaluator.hear(done(job))
-    await storage.objects.delete(f"{places.attempt(run.session_id, run.id, jobs[3].id, 1)}/forecasts.npz")
+    await storage.objects.delete(f"{keys.attempt(run.session_id, run.id, jobs[3].id, 1)}/forecasts.npz")
 
     await evaluator.hear_all(evaluated(jobs[0]))
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from services.gateway.openapi import EXAMPLES, SESSION
-from services.gateway.results import METRICS
+from services.gateway.http.openapi import EXAMPLES, SESSION
+from services.gateway.results.outcome import METRICS
 from shared.contracts.backtest import Fold
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
-from shared.storage import places
+from shared.storage import keys
 from shared.storage.rows import (
     ApiKeyRow,
     DatasetRow,
@@ -174,14 +174,14 @@ async def furnish(house: House) -> None:
     )
     own: dict[str, Any] = {"owner": "local", "session_id": SID}
     objects = house.gateway.everything.objects
-    folder = places.attempt(SID, RUN, JOB, 1)
+    folder = keys.attempt(SID, RUN, JOB, 1)
     files = {}
     for name in ("model.keras", "model.onnx", "history.json", "passport.json"):
         stored = await objects.put(f"{folder}/{name}", b'{"libraries": {"keras": "3"}}')
         files[name] = {"key": f"{folder}/{name}", "size_bytes": stored.size_bytes, "sha256": stored.digest}
-    await objects.put(f"{places.run(SID, RUN)}/plots/p.png", b"png")
-    await objects.put(places.archive(SID, RUN), b"zip")
-    await objects.put(f"{places.dataset(SID, DATASET)}/arrays.npz", b"npz")
+    await objects.put(f"{keys.run(SID, RUN)}/plots/p.png", b"png")
+    await objects.put(keys.archive(SID, RUN), b"zip")
+    await objects.put(f"{keys.dataset(SID, DATASET)}/arrays.npz", b"npz")
     await objects.put(f"{folder}/model.h5", b"h5")
     announced = FileRow(id=FILE, role="input", file_name="load.csv", total_chunks=1, **own)
     await house.records.insert(
@@ -202,7 +202,7 @@ async def furnish(house: House) -> None:
             ),
             PlotRow(
                 id=PLOT, run_id=RUN, name="p", kind="forecast",
-                object_key=f"{places.run(SID, RUN)}/plots/p.png", **own,
+                object_key=f"{keys.run(SID, RUN)}/plots/p.png", **own,
             ),
             ScalerRow(
                 id="5" * 32, dataset_id=DATASET, role="input", position=0, name="Load",
@@ -215,7 +215,7 @@ async def furnish(house: House) -> None:
     house.oracle.answers = {
         "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
         "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
-        "datasets.arrays": {"key": f"{places.dataset(SID, DATASET)}/arrays.npz"},
+        "datasets.arrays": {"key": f"{keys.dataset(SID, DATASET)}/arrays.npz"},
         "datasets.folds": {"folds": [FOLD.model_dump(mode="json")]},
         "trainer.predict": {"forecasts": [[[1.0]]]},
         "trainer.importance": {

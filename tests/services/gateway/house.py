@@ -12,15 +12,21 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import JsonValue
 
-from services.gateway.apikeys import KeyVerifier
 from services.gateway.app import bare_app
-from services.gateway.asks import NobodyAnswers, Question
+from services.gateway.auth.api_keys import KeyVerifier
+from services.gateway.auth.identity import (
+    EverybodyIsLocal,
+    Identity,
+    InvalidToken,
+    MissingAuthorization,
+    Verifier,
+)
 from services.gateway.context import Gateway
-from services.gateway.identity import EverybodyIsLocal, Identity, InvalidToken, MissingAuthorization, Verifier
-from services.gateway.limits import Limiter, OwnCounters
+from services.gateway.http.rate_limits import Limiter, OwnCounters
 from services.gateway.live.hub import Hub
-from services.gateway.live.messages import Told
+from services.gateway.live.messages import LiveMessage
 from services.gateway.settings import GatewaySettings
+from services.gateway.workers import Question, WorkerUnavailable
 from shared.contracts.base import Message, derive
 from shared.contracts.specs import Role
 from shared.storage.connect import Storage, open_embedded
@@ -51,15 +57,15 @@ class Remembered:
 class Past:
     """A history with what a test puts into it."""
 
-    events: list[Told] = field(default_factory=list)
-    latest: list[Told] = field(default_factory=list)
+    events: list[LiveMessage] = field(default_factory=list)
+    latest: list[LiveMessage] = field(default_factory=list)
 
-    async def since(self, session_id: str, after: int) -> AsyncIterator[Told]:
+    async def since(self, session_id: str, after: int) -> AsyncIterator[LiveMessage]:
         for event in self.events:
             if event.session_id == session_id and (event.seq or 0) > after:
                 yield event
 
-    async def progress(self, session_id: str, run_id: str | None = None) -> list[Told]:
+    async def progress(self, session_id: str, run_id: str | None = None) -> list[LiveMessage]:
         return [m for m in self.latest if m.session_id == session_id and run_id in (None, m.run_id)]
 
 
@@ -83,7 +89,7 @@ class Oracle:
     async def ask(self, question: Question, about: dict[str, JsonValue]) -> dict[str, Any]:
         self.asked.append((question, about))
         if question not in self.answers:
-            raise NobodyAnswers("no service that computes this is running")
+            raise WorkerUnavailable("no service that computes this is running")
         return self.answers[question]
 
 

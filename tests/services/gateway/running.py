@@ -26,7 +26,7 @@ from shared.contracts.events import (
     RunPlanned,
 )
 from shared.contracts.kinds import LinearSpec
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 from shared.messaging.streams import provision
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import JobRow, ResultRow, RunRow
@@ -40,7 +40,7 @@ class Running:
     """Gateways on one broker and one store."""
 
     urls: list[str]
-    post: Post
+    post: Publisher
     storage: Storage
     broker: EmbeddedNats
     processes: list[subprocess.Popen[bytes]]
@@ -92,7 +92,7 @@ async def running(
     try:
         await speaker.start()
         urls = [await _listening(file, process) for file, process in zip(files, processes, strict=True)]
-        yield Running(urls, Post(speaker), storage, broker, processes)
+        yield Running(urls, Publisher(speaker), storage, broker, processes)
     finally:
         await speaker.stop()
         await storage.close()

@@ -1,4 +1,4 @@
-"""The contract, driven path by path; the table in docs/http.md is what passed here.
+"""The contract, driven path by path; the table in docs/http.md is what passed gateway.
 
 ``TRAINYARD_WRITE_DOCS=1`` writes the table instead of comparing it.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from services.gateway.openapi import SESSION
+from services.gateway.http.openapi import SESSION
 from shared.contracts.base import utc_now
 from shared.storage.records import OneOf
 from shared.storage.rows import LIVE_RUN, RunRow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.openapi import SESSION
+from services.gateway.http.openapi import SESSION
 from tests.services.gateway.contract import furnish
 from tests.services.gateway.house import House, open_house
 

@@ -22,7 +22,7 @@ from services.ingest.storage import LedgerUploads
 from shared.contracts.base import new_id
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
 from shared.fingerprint import fingerprint
-from shared.storage import places
+from shared.storage import keys
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import FileRow
 from tests.support.clamd import EICAR, PROGRAM, LocalClamd
@@ -144,7 +144,7 @@ async def uploaded(storage: Storage, content: bytes) -> FileRow:
         id=new_id(), owner="local", session_id=session.id, role="input", file_name="load.csv",
         total_chunks=1, status="uploaded",
     )  # fmt: skip
-    await storage.objects.put(places.chunk(session.id, row.id, 0), content)
+    await storage.objects.put(keys.chunk(session.id, row.id, 0), content)
     chunk = chunk_row(session, file_id=row.id, index=0).model_copy(
         update={"fingerprint": fingerprint(content)}
     )
@@ -153,7 +153,7 @@ async def uploaded(storage: Storage, content: bytes) -> FileRow:
 
 
 async def chunks_of(storage: Storage, file: FileRow) -> list[str]:
-    return await storage.objects.list(places.chunks(file.session_id, file.id))
+    return await storage.objects.list(keys.chunks(file.session_id, file.id))
 
 
 @needs_clamd

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.trainer.child.protocol import TrainTask
+from services.trainer.child.tasks import train
 from services.trainer.core.fit import fit
-from services.trainer.tasks import TrainTask
-from services.trainer.work import train
 from shared.contracts.backtest import BacktestPart, BacktestSpec, Fold
 from shared.contracts.kinds import DenseSpec, LinearSpec, ModelSpec, SeasonalNaiveSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
+from shared.models.passport import read_passport
+from shared.scoring.forecasts import Forecast
+from shared.scoring.metrics import measure
+from shared.series.series import Series
 from shared.storage.codecs import bytes_to_arrays
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.folds import parts_of, plan_backtest
-from shared.timeseries.forecasts import Forecast
-from shared.timeseries.metrics import measure
-from shared.timeseries.passport import read_passport
-from shared.timeseries.series import Series
+from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.folds import parts_of, plan_backtest
 from tests.support.forecasting import HOUR_NS, small_dataset
 
 KINDS = [

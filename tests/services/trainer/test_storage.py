@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from services.trainer.storage import JobHeld, LedgerJobs, LedgerRuns
+from services.trainer.storage import LeaseHeld, LedgerJobs, LedgerRuns
 from shared.storage.connect import Storage
 from shared.storage.rows import JobRow, RunRow
 from tests.support.runs import ledger, planned_run
@@ -24,7 +24,7 @@ async def test_of_many_replicas_one_gets_the_job(tmp_path: Path) -> None:
 
     claimed = [claim for claim in claims if isinstance(claim, JobRow)]
     assert [(job.status, job.attempt) for job in claimed] == [("running", 1)]
-    assert sum(isinstance(claim, JobHeld) for claim in claims) == 7
+    assert sum(isinstance(claim, LeaseHeld) for claim in claims) == 7
     await storage.close()
 
 

@@ -18,9 +18,9 @@ from shared.contracts.events import DatasetReady, DatasetRequested, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.broker import Reactions, make_broker
 from shared.messaging.delivery import settling
-from shared.messaging.post import Post
+from shared.messaging.publish import Publisher
 from shared.messaging.streams import provision
-from shared.messaging.work import WorkQueue
+from shared.messaging.work_queue import WorkQueue
 from shared.settings import CommonSettings
 from trainyard.broker import EmbeddedNats
 
@@ -79,7 +79,7 @@ async def test_an_event_said_five_times_is_stored_once(client: Client, nats_serv
     event = requested()
 
     async with running(nats_server, Reactions()) as broker:
-        answers = [await Post(broker).publish(event) for _ in range(5)]
+        answers = [await Publisher(broker).publish(event) for _ in range(5)]
 
     assert answers == [True, False, False, False, False]
     assert await n_stored(client, "EVT") == 1
@@ -96,7 +96,7 @@ async def test_what_a_handler_returns_is_published_before_its_message_is_acknowl
         return DatasetReady.caused_by(event, dataset_id=event.dataset_id, **counts)
 
     async with running(nats_server, reactions) as broker:
-        await Post(broker).publish(event)
+        await Publisher(broker).publish(event)
         await stored(client, "EVT", 2)
         answer = await client.jetstream().get_msg("EVT", 2)
 
@@ -115,7 +115,7 @@ async def test_an_outage_is_waited_out(client: Client, nats_server: EmbeddedNats
             raise Unavailable("the store is away")
 
     async with running(nats_server, reactions) as broker:
-        await Post(broker).publish(requested())
+        await Publisher(broker).publish(requested())
         await until(lambda: len(attempts) == 3)
         await asyncio.sleep(0.3)
 
@@ -152,7 +152,7 @@ async def test_invalid_input_nobody_caught_becomes_a_dead_letter_at_once(
         raise InvalidInput("this can never work")
 
     async with running(nats_server, reactions) as broker:
-        await Post(broker).publish(requested())
+        await Publisher(broker).publish(requested())
         await stored(client, "DLQ", 1)
         await asyncio.sleep(0.3)
 
@@ -170,7 +170,7 @@ async def test_work_longer_than_the_acknowledgement_wait_is_done_once(
         await asyncio.sleep(2.5 * ACK_WAIT.total_seconds())
 
     async with running(nats_server, reactions) as broker:
-        await Post(broker).publish(requested())
+        await Publisher(broker).publish(requested())
         await asyncio.sleep(3.5 * ACK_WAIT.total_seconds())
 
     assert starts == [1]
@@ -187,11 +187,11 @@ async def test_a_service_hears_again_after_the_broker_was_killed(
 
     before, after = requested(), requested()
     async with running(nats_server, reactions) as broker:
-        await Post(broker).publish(before)
+        await Publisher(broker).publish(before)
         await until(lambda: heard == [before.dataset_id])
         nats_server.kill()
         nats_server.start()
-        await Post(broker).publish(after)
+        await Publisher(broker).publish(after)
         await until(lambda: after.dataset_id in heard, timeout=20)
 
 
@@ -203,7 +203,7 @@ async def test_metric_labels_carry_no_ids(client: Client, nats_server: EmbeddedN
         heard.append(1)
 
     async with running(nats_server, reactions, registry) as broker:
-        await Post(broker).publish(requested())
+        await Publisher(broker).publish(requested())
         await until(lambda: heard == [1])
 
     exposed = generate_latest(registry).decode()
@@ -219,7 +219,7 @@ async def test_a_job_waits_in_the_queue_until_somebody_is_free(
     ]
     async with running(nats_server, Reactions()) as broker:
         for job in jobs:
-            await Post(broker).publish(job)
+            await Publisher(broker).publish(job)
         queue, other = (WorkQueue(client, ("lin", "lstm", "dense")) for _ in range(2))
 
         first, second = await queue.next_job(), await other.next_job()
@@ -237,7 +237,7 @@ async def test_a_job_whose_replica_died_is_given_to_another(
 ) -> None:
     job = TrainModel.first(session_id=SESSION, run_id=RUN, job_id=new_id(), kind="lin")
     async with running(nats_server, Reactions()) as broker:
-        await Post(broker).publish(job)
+        await Publisher(broker).publish(job)
     queue = WorkQueue(client, ("lin",))
 
     await queue.next_job()  # and never heard of again

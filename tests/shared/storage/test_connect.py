@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from shared.storage.connect import StorageNotConfigured, open_storage
-from shared.storage.owned import SomebodyElses
 from shared.storage.rows import JobRow, SessionRow
+from shared.storage.scoped import OtherOwner
 from shared.storage.supabase import NoPublishableKey
 from tests.support.ledger_rows import job_row, session_row
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, LocalSupabase, mint
@@ -94,9 +94,9 @@ async def test_the_embedded_store_keeps_owners_apart(tmp_path: Path) -> None:
     assert await theirs.records.update(JobRow, job.id, {"label": "x"}) is None
     assert await theirs.records.delete(JobRow, {"session_id": session.id}) == 0
     assert await theirs.records.count(JobRow, {"owner": "me"}) == 0
-    with pytest.raises(SomebodyElses):
+    with pytest.raises(OtherOwner):
         await theirs.records.insert([job])
     for call in (theirs.objects.get(key), theirs.objects.put(key, b"y"), theirs.objects.delete(key)):
-        with pytest.raises(SomebodyElses):
+        with pytest.raises(OtherOwner):
             await call
     await storage.close()

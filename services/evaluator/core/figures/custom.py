@@ -19,9 +19,9 @@ from services.evaluator.core.figures.style import (
     shortened,
 )
 from services.evaluator.core.problems import ForecastMismatch, PlotImpossible
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.samples import Column, Layout, Samples
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64, Int64
+from shared.windows.samples import Column, Layout, Samples
 
 MAX_PANELS = 24
 _HOUR_NS = 3600 * 10**9

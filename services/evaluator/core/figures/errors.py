@@ -17,8 +17,8 @@ from services.evaluator.core.figures.style import (
 )
 from services.evaluator.core.residuals import ErrorCalendar, ResidualStatistics
 from services.evaluator.core.scores import Scores
-from shared.timeseries.arrays import Float64
-from shared.timeseries.metrics import METRICS, Metric
+from shared.scoring.metrics import METRICS, Metric
+from shared.series.arrays import Float64
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

@@ -18,8 +18,8 @@ from services.evaluator.core.figures.style import (
     shortened,
 )
 from services.evaluator.core.intervals import Intervals
-from shared.timeseries.arrays import Float64, Int64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64, Int64
 
 _HOUR_NS = 3600 * 10**9
 

@@ -14,7 +14,7 @@ from services.evaluator.core.figures.errors import (
 )
 from services.evaluator.core.figures.folds import ErrorByFold, draw_error_by_fold
 from services.evaluator.core.figures.forecast import ForecastFigure, draw_forecast
-from services.evaluator.core.figures.plain import plain
+from services.evaluator.core.figures.jsonable import plain
 from services.evaluator.core.figures.style import THEMES, ThemeName, new_figure, to_png
 from services.evaluator.core.figures.training import TrainingHistory, draw_training_history
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from services.evaluator.core.figures.style import Theme, dress, head, legend, say_nothing_to_show
-from shared.timeseries.arrays import Float64
+from shared.series.arrays import Float64
 
 _NAMES = {"loss": "training", "val_loss": "validation"}
 

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from services.trainer.core.frame import Frame, rollout_clock
 from services.trainer.core.networks.layers import Forecast, Standardise, Tensor
 from services.trainer.core.networks.rollout import Rollout
+from services.trainer.core.networks.standardise import Standardisation, rollout_clock
 from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
-from shared.timeseries.arrays import Float32
-from shared.timeseries.samples import Layout
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout
 
 NeuralKind = DenseSpec | CnnSpec | LstmSpec | ArLstmSpec
 PREDICT_BATCH = 1024  # windows at a time outside training
@@ -79,7 +79,7 @@ def _hidden(spec: NeuralKind, window: Tensor) -> Tensor:
     raise TypeError(f"{type(spec).__name__} is not a neural kind")
 
 
-def set_frame(network: keras.Model, frame: Frame) -> None:
+def set_frame(network: keras.Model, frame: Standardisation) -> None:
     """Give a network the numbers that standardise its windows and forecasts."""
     for layer in network.layers:
         match layer:

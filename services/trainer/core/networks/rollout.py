@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from keras import layers, ops
 
-from services.trainer.core.frame import Clock
 from services.trainer.core.networks.layers import Layer, Tensor, constants, registered
+from services.trainer.core.networks.standardise import RolloutInputs
 from shared.contracts.kinds import Activation
 
 
@@ -22,7 +22,7 @@ class Rollout(Layer):
     """
 
     def __init__(
-        self, units: Sequence[int], activation: Activation, clock: Clock, *, start: str, **named: Any
+        self, units: Sequence[int], activation: Activation, clock: RolloutInputs, *, start: str, **named: Any
     ) -> None:
         super().__init__(**named)
         self.units, self.activation, self.clock, self.start = tuple(units), activation, clock, start
@@ -77,10 +77,10 @@ class Rollout(Layer):
         clock = config.pop("clock")
         columns = {name: tuple(clock[name]) for name in ("own", "known", "past")}
         places = np.array(clock["places"], float).reshape(len(columns["known"]), config.pop("n_steps"))
-        return cls(clock=Clock(**columns, places=places), **config)
+        return cls(clock=RolloutInputs(**columns, places=places), **config)
 
 
-def _read(z: Tensor, clock: Clock) -> Tensor:
+def _read(z: Tensor, clock: RolloutInputs) -> Tensor:
     """Return the known columns at the clock's steps, interpolated, shape (n, n_steps, n_known)."""
     _, input_steps, n_inputs = z.shape
     flat = ops.reshape(z, (-1, input_steps * n_inputs))

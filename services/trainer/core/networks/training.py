@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from services.trainer.core.networks.architectures import forecast
 from services.trainer.core.networks.layers import Layer, Tensor
 from shared.contracts.kinds import NeuralSpec
-from shared.timeseries.arrays import Float32
+from shared.series.arrays import Float32
 
 Int32 = NDArray[np.int32]
 # A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
@@ -42,10 +42,12 @@ class Training:
     ) -> None:
         self.network, self.batch_size = network, spec.batch_size
         self._validation, self._y_scale = validation, y_scale
-        learner = Indexed if COMPILED else Looping
-        self.pupil = learner.over(network, train, y_scale)
-        self.pupil.compile(keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0), jit_compile=COMPILED)
-        self.pupil.optimizer.build(self.pupil.trainable_variables)
+        learner = IndexedBatches if COMPILED else TensorflowLoop
+        self.trainer_model = learner.over(network, train, y_scale)
+        self.trainer_model.compile(
+            keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0), jit_compile=COMPILED
+        )
+        self.trainer_model.optimizer.build(self.trainer_model.trainable_variables)
 
     def run(
         self,
@@ -66,11 +68,11 @@ class Training:
         """
         for epoch in epochs:
             samples, total = order(epoch), 0.0
-            self.pupil.order.assign(samples)
-            step = self.batch_size * self.pupil.batches_at_once
+            self.trainer_model.order.assign(samples)
+            step = self.batch_size * self.trainer_model.batches_at_once
             for first in range(0, len(samples), step):
                 stop = min(first + step, len(samples))
-                total += (stop - first) * self.pupil.learn(first, stop, self.batch_size)
+                total += (stop - first) * self.trainer_model.learn(first, stop, self.batch_size)
                 on_batch(epoch, (stop - 1) // self.batch_size)
             if not on_epoch(epoch, total / len(samples)):
                 break
@@ -88,13 +90,16 @@ class Training:
 
     def state(self) -> list[NDArray[Any]]:
         """Return weights and optimizer, enough to go on exactly as if never interrupted."""
-        return [*self.network.get_weights(), *map(ops.convert_to_numpy, self.pupil.optimizer.variables)]
+        return [
+            *self.network.get_weights(),
+            *map(ops.convert_to_numpy, self.trainer_model.optimizer.variables),
+        ]
 
     def restore(self, state: Sequence[NDArray[Any]]) -> None:
         """Go on from ``state``."""
         n_weights = len(self.network.weights)
         self.network.set_weights(list(state[:n_weights]))
-        for variable, value in zip(self.pupil.optimizer.variables, state[n_weights:], strict=True):
+        for variable, value in zip(self.trainer_model.optimizer.variables, state[n_weights:], strict=True):
             variable.assign(value)
 
 
@@ -110,7 +115,7 @@ class Gather(Layer):
         return ops.take(self.table, ops.take(self.order, position[:, 0]), axis=0)
 
 
-class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
+class IndexedBatches(keras.Model):  # type: ignore[misc]  # keras is untyped
     """A model whose input and target is a position in the epoch; ``order`` says which sample has its turn."""
 
     order: keras.Variable
@@ -147,7 +152,7 @@ class Indexed(keras.Model):  # type: ignore[misc]  # keras is untyped
         return ops.mean(ops.square(error))
 
 
-class Looping(Indexed):
+class TensorflowLoop(IndexedBatches):
     """Takes many batches per call into the backend, and no pipeline of data.
 
     The pipeline that ``fit`` sets up has threads of its own: each batch was handed to them and back, and the

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from services.datasets.core.scalings import UnknownColumn, scale_columns, scaler_table
-from shared.timeseries.samples import Column, Layout
-from shared.timeseries.scaling import Scaler
+from shared.windows.samples import Column, Layout
+from shared.windows.scaling import Scaler
 
 LAYOUT = Layout(
     inputs=(Column("load", "series", -1, 0), Column("day_sin", "calendar", -1, 0)),

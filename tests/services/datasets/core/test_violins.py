@@ -19,10 +19,10 @@ from services.datasets.core.violins import (
     violins,
 )
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.estimate import Limits
-from shared.timeseries.problems import TooLarge
-from shared.timeseries.series import NS_PER_HOUR, Series
+from shared.series.problems import TooLarge
+from shared.series.series import NS_PER_HOUR, Series
+from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.size_estimate import Limits
 
 SPEC = DatasetSpec(
     series=(

@@ -16,9 +16,9 @@ from shared.contracts.backtest import Backtest, BacktestSpec, Fold
 from shared.contracts.base import new_id
 from shared.contracts.kinds import DenseSpec, LinearSpec
 from shared.contracts.problems import Problem
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 from shared.storage.rows import JobRow, ResultRow, RunRow
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
 
 HOUR_NS = 3_600_000_000_000
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ import numpy as np
 from services.evaluator.core.claims import make_claims
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import score
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 HOUR_NS = 3600 * 10**9
 

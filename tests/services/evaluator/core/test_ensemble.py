@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from services.evaluator.core.ensemble import N_BLOCKS, combine, judged, select
 from services.evaluator.core.problems import ForecastMismatch
-from shared.timeseries.arrays import Int64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Int64
 
 
 def _models(seed: int, n_models: int = 3) -> dict[str, PartForecast]:

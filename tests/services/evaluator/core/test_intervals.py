@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from services.evaluator.core.intervals import fit_intervals, pinball, score_intervals
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 
 def _part(n_windows: int, seed: int, n_steps: int = 3) -> PartForecast:

@@ -6,8 +6,8 @@ import pytest
 from services.evaluator.core.problems import UnknownMetric
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import Scores, score
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 Y_TRAIN = [np.arange(50.0) % 7, 1000.0 * (np.arange(50.0) % 5)]
 

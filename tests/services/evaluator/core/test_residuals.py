@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from services.evaluator.core.residuals import error_calendar, residual_statistics
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 MONDAY_NS = 1_704_067_200 * 10**9  # 2024-01-01 00:00 UTC
 HOUR_NS = 3600 * 10**9

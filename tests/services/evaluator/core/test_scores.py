@@ -6,9 +6,9 @@ import pytest
 
 from services.evaluator.core.problems import ForecastMismatch
 from services.evaluator.core.scores import Scores, score
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.metrics import METRICS, measure
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.metrics import METRICS, measure
+from shared.series.arrays import Float64
 
 
 def _scores(y_true: Float64, y_pred: Float64, **changes: Any) -> Scores:

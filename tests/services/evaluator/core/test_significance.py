@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from services.evaluator.core.significance import compare, overlap, window_losses
-from shared.timeseries.arrays import Float64
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64
 
 HORIZON = 24
 

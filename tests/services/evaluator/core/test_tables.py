@@ -8,7 +8,7 @@ import pytest
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv, wire_tables
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
 
 
 @pytest.fixture

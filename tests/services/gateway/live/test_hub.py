@@ -1,15 +1,15 @@
 """Boxes: bounded, in order, newest progress only; one that is full says so and delays nobody."""
 
 from services.gateway.live.hub import Hub
-from services.gateway.live.messages import Told
+from services.gateway.live.messages import LiveMessage
 
 
-def event(seq: int, session: str = "s") -> Told:
-    return Told(seq, "run.planned", session, "r", None, {}, str(seq))
+def event(seq: int, session: str = "s") -> LiveMessage:
+    return LiveMessage(seq, "run.planned", session, "r", None, {}, str(seq))
 
 
-def progress(fraction: float, job: str = "j") -> Told:
-    return Told(None, "model.progress", "s", "r", job, {"fraction": fraction}, str(fraction))
+def progress(fraction: float, job: str = "j") -> LiveMessage:
+    return LiveMessage(None, "model.progress", "s", "r", job, {"fraction": fraction}, str(fraction))
 
 
 async def test_events_come_in_order_and_of_progress_the_newest() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.core.read import ReadOptions, SeriesRead, read_file
-from shared.timeseries.problems import NoNumbers
+from shared.series.problems import NoNumbers
 
 FORMATS = {
     "%Y-%m-%d %H:%M:%S": None,

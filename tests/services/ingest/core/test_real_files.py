@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from services.ingest.core.read import ReadOptions, read_file
-from shared.timeseries.clock import to_local
+from shared.series.wall_clock import to_local
 
 DATA = Path(__file__).parents[4] / "../shared/data"
 HOUR_NS = 3_600_000_000_000

@@ -25,7 +25,7 @@ from services.ingest.core.problems import (
 from services.ingest.core.read import ReadOptions, SeriesRead, read_file
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput
-from shared.timeseries.problems import BadSetting, NoNumbers, UnknownZone
+from shared.series.problems import BadSetting, NoNumbers, UnknownZone
 
 
 @settings(max_examples=100, deadline=None)

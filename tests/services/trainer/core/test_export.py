@@ -24,8 +24,7 @@ from shared.contracts.kinds import (
     SvrDirectSpec,
     SvrMimoSpec,
 )
-from shared.timeseries.arrays import Float64
-from shared.timeseries.passport import (
+from shared.models.passport import (
     Passport,
     PassportViolated,
     file_facts,
@@ -35,6 +34,7 @@ from shared.timeseries.passport import (
     read_passport,
     write_passport,
 )
+from shared.series.arrays import Float64
 from tests.support.forecasting import small_dataset
 
 CLASSICAL: list[ModelSpec] = [
@@ -151,7 +151,8 @@ def test_a_window_with_a_missing_value_is_named() -> None:
 
 def test_the_classical_kinds_load_without_keras() -> None:
     code = (
-        "import sys, services.trainer.work; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+        "import sys, services.trainer.child.tasks\n"
+        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
 
     finished = subprocess.run([sys.executable, "-c", code], check=False)

@@ -14,11 +14,11 @@ from services.trainer.core.predict import Forecaster
 from services.trainer.core.problems import NoValidationWindows
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec, Split
-from shared.timeseries.arrays import Float32, Float64
-from shared.timeseries.dataset import Dataset, build_dataset
-from shared.timeseries.samples import Column, Layout
-from shared.timeseries.scaling import Scaler
-from shared.timeseries.series import Series
+from shared.series.arrays import Float32, Float64
+from shared.series.series import Series
+from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.samples import Column, Layout
+from shared.windows.scaling import Scaler
 from tests.support.forecasting import HOUR_NS
 
 

@@ -7,9 +7,9 @@ import pytest
 from services.evaluator.core.figures.custom import PlotRequest, custom_figure
 from services.evaluator.core.figures.render import render, to_json
 from services.evaluator.core.problems import ForecastMismatch, PlotImpossible
-from shared.timeseries.forecasts import PartForecast
-from shared.timeseries.samples import Column, Layout, Samples
-from shared.timeseries.scaling import Scaler
+from shared.scoring.forecasts import PartForecast
+from shared.windows.samples import Column, Layout, Samples
+from shared.windows.scaling import Scaler
 
 HOUR_NS = 3600 * 10**9
 ALL = PlotRequest(n_windows=2, inputs=("load", "wind"), outputs=("load",), forecasts=("load",))

@@ -19,7 +19,7 @@ from services.evaluator.core.intervals import fit_intervals
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.residuals import error_calendar, residual_statistics
 from services.evaluator.core.scores import score
-from shared.timeseries.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast
 
 NAMES = ("OT [°C]", "a load with quite a long name [MW]")
 OFFSETS = [np.arange(1.0, 7.0), np.arange(1.0, 7.0)]

@@ -1,0 +1,157 @@
+"""What a user downloads of a run: numbers, tables, plots, arrays, models, and a README of all of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from services.evaluator.core.archive import Content, whole
+from services.evaluator.core.figures.comparison import model_comparison
+from services.evaluator.core.figures.errors import ErrorByHour, ResidualHistogram, error_by_step
+from services.evaluator.core.figures.forecast import forecast_figure
+from services.evaluator.core.figures.jsonable import plain
+from services.evaluator.core.figures.render import FigureData, render, to_json
+from services.evaluator.core.figures.style import ThemeName
+from services.evaluator.core.figures.training import training_history
+from services.evaluator.core.residuals import error_calendar
+from services.evaluator.core.run_data import ModelFacts, RunData, RunNumbers, arrays_of, json_bytes
+from services.evaluator.core.scores import Scores
+from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
+
+MAX_OUTPUTS_DRAWN = 6  # more would make plots nobody can read; the tables and JSON hold all of them
+
+
+def archive_files(
+    dossier: RunData, findings: RunNumbers, *, extras: Mapping[str, Content] | None = None
+) -> dict[str, Content]:
+    """Return the content of the result archive by path, each made when its turn comes.
+
+    Parameters
+    ----------
+    extras
+        Files from elsewhere by path, such as ``models/...``, ``scalers.json``, ``configuration.json``.
+    """
+    made: dict[str, Callable[[], bytes]] = {**numbers(dossier, findings)}
+    made |= {f"arrays/{name}": make for name, make in arrays_of(dossier).items()}
+    for path, figure in figures(dossier, findings):
+        made[f"plots/{path}.png"] = partial(_picture, figure, "light")
+        made[f"plots/{path}.dark.png"] = partial(_picture, figure, "dark")
+        made[f"plots/{path}.json"] = partial(_picture_data, figure)
+    files = {path: whole(make) for path, make in made.items()} | dict(extras or {})
+    files["README.md"] = whole(lambda: readme(dossier, findings, len(files) - 1).encode())
+    return files
+
+
+def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
+    """Return the files of numbers by path: all of them follow from the arrays beside them."""
+    files: dict[str, Callable[[], bytes]] = {
+        "verdict.json": lambda: json_bytes(
+            findings.board.to_json() | {"claims": [claim.to_json() for claim in findings.claims]}
+        ),
+        "ensemble.json": partial(_values, findings.ensemble),
+        "tables/comparison.csv": lambda: comparison_csv(findings.board).encode(),
+    }
+    for name, model in dossier.named():
+        for part, scores in (("validation", findings.validation), ("test", findings.test)):
+            own = scores[model.job_id]
+            files[f"metrics/{name}/{part}.json"] = partial(_scores_json, own)
+            files[f"tables/{name}/{part}_levels.csv"] = partial(_table, levels_csv, own)
+            files[f"tables/{name}/{part}_steps.csv"] = partial(_table, steps_csv, own)
+        files[f"metrics/{name}/intervals.json"] = partial(_values, findings.interval_scores[model.job_id])
+        files[f"metrics/{name}/residuals.json"] = partial(_values, findings.residuals[model.job_id])
+    return files
+
+
+def figures(dossier: RunData, findings: RunNumbers) -> Iterator[tuple[str, Callable[[], FigureData]]]:
+    """Yield every plot of a run by path, as a function that collects what it shows."""
+    yield "comparison", lambda: model_comparison(findings.board)
+    if dossier.models:
+        yield "error_by_step", lambda: _error_by_step(dossier, findings)
+    for name, model in dossier.named():
+        yield f"{name}/forecast", partial(_forecast, dossier, findings, model)
+        yield f"{name}/error_by_hour", partial(_error_by_hour, dossier, model)
+        yield f"{name}/residuals", partial(_residuals, findings, model)
+        yield f"{name}/training_history", partial(training_history, model.label, model.history)
+
+
+def readme(dossier: RunData, findings: RunNumbers, n_files: int) -> str:
+    """Return what stands in the archive's README: the verdict, the files, how to recompute them."""
+    best = findings.board.best
+    verdict = [f"Best on validation by {findings.board.metric}: **{best.label}**."] if best else []
+    verdict += [claim.sentence for claim in findings.claims]
+    models = [f"- `{name}`: {model.label} ({model.kind})" for name, model in dossier.named()]
+    sections = [
+        f"# Results of run {dossier.run_id}",
+        "\n".join(verdict) or "No model could be ranked; `verdict.json` says why.",
+        "## Models",
+        "\n".join(models) or "none",
+        "## Files",
+        "\n".join(f"- {line}" for line in _EXPLAINED),
+        f"{n_files} files beside this one; every number follows from `arrays/`:",
+        "    python examples/recompute_scores.py results.zip",
+        "Scores are in original units; what is undefined is null or empty, with its reason in the JSON.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+_EXPLAINED = (
+    "`verdict.json`: the leaderboard, and which differences hold on test",
+    "`ensemble.json`: the weights of an average of the models, chosen on validation",
+    "`metrics/<model>/`: scores per output, averaging level and step; intervals; residuals",
+    "`tables/`: the same as CSV, and `comparison.csv` over all models",
+    "`plots/`: PNG for light and dark pages, and the data of each as JSON",
+    "`arrays/`: truths and forecasts per model, training values, and the facts that name them",
+    "`models/`, `scalers.json`, `configuration.json`: where present, what was fitted and with which settings",
+)
+
+
+def _picture(make: Callable[[], FigureData], theme: ThemeName) -> bytes:
+    return render(make(), theme)
+
+
+def _picture_data(make: Callable[[], FigureData]) -> bytes:
+    return json_bytes(to_json(make()))
+
+
+def _scores_json(scores: Scores) -> bytes:
+    return json_bytes(scores.to_json())
+
+
+def _table(make: Callable[[Scores], str], scores: Scores) -> bytes:
+    return make(scores).encode()
+
+
+def _values(value: object) -> bytes:
+    return json_bytes(plain(value))
+
+
+def _error_by_step(dossier: RunData, findings: RunNumbers) -> FigureData:
+    labels = [model.label for model in dossier.models]
+    scores = {
+        model.label if labels.count(model.label) == 1 else f"{model.label} #{i}": findings.test[model.job_id]
+        for i, model in enumerate(dossier.models, start=1)
+    }
+    return error_by_step(scores, offset_hours=[output.offset_hours for output in dossier.outputs])
+
+
+def _forecast(dossier: RunData, findings: RunNumbers, model: ModelFacts) -> FigureData:
+    return forecast_figure(
+        model.label,
+        model.forecast.test,
+        names=dossier.names[:MAX_OUTPUTS_DRAWN],
+        offset_hours=[output.offset_hours for output in dossier.outputs],
+        intervals=findings.intervals[model.job_id],
+    )
+
+
+def _error_by_hour(dossier: RunData, model: ModelFacts) -> FigureData:
+    calendars = error_calendar(
+        model.forecast.test,
+        offset_hours=[output.offset_hours for output in dossier.outputs],
+        names=dossier.names[:MAX_OUTPUTS_DRAWN],
+        timezone=dossier.timezone,
+    )
+    return ErrorByHour(f"{model.label}: error by weekday and hour", dossier.timezone, tuple(calendars))
+
+
+def _residuals(findings: RunNumbers, model: ModelFacts) -> FigureData:
+    shown = findings.residuals[model.job_id][:MAX_OUTPUTS_DRAWN]
+    return ResidualHistogram(f"{model.label}: forecast errors, test part", tuple(shown))

@@ -1,0 +1,195 @@
+"""A finished run as plain facts and arrays, and every number that follows from them."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from services.evaluator.core.claims import Claim, make_claims
+from services.evaluator.core.ensemble import Ensemble, may_join, select
+from services.evaluator.core.intervals import Intervals, IntervalScores, fit_intervals, score_intervals
+from services.evaluator.core.ranking import Entry, Leaderboard, rank
+from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
+from services.evaluator.core.scores import Scores, score
+from shared.scoring.forecasts import Forecast
+from shared.series.arrays import Float64
+
+
+@dataclass(frozen=True)
+class OutputFacts:
+    """What scores of one output are measured against."""
+
+    name: str
+    delta_minutes: float
+    offset_hours: Float64  # (n_steps,) distance of each step from the reference time
+    y_train: Float64  # training part of the series on its own time axis
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One finished model: its forecasts and the course of its fit."""
+
+    job_id: str
+    label: str
+    kind: str
+    forecast: Forecast
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Everything a run's numbers and plots are made from."""
+
+    run_id: str
+    metric: str
+    timezone: str
+    season_length: int
+    outputs: tuple[OutputFacts, ...]
+    models: tuple[ModelFacts, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Display names of the outputs."""
+        return tuple(output.name for output in self.outputs)
+
+    def named(self) -> Iterator[tuple[str, ModelFacts]]:
+        """Yield each model with a file name of its own."""
+        for number, model in enumerate(self.models, start=1):
+            yield f"{number:02d}-{slug(model.label)}", model
+
+
+@dataclass(frozen=True)
+class RunNumbers:
+    """The numbers of a run; all mappings by job id."""
+
+    validation: dict[str, Scores]
+    test: dict[str, Scores]
+    board: Leaderboard
+    claims: list[Claim]
+    ensemble: Ensemble
+    intervals: dict[str, Intervals]
+    interval_scores: dict[str, list[IntervalScores]]
+    residuals: dict[str, list[ResidualStatistics]]
+
+
+def examine(dossier: RunData) -> RunNumbers:
+    """Compute every number of a run from its arrays; the same dossier gives the same numbers."""
+    models = dossier.models
+    validation = {m.job_id: _score(dossier, m.forecast, "validation") for m in models}
+    test = {m.job_id: _score(dossier, m.forecast, "test") for m in models}
+    entries = [Entry(m.job_id, m.label, m.kind, validation[m.job_id], test[m.job_id]) for m in models]
+    board = rank(entries, dossier.metric)
+    train_std = [output.train_std for output in next(iter(test.values())).outputs] if test else []
+    intervals = {m.job_id: fit_intervals(m.forecast.validation) for m in models}
+    span = max((float(np.ptp(output.offset_hours)) * 60 for output in dossier.outputs), default=0.0)
+    return RunNumbers(
+        validation=validation,
+        test=test,
+        board=board,
+        claims=make_claims(
+            board, {m.job_id: m.forecast.test for m in models}, train_std=train_std, span_minutes=span
+        ),
+        ensemble=select(
+            {m.job_id: m.forecast.validation for m in models if may_join(m.kind)}, train_std=train_std
+        ),
+        intervals=intervals,
+        interval_scores={
+            m.job_id: score_intervals(intervals[m.job_id], m.forecast.test, names=dossier.names)
+            for m in models
+        },
+        residuals={m.job_id: residual_statistics(m.forecast.test, names=dossier.names) for m in models},
+    )
+
+
+def slug(label: str) -> str:
+    """Return a label as part of a file name.
+
+    >>> slug("LSTM 64-32 (tanh)/Ä")
+    'lstm-64-32-tanh'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "model"
+
+
+def arrays_of(dossier: RunData) -> dict[str, Callable[[], bytes]]:
+    """Return the files a dossier can be built from again: one npz per model, one of training values."""
+    files: dict[str, Callable[[], bytes]] = {"facts.json": partial(_facts, dossier)}
+    training = {f"y_train_{i}": output.y_train for i, output in enumerate(dossier.outputs)}
+    offsets = {f"offset_hours_{i}": output.offset_hours for i, output in enumerate(dossier.outputs)}
+    files["outputs.npz"] = partial(_npz, training | offsets)
+    for name, model in dossier.named():
+        files[f"{name}.npz"] = partial(_npz, model.forecast.to_arrays())
+    return files
+
+
+def dossier_from(read: Callable[[str], bytes]) -> RunData:
+    """Build a dossier from the files of ``arrays_of``; ``read`` returns a file's bytes by its name."""
+    facts = json.loads(read("facts.json"))
+    outputs = np.load(io.BytesIO(read("outputs.npz")), allow_pickle=False)
+    return RunData(
+        run_id=facts["run_id"],
+        metric=facts["metric"],
+        timezone=facts["timezone"],
+        season_length=facts["season_length"],
+        outputs=tuple(
+            OutputFacts(o["name"], o["delta_minutes"], outputs[f"offset_hours_{i}"], outputs[f"y_train_{i}"])
+            for i, o in enumerate(facts["outputs"])
+        ),
+        models=tuple(
+            ModelFacts(
+                job_id=m["job_id"],
+                label=m["label"],
+                kind=m["kind"],
+                forecast=Forecast.from_arrays(np.load(io.BytesIO(read(m["file"])), allow_pickle=False)),
+                history=m["history"],
+            )
+            for m in facts["models"]
+        ),
+    )
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return strict, readable JSON."""
+    return (json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _score(dossier: RunData, forecast: Forecast, part: str) -> Scores:
+    return score(
+        getattr(forecast, part),
+        y_train=[output.y_train for output in dossier.outputs],
+        delta_minutes=[output.delta_minutes for output in dossier.outputs],
+        names=dossier.names,
+        season_length=dossier.season_length,
+    )
+
+
+def _facts(dossier: RunData) -> bytes:
+    return json_bytes(
+        {
+            "run_id": dossier.run_id,
+            "metric": dossier.metric,
+            "timezone": dossier.timezone,
+            "season_length": dossier.season_length,
+            "outputs": [{"name": o.name, "delta_minutes": o.delta_minutes} for o in dossier.outputs],
+            "models": [
+                {
+                    "job_id": model.job_id,
+                    "label": model.label,
+                    "kind": model.kind,
+                    "file": f"{name}.npz",
+                    "history": {curve: list(values) for curve, values in model.history.items()},
+                }
+                for name, model in dossier.named()
+            ],
+        }
+    )
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()

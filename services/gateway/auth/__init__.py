@@ -1,0 +1,1 @@
+"""Who is asking: identities, tokens, API keys, session ids."""

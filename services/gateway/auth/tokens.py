@@ -1,0 +1,127 @@
+"""Access tokens of the identity provider, verified here: signature, time, issuer, audience, role."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import jwt
+import structlog
+from jwt import PyJWK
+
+from services.gateway.auth.identity import ExpiredToken, Identity, InvalidToken, MissingAuthorization
+from services.gateway.settings import GatewaySettings
+from shared.errors import Unavailable
+
+ASYMMETRIC = ("ES256", "RS256", "EdDSA")
+USER_ROLES = (None, "authenticated")
+_LEEWAY_S = 5.0
+_REQUIRED = ("exp", "sub", "aud")
+
+log = structlog.get_logger()
+
+
+class KeysUnavailable(Unavailable):
+    """The identity provider's keys cannot be fetched, so nobody can be told apart for now."""
+
+    code = "IDENTITY_UNAVAILABLE"
+
+
+class KeySet:
+    """The provider's public keys: fetched when needed, kept for a while, fetched again for a new key id.
+
+    A token with a made-up key id must not make us knock at the provider for each request, so there is a
+    shortest time between two fetches.
+    """
+
+    def __init__(
+        self, url: str, http: httpx.AsyncClient, *, keep_s: float = 600, pause_s: float = 15
+    ) -> None:
+        self._url = url
+        self._http = http
+        self._keep_s, self._pause_s = keep_s, pause_s
+        self._keys: Mapping[str, PyJWK] = {}
+        self._fetched_at = -float("inf")
+        self._one_fetch = asyncio.Lock()
+
+    async def key(self, key_id: str) -> PyJWK | None:
+        """Return the key of an id, or None if the provider does not have it."""
+        async with self._one_fetch:
+            age = time.monotonic() - self._fetched_at
+            if age > self._keep_s or (key_id not in self._keys and age > self._pause_s):
+                await self._fetch()
+        return self._keys.get(key_id)
+
+    async def _fetch(self) -> None:
+        try:
+            answer = await self._http.get(self._url)
+            found = answer.raise_for_status().json()["keys"]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            if self._keys:
+                log.warning("signing keys not fetched, using the known ones", reason=type(error).__name__)
+                return
+            raise KeysUnavailable("the identity provider does not answer") from error
+        self._keys = {key["kid"]: PyJWK(key) for key in found if _usable(key)}
+        self._fetched_at = time.monotonic()
+
+
+def _usable(key: Any) -> bool:
+    return isinstance(key, dict) and "kid" in key and key.get("kty") in ("EC", "RSA", "OKP")
+
+
+class TokenVerifier:
+    """Verifies the access tokens of one project."""
+
+    def __init__(self, settings: GatewaySettings, keys: KeySet | None) -> None:
+        self._secret = settings.gateway_jwt_secret
+        self._audience = settings.gateway_jwt_audience
+        self._issuer = settings.issuer
+        self._keys = keys
+
+    async def identify(self, credential: str | None) -> Identity:
+        """Return the user of a token.
+
+        Raises
+        ------
+        MissingAuthorization, InvalidToken, ExpiredToken
+        """
+        if not credential:
+            raise MissingAuthorization("no access token came with the request")
+        claims = await self._claims(credential)
+        user = claims["sub"]
+        if not isinstance(user, str) or not user or claims.get("role") not in USER_ROLES:
+            raise InvalidToken("this token is not a user's")
+        return Identity(user, token=credential)
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            key, algorithms = await self._key(jwt.get_unverified_header(token))
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=algorithms,
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=_LEEWAY_S,
+                options={"require": [*_REQUIRED, *(["iss"] if self._issuer else [])]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise ExpiredToken("the access token has expired") from None
+        except jwt.PyJWTError:
+            raise InvalidToken("the access token is not valid here") from None
+        return claims
+
+    async def _key(self, header: Mapping[str, Any]) -> tuple[Any, list[str]]:
+        """Return the key and the only algorithm a token may use.
+
+        A shared secret never verifies a token that claims a public key, nor the other way round.
+        """
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm == "HS256" and self._secret:
+            return self._secret.get_secret_value(), ["HS256"]
+        if algorithm in ASYMMETRIC and self._keys and isinstance(key_id, str):
+            key = await self._keys.key(key_id)
+            if key is not None and key.algorithm_name == algorithm:
+                return key.key, [str(algorithm)]
+        raise InvalidToken("the access token is signed with an unknown key")

@@ -1,0 +1,1 @@
+"""Data sets: settings on the wire and what they ask of the datasets service."""

@@ -1,0 +1,247 @@
+"""The gate before every route: who asks, from which page, how much, and what happens when we fail.
+
+Plain ASGI: a middleware built on ``BaseHTTPMiddleware`` costs a third of the upload speed.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.auth.identity import bearer
+from services.gateway.context import Gateway
+from services.gateway.http.rate_limits import Quota
+from services.gateway.problems import Refused, Stalled, TooLarge, envelope, http_problem, status_of
+from services.gateway.settings import GatewaySettings, is_loopback
+from shared.contracts.problems import Category
+from shared.errors import TrainyardError
+
+API = "/api/"
+_UPLOADS = ("/api/training/upload-chunk", "/api/training/upload/", "/api/training/instant-upload")
+_UNTOLD = 4 << 20  # what a chunk without an announced length counts
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+log = structlog.get_logger()
+
+
+class WrongOrigin(Refused):
+    """A web page that is not on the list."""
+
+    status = 403
+    category = Category.AUTH
+    code = "ORIGIN_NOT_ALLOWED"
+    advice = ("Add the page's exact origin to TRAINYARD_GATEWAY_ORIGINS.",)
+
+
+class WrongHost(Refused):
+    """A name this gateway is not reached by (a rebound DNS name, for instance)."""
+
+    status = 403
+    category = Category.AUTH
+    code = "HOST_NOT_ALLOWED"
+    advice = ("Add the name to TRAINYARD_GATEWAY_HOSTS.",)
+
+
+class BodyTooLarge(TooLarge):
+    """A request body past its limit."""
+
+    code = "BODY_TOO_LARGE"
+
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; "
+        "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class SecurityMiddleware:
+    """Security headers on every answer, and an answer in our envelope whatever happens inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:  # the last resort: nobody outside sees a stack trace
+            log.exception("request failed", path=scope["path"], reason=type(error).__name__)
+            if started:
+                raise
+            await JSONResponse(envelope(http_problem(500)), 500)(scope, receive, with_headers)
+
+
+class AdmissionMiddleware:
+    """Identifies, limits and measures requests to the API before a byte of their body is read."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        share: Quota | None = None
+        try:
+            check_host(headers, self._settings)
+            check_origin(scope, headers, self._settings)
+            if scope["type"] == "http" and scope["path"].startswith(API):
+                share = await self._admit(scope, headers)
+        except TrainyardError as error:
+            await refuse(scope, receive, send, error)
+            return
+        if share is not None:
+            send = _with_headers(send, share.headers())
+        if scope["type"] == "http":
+            receive = _measured(receive, body_limit(scope["path"], self._settings), self._settings)
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, headers: Headers) -> Quota | None:
+        """Identify, and take from the caller's share; a single user has the machine to himself."""
+        app: FastAPI = scope["app"]
+        gateway: Gateway = app.state.gateway
+        who = await gateway.verifier.identify(bearer(headers))
+        scope.setdefault("state", {})["identity"] = who
+        limit = body_limit(scope["path"], self._settings)
+        length = content_length(headers)
+        if length is not None and length > limit:
+            raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
+        if self._settings.single_user:
+            return None
+        if scope["path"].startswith(_UPLOADS):
+            share = await gateway.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+        else:
+            share = await gateway.limiter.spend(who.user_id, "requests")
+        if share.exceeded:
+            raise share.refusal()
+        return share
+
+
+def content_length(headers: Headers) -> int | None:
+    """Return the announced length of the body; None where there is none, or no number."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _with_headers(send: Send, extra: dict[str, str]) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(extra)
+        await send(message)
+
+    return sending
+
+
+def check_host(headers: Headers, settings: GatewaySettings) -> None:
+    """Refuse names this gateway is not reached by; without identities only loopback names pass."""
+    host = (
+        headers.get("host", "").rsplit(":", 1)[0] if headers.get("host", "")[-1:] != "]" else headers["host"]
+    )
+    name = host.strip("[]").lower()
+    if settings.gateway_hosts:
+        allowed = name in settings.gateway_hosts
+    else:
+        allowed = not settings.single_user or is_loopback(name)
+    if not allowed:
+        raise WrongHost(f"this gateway is not reached as {name[:80]!r}")
+
+
+def check_origin(scope: Scope, headers: Headers, settings: GatewaySettings) -> None:
+    """Refuse pages that are not on the list, wherever a browser would let them act.
+
+    A simple POST needs no preflight, and a WebSocket never has one: both are refused here.
+    """
+    origin = headers.get("origin")
+    acts = scope["type"] == "websocket" or scope["method"] in _CHANGING
+    if origin is None or not acts or origin_allowed(origin, headers.get("host", ""), settings):
+        return
+    raise WrongOrigin(f"pages of {origin[:80]!r} may not call this gateway")
+
+
+def origin_allowed(origin: str, host: str, settings: GatewaySettings) -> bool:
+    """Tell whether a page's origin is the gateway itself or on the list."""
+    return origin in (f"http://{host}", f"https://{host}", *settings.gateway_origins)
+
+
+def body_limit(path: str, settings: GatewaySettings) -> int:
+    """Return how many bytes of body a path accepts."""
+    if path.startswith(_UPLOADS):
+        return settings.gateway_max_file_bytes + settings.gateway_max_body_bytes  # multipart has a frame
+    return settings.gateway_max_body_bytes
+
+
+def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receive:
+    """Return a ``receive`` that counts the body and does not wait for ever for its next piece."""
+    seen = 0
+    complete = False
+    patience = settings.gateway_body_stall.total_seconds()
+
+    async def measured() -> Message:
+        nonlocal seen, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout(patience):  # wait_for would make a task for each 64 kB of a chunk
+                message = await receive()
+        except TimeoutError:
+            raise Stalled(f"no byte of the request body came for {patience:g} s") from None
+        seen += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
+        if seen > limit:
+            raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
+        return message
+
+    return measured
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, error: TrainyardError) -> None:
+    """Answer a connection with a problem."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 4403, "reason": error.code})
+        return
+    await problem_response(error)(scope, receive, send)
+
+
+def problem_response(error: TrainyardError) -> JSONResponse:
+    """Return the answer of a problem, with the headers its status asks for."""
+    status = status_of(error)
+    headers: dict[str, str] = dict(extra_headers(error))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        headers["Retry-After"] = "2"
+    return JSONResponse(envelope(error.problem()), status, headers)
+
+
+def extra_headers(error: TrainyardError) -> Iterable[tuple[str, str]]:
+    """Return the headers an error brings itself."""
+    headers: dict[str, str] = getattr(error, "headers", {})
+    return headers.items()

@@ -1,0 +1,1 @@
+"""The earlier frontend: Socket.IO and the events it listens to."""

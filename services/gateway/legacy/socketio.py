@@ -1,0 +1,249 @@
+"""Socket.IO for the earlier frontend: the same feed in its own words, without Redis.
+
+Every replica hears the whole feed, so no message has to travel between replicas; each client of a
+session has a follower of its own. The polling transport needs sticky balancing, as Socket.IO always does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import socketio
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
+
+from services.gateway.auth.identity import Identity
+from services.gateway.context import Gateway, find_session
+from services.gateway.datasets.violins import violin_plots
+from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, LegacyEvents
+from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
+from services.gateway.results.routes import outcome
+from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop
+from services.gateway.runs.progress import MonotoneProgress
+from services.gateway.runs.routes import TrainModels, begin_training, run_view
+from shared.errors import TrainyardError
+from shared.storage.rows import DatasetRow, PlotRow, SessionRow
+
+_MAX_MESSAGE = 1_000_000
+_MAX_ROOMS = 50
+
+log = structlog.get_logger()
+Body = dict[str, Any]
+Handler = Callable[[Gateway, "Client", SessionRow, str, Body], Awaitable[Body]]
+
+
+@dataclass
+class Client:
+    """One connected socket."""
+
+    sid: str
+    who: Identity
+    followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+
+class Rooms:
+    """The Socket.IO side of one gateway."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._clients: dict[str, Client] = {}
+        # Origins are checked by the gate, for every kind of request alike.
+        self.server = socketio.AsyncServer(
+            async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=_MAX_MESSAGE
+        )
+        self.server.on("connect", self._connect)
+        self.server.on("disconnect", self._disconnect)
+        questions: dict[str, Handler] = {
+            "join_session": self._join,
+            "join_training_session": self._join,
+            "join_upload_room": self._join_uploads,
+            "leave_training_session": self._leave,
+            "start_training": self._start,
+            "cancel_training": self._cancel,
+            "get_status": self._status,
+            "request_training_status": self._status,
+            "request_dataset_status": self._dataset_status,
+        }
+        for name, handler in questions.items():
+            self.server.on(name, self._answering(handler))
+
+    async def close(self) -> None:
+        """Stop every follower."""
+        tasks = [task for client in self._clients.values() for task in client.followers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.server.shutdown()
+
+    @property
+    def _gateway(self) -> Gateway:
+        gateway: Gateway = self._app.state.gateway
+        return gateway
+
+    async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        header = str(environ.get("HTTP_AUTHORIZATION", ""))
+        try:
+            who = await self._gateway.verifier.identify(token or header.removeprefix("Bearer ") or None)
+        except Refused as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.code) from None
+        self._clients[sid] = Client(sid, who)
+        await self.server.emit("connected", {"sid": sid, "status": "connected"}, to=sid)
+
+    async def _disconnect(self, sid: str, reason: str = "") -> None:
+        client = self._clients.pop(sid, None)
+        for task in client.followers.values() if client else ():
+            task.cancel()
+
+    def _answering(self, handler: Handler) -> Callable[[str, Any], Awaitable[Body]]:
+        """Wrap a question: find the session, answer the asker alone, refuse in the one envelope."""
+
+        async def answer(sid: str, data: Any = None) -> Body:
+            client = self._clients[sid]
+            gateway = self._gateway.seen_by(client.who)
+            try:
+                body = data if isinstance(data, dict) else {"session_id": data}
+                text = body.get("session_id") or body.get("sessionId") or body.get("uploadId") or ""
+                await self._spend(gateway, client)
+                session = await find_session(gateway, client.who, str(text))
+                return await handler(gateway, client, session, str(text), body)
+            except TrainyardError as error:
+                refusal = envelope(error.problem())
+                await self.server.emit("error", refusal, to=sid)
+                return refusal
+
+        return answer
+
+    async def _spend(self, gateway: Gateway, client: Client) -> None:
+        if not gateway.settings.single_user:
+            share = await gateway.limiter.spend(client.who.user_id, "requests")
+            if share.exceeded:
+                raise share.refusal()
+
+    async def _join(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        self._follow(gateway, client, session, text)
+        view = await run_view(gateway, session)
+        told = view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0}
+        joined = _plain({"session_id": text, "room": f"training_{text}", "training_status": told})
+        await self.server.emit("training_session_joined", joined, to=client.sid)
+        return {"success": True, **joined}
+
+    async def _join_uploads(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        self._follow(gateway, client, session, text)
+        joined = {"session_id": text, "room": f"upload_{text}"}
+        await self.server.emit("upload_room_joined", joined, to=client.sid)
+        return {"success": True, **joined}
+
+    async def _leave(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        task = client.followers.pop(session.id, None)
+        if task:
+            task.cancel()
+        return {"success": True, "session_id": text}
+
+    async def _start(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        ids = ("session_id", "sessionId", "uploadId")
+        try:
+            asked = TrainModels.model_validate({k: v for k, v in body.items() if k not in ids})
+        except ValidationError as error:
+            raise refused_by(error, ValidationFailed) from None
+        self._follow(gateway, client, session, text)
+        started = await begin_training(gateway, session, text, asked, key=None)
+        return _plain(started.model_dump(mode="json"))
+
+    async def _cancel(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        run = await run_to_stop(gateway, session, body.get("run_id"))
+        cancelled = await cancel(gateway, session, run, job_id=body.get("job_id"))
+        status = "cancelling" if cancelled else "already_over"
+        return {"success": True, "session_id": text, "run_id": run.id, "status": status}
+
+    async def _status(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        view = await run_view(gateway, session, body.get("run_id"))
+        told = view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0, "jobs": []}
+        answer = _plain({"session_id": text, **told})
+        await self.server.emit("training_status", answer, to=client.sid)
+        return {"success": True, **answer}
+
+    async def _dataset_status(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        row = await newest_dataset(gateway, session)
+        words = {"requested": "processing", "ready": "completed"}
+        status = words.get(row.status, row.status) if row else "idle"
+        answer = {"session_id": text, "status": status, "dataset_id": row.id if row else None}
+        await self.server.emit("dataset_status_update", answer, to=client.sid)
+        return {"success": True, **answer}
+
+    def _follow(self, gateway: Gateway, client: Client, session: SessionRow, text: str) -> None:
+        if session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
+            return
+        box = gateway.hub.open(session.id)
+        narrator = LegacyEvents(text)
+
+        async def follow() -> None:
+            try:
+                view = await run_view(gateway, session)
+                if view:
+                    narrator.catch_up(view)
+                for run in await live_runs(gateway, session):
+                    if run.backtest is not None:
+                        narrator.pass_over(run.id)
+                while not box.overflowed.is_set():
+                    for message in await box.take():
+                        for name, body in narrator.tell(message):
+                            full = await _enriched(gateway, session, name, body)
+                            await self.server.emit(name, full, to=client.sid)
+                await self.server.disconnect(client.sid)  # too slow; it comes back and asks
+            except TrainyardError as error:
+                log.warning("socket follower ended", reason=error.message)
+                await self.server.disconnect(client.sid)
+            finally:
+                gateway.hub.close(session.id, box)
+
+        client.followers[session.id] = asyncio.create_task(follow())
+
+
+async def _enriched(gateway: Gateway, session: SessionRow, name: str, body: Body) -> Body:
+    """Add what only the ledger has: violins to a finished data set, scores to a finished run."""
+    if name == DATASET_COMPLETE:
+        row = await gateway.records.get(DatasetRow, body["dataset_id"])
+        return {**body, "violin_plots": await violin_plots(gateway, [row] if row else [])}
+    if name in (COMPLETE, COMPLETE_TOO):
+        found = await outcome(gateway, session, body["run_id"])
+        plots = await gateway.records.select(PlotRow, {"run_id": found.run.id}, order="name")
+        return _plain(
+            {
+                **body,
+                "evaluation_metrics": found.metrics(),
+                "best_model": found.best(),
+                "visualizations": {row.name: {"id": row.id, "type": row.kind} for row in plots},
+            }
+        )
+    return body
+
+
+def _plain(body: Mapping[str, Any]) -> Body:
+    """Return a body as JSON has it: times as text, nothing that is not finite."""
+    plain: Body = to_jsonable_python(body, inf_nan_mode="null")
+    return plain
+
+
+def add_socketio(app: FastAPI) -> Rooms:
+    """Serve Socket.IO under ``/socket.io``."""
+    rooms = Rooms(app)
+    app.mount("/socket.io", socketio.ASGIApp(rooms.server, socketio_path="socket.io"))
+    return rooms

@@ -1,0 +1,1 @@
+"""Models: their settings on the wire, their files, forecasts with them."""

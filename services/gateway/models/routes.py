@@ -1,0 +1,200 @@
+"""Stored models: listed, fetched, asked for forecasts and for what they rely on."""
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field, JsonValue
+
+from services.gateway.context import Gateway, Here, Session
+from services.gateway.http.idempotency import IdempotentRoute
+from services.gateway.http.wire import Answer, Wire, spelled
+from services.gateway.models.files import FORMATS, ModelFile, choose, library_versions, model_files, preferred
+from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
+from services.gateway.results.outcome import Outcome
+from services.gateway.results.routes import RunId, outcome, stored_file
+from shared.contracts.kinds import KINDS, WIRE_NAMES
+from shared.storage import keys
+from shared.storage.objects import ObjectNotFound
+from shared.storage.rows import JobRow
+
+router = APIRouter(tags=["models"], route_class=IdempotentRoute)
+_PACKAGES = ("fastapi", "pydantic", "nats-py", "faststream", "python-socketio", "uvicorn")
+
+
+@router.get("/list-models-database/{sid}")
+async def list_models(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
+    """Return the stored model files of a run."""
+    found = await outcome(gateway, session, run_id)
+    models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
+    return Answer(run_id=found.run.id, data={"models": models, "count": len(models)})
+
+
+@router.post("/save-model/{sid}")
+async def save_model(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
+    """Confirm that a run's models are stored: they are, as soon as they are trained."""
+    found = await outcome(gateway, session, run_id)
+    models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
+    if not models:
+        raise NothingThere("the run has no finished model yet")
+    return Answer(saved=True, run_id=found.run.id, data={"models": models, "count": len(models)})
+
+
+@router.get("/download-model-h5/{sid}", response_class=StreamingResponse)
+async def download_model(
+    gateway: Here,
+    session: Session,
+    filename: Annotated[str | None, Query(max_length=255)] = None,
+    type: Annotated[Literal["keras", "sklearn"] | None, Query()] = None,
+    format: Annotated[Literal["keras", "h5", "onnx", "skops", "npz", "json"] | None, Query()] = None,
+    run_id: RunId = None,
+) -> StreamingResponse:
+    """Return a model file; the libraries it was made with are in ``X-Library-Versions``.
+
+    Nothing named means the best model. An average is a JSON list of its members, whose own files are listed
+    beside it.
+    """
+    found = await outcome(gateway, session, run_id)
+    files = model_files(found.jobs)
+    if format == "h5" or (filename or "").endswith(".h5"):
+        file = await _as_h5(gateway, found, files, filename, type)
+    else:
+        order = preferred(found.best_job())
+        file = choose(files, file_name=filename, family=type, suffix=format, order=order)
+    answer = await stored_file(gateway, file.key, file.file_name, "application/octet-stream")
+    answer.headers["X-Content-SHA256"] = file.sha256
+    if versions := await library_versions(gateway, file.job):
+        answer.headers["X-Library-Versions"] = versions
+    return answer
+
+
+async def _as_h5(
+    gateway: Gateway, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
+) -> ModelFile:
+    """Have a Keras model written in the older format, which the trainer does when it is first asked for."""
+    stored_as = f"{name.removesuffix('.h5')}.keras" if name and name.endswith(".h5") else name
+    wanted = None if name else "keras"
+    order = preferred(found.best_job())
+    source = choose(files, file_name=stored_as, family=family, suffix=wanted, order=order)
+    kept = [file for file in files if file.job.id == source.job.id and file.suffix == ".h5"]
+    if kept:
+        return kept[0]
+    about: dict[str, JsonValue] = {
+        "session_id": source.job.session_id, "run_id": found.run.id, "job_id": source.job.id, "format": "h5",
+    }  # fmt: skip
+    result = await gateway.asks.ask("trainer.export", about)
+    return ModelFile(
+        source.job, "model.h5", str(result["key"]), int(result["size_bytes"]), str(result["sha256"])
+    )
+
+
+class Predict(Wire):
+    """New data for a stored model."""
+
+    model_filename: str | None = Field(None, validation_alias=spelled("model_filename", "modelFilename"))
+    run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
+    job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
+    input_data: JsonValue = Field(
+        validation_alias=spelled("input_data", "inputData"),
+        description="windows of inputs in original units, shape (n, input_steps, n_inputs)",
+    )
+
+
+@router.post("/predict/{sid}")
+async def predict(body: Predict, gateway: Here, session: Session) -> Answer:
+    """Return forecasts of a stored model in original units."""
+    found = await outcome(gateway, session, body.run_id)
+    job = _meant(found, body)
+    about: dict[str, JsonValue] = {
+        "session_id": session.id, "run_id": found.run.id, "job_id": job.id, "input_data": body.input_data,
+    }  # fmt: skip
+    return Answer(run_id=found.run.id, job_id=job.id, **await gateway.asks.ask("trainer.predict", about))
+
+
+def _meant(found: Outcome, body: Predict) -> JobRow:
+    """Return the model a request names: by file, by job, or the best one."""
+    if body.model_filename:
+        files = model_files(found.jobs)
+        return choose(files, file_name=body.model_filename, family=None, suffix=None).job
+    return finished_model(found, body.job_id)
+
+
+def finished_model(found: Outcome, job_id: str | None) -> JobRow:
+    """Return a finished model of a run, by default the best."""
+    wanted = job_id or found.run.best_job_id
+    job = next((job for job in found.jobs if job.id == wanted and job.status == "finished"), None)
+    if job is None:
+        raise wrong_field(InvalidModelParams, "job_id", "name a finished model of the run")
+    return job
+
+
+class InputImportance(BaseModel):
+    """How much worse forecasts get when the windows of one input are exchanged with those of others."""
+
+    name: str = Field(description="display name of the series, or the calendar feature")
+    source: Literal["series", "calendar"]
+    rise: float | None = Field(
+        description="of the loss, mean over repeats; 0 = the model does not rely on it"
+    )
+    deviation: float | None = Field(description="standard deviation of the rise over repeats")
+    relative: float | None = Field(description="rise in shares of the undisturbed loss")
+
+
+class Importance(Answer):
+    """What a model relies on, most important input first, and how that was measured."""
+
+    run_id: str
+    job_id: str
+    model: str
+    part: str = Field(description="where it was measured")
+    fitted_on_part: bool = Field(description="whether the model ended by learning from that part, too")
+    loss: float | None = Field(description="undisturbed: RMSE in training standard deviations, over outputs")
+    n_windows: int
+    n_repeats: int
+    seed: int
+    inputs: list[InputImportance]
+
+
+@router.get("/feature-importance/{sid}")
+async def feature_importance(
+    gateway: Here,
+    session: Session,
+    run_id: RunId = None,
+    job_id: Annotated[str | None, Query(description="default: the best model", max_length=64)] = None,
+    seed: Annotated[int, Query(ge=0, lt=2**31, description="of the choice of windows")] = 0,
+) -> Importance:
+    """Return which series and calendar features a model relies on: measured once, then kept.
+
+    Permutation importance on at most 500 windows of the validation part: an input's whole windows are
+    exchanged between samples, five times, and the rise of the loss is told.
+    """
+    found = await outcome(gateway, session, run_id)
+    job = finished_model(found, job_id)
+    about: dict[str, JsonValue] = {"session_id": session.id, "job_id": job.id, "seed": seed}
+    try:
+        kept = await gateway.objects.get(keys.importance(session.id, found.run.id, job.id, seed))
+        measured = json.loads(kept)
+    except ObjectNotFound:
+        measured = await gateway.asks.ask("trainer.importance", about)
+    return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)
+
+
+@router.get("/environment-info")
+async def environment_info() -> Answer:
+    """Return what this gateway runs on and which models the platform knows."""
+    kinds: dict[str, JsonValue] = {kind: WIRE_NAMES[kind] for kind in KINDS}
+    packages = {name: _version(name) for name in _PACKAGES}
+    return Answer(
+        python=platform.python_version(), system=platform.system(), packages=packages, model_kinds=kinds,
+        formats=list(FORMATS.values()),
+    )  # fmt: skip
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,59 @@
+"""The report of a run: whether there will be one, and waiting for it."""
+
+import asyncio
+from typing import Literal
+
+from services.gateway.context import Gateway
+from services.gateway.live.hub import Subscription
+from services.gateway.problems import NoReport, NothingThere, ReportNotReady
+from shared.contracts.events import RunReported
+from shared.storage import keys
+from shared.storage.rows import LIVE_RUN, ResultRow, RunRow
+
+ReportState = Literal["none", "writing", "ready"]
+
+
+def report_state(run: RunRow, *, any_scored: bool) -> ReportState:
+    """Return how far the report of a run is; without a scored model there is nothing to report."""
+    if run.status in LIVE_RUN or not any_scored:
+        return "none"
+    return "ready" if run.reported else "writing"
+
+
+async def archive_of(gateway: Gateway, run: RunRow) -> str:
+    """Return the key of a run's archive, as soon as the evaluator has stored it.
+
+    Raises
+    ------
+    NothingThere
+        If the run is not over yet.
+    NoReport
+        If there will be none, because no model of the run finished.
+    ReportNotReady
+        If it was not stored within ``gateway_report_patience``.
+    """
+    if run.status in LIVE_RUN:
+        raise NothingThere("the run is not over yet", run_id=run.id)
+    key = keys.archive(run.session_id, run.id)
+    box = gateway.hub.open(run.session_id)  # before the look: a report that is stored meanwhile is heard of
+    try:
+        if await gateway.objects.size(key) is not None:
+            return key
+        if not await gateway.records.count(ResultRow, {"run_id": run.id}):
+            raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
+        await _reported(gateway, box, run)
+    finally:
+        gateway.hub.close(run.session_id, box)
+    return key
+
+
+async def _reported(gateway: Gateway, box: Subscription, run: RunRow) -> None:
+    """Wait for the event that says that the report is stored."""
+    patience = gateway.settings.gateway_report_patience.total_seconds()
+    try:
+        async with asyncio.timeout(patience):
+            while not any(m.type == RunReported.type and m.run_id == run.id for m in await box.take()):
+                pass
+    except TimeoutError:
+        if await gateway.objects.size(keys.archive(run.session_id, run.id)) is None:
+            raise ReportNotReady("the report of this run is still being written", run_id=run.id) from None

@@ -1,0 +1,1 @@
+"""Runs and backtests: started, followed, stopped."""

@@ -1,0 +1,185 @@
+"""Data sets and runs: written into the ledger first, then asked for; asked twice, started once."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.gateway.context import Gateway
+from services.gateway.problems import RunNotFound, TrainingInProgress
+from shared.contracts.backtest import Backtest
+from shared.contracts.base import derive, new_id, utc_now
+from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
+from shared.contracts.kinds import MODEL_SPEC, ModelSpec
+from shared.contracts.specs import DatasetSpec
+from shared.storage.records import OneOf, Where
+from shared.storage.rows import (
+    LIVE_JOB,
+    LIVE_RUN,
+    DatasetRow,
+    DatasetStatus,
+    JobRow,
+    LeaseRow,
+    RunRow,
+    SessionRow,
+)
+
+_STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
+
+
+async def request_dataset(
+    gateway: Gateway, session: SessionRow, spec: DatasetSpec, *, name: str = ""
+) -> DatasetRow:
+    """Ask for a data set; the same spec is built once, and again only after it failed."""
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
+    known = await gateway.records.select(DatasetRow, {"session_id": session.id})
+    failed = sum(1 for row in known if row.spec == spec and row.status == "failed")
+    row = DatasetRow(
+        id=derive("dataset", session.id, text, str(failed)),
+        owner=session.owner,
+        session_id=session.id,
+        name=name,
+        spec=spec,
+    )
+    await gateway.records.insert([row])
+    await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
+    return await gateway.records.get(DatasetRow, row.id) or row
+
+
+async def newest_dataset(
+    gateway: Gateway, session: SessionRow, *, of: tuple[DatasetStatus, ...] = ("requested", "ready")
+) -> DatasetRow | None:
+    """Return the session's newest data set in one of these states."""
+    where: Where = {"session_id": session.id, "status": OneOf(of)}
+    rows = await gateway.records.select(DatasetRow, where, order="-created_at", limit=1)
+    return rows[0] if rows else None
+
+
+async def start_run(
+    gateway: Gateway,
+    session: SessionRow,
+    dataset: DatasetRow,
+    models: Sequence[ModelSpec],
+    *,
+    metric: str,
+    key: str | None,
+    ensemble: bool = True,
+    backtest_of: str | None = None,
+    backtest: Backtest | None = None,
+) -> RunRow:
+    """Write a run down and ask for its training; the same ``key`` starts it once.
+
+    With ``ensemble`` its models are averaged, too. With ``backtest`` it is one: of the models of the run
+    ``backtest_of``, on these folds.
+
+    Raises
+    ------
+    TrainingInProgress
+        If another run of the session is live.
+    """
+    text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
+    folds = (backtest.model_dump_json(),) if backtest else ()
+    run_id = derive("run", session.id, dataset.id, text, key or new_id(), *folds)
+    row = RunRow(
+        id=run_id,
+        owner=session.owner,
+        session_id=session.id,
+        dataset_id=dataset.id,
+        models=tuple(models),
+        metric=metric,
+        ensemble=ensemble,
+        backtest_of=backtest_of,
+        backtest=backtest,
+        correlation_id=run_id,
+    )
+    if not await gateway.records.get(RunRow, run_id):
+        await _take_turn(gateway, session, run_id)
+        await gateway.records.insert([row])
+    event = TrainingRequested.first(
+        session_id=session.id,
+        run_id=run_id,
+        dataset_id=dataset.id,
+        backtest=backtest is not None,
+        correlation_id=row.correlation_id,
+    )
+    await gateway.post.publish(event)
+    return await gateway.records.get(RunRow, run_id) or row
+
+
+async def _take_turn(gateway: Gateway, session: SessionRow, run_id: str) -> None:
+    """Take the session's lease: of two requests at the same moment one starts a run."""
+    records = gateway.service_records(session.owner)
+    lease_id = derive("live-run", session.id)
+    until = utc_now() + _STARTING
+    fresh = LeaseRow(id=lease_id, owner=session.owner, holder=run_id, until=until)
+    if await records.insert([fresh]):
+        return
+    lease = await records.get(LeaseRow, lease_id)
+    holder = lease.holder if lease else ""
+    live = await gateway.records.get(RunRow, holder)
+    if live.status in LIVE_RUN if live else lease is not None and lease.until > utc_now():
+        raise _in_progress(holder)
+    taken = await records.update(
+        LeaseRow, lease_id, {"holder": run_id, "until": until}, expect={"holder": holder}
+    )
+    if taken is None:
+        raise _in_progress(holder)
+
+
+def _in_progress(run_id: str) -> TrainingInProgress:
+    return TrainingInProgress("a run of this session is under way", run_id=run_id)
+
+
+async def find_run(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+    """Return a run of the session, by default the newest that is no backtest.
+
+    Raises
+    ------
+    RunNotFound
+    """
+    if run_id is None:
+        ordinary: Where = {"session_id": session.id, "backtest_of": None}
+        newest = await gateway.records.select(RunRow, ordinary, order="-created_at", limit=1)
+        if newest:
+            return newest[0]
+        raise RunNotFound("the session has no run yet")
+    row = await gateway.records.get(RunRow, run_id)
+    if row is None or row.session_id != session.id:
+        raise RunNotFound("the session has no such run", run_id=run_id[:64])
+    return row
+
+
+async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
+    """Return the session's runs that are not over."""
+    return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+
+
+async def run_to_stop(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+    """Return the run somebody wants to stop, by default the live one, be it a backtest.
+
+    Raises
+    ------
+    RunNotFound
+    """
+    live = await live_runs(gateway, session) if run_id is None else []
+    return live[0] if live else await find_run(gateway, session, run_id)
+
+
+async def cancel(gateway: Gateway, session: SessionRow, run: RunRow, *, job_id: str | None = None) -> bool:
+    """Ask a run, or one job of it, to stop; False if it is over already.
+
+    The ledger's flag is what counts; the messages only make it quick.
+    """
+    if job_id is None:
+        if run.status not in LIVE_RUN:
+            return False
+        await gateway.records.update(RunRow, run.id, {"cancel_requested": True})
+    else:
+        job = await gateway.records.get(JobRow, job_id)
+        if job is None or job.run_id != run.id:
+            raise RunNotFound("the run has no such job", job_id=job_id[:64])
+        if job.status not in LIVE_JOB:
+            return False
+        await gateway.records.update(JobRow, job_id, {"cancel_requested": True})
+    await gateway.post.publish(CancelRequested.first(session_id=session.id, run_id=run.id, job_id=job_id))
+    await gateway.post.publish(CancelNow(session_id=session.id, run_id=run.id, job_id=job_id))
+    return True

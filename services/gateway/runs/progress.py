@@ -1,0 +1,118 @@
+"""How far a session is: uploads, and the newest run with its jobs."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.live.messages import LiveMessage
+from shared.contracts.kinds import WIRE_NAMES
+from shared.storage.rows import LIVE_JOB, JobRow, RunRow
+
+_REMEMBERED = 10_000
+_RUN_WORDS = {"waiting": "queued"}  # the others are the same on the wire
+
+
+class MonotoneProgress:
+    """The highest progress ever told per run, so that a job which starts again does not turn it back."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, float] = OrderedDict()
+
+    def raised(self, run_id: str, percent: float) -> float:
+        """Return the larger of this and what was told before."""
+        highest = max(percent, self._told.pop(run_id, 0.0))
+        self._told[run_id] = highest
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return highest
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run, its jobs, and the newest progress of each job by id."""
+
+    run: RunRow
+    jobs: Sequence[JobRow]
+    progress: Mapping[str, LiveMessage]
+
+    @property
+    def over(self) -> bool:
+        """Whether the run is over."""
+        return self.run.finished_at is not None
+
+    def percent(self) -> float:
+        """Return how much is done: 100 only when the verdict is in the ledger."""
+        if self.over:
+            return 100.0
+        shares = [self._share(job) for job in self.jobs]
+        return round(99.0 * sum(shares) / len(shares), 1) if shares else 0.0
+
+    def phase(self) -> str:
+        """Return what is going on, in a word."""
+        if self.over:
+            return self.run.status
+        if not self.jobs:
+            return "preparing data"
+        return "training" if any(job.status in LIVE_JOB for job in self.jobs) else "evaluating"
+
+    def step(self) -> str | None:
+        """Return what is going on, in a sentence."""
+        if self.over:
+            return None
+        running = [job.label for job in self.jobs if job.status == "running"]
+        return f"Training {', '.join(running)}" if running else self.phase().capitalize()
+
+    def eta_seconds(self) -> float | None:
+        """Return the longest remaining time any running job told; what is queued is not in it."""
+        told = [self.progress[job.id].data.get("eta_seconds") for job in self._running()]
+        known = [float(seconds) for seconds in told if isinstance(seconds, int | float)]
+        return round(max(known), 1) if known else None
+
+    def wire(self, monotone_progress: MonotoneProgress) -> dict[str, Any]:
+        """Return the answer of ``/status``."""
+        run = self.run
+        return {
+            "run_id": run.id,
+            "dataset_id": run.dataset_id,
+            "status": _RUN_WORDS.get(run.status, run.status),
+            "progress": monotone_progress.raised(run.id, self.percent()),
+            "current_step": self.step(),
+            "phase": self.phase(),
+            "eta_seconds": self.eta_seconds(),
+            "jobs": [self._job(job) for job in self.jobs],
+            "started_at": run.started_at,
+            "completed_at": run.finished_at,
+            "cancel_requested": run.cancel_requested,
+            "problem": run.problem.model_dump(mode="json") if run.problem else None,
+        }
+
+    def _running(self) -> list[JobRow]:
+        return [job for job in self.jobs if job.status == "running" and job.id in self.progress]
+
+    def _share(self, job: JobRow) -> float:
+        if job.status not in LIVE_JOB:
+            return 1.0
+        told = self.progress.get(job.id)
+        fraction = told.data.get("fraction") if told and job.status == "running" else 0.0
+        return min(1.0, max(0.0, float(fraction or 0.0)))
+
+    def _job(self, job: JobRow) -> dict[str, Any]:
+        told = self.progress.get(job.id)
+        latest = told.data if told and job.status == "running" else {}
+        return {
+            "job_id": job.id,
+            "model": WIRE_NAMES[job.kind],
+            "kind": job.kind,
+            "label": job.label,
+            "baseline": job.baseline,
+            "status": job.status,
+            "progress": round(100 * self._share(job), 1),
+            "epoch": latest.get("epoch"),
+            "total_epochs": latest.get("n_epochs"),
+            "loss": latest.get("loss"),
+            "val_loss": latest.get("val_loss"),
+            "eta_seconds": latest.get("eta_seconds"),
+            "seconds": job.seconds,
+            "problem": job.problem.model_dump(mode="json") if job.problem else None,
+        }

@@ -1,0 +1,1 @@
+"""Sessions: opened, listed, renamed, deleted, cleaned up."""

@@ -1,0 +1,98 @@
+"""The end of sessions and of uploads nobody finished."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError
+
+from services.gateway.context import Gateway
+from services.gateway.problems import TrainingInProgress
+from services.gateway.runs.lifecycle import cancel, live_runs
+from services.gateway.uploads.chunks import delete_file
+from shared.contracts.base import new_id, utc_now
+from shared.contracts.events import SessionDeleted
+from shared.contracts.kinds import KINDS
+from shared.errors import Unavailable
+from shared.storage import keys
+from shared.storage.connect import Storage
+from shared.storage.records import Less, Where
+from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
+
+SWEEP_EVERY = timedelta(hours=1)
+_STALE = timedelta(hours=24)
+
+log = structlog.get_logger()
+
+
+class JobQueue:
+    """The work queue, as far as the gateway touches it: to empty it of a run."""
+
+    def __init__(self, client: Client) -> None:
+        self._js = client.jetstream(timeout=5)
+
+    async def forget(self, run_id: str) -> None:
+        """Remove a run's queued jobs. Those it cannot reach find their rows gone and do nothing."""
+        for kind in KINDS:
+            try:
+                await self._js.purge_stream("JOBS", subject=f"jobs.train.{kind}.{run_id}.*")
+            except (APIError, NatsError, TimeoutError) as error:
+                log.warning("queued jobs not removed", run_id=run_id, reason=type(error).__name__)
+                return
+
+
+async def delete_session(gateway: Gateway, session: SessionRow, *, force: bool) -> dict[str, int]:
+    """Remove everything of a session and return how much of each kind there was.
+
+    Raises
+    ------
+    TrainingInProgress
+        If a run is live and ``force`` is not set.
+    """
+    for run in await live_runs(gateway, session):
+        if not force:
+            raise TrainingInProgress("a run of this session is under way", run_id=run.id)
+        await cancel(gateway, session, run)
+    for run in await gateway.records.select(RunRow, {"session_id": session.id}):
+        await gateway.queue.forget(run.id)
+    counts = {"objects": await gateway.objects.delete(keys.session(session.id))}
+    for table in SESSION_TABLES:
+        counts[table.table] = await gateway.records.delete(table, {"session_id": session.id})
+    counts[SessionRow.table] = await gateway.records.delete(SessionRow, {"id": session.id})
+    await gateway.post.publish(SessionDeleted.first(session_id=session.id, correlation_id=new_id()))
+    return counts
+
+
+async def clean_up(gateway: Gateway, *, older_than: timedelta = _STALE, owner: str | None = None) -> int:
+    """Remove uploads that began long ago and never ended; return how many."""
+    where: Where = {"status": "receiving", "updated_at": Less(utc_now() - older_than)}
+    stale = await gateway.records.select(FileRow, {**where, **({"owner": owner} if owner else {})})
+    for file in stale:
+        session = await gateway.records.get(SessionRow, file.session_id)
+        if session is not None:
+            await delete_file(gateway, session, file)
+    return len(stale)
+
+
+async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
+    """Clean up every hour; of several replicas only the one that gets the lease."""
+    me = new_id()
+    while True:
+        try:
+            if await _take_lease(storage, me):
+                log.info("swept unfinished uploads", n=await clean_up(gateway))
+        except Unavailable as error:
+            log.warning("sweep put off", reason=error.message)
+        await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+
+async def _take_lease(storage: Storage, me: str) -> bool:
+    until = utc_now() + SWEEP_EVERY * 0.9
+    lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
+    if await storage.records.insert([lease]):
+        return True
+    expired: Where = {"until": Less(utc_now())}
+    changes = {"holder": me, "until": until}
+    return await storage.records.update(LeaseRow, lease.id, changes, expect=expired) is not None

@@ -1,0 +1,1 @@
+"""Uploads: chunks, files, their records."""

@@ -1,0 +1,1 @@
+"""The warm child process, and all that crosses the pipe."""

@@ -1,0 +1,121 @@
+"""The child process: loads the libraries once, then does one task after another until its parent ends."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import TypeAdapter
+
+from services.trainer.child import tasks
+from services.trainer.child.protocol import (
+    ExplainTask,
+    ExportTask,
+    PredictTask,
+    ProgressLine,
+    Ready,
+    Rejected,
+    Reply,
+    Task,
+    TrainTask,
+)
+from services.trainer.core.model import Progress
+from shared.contracts.kinds import NEURAL
+from shared.errors import InvalidInput, ResourceExhausted
+from shared.runtime.parent import die_with_parent
+
+ADVANCES_PER_SECOND = 2.0
+TASK: TypeAdapter[Task] = TypeAdapter(Task)
+
+
+class Reports:
+    """Lines to the parent; a pipe of their own, because libraries print to the standard streams."""
+
+    def __init__(self, pipe: TextIO) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+        self._next = 0.0
+
+    def say(self, saying: Reply) -> None:
+        """Write one line."""
+        with self._lock:
+            self._pipe.write(saying.model_dump_json() + "\n")
+            self._pipe.flush()
+
+    def advance(self, progress: Progress) -> None:
+        """Write progress, at most twice a second."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 1.0 / ADVANCES_PER_SECOND
+        self.say(
+            ProgressLine(
+                fraction=progress.fraction,
+                phase=progress.phase,
+                epoch=progress.epoch,
+                n_epochs=progress.n_epochs,
+                loss=progress.loss,
+                val_loss=progress.val_loss,
+            )
+        )
+
+
+def answer(task: Task, reports: Reports) -> Reply:
+    """Do a task; what cannot be done is an answer too."""
+    try:
+        match task:
+            case TrainTask():
+                return tasks.train(task, reports.advance)
+            case PredictTask():
+                return tasks.predict(task)
+            case ExportTask():
+                return tasks.export(task)
+            case ExplainTask():
+                return tasks.explain(task)
+    except InvalidInput as error:
+        return Rejected(problem=error.problem())
+    except MemoryError:
+        exhausted = ResourceExhausted(
+            "the memory of this machine did not suffice for the model",
+            suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
+        )
+        return Rejected(problem=exhausted.problem(), exhausted=True)
+
+
+def load_libraries(kinds: Collection[str], reports: Reports) -> None:
+    """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it."""
+    with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    if set(NEURAL) & set(kinds):
+        import services.trainer.core.networks.fit
+    if "svr_dir" in kinds:
+        import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
+    reports.say(Ready())
+
+
+def main() -> None:
+    """Read tasks from standard input, one JSON line each."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--parent", type=int, required=True, help="process to die with")
+    arguments.add_argument("--reports", type=int, required=True, help="file descriptor to report to")
+    arguments.add_argument("--warm-for", nargs="*", default=[], help="load at once what these kinds need")
+    given = arguments.parse_args()
+    die_with_parent(given.parent, signal.SIGKILL)
+    os.set_inheritable(given.reports, False)
+    with suppress(OSError):  # if memory runs out, the kernel shall end the fit and not our parent
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with os.fdopen(given.reports, "w", encoding="utf-8") as pipe:
+        reports = Reports(pipe)
+        loading = (given.warm_for, reports)
+        threading.Thread(target=load_libraries, args=loading, daemon=True).start()
+        for line in sys.stdin:
+            reports.say(answer(TASK.validate_json(line), reports))
+
+
+if __name__ == "__main__":
+    main()

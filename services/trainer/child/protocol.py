@@ -1,0 +1,160 @@
+"""What the trainer asks of its child process, and what it hears back: one JSON line each."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from shared.contracts.backtest import BacktestPart
+from shared.contracts.kinds import ModelSpec
+from shared.contracts.problems import Problem
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Line(BaseModel):
+    """One line between parent and child."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainTask(Line):
+    """Fit one model on a stored data set."""
+
+    task: Literal["train"] = "train"
+    job_id: str
+    spec: ModelSpec
+    dataset: Path = Field(description="folder of the data set")
+    output: Path = Field(description="folder for the files of the model")
+    backtest: BacktestPart | None = Field(
+        default=None, description="samples to fit on and to forecast; null = the parts of the data set"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="threads of this fit; null = the worker's own"
+    )
+    attempt: int = 1
+    checkpoint: Path | None = Field(
+        default=None, description="file an interrupted fit goes on from; null = start anew"
+    )
+    memory_bytes: int | None = Field(default=None, gt=0, description="refuse fits that need more")
+
+
+class StoredModelTask(Line):
+    """Work with a stored model."""
+
+    model: Path = Field(description="folder of the model")
+    passport_sha256: Sha256 | None = Field(default=None, description="refuse any other passport than this")
+
+
+class PredictTask(StoredModelTask):
+    """Forecast windows in original units with a stored model."""
+
+    task: Literal["predict"] = "predict"
+    windows: Path = Field(description=".npz with x, shape (n, input_steps, n_inputs), original units")
+    output: Path = Field(description=".npz to write: y_pred, shape (n, output_steps, n_outputs)")
+
+
+class ExportTask(StoredModelTask):
+    """Write a stored model in a format that is made on request only."""
+
+    task: Literal["export"] = "export"
+    format: str = Field(description="``h5``, for a neural kind")
+    output: Path = Field(description="file to write")
+
+
+class ExplainTask(StoredModelTask):
+    """Measure which inputs a stored model relies on, on windows of the validation part."""
+
+    task: Literal["explain"] = "explain"
+    dataset: Path = Field(description="folder of the data set the model was fitted on")
+    backtest: BacktestPart | None = Field(default=None, description="folds the model was fitted for")
+    seed: int = 0
+
+
+class StoredFile(Line):
+    """A file of a model, as it was written."""
+
+    size_bytes: int
+    sha256: Sha256
+
+
+class TrainOutcome(Line):
+    """A model is stored in the output folder."""
+
+    said: Literal["trained"] = "trained"
+    seconds: float
+    notes: dict[str, JsonValue]
+    metrics: dict[str, dict[str, float | None]] = Field(description="per part, in original units")
+    files: dict[str, StoredFile]
+
+
+class PredictOutcome(Line):
+    """Forecasts are stored in the output file."""
+
+    said: Literal["predicted"] = "predicted"
+    n_windows: int
+    seconds: float
+
+
+class ExportOutcome(Line):
+    """The file is written."""
+
+    said: Literal["exported"] = "exported"
+    file: StoredFile
+
+
+class InputImportance(Line):
+    """How much worse forecasts get when one input belongs to other windows."""
+
+    name: str
+    source: Literal["series", "calendar"]
+    rise: float | None = Field(description="of the loss, mean over repeats; null = not a finite number")
+    deviation: float | None = Field(description="of the rise over repeats")
+    relative: float | None = Field(description="rise in shares of the undisturbed loss")
+
+
+class ExplainOutcome(Line):
+    """Inputs by importance, most important first, and how it was measured."""
+
+    said: Literal["explained"] = "explained"
+    part: Literal["validation"] = "validation"
+    loss: float | None = Field(description="RMSE in training standard deviations, mean over outputs")
+    n_windows: int
+    n_repeats: int
+    seed: int
+    fitted_on_part: bool = Field(description="whether the model ended by learning from these windows, too")
+    inputs: tuple[InputImportance, ...]
+    seconds: float
+
+
+class Ready(Line):
+    """The libraries that the kinds to be warm for need are loaded."""
+
+    said: Literal["ready"] = "ready"
+
+
+class ProgressLine(Line):
+    """A fit has come a step further."""
+
+    said: Literal["advance"] = "advance"
+    fraction: float
+    phase: str
+    epoch: int | None = None
+    n_epochs: int | None = None
+    loss: float | None = None
+    val_loss: float | None = None
+
+
+class Rejected(Line):
+    """The task cannot be done, now or later."""
+
+    said: Literal["refusal"] = "refusal"
+    problem: Problem
+    exhausted: bool = Field(default=False, description="memory ran out; the process shall be replaced")
+
+
+Task = Annotated[TrainTask | PredictTask | ExportTask | ExplainTask, Field(discriminator="task")]
+Reply = Annotated[
+    TrainOutcome | PredictOutcome | ExportOutcome | ExplainOutcome | Ready | ProgressLine | Rejected,
+    Field(discriminator="said"),
+]

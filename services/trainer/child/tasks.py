@@ -1,0 +1,218 @@
+"""What the child does: fit and store a model; forecast with a stored one, export it, explain it."""
+
+import os
+import time
+from functools import lru_cache
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from services.trainer.child.protocol import (
+    ExplainOutcome,
+    ExplainTask,
+    ExportOutcome,
+    ExportTask,
+    InputImportance,
+    PredictOutcome,
+    PredictTask,
+    StoredFile,
+    TrainOutcome,
+    TrainTask,
+)
+from services.trainer.core.export import export_model, load_forecaster, save_model
+from services.trainer.core.fit import fit
+from services.trainer.core.importance import (
+    N_REPEATS,
+    choose_windows,
+    inputs_of,
+    permutation_importance,
+)
+from services.trainer.core.memory import require_memory
+from services.trainer.core.model import Fitted, Model, OnProgress, Progress
+from services.trainer.core.predict import AverageForecaster, Forecaster
+from shared.contracts.backtest import BacktestPart
+from shared.models.passport import (
+    PASSPORT,
+    Passport,
+    file_facts,
+    first_scores,
+    folder_sha256,
+    layout_to_json,
+    library_versions,
+    write_passport,
+)
+from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.metrics import known_std
+from shared.series.arrays import Float64
+from shared.storage.codecs import json_to_bytes
+from shared.windows.dataset import Dataset, Part
+from shared.windows.folds import parts_of
+from shared.windows.samples import Layout
+
+WINDOWS_AT_ONCE = 2048
+MODELS_KEPT = 4  # loaded models the child remembers
+
+
+def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
+    """Fit a model and write model, forecasts, history and passport into the output folder."""
+    started = time.perf_counter()
+    dataset = divided(Dataset.open(task.dataset), task.backtest)
+    n_windows = {part: len(dataset.indices(part)) for part in ("train", "validation", "test")}
+    require_memory(
+        task.spec,
+        dataset.layout,
+        n_windows["train"],
+        n_windows["validation"],
+        available_bytes=min(filter(None, (available_memory(), task.memory_bytes))),
+    )
+    fitted = fit(
+        task.spec,
+        dataset.part("train"),
+        dataset.part("validation"),
+        dataset.layout,
+        on_progress=on_progress,
+        checkpoint=task.checkpoint,
+    )
+    on_progress(Progress(1.0, "forecasts and files"))
+    forecast = Forecast(
+        validation=part_forecast(fitted.judged, dataset, "validation"),
+        test=part_forecast(fitted.model, dataset, "test"),
+    )
+    metrics = first_scores(forecast)
+    task.output.mkdir(parents=True, exist_ok=True)
+    unwritten = write_files(task, fitted, forecast, dataset.layout)
+    notes = fitted.notes | told_folds(task) | unwritten
+    files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
+    passport = Passport(
+        kind=task.spec.kind,
+        spec=task.spec,
+        seed=getattr(task.spec, "seed", None),
+        dataset_sha256=folder_sha256(task.dataset),
+        layout=layout_to_json(dataset.layout),
+        n_windows=n_windows,
+        libraries=library_versions(),
+        metrics=metrics,
+        notes=notes,
+        files=files,
+    )
+    write_passport(passport, task.output)
+    files[PASSPORT] = file_facts(task.output / PASSPORT)
+    if task.checkpoint:
+        task.checkpoint.unlink(missing_ok=True)
+    return TrainOutcome(
+        seconds=time.perf_counter() - started,
+        notes={**notes, "fit_seconds": round(fitted.seconds, 3)},
+        metrics=metrics,
+        files={name: StoredFile(**facts.model_dump()) for name, facts in files.items()},
+    )
+
+
+def divided(dataset: Dataset, backtest: BacktestPart | None) -> Dataset:
+    """Return the data set in the parts a job is about, scaled by what it trains on."""
+    if backtest is None:
+        return dataset
+    return dataset.divided(parts_of(backtest, dataset.n_windows))
+
+
+def told_folds(task: TrainTask) -> dict[str, JsonValue]:
+    """Return which folds of a backtest a model was fitted for; nothing outside of one."""
+    if task.backtest is None:
+        return {}
+    cutoffs: dict[str, JsonValue] = {str(f.number): f.cutoff.isoformat() for f in task.backtest.folds}
+    return {"backtest": cutoffs}
+
+
+def predict(task: PredictTask) -> PredictOutcome:
+    """Forecast the windows of a file with a stored model; a model is loaded once."""
+    started = time.perf_counter()
+    forecaster = _stored(task)
+    with np.load(task.windows, allow_pickle=False) as file:
+        windows: Float64 = file["x"].astype(np.float64)
+    np.savez(task.output, y_pred=forecaster.forecast(windows))
+    return PredictOutcome(n_windows=len(windows), seconds=time.perf_counter() - started)
+
+
+def export(task: ExportTask) -> ExportOutcome:
+    """Write a stored model in another format."""
+    export_model(task.model, task.format, task.output, passport_sha256=task.passport_sha256)
+    return ExportOutcome(file=StoredFile(**file_facts(task.output).model_dump()))
+
+
+def explain(task: ExplainTask) -> ExplainOutcome:
+    """Measure on validation windows which inputs a stored model relies on."""
+    started = time.perf_counter()
+    forecaster = _stored(task)
+    dataset = divided(Dataset.open(task.dataset), task.backtest)
+    layout, validation = dataset.layout, dataset.indices("validation")
+    chosen = validation[choose_windows(len(validation), len(inputs_of(layout)), seed=task.seed)]
+    found = permutation_importance(
+        forecaster.forecast_scaled,
+        dataset.x(chosen),
+        layout,
+        y_true=dataset.y_true(chosen),
+        train_std=[known_std(dataset.training_values(k)) for k in range(len(layout.outputs))],
+        seed=task.seed,
+    )
+    return ExplainOutcome(
+        loss=_finite(found.loss),
+        n_windows=len(chosen),
+        n_repeats=N_REPEATS,
+        seed=task.seed,
+        fitted_on_part=forecaster.learned_from_validation,
+        inputs=tuple(
+            InputImportance(
+                name=one.name,
+                source=one.source,
+                rise=_finite(one.rise),
+                deviation=_finite(one.deviation),
+                relative=_finite(one.relative),
+            )
+            for one in found.importances
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _stored(task: PredictTask | ExplainTask) -> Forecaster | AverageForecaster:
+    """Return the model a task means; a changed passport is another model."""
+    return _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+
+
+@lru_cache(maxsize=MODELS_KEPT)
+def _remembered(folder: Path, written_ns: int, sha256: str | None) -> Forecaster | AverageForecaster:
+    return load_forecaster(folder, passport_sha256=sha256)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
+    """Return truth and forecast of a part in original units, computed in batches."""
+    index, layout = dataset.indices(part), dataset.layout
+    y_pred = np.empty((len(index), layout.output_steps, len(layout.outputs)))
+    for first in range(0, len(index), WINDOWS_AT_ONCE):
+        some = index[first : first + WINDOWS_AT_ONCE]
+        scaled = model.predict(dataset.x(some)).astype(np.float64)
+        y_pred[first : first + len(some)] = layout.y_scaler.inverse(scaled)
+    return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
+
+
+def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> dict[str, JsonValue]:
+    """Write everything about a fitted model except its passport; return notes on what is missing."""
+    notes = save_model(fitted.model, layout, task.output)
+    np.savez(task.output / "forecasts.npz", **forecast.to_arrays())  # type: ignore[arg-type]  # means allow_pickle
+    history: dict[str, JsonValue] = {name: list(curve) for name, curve in fitted.history.items()}
+    (task.output / "history.json").write_bytes(json_to_bytes(history))
+    return notes
+
+
+def available_memory() -> int:
+    """Return the bytes of memory this machine can still give, caches that it would drop included."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,198 @@
+"""The parent's side of the child process: hand it one task at a time, watch it, end it, replace it."""
+
+import asyncio
+import time
+from collections.abc import Collection
+
+from services.trainer.child.process import ChildProcess, MemoryExceeded, OnAdvance, WorkerCrashed
+from services.trainer.child.protocol import (
+    ExplainOutcome,
+    ExplainTask,
+    ExportOutcome,
+    ExportTask,
+    PredictOutcome,
+    PredictTask,
+    Rejected,
+    Reply,
+    Task,
+    TrainOutcome,
+    TrainTask,
+)
+from services.trainer.core.model import Progress
+from shared.contracts.kinds import KINDS, Kind
+from shared.contracts.problems import Problem
+from shared.errors import InvalidInput, TrainyardError
+
+__all__ = [
+    "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask",
+    "TrainOutcome", "TrainTask", "WarmChild", "WorkerCrashed", "WorkerStalled",
+]  # fmt: skip
+
+LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
+
+
+class FitCancelled(TrainyardError):
+    """The task was ended on request."""
+
+    code = "CANCELLED"
+
+
+class FitRefused(InvalidInput):
+    """The child says why the task cannot be done."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, suggestions=problem.suggestions, **problem.details)
+        self._problem = problem
+        self.code = problem.code  # type: ignore[misc]  # the child's error, not ours, names the cause
+
+    def problem(self) -> Problem:
+        """Return the problem as the child put it."""
+        return self._problem
+
+
+class WorkerStalled(WorkerCrashed):
+    """The child process neither reported nor computed for a long time, and was ended."""
+
+    code = "WORKER_STALLED"
+
+
+class WarmChild:
+    """One child process that has its libraries loaded, doing one task at a time.
+
+    Parameters
+    ----------
+    threads
+        Threads of a fit; None leaves it to the libraries, which take every core.
+    memory_bytes
+        The child is ended when it holds more; None = no limit.
+    stall_seconds
+        The child is ended when it has neither reported nor computed for so long.
+    warm_for
+        Load at once, beside the first tasks, the libraries these kinds need.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory_bytes: int | None = None,
+        stall_seconds: float = 600.0,
+        warm_for: Collection[Kind] = KINDS,
+    ) -> None:
+        self._threads, self._memory_bytes = threads, memory_bytes
+        self._stall_seconds, self._warm_for = stall_seconds, warm_for
+        self._child: ChildProcess | None = None
+        self._one_task = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the child; it loads its libraries while we go on."""
+        self._child = await ChildProcess.start(self._threads, warm_for=self._warm_for)
+
+    async def stop(self) -> None:
+        """End the child."""
+        child, self._child = self._child, None
+        if child:
+            child.end(FitCancelled("the worker stops"))
+            await child.gone()
+
+    async def cancel(self) -> None:
+        """End the task in hand, which then raises ``FitCancelled``, and start a fresh child."""
+        if self._child and self._one_task.locked():
+            self._child.end(FitCancelled("ended on request"))
+            await self._child.gone()
+
+    async def train(self, task: TrainTask, on_progress: OnAdvance) -> TrainOutcome:
+        """Fit a model in the child.
+
+        Raises
+        ------
+        FitRefused, MemoryExceeded
+            If the model cannot be fitted: the ``Problem`` says why.
+        FitCancelled
+            If ``cancel`` was called.
+        WorkerCrashed
+            If the child died or stalled: worth another attempt.
+        """
+        threads = task.threads or self._threads
+        limit = task.memory_bytes or self._memory_bytes
+        outcome = await self._ask(task.model_copy(update={"memory_bytes": limit}), threads, on_progress)
+        assert isinstance(outcome, TrainOutcome)
+        return outcome
+
+    async def predict(self, task: PredictTask) -> PredictOutcome:
+        """Forecast in the child; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, PredictOutcome)
+        return outcome
+
+    async def export(self, task: ExportTask) -> ExportOutcome:
+        """Write a model in another format in the child; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, ExportOutcome)
+        return outcome
+
+    async def explain(self, task: ExplainTask) -> ExplainOutcome:
+        """Measure in the child what a model relies on; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, ExplainOutcome)
+        return outcome
+
+    @property
+    def _any_threads(self) -> int | None:
+        """The threads the child has, so that a short task does not replace it."""
+        return self._child.threads if self._child else self._threads
+
+    async def _ask(self, task: Task, threads: int | None, on_advance: OnAdvance) -> Reply:
+        async with self._one_task:
+            child = await self._fitting_child(threads)
+            watch = asyncio.create_task(self._watch(child))
+            answered = False
+            try:
+                outcome = await child.ask(task, on_advance)
+                answered = True
+            finally:
+                watch.cancel()
+                if not answered:  # it died, or we are being cancelled: what it does now is of no use
+                    child.end(FitCancelled("nobody waits for the task any more"))
+                    await self._replace(child)
+        if isinstance(outcome, Rejected):
+            if outcome.exhausted:  # what it holds by now would be missing for the next model
+                child.end(FitCancelled("its memory is exhausted"))
+                await self._replace(child)
+            raise FitRefused(outcome.problem)
+        return outcome
+
+    async def _replace(self, child: "ChildProcess") -> None:
+        """Start a fresh child instead of one that has ended, unless the worker has stopped."""
+        if self._child is child:
+            self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self._warm_for))
+
+    async def _fitting_child(self, threads: int | None) -> "ChildProcess":
+        """Return a living child with so many threads: they are fixed when a library starts."""
+        child = self._child
+        if child is None or not child.is_alive or child.threads != threads:
+            if child:
+                child.end(FitCancelled("replaced"))
+            child = self._child = await ChildProcess.start(threads, warm_for=self._warm_for)
+        return child
+
+    async def _watch(self, child: "ChildProcess") -> None:
+        """End a child that holds too much memory, or neither reports nor computes."""
+        computed, since = child.cpu_ticks(), time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            held, ticks = child.memory_bytes(), child.cpu_ticks()
+            if self._memory_bytes and held > self._memory_bytes:
+                used, limit = held // 2**20, self._memory_bytes // 2**20
+                child.end(
+                    MemoryExceeded(f"the fit held {used} MiB; {limit} MiB are allowed", limit_mib=limit)
+                )
+            if ticks > computed + 1 or child.heard_at > since:
+                computed, since = ticks, time.monotonic()
+            if time.monotonic() - since > self._stall_seconds:
+                silence = round(time.monotonic() - since)
+                child.end(WorkerStalled(f"no sign of life for {silence} s", silence_s=silence))
+
+
+async def _ignore(progress: Progress) -> None:
+    """Take progress and do nothing."""

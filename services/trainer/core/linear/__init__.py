@@ -1,0 +1,1 @@
+"""Linear kinds: closed-form ridge on windows."""

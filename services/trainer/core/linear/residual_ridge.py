@@ -1,0 +1,202 @@
+"""What the own past does not tell: a ridge on picked points of every input, shrunk towards no correction.
+
+Calendar columns, forecasts known in advance and other series explain part of what the shared regression
+leaves over. The points of each column are thinned until the normal equations stay small, the past of
+outputs enters as its difference from its mean (levels drift, shapes stay), and each output takes the set
+of columns and the penalty with the least validation error, or no correction when none is worth it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import JsonValue
+
+from services.trainer.core.linear.model import LinearModel
+from services.trainer.core.linear.moments import Moments, window_moments
+from services.trainer.core.linear.shared_ridge import COMPARED_STEPS, solve_ridge
+from shared.series.arrays import Float32, Float64, Int64
+from shared.windows.samples import Layout, Samples
+
+Columns = Literal["outside", "all"]
+PENALTIES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
+MOST_POINTS = 512  # picked points of a window
+WORK = 6e9  # multiplications of one pass: about a fifth of a second on two cores
+WORTH = 0.04  # share of the validation error of its output a correction must remove: less is often chance
+BLOCK_WINDOWS = 1024
+
+
+@dataclass(frozen=True)
+class SelectedInputs:
+    """Points of the flattened window, and the linear map from them to features.
+
+    ``features = (x[index] - mean) @ mix / deviation`` with ``index`` (p,), ``mean`` (p,), ``mix`` (p, p) and
+    ``deviation`` (p,).
+    """
+
+    columns: Columns
+    index: Int64
+    mean: Float64
+    mix: Float64
+    deviation: Float64
+
+    def features(self, x: Float32) -> Float64:
+        """Return (n_windows, p) features with mean 0 and deviation 1 over the training part."""
+        steps, columns = np.divmod(self.index, x.shape[2])
+        return (x[:, steps, columns] - self.mean) @ self.mix / self.deviation
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one output takes; ``penalty`` None is no correction, ``gain`` the share of error it removes."""
+
+    columns: Columns
+    penalty: float | None
+    gain: float
+
+    def note(self) -> dict[str, JsonValue]:
+        """Return the choice as JSON."""
+        return {"columns": self.columns, "penalty": self.penalty, "validation_gain": self.gain}
+
+
+def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | None:
+    """Pick the points of the wanted columns; None when there are none.
+
+    ``outside`` leaves out the past of the outputs, ``all`` takes every column.
+    """
+    own = {k for k in layout.own_past if k is not None}
+    wanted = [k for k in range(len(layout.inputs)) if columns == "all" or k not in own]
+    if not wanted or (columns == "all" and len(wanted) == len(own) == 1):
+        return None
+    per_column = max(1, MOST_POINTS // len(wanted))
+    points = [_points(layout, k, per_column) for k in wanted]
+    n_inputs = len(layout.inputs)
+    index = np.concatenate([steps * n_inputs + k for k, steps in zip(wanted, points, strict=True)])
+
+    mix, start = np.eye(len(index)), 0
+    for k, steps in zip(wanted, points, strict=True):
+        if k in own and len(steps) > 1:
+            mix[start : start + len(steps), start : start + len(steps)] -= 1.0 / len(steps)
+        start += len(steps)
+    return _standardised(train, columns, index, mix)
+
+
+def choose(
+    model: LinearModel, train: Samples, validation: Samples, layout: Layout
+) -> list[tuple[SelectedInputs | None, Choice]]:
+    """Choose columns and penalty of each output by the validation error that is left."""
+    n_outputs = len(layout.outputs)
+    best: list[tuple[SelectedInputs | None, Choice]] = [(None, Choice("outside", None, 0.0))] * n_outputs
+    for columns in ("outside", "all"):
+        picked = pick(train, layout, columns)
+        if picked is None:
+            continue
+        seen = residual_moments(model, picked, train, compared=True)
+        unseen = residual_moments(model, picked, validation, compared=True)
+        before = _per_output(unseen.yy, n_outputs)
+        for penalty in PENALTIES:
+            left = _per_output(unseen.squared_error(solve_ridge(seen, penalty)), n_outputs)
+            gains = 1.0 - left / np.maximum(before, np.finfo(np.float64).tiny)
+            for output, gain in enumerate(gains.tolist()):
+                if gain > max(WORTH, best[output][1].gain):
+                    best[output] = (picked, Choice(columns, penalty, gain))
+    return best
+
+
+def correct(
+    model: LinearModel, chosen: list[tuple[SelectedInputs | None, Choice]], parts: list[Samples]
+) -> LinearModel:
+    """Fit the chosen corrections on the residuals of ``parts`` and return the model with them."""
+    output_steps, n_outputs = model.output_steps, len(model.own)
+    index, blocks = [], []
+    intercept = model.intercept.astype(np.float64).reshape(output_steps, n_outputs)
+    for picked, outputs in _grouped(chosen):
+        total = Moments.zero(len(picked.index), output_steps * n_outputs)
+        for part in parts:
+            total += residual_moments(model, picked, part)
+        weights = np.zeros((len(picked.index), output_steps, n_outputs))
+        for output in outputs:
+            penalty = chosen[output][1].penalty
+            of_output = np.arange(output_steps) * n_outputs + output
+            weights[:, :, output] = solve_ridge(_targets(total, of_output), penalty or 0.0)
+        raw = np.tensordot(picked.mix / picked.deviation, weights, axes=1)
+        intercept -= np.tensordot(picked.mean, raw, axes=1)
+        index.append(picked.index)
+        blocks.append(raw.reshape(len(picked.index), -1))
+    return LinearModel(
+        own=model.own,
+        x_gain=model.x_gain,
+        x_shift=model.x_shift,
+        y_gain=model.y_gain,
+        y_shift=model.y_shift,
+        shared=model.shared,
+        picked=np.concatenate([model.picked, *index]),
+        correction=np.concatenate([model.correction, *blocks]).astype(np.float32),
+        intercept=intercept.ravel().astype(np.float32),
+    )
+
+
+def residual_moments(
+    model: LinearModel, picked: SelectedInputs, part: Samples, *, compared: bool = False
+) -> Moments:
+    """Return the moments of features and what the model leaves over, in standard units.
+
+    Windows overlap, so long parts are thinned to a bounded amount of work; ``compared`` also thins the
+    output steps.
+    """
+    step = max(1, model.output_steps // COMPARED_STEPS) if compared else 1
+    n_targets = len(range(0, model.output_steps, step)) * len(model.own)
+    per_window = len(picked.index) * (len(picked.index) + n_targets) + model.shared.size * len(model.own)
+    stride = 1 + int(len(part) * per_window / WORK)
+    total = Moments.zero(len(picked.index), n_targets)
+    for rows in _blocks(len(part), stride):
+        x = part.x[rows]
+        truth = (part.y[rows] - model.y_shift) / model.y_gain
+        left = (truth - model.standard_forecast(x))[:, ::step]
+        total += window_moments(picked.features(x), left.reshape(len(x), -1))
+    return total
+
+
+def _points(layout: Layout, k: int, most: int) -> Int64:
+    """Steps of one input column: the last one alone if it never changes, else evenly thinned."""
+    column = layout.inputs[k]
+    if column.start == column.end:
+        return np.array([layout.input_steps - 1])
+    n_points = min(most, layout.input_steps)
+    return np.unique(np.round(np.linspace(0, layout.input_steps - 1, n_points)).astype(np.int64))
+
+
+def _standardised(train: Samples, columns: Columns, index: Int64, mix: Float64) -> SelectedInputs:
+    raw = SelectedInputs(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
+    some = raw.features(train.x[:: 1 + len(train) // 4096])
+    mean = some.mean(axis=0)
+    deviation = ((some - mean) @ mix).std(axis=0)
+    return SelectedInputs(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
+
+
+def _blocks(n_windows: int, stride: int) -> Iterator[slice]:
+    for start in range(0, n_windows, BLOCK_WINDOWS * stride):
+        yield slice(start, min(start + BLOCK_WINDOWS * stride, n_windows), stride)
+
+
+def _per_output(per_target: Float64, n_outputs: int) -> Float64:
+    return np.asarray(per_target.reshape(-1, n_outputs).sum(axis=0))
+
+
+def _targets(moments: Moments, which: Int64) -> Moments:
+    return Moments(
+        moments.n, moments.xx, moments.xy[:, which], moments.yy[which], moments.x, moments.y[which]
+    )
+
+
+def _grouped(
+    chosen: list[tuple[SelectedInputs | None, Choice]],
+) -> Iterator[tuple[SelectedInputs, list[int]]]:
+    """Yield each set of picked points with the outputs that take it."""
+    for columns in ("outside", "all"):
+        outputs = [k for k, (_, choice) in enumerate(chosen) if choice.columns == columns and choice.penalty]
+        if outputs:
+            picked = chosen[outputs[0]][0]
+            assert picked is not None  # a penalty is only chosen together with its points
+            yield picked, outputs

@@ -1,0 +1,251 @@
+"""Fit a neural kind: epochs, early stopping, checkpoints, and never worse than the linear forecast."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.linear.model import LinearModel
+from services.trainer.core.model import Arrays, Fitted, Model, OnProgress, Progress, ignore_progress
+from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame, set_strength
+from services.trainer.core.networks.checkpoint import Checkpoint, Course, load_checkpoint, save_checkpoint
+from services.trainer.core.networks.memory_errors import memory_errors
+from services.trainer.core.networks.standardise import fit_standardisation
+from services.trainer.core.networks.training import Training
+from services.trainer.core.problems import NotFinite, require_trainable
+from shared.contracts.kinds import MODEL_SPEC, ArLstmSpec, Kind, LinearSpec, NeuralSpec
+from shared.series.arrays import Float32
+from shared.windows.samples import Layout, Samples
+
+HELD_OUT = 0.15  # share of the training windows that judge epochs when there is no validation part
+N_QUARTERS = 4  # parts of the validation windows that must agree on a correction
+
+
+@dataclass(frozen=True)
+class NeuralModel:
+    """A trained network, and the linear model whose forecast it corrects (None: it forecasts by itself)."""
+
+    kind: ClassVar[Kind]
+    spec: NeuralKind
+    network: Any  # keras.Model, untyped
+    base: Model | None
+
+    @memory_errors()
+    def predict(self, x: Float32) -> Float32:
+        """Forecast scaled windows, shape (n, input_steps, n_inputs) -> (n, output_steps, n_outputs)."""
+        return forecast(self.network, [x] if self.base is None else [x, self.base.predict(x)])
+
+    def to_arrays(self) -> Arrays:
+        """Return settings, weights and the linear model as plain arrays."""
+        text = self.spec.model_dump_json().encode()
+        weights = {f"weights/{i:03}": w for i, w in enumerate(self.network.get_weights())}
+        base = {} if self.base is None else self.base.to_arrays()
+        return {
+            "spec": np.frombuffer(text, np.uint8),
+            **weights,
+            **{f"linear/{name}": array for name, array in base.items()},
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
+        """Build the network anew and give it its weights; it predicts exactly as before."""
+        spec = MODEL_SPEC.validate_json(arrays["spec"].tobytes())
+        assert isinstance(spec, NeuralKind), f"{spec.kind} is stored as a neural model"
+        network = build(spec, layout)
+        network.set_weights([arrays[name] for name in sorted(arrays) if name.startswith("weights/")])
+        linear = {n.removeprefix("linear/"): a for n, a in arrays.items() if n.startswith("linear/")}
+        return cls(spec, network, LinearModel.from_arrays(linear, layout) if linear else None)
+
+
+class DenseModel(NeuralModel):
+    """Fully connected layers on the flattened window."""
+
+    kind = "dense"
+
+
+class CnnModel(NeuralModel):
+    """Convolutions over time."""
+
+    kind = "cnn"
+
+
+class LstmModel(NeuralModel):
+    """Stacked LSTM over the window."""
+
+    kind = "lstm"
+
+
+class ArLstmModel(NeuralModel):
+    """LSTM that lives on its own forecasts."""
+
+    kind = "ar_lstm"
+
+
+NEURAL_MODELS: dict[Kind, type[NeuralModel]] = {
+    model.kind: model for model in (DenseModel, CnnModel, LstmModel, ArLstmModel)
+}
+
+
+@memory_errors()
+def fit_neural(
+    spec: NeuralKind,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Train a network until its validation loss stops falling, and keep the best epoch's weights.
+
+    With ``spec.residual`` the network learns what the linear forecast misses, and its correction counts,
+    per output, as much as surely helps on the validation part (0 to 1): never worse there than linear alone.
+    Losses are mean squared errors with every output in units of its training standard deviation.
+
+    Parameters
+    ----------
+    checkpoint
+        A file written after every epoch; a fit that finds its own goes on from there, and ends with the
+        same numbers as one that was never interrupted.
+
+    Raises
+    ------
+    TooFewWindows, ConstantTarget
+        If there is nothing to learn from.
+    NotFinite
+        If the loss stops being a number.
+    MemoryError
+        If the backend has no memory left.
+    """
+    start = time.perf_counter()
+    require_trainable(train, layout)
+    train, validation, notes = _judged_by(train, validation)
+    base = None
+    if spec.residual:
+        on_progress(Progress(0.0, "linear forecast to correct"))
+        base = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
+    frame = fit_standardisation(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
+    network = build(spec, layout)
+    set_frame(network, frame)
+    model = NEURAL_MODELS[spec.kind](spec, network, base)
+    training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
+    course = _train(training, spec, len(train), on_progress, checkpoint)
+    if base is not None:
+        notes |= _shrink_correction(model, validation)
+    notes |= {
+        "epochs": len(course.losses),
+        "best_epoch": course.best_epoch,
+        "parameters": network.count_params(),
+    }
+    return Fitted(
+        model=model,
+        judged=model,
+        seconds=time.perf_counter() - start,
+        history={"loss": list(course.losses), "val_loss": list(course.val_losses)},
+        notes=notes,
+    )
+
+
+def _judged_by(train: Samples, validation: Samples) -> tuple[Samples, Samples, dict[str, JsonValue]]:
+    """Return training and validation samples; without a validation part hold the newest out."""
+    if len(validation):
+        return train, validation, {}
+    n = len(train) - max(1, round(HELD_OUT * len(train)))
+    parts = [Samples(train.x[s], train.y[s], train.ref_ns[s]) for s in (slice(n), slice(n, None))]
+    return parts[0], parts[1], {"judged_by": f"the last {len(parts[1])} training windows, not trained on"}
+
+
+def _tables(model: NeuralModel, samples: Samples) -> list[Float32]:
+    """Return the network's inputs and, last, its targets."""
+    linear = [] if model.base is None else [model.base.predict(samples.x)]
+    return [samples.x, *linear, samples.y]
+
+
+def _train(
+    training: Training, spec: NeuralSpec, n_train: int, on_progress: OnProgress, path: Path | None
+) -> Course:
+    """Run epochs until the validation loss stops falling; leave the best epoch's weights in place."""
+    found = load_checkpoint(path, spec) if path else None
+    course, best = (found.course, found.best) if found else (Course(), training.network.get_weights())
+    if found:
+        training.restore(found.state)
+    n_batches = -(-n_train // spec.batch_size)
+
+    def order(epoch: int) -> NDArray[np.int32]:
+        return np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
+
+    def on_batch(epoch: int, batch: int) -> None:
+        done = (epoch + (batch + 1) / n_batches) / spec.epochs
+        on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
+
+    def on_epoch(epoch: int, loss: float) -> bool:
+        nonlocal course, best
+        course = course.after(loss, training.loss())
+        _require_finite_losses(course, spec)
+        if course.best_epoch == epoch + 1:
+            best = training.network.get_weights()
+        if path:
+            save_checkpoint(path, Checkpoint(course, training.state(), best), spec)
+        on_progress(course.progress(spec.epochs))
+        return not course.is_over(spec.patience)
+
+    epochs = range(len(course.losses), spec.epochs)
+    if epochs and not course.is_over(spec.patience):
+        training.run(epochs, order, on_batch=on_batch, on_epoch=on_epoch)
+    training.network.set_weights(best)
+    return course
+
+
+def _require_finite_losses(course: Course, spec: NeuralSpec) -> None:
+    losses = (course.losses[-1], course.val_losses[-1])
+    if not np.isfinite(losses).all():
+        raise NotFinite(
+            f"the loss is no longer a number after epoch {len(course.losses)}",
+            suggestions=(f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",),
+            field="learning_rate",
+            epoch=len(course.losses),
+        )
+
+
+def _shrink_correction(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
+    """Let the correction count as much as surely helps on the validation part, per output."""
+    assert model.base is not None
+    linear = model.base.predict(validation.x)
+    correction = model.predict(validation.x) - linear
+    missing = validation.y - linear
+    strength = best_shrinkage(correction, missing)
+    set_strength(model.network, strength)
+    return {"correction_strength": [round(float(s), 4) for s in strength]}
+
+
+def best_shrinkage(correction: Float32, missing: Float32) -> Float32:
+    """Return the factor per output, 0 to 1, with which ``correction`` surely helps to reach ``missing``.
+
+    The factor b nearest to ``missing``, times 1 - 2 e^2 / b^2 with e its standard error over quarters of the
+    windows: nearly all of it where the quarters agree, none where Akaike's criterion would leave it out. A
+    correction that fits one season and not the next was learned by heart. Both have shape (n_windows,
+    output_steps, n_outputs), windows in order of time.
+
+    >>> missing = np.array([[[1.0, -1.0]], [[2.0, -2.0]]] * 4, np.float32)
+    >>> best_shrinkage(missing * 2, missing).tolist(), best_shrinkage(-missing, missing).tolist()
+    ([0.5, 0.5], [0.0, 0.0])
+    >>> turning = missing * np.repeat([1.0, 1.0, 1.0, -1.0], 2)[:, None, None].astype(np.float32)
+    >>> best_shrinkage(turning, missing).tolist()  # half, give or take a half
+    [0.0, 0.0]
+    """
+    axes = (0, 1)
+    power = np.sum(correction * correction, axes, dtype=np.float64)
+    quarters = np.array_split(correction * missing, N_QUARTERS)
+    matches = np.array([np.sum(quarter, axes, dtype=np.float64) for quarter in quarters])
+    match, variance = matches.sum(axis=0), N_QUARTERS * matches.var(axis=0, ddof=1)
+    helps = (power > 0) & (match > 0)
+    best = np.divide(match, power, out=np.zeros_like(match), where=helps)
+    doubt = np.divide(2.0 * variance, match * match, out=np.ones_like(match), where=helps)
+    strength: Float32 = np.clip(best * np.clip(1.0 - doubt, 0.0, 1.0), 0.0, 1.0).astype(np.float32)
+    return strength

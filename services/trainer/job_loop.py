@@ -1,0 +1,246 @@
+"""One job at a time: claim it, fit it in the child, store the product, say so."""
+
+import asyncio
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from nats.aio.msg import Msg
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.trainer.child.warm import FitCancelled, TrainTask, WarmChild, WorkerCrashed
+from services.trainer.core.model import Progress
+from services.trainer.ports import Jobs, Product
+from shared.contracts.events import ModelDone, ModelProgress, TrainModel
+from shared.errors import InvalidInput, Unavailable
+from shared.messaging.delivery import settling
+from shared.messaging.publish import BrokerPublish, Publisher
+from shared.messaging.work_queue import WorkQueue
+from shared.storage.rows import LIVE_JOB, JobRow
+
+log = structlog.get_logger()
+
+
+class LeaseLost(Unavailable):
+    """Another attempt owns the job by now; whatever this one has is worth nothing."""
+
+    code = "JOB_LOST"
+
+
+class FitCrashed(Unavailable):
+    """The child process ended without an answer; the job is queued again."""
+
+    code = "FIT_CRASHED"
+
+
+class JobMetrics:
+    """What the trainer counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.ended = Counter(
+            "trainyard_trainer_jobs", "Jobs that ended here", ["kind", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "trainyard_trainer_fit_seconds",
+            "Seconds from claim to end",
+            ["kind"],
+            registry=registry,
+            buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
+        )
+        self.busy = Gauge("trainyard_trainer_busy", "1 while a fit is in hand", registry=registry)
+
+
+class JobLoop:
+    """Takes jobs off the queue, one at a time, until it is stopped."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        worker: WarmChild,
+        publisher: BrokerPublish,
+        metrics: JobMetrics,
+        *,
+        beat: float,
+        attempts: int,
+        threads: int | None,
+        checkpoints: Path | None,
+    ) -> None:
+        self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics
+        self._post = Publisher(publisher)
+        self._beat, self._attempts, self._threads = beat, attempts, threads
+        self._checkpoints = checkpoints
+        self._current: JobRow | None = None
+        self._cancelled = asyncio.Event()
+
+    async def run(self, queue: WorkQueue) -> None:
+        """Work for ever; cancelling this hands the job in hand back at once."""
+        while True:
+            message = await queue.next_job()
+            async with settling(message, self._publisher.publish, every=self._beat):
+                await self._handle(message)
+
+    def cancel(self, *, run_id: str, job_id: str | None) -> None:
+        """End the fit in hand if it belongs to the run, and is the job if one is named."""
+        job = self._current
+        if job and job.run_id == run_id and job_id in (None, job.id):
+            self._cancelled.set()
+
+    async def _handle(self, message: Msg) -> None:
+        order = TrainModel.model_validate_json(message.data)
+        structlog.contextvars.bind_contextvars(
+            session_id=order.session_id, run_id=order.run_id, job_id=order.job_id
+        )
+        job = await self._jobs.claim(order.job_id)
+        if job is not None and job.status in LIVE_JOB:
+            job = await self._work(job)
+        if job is not None:
+            await self._post.publish(_done(order, job))
+
+    async def _work(self, job: JobRow) -> JobRow:
+        """Bring one claimed job to its end and return its row."""
+        started = time.monotonic()
+        self._current = job
+        self._cancelled.clear()
+        self._metrics.busy.set(1)
+        try:
+            ended = await self._end_of(job)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._jobs.give_back(job, failed=False))
+            raise
+        finally:
+            self._current = None
+            self._metrics.busy.set(0)
+        if ended is None:
+            raise LeaseLost("another attempt owns this job")
+        self._forget(job)
+        self._metrics.ended.labels(job.kind, ended.status).inc()
+        self._metrics.seconds.labels(job.kind).observe(time.monotonic() - started)
+        log.info(
+            "job ended", kind=job.kind, status=ended.status, seconds=round(time.monotonic() - started, 2)
+        )
+        return ended
+
+    async def _end_of(self, job: JobRow) -> JobRow | None:
+        with tempfile.TemporaryDirectory(prefix="trainyard-fit-") as scratch:
+            try:
+                product = await self._fit(job, Path(scratch))
+            except FitCancelled:
+                return await self._jobs.end(job, "cancelled", None)
+            except InvalidInput as error:
+                log.info("fit failed", code=error.code, reason=error.message)
+                return await self._jobs.end(job, "failed", error.problem())
+            except WorkerCrashed as error:
+                return await self._after_crash(job, error)
+            return await self._jobs.finish(job, product)
+
+    async def _after_crash(self, job: JobRow, error: WorkerCrashed) -> JobRow | None:
+        if job.failures + 1 >= self._attempts:
+            return await self._jobs.end(job, "failed", error.problem())
+        await self._jobs.give_back(job, failed=True)
+        raise FitCrashed("the worker process ended while fitting", attempt=job.attempt) from error
+
+    async def _fit(self, job: JobRow, scratch: Path) -> Product:
+        """Fit in the child while the lease is renewed; cancel or a lost lease ends the fit."""
+        task = TrainTask(
+            job_id=job.id,
+            spec=job.spec,
+            dataset=await self._jobs.dataset_folder(job),
+            output=scratch,
+            backtest=job.backtest,
+            threads=self._threads,
+            attempt=job.attempt,
+            checkpoint=self._checkpoint(job),
+        )
+        reporter = ProgressPublisher(self._post, job)
+        fitting = asyncio.create_task(self._worker.train(task, reporter.report))
+        watching = asyncio.create_task(self._watch(job))
+        try:
+            await asyncio.wait({fitting, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not fitting.done():
+                await self._worker.cancel()
+                await asyncio.wait({fitting})
+                watching.result()  # raises when the lease was lost
+                raise FitCancelled("cancelled on request")
+            outcome = fitting.result()
+        finally:
+            for unfinished in (fitting, watching):
+                unfinished.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(fitting, watching, return_exceptions=True)
+        return Product(folder=scratch, seconds=outcome.seconds, notes=outcome.notes)
+
+    def _checkpoint(self, job: JobRow) -> Path | None:
+        """Return the file in which a fit keeps what the next attempt goes on from."""
+        if self._checkpoints is None:
+            return None
+        self._checkpoints.mkdir(parents=True, exist_ok=True)
+        return self._checkpoints / f"{job.id}.npz"
+
+    def _forget(self, job: JobRow) -> None:
+        """Remove what an ended job kept for a next attempt."""
+        for path in self._checkpoints.glob(f"{job.id}.*") if self._checkpoints else ():
+            path.unlink(missing_ok=True)
+
+    async def _watch(self, job: JobRow) -> None:
+        """Return when the job shall stop; raise ``LeaseLost`` when it belongs to somebody else."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._cancelled.wait(), self._beat)
+                return
+            try:
+                row = await self._jobs.renew(job)
+            except Unavailable:
+                continue  # the ledger is away; the commit at the end is fenced
+            if row is None:
+                raise LeaseLost("another attempt owns this job")
+            if row.cancel_requested:
+                return
+
+
+class ProgressPublisher:
+    """Tells progress at most twice a second, with the time left."""
+
+    def __init__(self, post: Publisher, job: JobRow, *, every: float = 0.5) -> None:
+        self._post, self._job, self._every = post, job, every
+        self._started = time.monotonic()
+        self._last = 0.0
+
+    async def report(self, progress: Progress) -> None:
+        """Publish progress unless the last was a moment ago."""
+        now = time.monotonic()
+        if now - self._last < self._every and progress.fraction < 1.0:
+            return
+        self._last = now
+        elapsed, share = now - self._started, progress.fraction
+        eta = elapsed * (1.0 - share) / share if share > 0 else None
+        with suppress(Unavailable):
+            await self._post.publish(
+                ModelProgress(
+                    session_id=self._job.session_id,
+                    run_id=self._job.run_id,
+                    job_id=self._job.id,
+                    kind=self._job.kind,
+                    label=self._job.label,
+                    fraction=share,
+                    phase=progress.phase,
+                    epoch=progress.epoch,
+                    n_epochs=progress.n_epochs,
+                    loss=progress.loss,
+                    val_loss=progress.val_loss,
+                    eta_seconds=eta,
+                )
+            )
+
+
+def _done(order: TrainModel, job: JobRow) -> ModelDone:
+    return ModelDone.caused_by(
+        order,
+        job_id=job.id,
+        kind=job.kind,
+        label=job.label,
+        status=job.status,
+        seconds=job.seconds,
+        problem=job.problem,
+    )

@@ -1,0 +1,96 @@
+"""Publishing: every event is stored once, whoever says it however often."""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NoStreamResponseError
+
+from shared.contracts.base import Event, Message, derive
+from shared.errors import Unavailable
+
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+_TIMEOUT = 5.0
+_ATTEMPTS = 4
+
+log = structlog.get_logger()
+
+
+class BrokerPublish(Protocol):
+    """The one method of the broker that publishing needs."""
+
+    async def publish(
+        self,
+        message: object,
+        subject: str,
+        headers: dict[str, str] | None = ...,
+        *,
+        correlation_id: str | None = ...,
+        stream: str | None = ...,
+        timeout: float | None = ...,
+    ) -> object:
+        """Publish one message."""
+        ...
+
+
+class BrokerAway(Unavailable):
+    """The broker did not confirm a message in time; it may or may not have stored it."""
+
+    code = "BROKER_UNAVAILABLE"
+
+
+def headers_of(message: Message) -> dict[str, str]:
+    """Return what travels beside the payload: identity, once-only condition, trace context.
+
+    The correlation id is the trace id of the W3C ``traceparent``.
+    """
+    if not isinstance(message, Event):
+        return {}
+    headers = {"Nats-Expected-Last-Subject-Sequence": "0", "content-type": "application/json"}
+    if message.stream == "EVT":
+        headers["Nats-Msg-Id"] = message.event_id
+    trace = message.correlation_id if len(message.correlation_id) == 32 else derive(message.correlation_id)
+    headers["traceparent"] = f"00-{trace}-{message.event_id[:16]}-01"
+    return headers
+
+
+class Publisher:
+    """Puts messages on their subjects."""
+
+    def __init__(self, publisher: BrokerPublish) -> None:
+        self._publisher = publisher
+
+    async def publish(self, message: Message) -> bool:
+        """Store an event or job once; return False if it was stored before.
+
+        Raises
+        ------
+        BrokerAway
+            If the broker did not confirm after several attempts under the same id.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._publisher.publish(
+                    message,
+                    message.subject(),
+                    headers_of(message),
+                    correlation_id=getattr(message, "correlation_id", None),
+                    stream=message.stream,
+                    timeout=_TIMEOUT if message.stream else None,
+                )
+            except APIError as error:
+                if error.err_code in _WRONG_LAST_SEQUENCE:
+                    return False
+                log.warning("publish refused", subject=message.subject(), reason=error.description)
+            except (NatsError, NoStreamResponseError, TimeoutError, ConnectionError) as error:
+                log.warning("publish not confirmed", subject=message.subject(), reason=type(error).__name__)
+            else:
+                return True
+            await asyncio.sleep(0.2 * 2**attempt)
+        raise BrokerAway("the message broker does not answer", subject=message.subject())
+
+    async def publish_all(self, messages: list[Message]) -> None:
+        """Publish in order."""
+        for message in messages:
+            await self.publish(message)

@@ -1,0 +1,1 @@
+"""Numbers about forecasts: errors, sums, metrics. numpy only."""

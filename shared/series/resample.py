@@ -1,0 +1,187 @@
+"""The value of a series at any moment: five methods, one function for building and forecasting."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.specs import Resample
+from shared.series.arrays import Bool, Float64, Int64
+from shared.series.series import Series
+
+Codes = NDArray[np.uint8]
+
+
+class Code(IntEnum):
+    """Why a point has no value; 0 says it has one."""
+
+    OK = 0
+    BEFORE_START = 1
+    AFTER_END = 2
+    MISSING_VALUE = 3
+    GAP = 4
+
+
+@dataclass(frozen=True)
+class Points:
+    """Values and codes of moments; ``values`` are NaN exactly where ``codes`` are not 0."""
+
+    values: Float64
+    codes: Codes
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one moment gets its value: ``bin_ns`` is the width of a mean, ``max_gap_ns`` None = no limit."""
+
+    method: Resample
+    bin_ns: int
+    max_gap_ns: int | None
+
+
+def resample(series: Series, at_ns: Int64, rule: Rule) -> Points:
+    """Return the value of ``series`` at each moment (docs/numerics.md, section 3).
+
+    Parameters
+    ----------
+    at_ns
+        Any shape, Unix nanoseconds.
+
+    Returns
+    -------
+    points
+        Same shape as ``at_ns``, in the series' unit.
+    """
+    if rule.method == "mean":
+        half = rule.bin_ns // 2
+        return mean_between(series, at_ns - half, at_ns + (rule.bin_ns - half), near=at_ns, rule=rule)
+    left, right = neighbours(series.times_ns, at_ns, rule.method)
+    codes = np.zeros(at_ns.shape, dtype=np.uint8)
+    codes[left < 0] = Code.BEFORE_START
+    codes[right >= len(series)] = Code.AFTER_END
+    inside = codes == Code.OK
+    left, right = np.where(inside, left, 0), np.where(inside, right, 0)
+    return between(
+        at_ns,
+        (series.times_ns[left], series.values[left]),
+        (series.times_ns[right], series.values[right]),
+        codes,
+        rule,
+    )
+
+
+def neighbours(times_ns: Int64, at_ns: Int64, method: Resample) -> tuple[Int64, Int64]:
+    """Return the rows a moment is read from: twice the same row unless it lies between two.
+
+    A row before the first is -1, after the last ``len(times_ns)``.
+
+    >>> neighbours(np.array([0, 10, 20]), np.array([10, 14, 25]), "linear")
+    (array([1, 1, 2]), array([1, 2, 3]))
+    >>> neighbours(np.array([0, 10, 20]), np.array([5, 14, 25]), "nearest")[0]
+    array([0, 1, 2])
+    """
+    before = rows_before(times_ns, at_ns)
+    after = before + (times_ns[np.maximum(before, 0)] != at_ns)
+    after[before < 0] = 0
+    match method:
+        case "previous":
+            return before, before
+        case "next":
+            return after, after
+        case "nearest":
+            row = _nearer(times_ns, at_ns, before, after)
+            return row, row
+        case _:
+            return before, after
+
+
+def rows_before(times_ns: Int64, at_ns: Int64) -> Int64:
+    """Return the last row at or before each moment, -1 if there is none."""
+    return np.searchsorted(times_ns, at_ns, side="right") - 1
+
+
+def between(
+    at_ns: Int64,
+    left: tuple[Int64, Float64],
+    right: tuple[Int64, Float64],
+    codes: Codes,
+    rule: Rule,
+) -> Points:
+    """Interpolate between neighbours (stamps, values); a missing or far neighbour leaves no value."""
+    (left_ns, left_value), (right_ns, right_value) = left, right
+    usable = codes == Code.OK
+    missing = usable & (np.isnan(left_value) | np.isnan(right_value))
+    codes[missing] = Code.MISSING_VALUE
+    if rule.max_gap_ns is not None:
+        distance = right_ns - left_ns if rule.method == "linear" else np.abs(at_ns - left_ns)
+        codes[usable & ~missing & (distance > rule.max_gap_ns)] = Code.GAP
+    span = right_ns - left_ns
+    share = np.divide(at_ns - left_ns, span, out=np.zeros(at_ns.shape), where=span != 0)
+    values = np.where(span == 0, left_value, share * (right_value - left_value) + left_value)
+    values[codes != Code.OK] = np.nan
+    return Points(values, codes)
+
+
+def mean_between(
+    series: Series,
+    begin_ns: Int64,
+    end_ns: Int64,
+    *,
+    near: Int64 | None = None,
+    rule: Rule | None = None,
+    closed: bool = False,
+) -> Points:
+    """Return the mean of the finite rows from ``begin_ns`` to ``end_ns`` (included if ``closed``).
+
+    Each mean sums its own rows only, so it depends on nothing outside its interval, to the last bit.
+    With ``near`` and a rule, the finite row nearest to ``near`` must be within ``max_gap``.
+    """
+    first = np.searchsorted(series.times_ns, begin_ns, side="left")
+    stop = np.searchsorted(series.times_ns, end_ns, side="right" if closed else "left")
+    base, top = int(first.min(initial=len(series))), int(stop.max(initial=0))
+    values = series.values[base : max(base, top)]
+    finite = np.isfinite(values)
+    counted = np.concatenate(([0], np.cumsum(finite)))
+    count = np.where(first < stop, counted[np.maximum(stop - base, 0)] - counted[first - base], 0)
+    codes = _empty_codes(series.times_ns, first, stop, begin_ns, end_ns)
+    codes[count > 0] = Code.OK
+    if near is not None and rule is not None and rule.max_gap_ns is not None:
+        far = ~_has_row_near(series.times_ns[base : max(base, top)][finite], near, rule.max_gap_ns)
+        codes[(codes == Code.OK) & far] = Code.GAP
+    means = np.full(begin_ns.shape, np.nan)
+    use = codes == Code.OK
+    means[use] = _sums(np.where(finite, values, 0.0), first[use] - base, stop[use] - base) / count[use]
+    return Points(means, codes)
+
+
+def _empty_codes(times_ns: Int64, first: Int64, stop: Int64, begin_ns: Int64, end_ns: Int64) -> Codes:
+    """Say why an interval without a finite row has none."""
+    codes = np.full(first.shape, Code.MISSING_VALUE, dtype=np.uint8)
+    codes[first >= stop] = Code.GAP
+    if len(times_ns):
+        codes[(first >= stop) & (end_ns <= times_ns[0])] = Code.BEFORE_START
+        codes[(first >= stop) & (begin_ns > times_ns[-1])] = Code.AFTER_END
+    return codes
+
+
+def _sums(values: Float64, first: Int64, stop: Int64) -> Float64:
+    """Sum ``values[first:stop]`` of each pair (none empty)."""
+    if len(first) == 0:
+        return np.empty(0)
+    edges = np.column_stack((first, stop)).ravel()
+    return np.add.reduceat(np.append(values, 0.0), edges)[::2]
+
+
+def _has_row_near(times_ns: Int64, at_ns: Int64, gap_ns: int) -> Bool:
+    first = np.searchsorted(times_ns, at_ns - gap_ns, side="left")
+    stop = np.searchsorted(times_ns, at_ns + gap_ns, side="right")
+    return first < stop
+
+
+def _nearer(times_ns: Int64, at_ns: Int64, before: Int64, after: Int64) -> Int64:
+    """Return the nearer of two rows, the earlier on a tie, the only one at the ends."""
+    last = len(times_ns) - 1
+    earlier, later = np.clip(before, 0, last), np.clip(after, 0, last)
+    take_later = (times_ns[later] - at_ns) < (at_ns - times_ns[earlier])
+    return np.where((before < 0) | (take_later & (after <= last)), later, earlier)

@@ -1,1 +1,0 @@
-"""Pure time-series mathematics on numpy and pandas: no broker, no storage, no clock."""

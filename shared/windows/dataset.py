@@ -1,0 +1,257 @@
+"""The data set: aligned series once, the index of complete windows, calendar, scalers, split.
+
+Windows are not stored; they are read in batches, scaled, as float32. The same cuts, calendar and
+scalers build the one window a forecast needs, so training and forecasting agree to the last bit.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from shared.contracts.problems import Problem
+from shared.contracts.specs import DatasetSpec
+from shared.series.arrays import Float32, Float64, Int64
+from shared.series.calendar import calendar_window, feature_values
+from shared.series.problems import IncompleteWindow, NoWindowFits, UnknownSeries
+from shared.series.resample import Code
+from shared.series.series import Series
+from shared.windows import artefact
+from shared.windows.artefact import dataset_key
+from shared.windows.batches import gather
+from shared.windows.build import Assembly, assemble
+from shared.windows.columns import GridColumn
+from shared.windows.dropped import REASONS, DroppedWindows
+from shared.windows.layout import layout_of
+from shared.windows.provenance import Provenance, provenance
+from shared.windows.rules import Source
+from shared.windows.samples import Layout, Samples
+from shared.windows.split import Parts
+
+__all__ = ["Dataset", "Part", "build_dataset", "build_window", "dataset_key"]
+
+Part = Literal["train", "validation", "test"]
+
+
+class Dataset:
+    """Windows of several series, ready to train on.
+
+    Samples are numbered 0 .. n_windows - 1 in time order; every ``index`` is an array of such numbers.
+    """
+
+    def __init__(self, assembly: Assembly) -> None:
+        self.assembly = assembly
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The settings the data set was built with."""
+        return self.assembly.spec
+
+    @property
+    def drops(self) -> DroppedWindows:
+        """Why reference times did not become samples."""
+        return self.assembly.drops
+
+    @property
+    def findings(self) -> tuple[Problem, ...]:
+        """What a user should know: look-ahead, leaking split, empty parts."""
+        return self.assembly.findings
+
+    @property
+    def n_windows(self) -> int:
+        """Number of samples."""
+        return len(self.assembly.numbers)
+
+    @property
+    def ref_ns(self) -> Int64:
+        """Reference times of all samples, Unix nanoseconds, shape (n_windows,)."""
+        return self.assembly.ref_ns
+
+    @property
+    def parts(self) -> Parts:
+        """Which samples belong to which part."""
+        return self.assembly.parts
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The meaning of the columns, with the scalers."""
+        return layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for all columns: rows, lattices and index; a view into rows costs nothing."""
+        sources, tracks = self.assembly.sources, (*self.assembly.x_tracks, *self.assembly.y_tracks)
+        rows = {id(source.series): source.series for source in sources}
+        values = [track.values for track in tracks if isinstance(track, GridColumn)]
+        own = [v for v in values if not any(np.may_share_memory(v, r.values) for r in rows.values())]
+        return (
+            self.assembly.numbers.nbytes + sum(v.nbytes for v in own) + sum(r.nbytes for r in rows.values())
+        )
+
+    def indices(self, part: Part) -> Int64:
+        """Return the samples of a part in time order, after purging."""
+        match part:
+            case "train":
+                return self.parts.train
+            case "validation":
+                return self.parts.validation
+            case "test":
+                return self.parts.test
+
+    def x(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
+        """Return inputs, shape (n, input_steps, n_inputs), scaled or in original units."""
+        scaler = self.assembly.x_scaler if scaled else None
+        number = self._numbers(index)
+        steps = self.spec.input_steps
+        return gather(self.assembly.x_tracks, number, steps, scaler=scaler, dtype=np.float32)
+
+    def y(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
+        """Return targets, shape (n, output_steps, n_outputs), scaled or in original units."""
+        scaler = self.assembly.y_scaler if scaled else None
+        number = self._numbers(index)
+        steps = self.spec.output_steps
+        return gather(self.assembly.y_tracks, number, steps, scaler=scaler, dtype=np.float32)
+
+    def y_true(self, index: Int64 | None = None) -> Float64:
+        """Return targets in original units at full precision, as scores need them."""
+        number = self._numbers(index)
+        steps = self.spec.output_steps
+        return gather(self.assembly.y_tracks, number, steps, scaler=None, dtype=np.float64)
+
+    def materialise(self) -> tuple[Float32, Float32]:
+        """Return X and Y of all samples in original units."""
+        return self.x(scaled=False), self.y(scaled=False)
+
+    def part(self, part: Part) -> Samples:
+        """Return a whole part as scaled samples."""
+        return self._samples(self.indices(part))
+
+    def batches(self, part: Part, size: int) -> Iterator[Samples]:
+        """Yield a part as scaled samples of at most ``size`` windows, in time order."""
+        index = self.indices(part)
+        for begin in range(0, len(index), size):
+            yield self._samples(index[begin : begin + size])
+
+    def divided(self, parts: Parts) -> "Dataset":
+        """Return the same windows in other parts; scalers see the new training part and nothing else."""
+        return Dataset(self.assembly.divided(parts))
+
+    def training_values(self, output: int) -> Float64:
+        """Return output k on its own time axis up to the end of the last training window.
+
+        Missing rows are NaN: they keep their place, so that a distance in rows is a distance in time.
+        """
+        source = self.assembly.sources[len(self.spec.inputs) + output]
+        if len(self.parts.train) == 0:
+            return np.empty(0)
+        last = int(self.ref_ns[self.parts.train[-1]]) + source.cut.reach_ns[1]
+        stop = np.searchsorted(source.series.times_ns, last, side="right")
+        return np.asarray(source.series.values[:stop])
+
+    def provenance(self, sample: int) -> tuple[Provenance, ...]:
+        """Return, per series column (inputs first), the rows each step of a sample was read from."""
+        ref = self.ref_ns[sample : sample + 1]
+        return tuple(provenance(source, ref) for source in self.assembly.sources)
+
+    def save(self, folder: Path) -> None:
+        """Write the data set to a folder of .npy files and one JSON file."""
+        artefact.save(self.assembly, folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the data set of a folder; its arrays stay on disk until they are read.
+
+        Raises
+        ------
+        NotADataset
+            If the folder holds no finished data set.
+        """
+        return cls(artefact.load(folder))
+
+    def _samples(self, index: Int64) -> Samples:
+        return Samples(self.x(index), self.y(index), self.ref_ns[index])
+
+    def _numbers(self, index: Int64 | None) -> Int64:
+        return self.assembly.numbers if index is None else self.assembly.numbers[index]
+
+
+def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
+    """WindowRule series into windows with calendar features, split them and fit the scalers.
+
+    Parameters
+    ----------
+    series
+        By ``SeriesSpec.series_id``; more than the settings use are welcome.
+
+    Raises
+    ------
+    InvalidInput
+        One of `shared.series.problems`: it names the setting, the series or the rows.
+    NoWindowFits
+        If not one reference time has every window complete.
+    """
+    assembly = assemble(spec, series)
+    if len(assembly.numbers) == 0:
+        raise NoWindowFits(
+            f"no window fits: {assembly.drops.sentence()}",
+            field="series",
+            drops=assembly.drops.to_json(),
+        )
+    return Dataset(assembly)
+
+
+def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) -> Float32:
+    """Return the scaled inputs at one reference time, from fresh rows.
+
+    Parameters
+    ----------
+    dataset
+        Whose settings, clock and scalers apply.
+    series
+        Fresh rows by series id, inputs only.
+    ref_ns
+        The cutoff, Unix nanoseconds.
+
+    Returns
+    -------
+    x
+        Shape (1, input_steps, n_inputs).
+
+    Raises
+    ------
+    UnknownSeries, IncompleteWindow
+        If an input is not given, or its rows do not fill the window.
+    """
+    spec, assembly = dataset.spec, dataset.assembly
+    ref = np.array([ref_ns])
+    columns: list[Float64 | Float32] = []
+    for source in assembly.sources[: len(spec.inputs)]:
+        wanted = source.cut.spec.series_id
+        if wanted not in series:
+            raise UnknownSeries(f"series {wanted} not given", field="series", series=wanted)
+        columns.append(_complete(Source(source.cut, series[wanted]), ref))
+    for name, setting in spec.calendar.enabled():
+        at = ref_ns + calendar_window(setting, spec.input_steps).offsets_ns()
+        columns += list(feature_values(name, at, setting, assembly.clock).T)
+    x = np.stack([np.broadcast_to(column, spec.input_steps) for column in columns], axis=1)
+    return assembly.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)
+
+
+def _complete(source: Source, ref_ns: Int64) -> Float64:
+    """Return the window of one input, shape (n_values,)."""
+    points = source.points(ref_ns)
+    first = int(np.argmax(points.codes[0] != Code.OK))
+    code = points.codes[0, first]
+    if code != Code.OK:
+        name, reason = source.cut.spec.name, dict(REASONS)[Code(code)]
+        at = str(np.datetime64(int(ref_ns[0]), "ns"))
+        raise IncompleteWindow(
+            f"input {name!r} does not fill the window at {at}Z: step {first + 1}, {reason.replace('_', ' ')}",
+            series=name,
+            step=first,
+            reason=reason,
+        )
+    window: Float64 = points.values[0]
+    return window

@@ -1,0 +1,77 @@
+"""Where every step of a window came from: its rows, and whether it was read, filled or averaged."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from shared.contracts.specs import Role
+from shared.series.arrays import Int64
+from shared.series.resample import neighbours, rows_before
+from shared.windows.rules import Source
+
+Origin = Literal["exact", "interpolated", "filled", "averaged", "latest", "forecast"]
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Rows behind one series' window.
+
+    ``rows[k]`` are the first and last row step k was read from (rows count from 0 in time order),
+    ``origin[k]`` how: ``exact`` the row of that moment, ``interpolated`` between two rows, ``filled``
+    from one row of another moment, ``averaged`` over all rows between, ``latest`` the newest number
+    known, ``forecast`` from an archive (rows are those about the target times around).
+    """
+
+    series: str
+    role: Role
+    at_ns: Int64  # (n_values,)
+    rows: Int64  # (n_values, 2)
+    origin: tuple[Origin, ...]
+
+
+def provenance(source: Source, ref_ns: Int64) -> Provenance:
+    """Return the provenance of one complete window; ``ref_ns`` has shape (1,)."""
+    cut, times = source.cut, source.series.times_ns
+    at = ref_ns if cut.repeats else ref_ns + cut.window.offsets_ns()
+    if source.series.issued_ns is not None:
+        left, right = _archived_rows(source, ref_ns, at)
+    elif cut.averaged:
+        left = np.searchsorted(times, at + cut.averaged[0], side="left")
+        right = rows_before(times, at + cut.averaged[1])
+    elif cut.spec.content == "latest":
+        numbers = np.flatnonzero(np.isfinite(source.series.values))
+        left = right = numbers[rows_before(source.known.times_ns, at)]
+    elif cut.rule.method == "mean":
+        half = cut.rule.bin_ns // 2
+        left = np.searchsorted(times, at - half, side="left")
+        right = np.searchsorted(times, at + (cut.rule.bin_ns - half), side="left") - 1
+    else:
+        left, right = neighbours(times, at, cut.rule.method)
+    exact = (left == right) & (times[left] == at)
+    origins = tuple(_origin(source, bool(hit)) for hit in exact)
+    return Provenance(cut.spec.name, cut.spec.role, at, np.stack((left, right), axis=1), origins)
+
+
+def _origin(source: Source, exact: bool) -> Origin:
+    if source.series.issued_ns is not None:
+        return "forecast"
+    if source.cut.spec.content == "latest":
+        return "latest"
+    if source.cut.averaged or source.cut.rule.method == "mean":
+        return "averaged"
+    if exact:
+        return "exact"
+    return "interpolated" if source.cut.rule.method == "linear" else "filled"
+
+
+def _archived_rows(source: Source, ref_ns: Int64, at_ns: Int64) -> tuple[Int64, Int64]:
+    """Rows of the newest known issue about the target times around each moment."""
+    archive = source.archive
+    known = np.broadcast_to(rows_before(archive.issues, ref_ns), at_ns.shape)
+    if source.cut.averaged:
+        first = np.searchsorted(archive.targets, at_ns + source.cut.averaged[0], side="left")
+        last = rows_before(archive.targets, at_ns + source.cut.averaged[1])
+    else:
+        first, last = archive.neighbours(known, at_ns, source.cut.rule.method)
+    return archive.rows(known, first), archive.rows(known, last)

@@ -1,0 +1,61 @@
+"""What a model sees of a data set: scaled windows, and what their columns mean."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from shared.series.arrays import Float32, Float64, Int64
+from shared.windows.scaling import Scaler
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of X or Y.
+
+    ``start`` and ``end`` are hours relative to the reference time of the first and last point of the
+    window; a calendar or ``latest`` column that repeats its value at the reference time has both 0.
+    """
+
+    name: str
+    source: Literal["series", "calendar"]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The meaning of the last axis of X and Y, shared by every sample of a data set.
+
+    ``own_past[k]`` is the X column with the observed past of output k (same series, regular spacing,
+    ending at the reference time), or None when the target's own past is not among the inputs.
+    """
+
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+    input_steps: int
+    output_steps: int
+    stride: float  # minutes between consecutive reference times
+    x_scaler: Scaler
+    y_scaler: Scaler
+    own_past: tuple[int | None, ...]
+
+    def offsets(self, column: Column, n_steps: int) -> Float64:
+        """Hours relative to the reference time of a column's points, shape (n_steps,)."""
+        return np.linspace(column.start, column.end, n_steps)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of one part (train, validation or test) in time order, scaled, without NaN."""
+
+    x: Float32  # (n_windows, input_steps, n_inputs)
+    y: Float32  # (n_windows, output_steps, n_outputs)
+    ref_ns: Int64  # (n_windows,) reference times, Unix nanoseconds
+
+    def __len__(self) -> int:
+        return len(self.ref_ns)
+
+    def rows(self, rows: slice) -> "Samples":
+        """Return some of the samples, as views."""
+        return Samples(self.x[rows], self.y[rows], self.ref_ns[rows])

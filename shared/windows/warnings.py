@@ -1,0 +1,87 @@
+"""What a user should know about a data set that is valid all the same."""
+
+from collections.abc import Sequence
+
+from shared.contracts.problems import Category, Problem
+from shared.contracts.specs import DatasetSpec
+from shared.series.arrays import Int64
+from shared.series.series import NS_PER_MINUTE
+from shared.windows.dropped import DroppedWindows
+from shared.windows.rules import Source
+from shared.windows.split import Parts
+
+
+def dataset_warnings(
+    spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64, parts: Parts, drops: DroppedWindows
+) -> tuple[Problem, ...]:
+    """Return warnings: inputs that look ahead, a leaking split, empty parts, dropped samples."""
+    found = [_looks_ahead(source, ref_ns) for source in sources if source.cut.spec.role == "input"]
+    return (
+        *(finding for finding in found if finding is not None),
+        *_split_findings(spec, parts),
+        *([_warning("SAMPLES_DROPPED", drops.sentence())] if _has_holes(drops) else []),
+    )
+
+
+def _has_holes(drops: DroppedWindows) -> bool:
+    """Whether samples were lost inside the data; at both ends some always are."""
+    return any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
+
+
+def lookahead_ns(source: Source, ref_ns: Int64) -> int:
+    """Return how far after the reference time a past-looking input reads rows, at most; 0 if never."""
+    past_looking = source.cut.reach_ns[1] <= 0 and source.series.issued_ns is None
+    if not past_looking or len(ref_ns) == 0:
+        return 0
+    return max(int((source.last_read_ns(ref_ns) - ref_ns).max()), 0)
+
+
+def _looks_ahead(source: Source, ref_ns: Int64) -> Problem | None:
+    """Interpolation and means at the reference time read the row after it: known only later."""
+    ahead = lookahead_ns(source, ref_ns)
+    if ahead == 0:
+        return None
+    name, method = source.cut.spec.name, source.cut.rule.method
+    minutes = ahead / NS_PER_MINUTE
+    return _warning(
+        "LOOKS_AHEAD",
+        f"input {name!r} ({method}) reads rows up to {minutes:g} min after the reference time",
+        f"Use resample 'previous' for {name!r}, end its horizon earlier, or align offset and stride.",
+        series=name,
+        minutes=minutes,
+    )
+
+
+def _split_findings(spec: DatasetSpec, parts: Parts) -> list[Problem]:
+    found: list[Problem] = []
+    if parts.leaking:
+        found.append(
+            _warning(
+                "SPLIT_LEAKS",
+                "samples are shuffled: neighbours of test samples are in the training part",
+                "Switch split.shuffle off for honest scores.",
+            )
+        )
+    shares = (("validation", spec.split.validation), ("test", spec.split.test))
+    for (name, share), size in zip(shares, (len(parts.validation), len(parts.test)), strict=True):
+        if share > 0 and size == 0:
+            found.append(
+                _warning(
+                    "EMPTY_PART",
+                    f"the {name} part is empty ({parts.n_purged} samples purged at the borders)",
+                    "Upload a longer period, shorten the horizons, or switch split.purge off.",
+                    part=name,
+                )
+            )
+    return found
+
+
+def _warning(code: str, message: str, suggestion: str | None = None, **details: str | float) -> Problem:
+    return Problem(
+        code=code,
+        message=message,
+        category=Category.DATA_VALIDATION,
+        severity="warning",
+        suggestions=() if suggestion is None else (suggestion,),
+        details=dict(details),
+    )

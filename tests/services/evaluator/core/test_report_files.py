@@ -1,0 +1,191 @@
+import csv
+import importlib.util
+import io
+import json
+import zipfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from services.evaluator.core.archive import stream_zip, whole
+from services.evaluator.core.report_files import archive_files, numbers
+from services.evaluator.core.run_data import (
+    ModelFacts,
+    OutputFacts,
+    RunData,
+    arrays_of,
+    dossier_from,
+    examine,
+)
+from shared.scoring.forecasts import Forecast, PartForecast
+from shared.series.arrays import Float64
+
+ROOT = Path(__file__).parents[4]
+HOUR_NS = 3600 * 10**9
+
+
+def _part(n_windows: int, error: float, seed: int) -> PartForecast:
+    rng = np.random.default_rng(seed)
+    hours = np.arange(n_windows)[:, None, None] + np.arange(1, 7)[:, None]
+    truth = 20.0 + 5.0 * np.sin(hours / 24 * 2 * np.pi) * [1.0, 40.0] + rng.normal(size=(n_windows, 6, 2))
+    noise = np.random.default_rng(int(error * 100)).normal(size=truth.shape)
+    return PartForecast(np.arange(n_windows) * HOUR_NS, truth, truth + error * noise * [1.0, 40.0])
+
+
+def _outputs(series: Float64) -> tuple[OutputFacts, ...]:
+    hours = np.arange(1.0, 7.0)
+    return (OutputFacts("OT [°C]", 60.0, hours, series), OutputFacts("load", 60.0, hours, 40 * series))
+
+
+def _dossier(n_validation: int = 80, n_test: int = 120) -> RunData:
+    kinds = [("LIN", "lin", 0.5), ("LSTM 64", "lstm", 0.7), ("Seasonal naive", "seasonal_naive", 1.5)]
+    models = tuple(
+        ModelFacts(
+            f"{i:032x}", label, kind, Forecast(_part(n_validation, error, 1), _part(n_test, error, 2)),
+            {"loss": [0.3, 0.2], "val_loss": [0.4, 0.3]} if kind == "lstm" else {},
+        )
+        for i, (label, kind, error) in enumerate(kinds)
+    )  # fmt: skip
+    return RunData("r" * 8, "rmse", "Europe/Vienna", 1, _outputs(np.sin(np.arange(300.0)) * 5 + 20), models)
+
+
+@cache
+def _zipped() -> bytes:
+    dossier = _dossier()
+    extras = {"models/lin/passport.json": whole(lambda: b"{}"), "configuration.json": whole(lambda: b"{}")}
+    files = archive_files(dossier, examine(dossier), extras=extras)
+    # Drawing is slow and tested elsewhere: one model's pages stand for all.
+    drawn = {path: c for path, c in files.items() if not path.startswith(("plots/02", "plots/03"))}
+    return b"".join(stream_zip({path: c for path, c in drawn.items() if not path.endswith(".dark.png")}))
+
+
+def _example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("recompute_scores", ROOT / "examples/recompute_scores.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_number_in_the_archive_follows_from_its_arrays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "results.zip"
+    path.write_bytes(_zipped())
+
+    code = _example().main(str(path))
+
+    assert (code, capsys.readouterr().out.split(" in ")[0]) == (0, "every number")
+
+
+def test_a_number_that_was_tampered_with_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "results.zip"
+    with zipfile.ZipFile(io.BytesIO(_zipped())) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "metrics/01-lin/test.json":
+                data = data.replace(b'"mae": 0', b'"mae": 1', 1)
+            target.writestr(name, data)
+
+    code = _example().main(str(path))
+
+    assert code == 1
+    assert "metrics/01-lin/test.json: differs" in capsys.readouterr().out
+
+
+def test_the_same_run_gives_the_same_bytes() -> None:
+    dossier = _dossier()
+    files = archive_files(dossier, examine(dossier))
+    skipped = ("plots/01", "plots/02", "plots/03", "plots/error")
+    few = {path: content for path, content in files.items() if not path.startswith(skipped)}
+
+    first, second = (b"".join(stream_zip(few)) for _ in range(2))
+
+    assert first == second
+
+
+def test_the_archive_holds_the_full_set_and_explains_itself() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(_zipped()))
+
+    names = archive.namelist()
+    readme = archive.read("README.md").decode()
+
+    assert archive.testzip() is None
+    assert names == sorted(names)
+    assert {name.split("/")[0] for name in names} >= {"metrics", "tables", "plots", "arrays", "models"}
+    assert sum(name.endswith(".png") for name in names) == 2 + 4
+    assert "Best on validation by rmse: **LIN**." in readme
+    assert "LIN is better than Seasonal naive on test by" in readme
+
+
+def test_every_plot_comes_for_both_pages_and_as_data() -> None:
+    dossier = _dossier()
+
+    plots = [path for path in archive_files(dossier, examine(dossier)) if path.startswith("plots/")]
+
+    assert len(plots) == 3 * (2 + 4 * 3)
+    assert {path.split(".", 1)[1] for path in plots} == {"png", "dark.png", "json"}
+
+
+def test_the_numbers_are_strict_json_and_tables_with_all_models() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(_zipped()))
+
+    for name in archive.namelist():
+        if name.endswith(".json"):
+            json.loads(archive.read(name), parse_constant=pytest.fail)
+    rows = list(csv.DictReader(io.StringIO(archive.read("tables/comparison.csv").decode())))
+    assert [row["model"] for row in rows] == ["LIN", "LSTM 64", "Seasonal naive"]
+
+
+def test_a_dossier_survives_its_files() -> None:
+    dossier = _dossier()
+    files = {name: make() for name, make in arrays_of(dossier).items()}
+
+    again = dossier_from(files.__getitem__)
+
+    original, recomputed = (numbers(d, examine(d)) for d in (dossier, again))
+    assert {path: make() for path, make in original.items()} == {p: make() for p, make in recomputed.items()}
+
+
+@pytest.mark.parametrize(("n_validation", "n_test"), [(0, 40), (40, 0), (1, 1), (0, 0)])
+def test_missing_parts_cost_no_evaluation(n_validation: int, n_test: int) -> None:
+    dossier = _dossier(n_validation, n_test)
+
+    findings = examine(dossier)
+
+    made = {path: make() for path, make in numbers(dossier, findings).items()}
+    assert b"NaN" not in b"".join(made.values())
+    assert (findings.board.best is None) == (n_validation == 0)
+
+
+def test_models_with_one_label_keep_apart() -> None:
+    dossier = _dossier()
+    twin = ModelFacts("f" * 32, "LIN", "lin", dossier.models[1].forecast)
+    both = RunData(
+        dossier.run_id, "mae", "UTC", 1, dossier.outputs, (dossier.models[0], twin, dossier.models[2])
+    )
+
+    paths = archive_files(both, examine(both))
+
+    assert {"arrays/01-lin.npz", "arrays/02-lin.npz"} <= set(paths)
+    assert b'"LIN #2"' in b"".join(paths["plots/error_by_step.json"]())
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, 1e300], ids=["NaN", "infinite", "absurd"])
+def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
+    dossier = _dossier()
+    parts = [_part(n, 0.5, seed) for n, seed in ((80, 1), (120, 2))]
+    wrecks = [PartForecast(part.ref_ns, part.y_true, np.full(part.y_true.shape, broken)) for part in parts]
+    wreck = ModelFacts("f" * 32, "wreck", "cnn", Forecast(wrecks[0], wrecks[1]))
+    with_wreck = RunData("r", "rmse", "UTC", 1, dossier.outputs, (wreck, *dossier.models))
+
+    findings, without = examine(with_wreck), examine(dossier)
+
+    assert [row.label for row in findings.board.rows] == [row.label for row in without.board.rows] + ["wreck"]
+    assert findings.board.rows[-1].reason
+    assert findings.ensemble.weights == without.ensemble.weights
+    assert b"NaN" not in b"".join(make() for make in numbers(with_wreck, findings).values())

@@ -1,0 +1,77 @@
+"""A job at its end: what a fit kept for a next attempt goes when there is none any more, and only then."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.trainer.child.warm import (
+    FitCancelled,
+    FitRefused,
+    TrainOutcome,
+    TrainTask,
+    WarmChild,
+    WorkerCrashed,
+)
+from services.trainer.core.model import Progress
+from services.trainer.core.problems import ModelTooLarge
+from services.trainer.job_loop import FitCrashed, JobLoop, JobMetrics
+from services.trainer.storage import LedgerJobs
+from shared.errors import TrainyardError
+from shared.storage.rows import JobRow
+from tests.support.runs import Heard, ledger, planned_run
+
+
+class Failing(WarmChild):
+    """Writes a checkpoint, then ends as it was told to."""
+
+    def __init__(self, error: TrainyardError) -> None:
+        super().__init__()
+        self._error = error
+
+    async def train(
+        self, task: TrainTask, on_progress: Callable[[Progress], Awaitable[None]]
+    ) -> TrainOutcome:
+        assert task.checkpoint is not None
+        task.checkpoint.write_bytes(b"an epoch")
+        raise self._error
+
+
+class JobsAlone(LedgerJobs):
+    """Jobs of the ledger whose data set nobody reads."""
+
+    async def dataset_folder(self, job: JobRow) -> Path:
+        return self._cache
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(FitCancelled("enough"), "cancelled", id="cancelled"),
+        pytest.param(FitRefused(ModelTooLarge("too large").problem()), "failed", id="refused"),
+        pytest.param(WorkerCrashed("gone"), None, id="crashed, to be tried again"),
+    ],
+)
+async def test_a_checkpoint_lives_as_long_as_there_may_be_another_attempt(
+    tmp_path: Path, error: TrainyardError, status: str | None
+) -> None:
+    storage = await ledger(tmp_path)
+    _, planned = await planned_run(storage)
+    jobs = JobsAlone(storage, cache=tmp_path, lease=timedelta(seconds=30))
+    loop = JobLoop(
+        jobs, Failing(error), Heard(), JobMetrics(CollectorRegistry()),
+        beat=10.0, attempts=3, threads=None, checkpoints=tmp_path / "checkpoints",
+    )  # fmt: skip
+    job = await jobs.claim(planned[0].id)
+    assert job is not None
+
+    if status is None:
+        with pytest.raises(FitCrashed):
+            await loop._work(job)
+    else:
+        assert (await loop._work(job)).status == status
+
+    assert bool(list((tmp_path / "checkpoints").iterdir())) is (status is None)
+    await storage.close()
