@@ -14,9 +14,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.core.own_past import past_to_output
-from shared.timeseries.arrays import Float32, Float64, Int64
-from shared.timeseries.samples import Column, Layout
+from services.trainer.core.linear.units import past_to_output
+from shared.series.arrays import Float32, Float64, Int64
+from shared.windows.samples import Column, Layout
 
 Operator = Literal["point", "mean", "least", "most", "constant", "hour", "weekday"]
 OPERATORS: tuple[Operator, ...] = ("point", "mean", "least", "most", "constant", "hour", "weekday")
