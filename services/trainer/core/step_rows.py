@@ -9,7 +9,7 @@ forecasting and ONNX follow the same recipe.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, assert_never, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,14 @@ from services.trainer.core.linear.units import past_to_output
 from shared.series.arrays import Float32, Float64, Int64
 from shared.windows.samples import Column, Layout
 
-Operator = Literal["point", "mean", "least", "most", "constant", "hour", "weekday"]
-OPERATORS: tuple[Operator, ...] = ("point", "mean", "least", "most", "constant", "hour", "weekday")
+Operator = Literal["point", "mean", "least", "most", "constant", "hour", "weekday", "is_weekday"]
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
 DAY, WEEK = 24.0, 168.0  # hours
 EPSILON = 1e-3  # of an hour or a weekday: moments on a border belong to what begins there
+LATELY: tuple[Operator, ...] = ("mean", "least", "most")
 RECENT = 4  # newest values of a series that are features of their own
-Use = Literal["own", "known", "past", "calendar"]
+Use = Literal["lead", "calendar", "year", "own", "known", "past", "fade", "fading"]
+USES: tuple[Use, ...] = get_args(Use)
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Feature:
     ``first`` and ``last`` (output_steps,) are the points of the window that are read, both included; a point
     has both equal, a constant keeps its values in ``constant``. ``gain`` and ``shift`` bring the result to
     the unit the feature is meant in: that of the output for its own past, the scaled one for others.
+    ``is_weekday`` is 1 on the weekday in ``constant``. ``use`` says what the feature is about.
     """
 
     name: str
+    use: Use
     operator: Operator
     column: int
     partner: int  # the cosine beside a sine
@@ -72,6 +76,7 @@ class Recipe:
         return {
             "names": np.frombuffer(json.dumps(self.names).encode(), np.uint8),
             "operator": np.array([OPERATORS.index(f.operator) for f in some], dtype=np.int64),
+            "use": np.array([USES.index(f.use) for f in some], dtype=np.int64),
             "columns": np.array([(f.column, f.partner) for f in some], dtype=np.int64).reshape(-1, 2),
             "first": np.array([f.first for f in some], dtype=np.int64).reshape(len(some), -1),
             "last": np.array([f.last for f in some], dtype=np.int64).reshape(len(some), -1),
@@ -86,6 +91,7 @@ class Recipe:
         features = [
             Feature(
                 name,
+                USES[int(arrays["use"][k])],
                 OPERATORS[int(arrays["operator"][k])],
                 int(arrays["columns"][k, 0]),
                 int(arrays["columns"][k, 1]),
@@ -123,13 +129,6 @@ def step_hours(layout: Layout, output: int = 0) -> float:
     return (column.end - column.start) / (layout.output_steps - 1)
 
 
-def unscaled(layout: Layout, column: int) -> tuple[float, float]:
-    """Return (gain, shift) from the scaled values of an input to those of its series."""
-    scaler = layout.x_scaler
-    gain = 1.0 / float(scaler.gain[column])
-    return gain, float(scaler.lo[column]) - float(scaler.low[column]) * gain
-
-
 def _uses(layout: Layout, output: int) -> Iterator[tuple[int, Use]]:
     own = layout.own_past[output]
     for place, column in enumerate(layout.inputs):
@@ -140,58 +139,56 @@ def _uses(layout: Layout, output: int) -> Iterator[tuple[int, Use]]:
 
 def _lead(ahead: Float64) -> Iterator[Feature]:
     none = np.zeros(len(ahead), np.int64)
-    yield Feature("lead", "constant", 0, 0, none, none, ahead)
+    yield Feature("lead", "lead", "constant", 0, 0, none, none, ahead)
 
 
 def _calendar(layout: Layout, ahead: Float64) -> Iterator[Feature]:
     """Hour, weekday, and every other calendar column at the time that is forecast."""
-    names = {c.name: k for k, c in enumerate(layout.inputs) if c.source == "calendar"}
-    for name, place in names.items():
+    places = {c.name: k for k, c in enumerate(layout.inputs) if c.source == "calendar"}
+    for name, place in places.items():
         if name.endswith("_cos"):
             continue
-        partner = names.get(name.removesuffix("_sin") + "_cos", place)
+        window = Reading(layout, place, "year" if name == "year_sin" else "calendar")
+        partner = places.get(name.removesuffix("_sin") + "_cos", place)
         match name:
             case "day_sin":
-                yield _at(layout, "hour", place, ahead, "hour", partner)
+                yield window.at(ahead, "hour", "hour", partner)
             case "week_sin":
-                yield _at(layout, "weekday", place, ahead, "weekday", partner)
+                yield window.at(ahead, "weekday", "weekday", partner)
             case "holiday":
-                for days in (0.0, -DAY, DAY):
-                    if _covers(layout, place, ahead + days):
-                        suffix = {0.0: "", -DAY: ", a day before", DAY: ", a day after"}[days]
-                        yield _at(layout, "point", place, ahead + days, name + suffix)
+                for days, suffix in ((0.0, ""), (-DAY, ", a day before"), (DAY, ", a day after")):
+                    if window.covers(ahead + days):
+                        yield window.at(ahead + days, name + suffix)
             case _:
-                yield _at(layout, "point", place, ahead, name)
-                yield _at(layout, "point", partner, ahead, name.removesuffix("_sin") + "_cos")
+                yield window.at(ahead, name)
+                yield Reading(layout, partner, window.use).at(ahead, name.removesuffix("_sin") + "_cos")
 
 
 def _series(layout: Layout, output: int, place: int, use: Use, ahead: Float64) -> Iterator[Feature]:
-    column = layout.inputs[place]
-    units = past_to_output(layout, output) if use == "own" else (1.0, 0.0)
+    """What a series tells: at the time that is forecast, days and weeks before it, and lately."""
+    column, steps = layout.inputs[place], layout.input_steps
+    window = Reading(layout, place, use, past_to_output(layout, output) if use == "own" else (1.0, 0.0))
     if use == "known":
-        yield _at(layout, "point", place, ahead, f"{column.name}, then", units=units)
-        if _covers(layout, place, ahead - DAY):
-            yield _mean(layout, place, ahead, f"{column.name}, mean of its day", units)
-    if column.start == column.end:
-        if use != "known":
-            yield _at(layout, "point", place, ahead, column.name, units=units)
+        yield window.at(ahead, f"{column.name}, then")
+        if window.covers(ahead - DAY):
+            yield window.mean(ahead, f"{column.name}, mean of its day")
+    elif column.start == column.end:
+        yield window.at(ahead, column.name)
         return
     for lag, name in _lags(column, ahead):
-        if _covers(layout, place, ahead - lag):
-            yield _at(layout, "point", place, ahead - lag, f"{column.name}, {name}", units=units)
+        if window.covers(ahead - lag):
+            yield window.at(ahead - lag, f"{column.name}, {name}")
     if use == "known":
         return
-    steps = layout.input_steps
-    for back in range(min(RECENT if use == "own" else 1, steps)):
-        at = np.full(len(ahead), steps - 1 - back)
-        yield _feature(f"{column.name}, {back + 1} back", "point", place, at, at, units)
-    day = min(steps, max(1, round(DAY / max(_spacing(column, steps), 1e-9))))
     last = np.full(len(ahead), steps - 1)
-    for operator in ("mean", "least", "most") if use == "own" else ("mean",):
-        yield _feature(f"{column.name}, {operator} of its last day", operator, place, last - day + 1, last, units)
-    week = round(WEEK / max(_spacing(column, steps), 1e-9))
+    for back in range(min(RECENT if use == "own" else 1, steps)):
+        yield window.feature(f"{column.name}, {back + 1} back", "point", last - back, last - back)
+    day, week = (max(1, round(hours / window.spacing)) for hours in (DAY, WEEK))
+    begin = last - min(day, steps) + 1
+    for operator in LATELY if use == "own" else LATELY[:1]:
+        yield window.feature(f"{column.name}, {operator} of its last day", operator, begin, last)
     if use == "own" and day < week <= steps:
-        yield _feature(f"{column.name}, mean of its last week", "mean", place, last - week + 1, last, units)
+        yield window.feature(f"{column.name}, mean of its last week", "mean", last - week + 1, last)
 
 
 def _lags(column: Column, ahead: Float64) -> Iterator[tuple[Float64, str]]:
@@ -205,57 +202,49 @@ def _lags(column: Column, ahead: Float64) -> Iterator[tuple[Float64, str]]:
     yield (weeks + 1.0) * WEEK, "two weeks before"
 
 
-def _spacing(column: Column, steps: int) -> float:
-    return (column.end - column.start) / (steps - 1) if steps > 1 else 0.0
+@dataclass(frozen=True)
+class Reading:
+    """How features are read from the window of one column."""
 
+    layout: Layout
+    place: int
+    use: Use
+    units: tuple[float, float] = (1.0, 0.0)
 
-def _covers(layout: Layout, place: int, hours: Float64) -> bool:
-    """Whether a column's window holds these moments, half a point of tolerance at both ends."""
-    column = layout.inputs[place]
-    slack = _spacing(column, layout.input_steps) / 2 + 1e-9
-    return bool(hours.min() >= column.start - slack and hours.max() <= column.end + slack)
+    @property
+    def spacing(self) -> float:
+        """Hours between two points; 0 where a single value is repeated."""
+        column, steps = self.layout.inputs[self.place], self.layout.input_steps
+        return (column.end - column.start) / (steps - 1) if steps > 1 else 0.0
 
+    def covers(self, hours: Float64) -> bool:
+        """Whether the window holds these moments, half a point of tolerance at both ends."""
+        column, slack = self.layout.inputs[self.place], self.spacing / 2 + 1e-9
+        return bool(hours.min() >= column.start - slack and hours.max() <= column.end + slack)
 
-def _points(layout: Layout, place: int, hours: Float64) -> Int64:
-    """Return the points of a column's window nearest to some moments, held at its ends."""
-    column, steps = layout.inputs[place], layout.input_steps
-    spacing = _spacing(column, steps)
-    if spacing == 0.0:
-        return np.full(len(hours), steps - 1)
-    return np.clip(np.round((hours - column.start) / spacing), 0, steps - 1).astype(np.int64)
+    def points(self, hours: Float64) -> Int64:
+        """Return the points nearest to some moments, held at the window's ends."""
+        steps = self.layout.input_steps
+        if self.spacing == 0.0:
+            return np.full(len(hours), steps - 1)
+        places = np.round((hours - self.layout.inputs[self.place].start) / self.spacing)
+        return np.clip(places, 0, steps - 1).astype(np.int64)
 
+    def at(self, hours: Float64, name: str, operator: Operator = "point", partner: int = 0) -> Feature:
+        """Read the value at each moment."""
+        points = self.points(hours)
+        return self.feature(name, operator, points, points, partner)
 
-def _at(
-    layout: Layout,
-    operator: Operator,
-    place: int,
-    hours: Float64,
-    name: str,
-    partner: int = 0,
-    *,
-    units: tuple[float, float] | None = None,
-) -> Feature:
-    at = _points(layout, place, hours)
-    return _feature(name, operator, place, at, at, units or (1.0, 0.0), partner)
+    def mean(self, hours: Float64, name: str) -> Feature:
+        """Read the mean over the day that ends with each moment."""
+        return self.feature(
+            name, "mean", self.points(hours - DAY + self.spacing), self.points(hours)
+        )
 
-
-def _mean(layout: Layout, place: int, hours: Float64, name: str, units: tuple[float, float]) -> Feature:
-    """The mean over the day that ends with each moment."""
-    spacing = _spacing(layout.inputs[place], layout.input_steps)
-    first = _points(layout, place, hours - DAY + spacing)
-    return _feature(name, "mean", place, first, _points(layout, place, hours), units)
-
-
-def _feature(
-    name: str,
-    operator: Operator,
-    place: int,
-    first: Int64,
-    last: Int64,
-    units: tuple[float, float],
-    partner: int = 0,
-) -> Feature:
-    return Feature(name, operator, place, partner, first, last, np.zeros(len(first)), *units)
+    def feature(self, name: str, operator: Operator, first: Int64, last: Int64, partner: int = 0) -> Feature:
+        """Return a feature of this column."""
+        none = np.zeros(len(first))
+        return Feature(name, self.use, operator, self.place, partner, first, last, none, *self.units)
 
 
 def _values(feature: Feature, x: Float32, sums: dict[int, Float64]) -> NDArray[Any]:
@@ -275,8 +264,11 @@ def _values(feature: Feature, x: Float32, sums: dict[int, Float64]) -> NDArray[A
             return x[:, feature.first[0] : feature.last[0] + 1, column].min(axis=1, keepdims=True)
         case "most":
             return x[:, feature.first[0] : feature.last[0] + 1, column].max(axis=1, keepdims=True)
-        case "hour" | "weekday":
+        case "hour" | "weekday" | "is_weekday":
             turn = turn_of(x[:, feature.first, column], x[:, feature.first, feature.partner])
             if feature.operator == "hour":
                 return np.mod(turn * 24.0 + EPSILON, 24.0)
-            return np.mod(np.floor(turn * 7.0 + EPSILON), 7.0)
+            weekday = np.mod(np.floor(turn * 7.0 + EPSILON), 7.0)
+            return weekday if feature.operator == "weekday" else weekday == feature.constant
+        case _:
+            assert_never(feature.operator)
