@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from services.evaluator.core.scores import MAX_LEVEL, score
 from services.evaluator.core.significance import compare
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import Metric, measure
+from shared.scoring.metrics import measure
 from shared.series.arrays import Float64
 
 SEED = 0
@@ -53,7 +53,7 @@ def compare_with_loop(n_windows: int, n_steps: int) -> None:
     tables = loop_tables(part.y_true[..., 0], part.y_pred[..., 0])
     slow = time.process_time() - started
 
-    checked: tuple[Metric, ...] = ("mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "r2")
+    checked: tuple[str, ...] = ("mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "r2")
     difference = 0.0
     for level, (whole, *blocks) in zip(scores.outputs[0].levels, tables, strict=True):
         rows = [(level.overall, whole), *((level.per_step[i], row) for i, row in enumerate(blocks))]

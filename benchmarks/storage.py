@@ -28,7 +28,7 @@ from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.rows import ChunkRow, JobRow, SessionRow
 from shared.storage.sqlite import SqliteRecords
-from shared.storage.supabase import key_headers, open_http
+from shared.storage.supabase import client_for, key_headers, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
 from tests.support.ledger_rows import chunk_row, job_row, session_row
@@ -250,14 +250,14 @@ async def supabase(project: LocalSupabase, folder: Path, source: Path, megabytes
     user = await project.new_user()
     session = session_row(user)
     async with httpx.AsyncClient(transport=Direct(project.rest.url)) as http:
-        records = SupabaseRecords(http, "http://project", key_headers(SERVICE_JWT))
+        records = SupabaseRecords(client_for(http, "http://project", key_headers(SERVICE_JWT)))
         await records.insert([session])
         ours = await measure_rows(records, session)
         print("Supabase rows                     adapter           asyncpg")
         show_rows(ours, await raw_postgres(project, session))
 
     async with open_http() as http:
-        objects = SupabaseObjects(http, project.url, key_headers(SECRET_KEY))
+        objects = SupabaseObjects(client_for(http, project.url, key_headers(SECRET_KEY)))
         key = f"sessions/{session.id}/model"
         moved = await measure_objects(objects, key, source, folder / "copy")
         print("Supabase objects                  adapter           httpx, one request")

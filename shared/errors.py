@@ -20,7 +20,7 @@ class TrainyardError(Exception):
         Facts as JSON values: the field, the file, the row, the limit.
     """
 
-    code: ClassVar[str] = "INTERNAL_ERROR"
+    code: ClassVar[str]
     category: ClassVar[Category] = Category.INTERNAL
     severity: ClassVar[Severity] = "error"
     advice: ClassVar[tuple[str, ...]] = ()
@@ -64,6 +64,27 @@ class NotFound(InvalidInput):
     category = Category.NOT_FOUND
 
 
+class SessionNotFound(NotFound):
+    """There is no such session, or it is somebody else's: the same answer for both."""
+
+    code = "SESSION_NOT_FOUND"
+    advice = ("Check the id, or list your sessions with GET /api/training/list-sessions.",)
+
+
+class DatasetNotFound(NotFound):
+    """There is no ready data set of that id in the session, or it was deleted."""
+
+    code = "DATASET_NOT_FOUND"
+    advice = ("Generate the data set again.",)
+
+
+class ModelNotFound(NotFound):
+    """There is no finished model of that id in the session."""
+
+    code = "MODEL_NOT_FOUND"
+    advice = ("Name a finished model of a run of this session.",)
+
+
 class Conflict(InvalidInput):
     """The request contradicts what is already stored."""
 
@@ -83,6 +104,14 @@ class ResourceExhausted(InvalidInput):
 
     code = "RESOURCE_EXHAUSTION"
     category = Category.RESOURCE_EXHAUSTION
+
+
+class InternalError(InvalidInput):
+    """A mistake of ours: trying again would meet it again, so it is told once."""
+
+    code = "INTERNAL_ERROR"
+    category = Category.INTERNAL
+    advice = ("Report it to the operators: their log names the cause.",)
 
 
 class DidNotConverge(InvalidInput):

@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shared.contracts.kinds import REFERENCE_KIND
+from shared.contracts.metrics import METRICS
 from trainyard.client import ApiError
 from trainyard.responses import Backtest, Live, RunResults, UploadedFile
 
-_SHOWN = ("rmse", "mae", "wape", "mase", "r2")
+_SHOWN = tuple(metric for metric in METRICS if metric.shown)
 _MARKS = {"finished": "[green]✓", "failed": "[red]✗", "cancelled": "[yellow]-"}
 
 
@@ -113,11 +115,11 @@ def show_leaderboard(console: Console, results: RunResults) -> None:
     table = Table(title="Leaderboard: ranked on validation, scores on test, in the target's units")
     table.add_column("#", justify="right")
     table.add_column("model")
-    for name in _SHOWN:
-        table.add_column(name.upper(), justify="right")
+    for metric in _SHOWN:
+        table.add_column(metric.heading, justify="right")
     table.add_column("better than seasonal naive", justify="right")
     for row in rows:
-        scores = [_number(row["test"].get(name)) for name in _SHOWN]
+        scores = [_number(row["test"].get(metric.name)) for metric in _SHOWN]
         style = "bold green" if row["rank"] == 1 else "dim" if row["is_baseline"] else ""
         table.add_row(str(row["rank"] or "-"), row["label"], *scores, _skill(row), style=style)
     console.print(table)
@@ -165,7 +167,7 @@ def _number(value: float | None) -> str:
 
 def _skill(row: dict[str, Any]) -> str:
     skill = row.get("skill")
-    if skill is None or row["kind"] == "seasonal_naive":
+    if skill is None or row["kind"] == REFERENCE_KIND:
         return ""
     return f"{100 * skill:+.1f} %"
 

@@ -1,13 +1,19 @@
-"""Documents generated from the code: ``python -m trainyard.docs`` writes docs/events.md."""
+"""Documents generated from the code by ``make docs``: events, errors, and the glossary's table of scores."""
 
 import json
 from pathlib import Path
 
 from shared.contracts.base import Message
 from shared.contracts.events import MESSAGES
+from shared.contracts.metrics import METRICS
 from shared.messaging.streams import REACTIONS
+from trainyard.error_classes import error_classes
 
-EVENTS_DOC = Path(__file__).parents[1] / "docs" / "events.md"
+DOCS = Path(__file__).parents[1] / "docs"
+EVENTS_DOC = DOCS / "events.md"
+ERRORS_DOC = DOCS / "errors.md"
+GLOSSARY_DOC = DOCS / "glossary.md"
+_SCORES_START, _SCORES_END = "<!-- scores, generated -->", "<!-- end of scores -->"
 
 
 def events_page() -> str:
@@ -71,9 +77,45 @@ def _type(field: dict[str, object]) -> str:
     return str(field.get("format") or field.get("type") or "any")
 
 
+def errors_page() -> str:
+    """Return docs/errors.md: every code, its category and HTTP status, its cause and what to do."""
+    rows = (
+        f"| `{found.code}` | {found.category} | {found.meaning} | {' '.join(found.advice) or '-'} |"
+        for found in error_classes()
+    )
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "Generated from the error classes by `make docs`; a test compares. A code is stable and belongs",
+            "to one class; an answer carries it with the message, the field, the file and the row, and what",
+            "to do.",
+            "",
+            "| code | category | when | what to do |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def glossary_page() -> str:
+    """Return docs/glossary.md with its table of scores as the contracts have them."""
+    before, rest = GLOSSARY_DOC.read_text().split(_SCORES_START)
+    after = rest.split(_SCORES_END)[1]
+    rows = (
+        f"| {metric.heading} | {metric.unit} | {metric.better} is better | {metric.undefined} |"
+        for metric in METRICS
+    )
+    table = ["", "| score | unit | | undefined |", "|---|---|---|---|", *rows, ""]
+    return f"{before}{_SCORES_START}{chr(10).join(table)}{_SCORES_END}{after}"
+
+
 def main() -> None:
     """Write the documents."""
     EVENTS_DOC.write_text(events_page())
+    ERRORS_DOC.write_text(errors_page())
+    GLOSSARY_DOC.write_text(glossary_page())
 
 
 if __name__ == "__main__":

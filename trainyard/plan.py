@@ -4,15 +4,17 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec
+from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
 from trainyard.responses import Series
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
 DAY, MINUTES_OF_YEAR = 1440.0, 525_960.0  # minutes
+LEAST_STEPS = 7  # of a lookback: a week of days
 MOST_STEPS = 768  # of a lookback nobody asked for: memory and networks grow with it
 YEARS_SEEN = 1.9  # of data, before the time of year can be told from a trend
+DEFAULT_MODELS = "LIN,Slots,LGBMR,Dense,CNN"  # kinds whose average does best on series of many sorts
 _MINUTES = {"min": 1, "m": 1, "h": 60, "d": 1440, "w": 10_080}
 
 
@@ -58,13 +60,8 @@ def parse_models(names: str) -> tuple[ModelSpec, ...]:
 
 def parse_kind(name: str) -> Kind:
     """Return the kind a name means, whatever its case and separators."""
-    plain = re.sub(r"[\s_-]+", "", name.strip().lower())
-    aliases = {"linear": "lin", "densenn": "dense"}
-    for kind in KINDS:
-        if plain in (kind.replace("_", ""), WIRE_NAMES[kind].lower().replace(" ", "").replace("_", "")):
-            return kind
-        if aliases.get(plain) == kind:
-            return kind
+    if kind := kind_named(name):
+        return kind
     raise UnknownModel(
         f"{name.strip()!r} is no model; known are {', '.join(WIRE_NAMES[kind] for kind in KINDS)}",
         field="models",
@@ -107,7 +104,8 @@ def plan_dataset(
     n_output, n_input = max(1, round(ahead / step)), max(1, round(back / step))
     past = Horizon(start=-(n_input - 1) * step / 60, end=0.0)
     coming = Horizon(start=step / 60, end=n_output * step / 60)
-    known = _until(n_output, n_input, step, coming)
+    spread = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
+    known = _until(n_output, n_input, step, spread)
     inputs = [goal, *(s for s in series if s.series_id != goal.series_id)]
     return DatasetSpec(
         series=(
@@ -131,7 +129,7 @@ def plan_dataset(
             day=_feature(known, enabled=step < DAY),
             # A day more: whether the day after is a holiday is known, and tells something.
             holiday=_feature(
-                _until(n_output + round(DAY / step), n_input, step, coming), enabled=bool(country)
+                _until(n_output + round(DAY / step), n_input, step, spread), enabled=bool(country)
             ),
             timezone=timezone,
             country=country,
@@ -144,7 +142,7 @@ def _lookback(step: float, ahead: float, n_rows: int) -> float:
     """Return the default lookback in minutes."""
     season = 8 * DAY if step < DAY else 56 * step
     room = min(MOST_STEPS, n_rows // 5 if n_rows else MOST_STEPS) * step
-    least = max(2 * ahead, min(2 * DAY, 100 * step))
+    least = max(2 * ahead, min(2 * DAY, 100 * step), LEAST_STEPS * step)
     return max(min(season, room), least)
 
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from services.datasets.ports import Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
-from shared.errors import NotFound
+from shared.errors import DatasetNotFound, NotFound
 from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
@@ -26,13 +26,6 @@ class SeriesGone(NotFound):
 
     code = "SERIES_NOT_FOUND"
     advice = ("Upload the file again, or take the series out of the data set.",)
-
-
-class DatasetGone(NotFound):
-    """There is no ready data set of that id in the session."""
-
-    code = "DATASET_NOT_FOUND"
-    advice = ("Generate the data set again.",)
 
 
 class LedgerDatasets:
@@ -69,7 +62,7 @@ class LedgerDatasets:
     async def open(self, session_id: str, dataset_id: str) -> Dataset:
         row = await self.load(dataset_id)
         if row is None or row.session_id != session_id or row.object_key is None:
-            raise DatasetGone("there is no such data set, or it is not ready", dataset_id=dataset_id)
+            raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
             await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
@@ -77,7 +70,7 @@ class LedgerDatasets:
     async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
         row = await self.load(dataset_id)
         if row is None:
-            raise DatasetGone("the data set was deleted meanwhile", dataset_id=dataset_id)
+            raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
 
         def materialised() -> bytes:
             x, y = dataset.x(), dataset.y()

@@ -10,19 +10,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from services.evaluator.core.figures.custom import PlotRequest, custom_figure
 from services.evaluator.core.figures.render import render, to_json
 from services.evaluator.ports import Results
-from shared.errors import NotFound
+from shared.errors import ModelNotFound
 from shared.scoring.forecasts import PartForecast
 from shared.storage.rows import JobRow, RunRow
 from shared.windows.dataset import Dataset
 
 Json = dict[str, JsonValue]
-
-
-class NothingToPlot(NotFound):
-    """There is no such run or model in the session, or it is not finished."""
-
-    code = "MODEL_NOT_FOUND"
-    advice = ("Name a finished model of a run of this session.",)
 
 
 class PlotQuestion(BaseModel):
@@ -64,13 +57,13 @@ async def draw_plot(question: PlotQuestion, results: Results) -> Json:
 
     Raises
     ------
-    NothingToPlot
+    ModelNotFound
         If the run or the model is not there.
     """
     run = await results.run(question.run_id)
     job = await results.job(question.job_id or (run.best_job_id if run else None) or "")
     if not _belongs(run, job, question) or job is None:
-        raise NothingToPlot("there is no such finished model", run_id=question.run_id)
+        raise ModelNotFound("there is no such finished model", run_id=question.run_id)
     dataset, forecast = await results.dataset(job), await results.forecast(job)
     return await asyncio.to_thread(_drawn, question, job, dataset, forecast.test)
 

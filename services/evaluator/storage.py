@@ -16,7 +16,7 @@ from services.evaluator.core.user_log import Level
 from services.evaluator.ports import RunState, ScoringContext
 from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
-from shared.errors import InvalidInput, NotFound
+from shared.errors import DatasetNotFound, InvalidInput
 from shared.scoring.forecasts import Forecast
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
@@ -32,12 +32,6 @@ class FilesMissing(InvalidInput):
     """A finished job lacks a file every job stores."""
 
     code = "JOB_FILES_MISSING"
-
-
-class DatasetGone(NotFound):
-    """The data set of a job was deleted."""
-
-    code = "DATASET_NOT_FOUND"
 
 
 class LedgerResults:
@@ -106,7 +100,7 @@ class LedgerResults:
     async def dataset(self, job: JobRow) -> Dataset:
         row = await self._of(job).records.get(DatasetRow, job.dataset_id)
         if row is None or row.object_key is None:
-            raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
+            raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
             await fetch_tree(self._of(job).objects, row.object_key, Path(scratch))
             dataset = await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
 
 import httpx
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
@@ -22,6 +22,7 @@ from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
 from services.gateway.http import health
+from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -84,11 +85,12 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
     for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
-        app.include_router(part.router, prefix=BASE)
+        app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)
     app.state.rooms = add_socketio(app)
     add_page(app, settings)
+    require_access(app)
     _add_gate(app, settings)
     _add_problem_handlers(app)
     describe(app)

@@ -11,11 +11,11 @@ from services.gateway.auth.session_ids import canonical
 from services.gateway.http.rate_limits import Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
-from services.gateway.problems import SessionNotFound
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
 from shared.contracts.base import Message
+from shared.errors import SessionNotFound
 from shared.storage.connect import Storage
 from shared.storage.objects import Objects
 from shared.storage.records import Records

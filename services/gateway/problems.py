@@ -1,5 +1,6 @@
 """What the gateway refuses, and the one envelope every refusal travels in."""
 
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 from shared.contracts.problems import Category, Problem
 from shared.errors import Conflict, InvalidInput, NotFound, ResourceExhausted, TrainyardError, Unavailable
 
+MOST_FIELDS = 20  # errors a refusal names
 _STATUS: dict[Category, int] = {
     Category.DATA_VALIDATION: 422,
     Category.INSUFFICIENT_DATA: 422,
@@ -34,13 +36,6 @@ class BadId(Refused):
 
     code = "BAD_UUID"
     advice = ("Use a UUID, session_<uuid>, or session_<digits>_<letters and digits>.",)
-
-
-class SessionNotFound(NotFound):
-    """There is no such session, or it is somebody else's: the same answer for both."""
-
-    code = "SESSION_NOT_FOUND"
-    advice = ("Check the id, or list your sessions with GET /api/training/list-sessions.",)
 
 
 class FileNotFound(NotFound):
@@ -135,6 +130,22 @@ class Stalled(Refused):
     advice = ("Send the chunk again; nothing of it was kept.",)
 
 
+class Pace:
+    """How fast a body has to come: a drop now and then holds a connection as silence does."""
+
+    BYTES_PER_SECOND = 1_024
+
+    def __init__(self, grace_s: float) -> None:
+        self._grace_s = grace_s
+        self._begun = time.monotonic()
+
+    def check(self, n_bytes: int) -> None:
+        """Raise ``Stalled`` if so few bytes have come since the beginning."""
+        passed = time.monotonic() - self._begun
+        if passed > self._grace_s and n_bytes < self.BYTES_PER_SECOND * passed:
+            raise Stalled(f"only {n_bytes:,} bytes of the request body came in {passed:.0f} s")
+
+
 class InvalidConfiguration(InvalidInput):
     """Settings that contradict each other or are missing; ``details.fields`` names each."""
 
@@ -202,14 +213,17 @@ def http_problem(status: int) -> Problem:
 
 
 def fields_of(errors: Sequence[ErrorDetails] | Sequence[Any]) -> list[JsonValue]:
-    """Return one ``{field, message}`` per error of a validation; the sent values stay out."""
-    return [
+    """Return one ``{field, message}`` per error of a validation, the first of them; sent values stay out."""
+    named: list[JsonValue] = [
         {
-            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
-            "message": str(error["msg"]).removeprefix("Value error, "),
+            "field": ".".join(str(part)[:80] for part in error["loc"][:12] if part != "body") or "body",
+            "message": str(error["msg"]).removeprefix("Value error, ")[:500],
         }
-        for error in errors
+        for error in errors[:MOST_FIELDS]
     ]
+    if len(errors) > MOST_FIELDS:
+        named.append({"field": "...", "message": f"{len(errors) - MOST_FIELDS:,} more"})
+    return named
 
 
 def refused_by(error: ValidationError, kind: type[InvalidInput], *, within: str = "") -> InvalidInput:

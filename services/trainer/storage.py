@@ -14,7 +14,7 @@ from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
-from shared.errors import NotFound, Unavailable
+from shared.errors import DatasetNotFound, ModelNotFound, Unavailable
 from shared.models.passport import PASSPORT
 from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
@@ -28,19 +28,6 @@ class LeaseHeld(Unavailable):
     """Another replica holds the job's lease."""
 
     code = "JOB_HELD"
-
-
-class DatasetGone(NotFound):
-    """The data set of a job was deleted."""
-
-    code = "DATASET_NOT_FOUND"
-
-
-class ModelGone(NotFound):
-    """There is no finished model of that id in the session."""
-
-    code = "MODEL_NOT_FOUND"
-    advice = ("Name a finished model of a run of this session.",)
 
 
 class LedgerModels:
@@ -63,7 +50,7 @@ class LedgerModels:
         mine = self._storage.of_owner(job.owner)
         dataset = await mine.records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
-            raise DatasetGone("the data set of this model was deleted", dataset_id=job.dataset_id)
+            raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
         await fetch_tree(mine.objects, dataset.object_key, folder)
 
     async def keep_importance(
@@ -88,7 +75,7 @@ class LedgerModels:
     async def _finished(self, session_id: str, job_id: str) -> JobRow:
         job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.session_id != session_id or job.status != "finished":
-            raise ModelGone("there is no such finished model", job_id=job_id)
+            raise ModelNotFound("there is no such finished model", job_id=job_id)
         return job
 
     async def _fetched(self, job: JobRow) -> Path:
@@ -202,7 +189,7 @@ class LedgerJobs:
     async def dataset_folder(self, job: JobRow) -> Path:
         dataset = await self._of(job).records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
-            raise DatasetGone("the data set of this job was deleted", dataset_id=job.dataset_id)
+            raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
         folder = self._cache / dataset.id
         if not folder.exists():
             part = self._cache / f".{dataset.id}-{new_id()[:8]}"

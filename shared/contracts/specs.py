@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Role = Literal["input", "output"]
-Resample = Literal["linear", "mean", "nearest", "next", "previous"]
+Resample = Literal["auto", "linear", "mean", "nearest", "next", "previous"]
 Content = Literal["measured", "forecast", "latest"]
 Feature = Literal["year", "month", "week", "day", "holiday"]
 FEATURES: tuple[Feature, ...] = ("year", "month", "week", "day", "holiday")
@@ -62,6 +62,10 @@ class SeriesSpec(Spec):
     ``content`` says what the rows are: ``measured`` values at their own time; ``forecast`` rows that
     carry an issue time and a target time, of which only those issued at or before the reference time
     are used; ``latest`` repeats the newest value known at the reference time.
+
+    ``resample`` says where a point between rows gets its value from. ``auto`` invents nothing: targets are
+    rows of the file, past inputs the newest row of their own step (a gap within ``max_gap`` is interpolated
+    as long as no row after the reference time is read), inputs known ahead are interpolated.
     """
 
     series_id: str = Field(description="which stored series the window is cut from")
@@ -69,7 +73,7 @@ class SeriesSpec(Spec):
     role: Role
     content: Content = "measured"
     horizon: Horizon = Field(description="the series' window around the reference time")
-    resample: Resample = "linear"
+    resample: Resample = "auto"
     average_window: bool = False
     max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] | None = Field(
         default="auto", description="minutes; auto = three native steps, null = no limit"
@@ -130,7 +134,10 @@ class DatasetSpec(Spec):
     input_steps: int = Field(ge=1, le=100_000)
     output_steps: int = Field(ge=1, le=100_000)
     stride: float = Field(gt=0, description="minutes between two consecutive reference times")
-    offset: float = Field(default=0.0, ge=0, description="minutes past the anchor, less than stride")
+    offset: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        default="auto",
+        description="minutes past the anchor, less than stride; auto = on rows of the target",
+    )
     calendar: Calendar = Calendar()
     split: Split = Split()
 
@@ -154,7 +161,7 @@ class DatasetSpec(Spec):
             raise ValueError(
                 f"series names must be unique within their role; given twice: {', '.join(doubled)}"
             )
-        if self.offset >= self.stride:
+        if self.offset != "auto" and self.offset >= self.stride:
             raise ValueError(f"offset ({self.offset:g} min) must be less than stride ({self.stride:g} min)")
         for s in self.series:
             steps = self.input_steps if s.role == "input" else self.output_steps

@@ -4,19 +4,17 @@ Meaning of each score: docs/numerics.md, section 6. Undefined is NaN with a reas
 reason on the wire; it is never 0 and never an exception.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.sums import ErrorSums, Index, tally
 from shared.series.arrays import Bool, Float64
 
-Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
 _ROUNDING = 16 * np.finfo(np.float64).eps
 
 
@@ -32,6 +30,8 @@ class Reason(IntEnum):
     NO_TRAINING = 6
     CONSTANT_TRAINING = 7
     TOO_LARGE = 8
+    NOT_STORED = 9
+    NO_INTERVALS = 10
 
     @property
     def text(self) -> str:
@@ -49,45 +49,59 @@ _TEXTS: dict[Reason, str] = {
     Reason.NO_TRAINING: "the training part is not longer than one season",
     Reason.CONSTANT_TRAINING: "the seasonal naive forecast has no error on the training part",
     Reason.TOO_LARGE: "the errors are too large for a 64-bit number",
+    Reason.NOT_STORED: "the version that stored these scores did not have this one",
+    Reason.NO_INTERVALS: "there are no intervals for these values",
 }
 
 
 @dataclass(frozen=True)
 class MetricValues:
-    """Scores along a last axis in the order of ``METRICS``; NaN exactly where ``reasons`` is not 0."""
+    """Scores along a last axis in the order of ``METRIC_NAMES``; NaN exactly where ``reasons`` is not 0."""
 
-    values: Float64  # (..., 9)
-    reasons: NDArray[np.int8]  # (..., 9), members of Reason
+    values: Float64  # (..., n_metrics)
+    reasons: NDArray[np.int8]  # (..., n_metrics), members of Reason
 
     def __getitem__(self, index: Index) -> "MetricValues":
         """Return the scores of a part of the rows."""
         return MetricValues(self.values[index], self.reasons[index])
 
-    def get(self, metric: Metric) -> float | None:
+    def with_values(self, metric: str, values: Float64, *, rows: int) -> "MetricValues":
+        """Return these scores with one of them set on the first ``rows`` rows, NaN staying undefined.
+
+        ``values`` has the shape of those rows without the last axis.
+        """
+        column = METRIC_NAMES.index(metric)
+        scores, reasons = self.values.copy(), self.reasons.copy()
+        scores[:rows, ..., column] = values
+        reasons[:rows, ..., column] = np.where(np.isfinite(values), Reason.DEFINED, Reason.NO_INTERVALS)
+        return MetricValues(scores, reasons)
+
+    def get(self, metric: str) -> float | None:
         """Return one score of a single row, None where undefined."""
-        value = float(self.values[METRICS.index(metric)])
+        value = float(self.values[METRIC_NAMES.index(metric)])
         return None if np.isnan(value) else value
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the scores of a single row by name."""
-        return {metric: self.get(metric) for metric in METRICS}
+        return {metric: self.get(metric) for metric in METRIC_NAMES}
 
     def undefined(self) -> dict[str, str]:
         """Return why, for the undefined scores of a single row."""
-        codes = zip(METRICS, self.reasons.tolist(), strict=True)
+        codes = zip(METRIC_NAMES, self.reasons.tolist(), strict=True)
         return {metric: Reason(code).text for metric, code in codes if code}
 
 
 @dataclass(frozen=True)
 class NaiveError:
-    """Mean absolute error of the seasonal naive forecast on training data, per output: MASE's unit."""
+    """Errors of the seasonal naive forecast on training data, per output: the units of MASE and RMSSE."""
 
-    value: Float64  # (n_outputs,), NaN where undefined
+    value: Float64  # (n_outputs,), mean absolute error, NaN where undefined
+    squared: Float64  # (n_outputs,), mean squared error, NaN where undefined
     reason: NDArray[np.int8]
 
 
 def naive_error(y_train: Sequence[Float64], *, season_length: int = 1) -> NaiveError:
-    """Return mean |y_t - y_(t-m)| of each training series on its own time axis.
+    """Return mean |y_t - y_(t-m)| and mean (y_t - y_(t-m))^2 of each training series on its own time axis.
 
     Parameters
     ----------
@@ -104,20 +118,16 @@ def naive_error(y_train: Sequence[Float64], *, season_length: int = 1) -> NaiveE
     """
     if season_length < 1:
         raise ValueError(f"season_length is {season_length}, needed is at least 1 step")
-    values, reasons = [], []
+    means, squares, reasons = [], [], []
     for series in y_train:
         steps = np.abs(series[season_length:] - series[:-season_length])
         steps = steps[np.isfinite(steps)]
-        mean = float(steps.mean()) if steps.size else np.nan
-        reasons.append(
-            Reason.NO_TRAINING
-            if not steps.size
-            else Reason.CONSTANT_TRAINING
-            if mean == 0
-            else Reason.DEFINED
-        )
-        values.append(np.nan if mean == 0 else mean)
-    return NaiveError(np.array(values, dtype=np.float64), np.array(reasons, dtype=np.int8))
+        mean = float(steps.mean()) if steps.size else 0.0
+        reason = Reason.DEFINED if mean else Reason.CONSTANT_TRAINING if steps.size else Reason.NO_TRAINING
+        reasons.append(reason)
+        means.append(mean or np.nan)
+        squares.append(float(np.square(steps).mean()) if mean else np.nan)
+    return NaiveError(np.array(means), np.array(squares), np.array(reasons, dtype=np.int8))
 
 
 def measures(sums: ErrorSums, naive: NaiveError) -> MetricValues:
@@ -133,33 +143,22 @@ def measures(sums: ErrorSums, naive: NaiveError) -> MetricValues:
     Returns
     -------
     MetricValues
-        Shape (..., n_outputs, 9): MAE and RMSE in the outputs' unit, MSE in its square, MAPE, WAPE and
-        sMAPE in percent, NRMSE, MASE and R2 without unit.
+        Shape (..., n_outputs, n_metrics): MAE, RMSE and pinball in the outputs' unit, MSE in its square,
+        MAPE, WAPE and sMAPE in percent, NRMSE, MASE, RMSSE and R2 without unit. Pinball is no function of
+        these sums: it is undefined here and set by who knows the intervals.
     """
     shape = sums.n.shape
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        mae, mse = sums.abs_error / sums.n, sums.sq_error / sums.n
-        rmse = np.sqrt(mse)
-        values = np.stack(
-            [
-                mae,
-                mse,
-                rmse,
-                100.0 * sums.relative / sums.n_nonzero,
-                rmse * sums.n_true / sums.sum_true,
-                100.0 * sums.abs_error / sums.abs_true,
-                100.0 * sums.symmetric / sums.n,
-                mae / naive.value,
-                1.0 - sums.sq_error / sums.spread,
-            ],
-            axis=-1,
-        )
-    reasons = np.zeros((*shape, len(METRICS)), dtype=np.int8)
-    for metric, mask, reason in _undefined(sums, naive):
-        column = reasons[..., METRICS.index(metric)]
-        column[mask] = np.broadcast_to(reason, shape)[mask]
-    reasons[(reasons == 0) & ~np.isfinite(values)] = Reason.TOO_LARGE
-    reasons[sums.n == 0] = Reason.NO_PAIRS
+    values = np.full((*shape, len(METRIC_NAMES)), np.nan)
+    reasons = np.full(values.shape, Reason.NO_INTERVALS, dtype=np.int8)
+    for metric, formula in FORMULAS.items():
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            found = formula(sums, naive)
+        column = METRIC_NAMES.index(metric)
+        values[..., column] = found.value
+        why = np.where(np.isfinite(found.value), np.int8(Reason.DEFINED), np.int8(Reason.TOO_LARGE))
+        for mask, reason in found.gaps:
+            why = np.where(mask, reason, why)
+        reasons[..., column] = np.where(sums.n == 0, np.int8(Reason.NO_PAIRS), why)
     return MetricValues(np.where(reasons == 0, values, np.nan), reasons)
 
 
@@ -172,20 +171,20 @@ def measure(y_true: Float64, y_pred: Float64, *, naive: float | None = None) -> 
         Equal shapes, in the output's unit.
     naive
         Mean absolute error of the seasonal naive forecast on training data; MASE is None without it.
+        RMSSE needs its squared error and pinball needs intervals: both are None here.
 
     Examples
     --------
     >>> y = np.array([[1.0, 2.0, 4.0], [2.0, 3.0, 5.0]])
     >>> f = np.array([[1.5, 1.5, 5.0], [2.0, 4.0, 4.0]])
-    >>> {name: round(value, 6) for name, value in measure(y, f, naive=1.5).items()}
+    >>> scores = measure(y, f, naive=1.5)
+    >>> {name: round(value, 6) for name, value in scores.items() if value is not None}
     ... # doctest: +NORMALIZE_WHITESPACE
     {'mae': 0.666667, 'mse': 0.583333, 'rmse': 0.763763, 'mape': 25.555556, 'nrmse': 0.269563,
      'wape': 23.529412, 'smape': 23.597884, 'mase': 0.444444, 'r2': 0.676923}
     """
-    unit = NaiveError(
-        np.array([naive if naive else np.nan]),
-        np.array([Reason.DEFINED if naive else Reason.NO_TRAINING], dtype=np.int8),
-    )
+    known = Reason.DEFINED if naive else Reason.NO_TRAINING
+    unit = NaiveError(np.array([naive or np.nan]), np.array([np.nan]), np.array([known], dtype=np.int8))
     pairs = tally(
         np.asarray(y_true, np.float64).reshape(-1, 1), np.asarray(y_pred, np.float64).reshape(-1, 1)
     )
@@ -202,15 +201,58 @@ def known_std(values: Float64) -> float | None:
     return float(known.std()) if known.size else None
 
 
-def _undefined(sums: ErrorSums, naive: NaiveError) -> list[tuple[Metric, Bool, int | NDArray[np.int8]]]:
-    # Sums and spreads carry rounding errors of some eps times the size of the values: below that, zero.
-    size = sums.abs_true / np.maximum(sums.n, 1.0)
-    flat = sums.spread <= sums.n * (_ROUNDING * size) ** 2
-    return [
-        ("mape", sums.n_nonzero == 0, Reason.ALL_ZERO),
-        ("nrmse", np.abs(sums.sum_true) <= _ROUNDING * size * sums.n_true, Reason.ZERO_MEAN),
-        ("wape", sums.abs_true == 0, Reason.ALL_ZERO),
-        ("mase", np.broadcast_to(naive.reason != 0, sums.n.shape), naive.reason),
-        ("r2", flat, Reason.CONSTANT),
-        ("r2", sums.n == 1, Reason.ONE_VALUE),
-    ]
+@dataclass(frozen=True)
+class Scored:
+    """What a formula finds: values, and where and why there is none; of several reasons the last counts."""
+
+    value: Float64  # (..., n_outputs)
+    gaps: tuple[tuple[Bool, Reason | NDArray[np.int8]], ...] = ()
+
+
+def _nrmse(sums: ErrorSums, naive: NaiveError) -> Scored:
+    nothing = np.abs(sums.sum_true) <= _ROUNDING * _size(sums) * sums.n_true
+    return Scored(
+        np.sqrt(sums.sq_error / sums.n) * sums.n_true / sums.sum_true, ((nothing, Reason.ZERO_MEAN),)
+    )
+
+
+def _wape(sums: ErrorSums, naive: NaiveError) -> Scored:
+    return Scored(100.0 * sums.abs_error / sums.abs_true, ((sums.abs_true == 0, Reason.ALL_ZERO),))
+
+
+def _mape(sums: ErrorSums, naive: NaiveError) -> Scored:
+    return Scored(100.0 * sums.relative / sums.n_nonzero, ((sums.n_nonzero == 0, Reason.ALL_ZERO),))
+
+
+def _mase(sums: ErrorSums, naive: NaiveError) -> Scored:
+    return Scored(sums.abs_error / sums.n / naive.value, ((naive.reason != 0, naive.reason),))
+
+
+def _rmsse(sums: ErrorSums, naive: NaiveError) -> Scored:
+    """Makridakis, Spiliotis and Assimakopoulos (2022), the M5 competition's score."""
+    return Scored(np.sqrt(sums.sq_error / sums.n / naive.squared), ((naive.reason != 0, naive.reason),))
+
+
+def _r2(sums: ErrorSums, naive: NaiveError) -> Scored:
+    flat = sums.spread <= sums.n * (_ROUNDING * _size(sums)) ** 2
+    value = 1.0 - sums.sq_error / sums.spread
+    return Scored(value, ((flat, Reason.CONSTANT), (sums.n == 1, Reason.ONE_VALUE)))
+
+
+def _size(sums: ErrorSums) -> Float64:
+    """Return the mean size of the truth; sums round off by some eps times that, which counts as zero."""
+    return sums.abs_true / np.maximum(sums.n, 1.0)
+
+
+FORMULAS: dict[str, Callable[[ErrorSums, NaiveError], Scored]] = {
+    "mae": lambda sums, naive: Scored(sums.abs_error / sums.n),
+    "mse": lambda sums, naive: Scored(sums.sq_error / sums.n),
+    "rmse": lambda sums, naive: Scored(np.sqrt(sums.sq_error / sums.n)),
+    "mape": _mape,
+    "nrmse": _nrmse,
+    "wape": _wape,
+    "smape": lambda sums, naive: Scored(100.0 * sums.symmetric / sums.n),
+    "mase": _mase,
+    "rmsse": _rmsse,
+    "r2": _r2,
+}

@@ -5,10 +5,9 @@ from typing import Self
 
 import numpy as np
 
-from shared.contracts.specs import Resample
 from shared.series.arrays import Bool, Float64, Int64
 from shared.series.problems import BadSeries
-from shared.series.resample import Code, Codes, Points, Rule, between, rows_before
+from shared.series.resample import Code, Codes, Method, Points, Rule, between, rows_before
 from shared.series.series import Series
 
 
@@ -96,7 +95,7 @@ class ForecastVintages:
         row = np.where(use, self.rows(known, target), -1)
         return np.where(row >= 0, self.series.values[np.maximum(row, 0)], np.nan)
 
-    def neighbours(self, known: Int64, at_ns: Int64, method: Resample) -> tuple[Int64, Int64]:
+    def neighbours(self, known: Int64, at_ns: Int64, method: Method) -> tuple[Int64, Int64]:
         """Return target numbers around each moment, among the targets known at the reference time."""
         before = self._known_target(rows_before(self.targets, at_ns), known, step=-1)
         exact = (before >= 0) & (self.targets[np.maximum(before, 0)] == at_ns)

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.specs import Resample
 from shared.series.arrays import Bool, Float64, Int64
+from shared.series.row_clock import RowClock
 from shared.series.series import Series
 
 Codes = NDArray[np.uint8]
+Method = (
+    Resample | Literal["row", "hold", "filled"]
+)  # what ``auto`` means for targets, past and future inputs
 
 
 class Code(IntEnum):
@@ -33,11 +38,17 @@ class Points:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one moment gets its value: ``bin_ns`` is the width of a mean, ``max_gap_ns`` None = no limit."""
+    """How one moment gets its value: ``bin_ns`` is the width of a mean, ``max_gap_ns`` None = no limit.
 
-    method: Resample
+    ``row``: the row of the moment's slot, interpolating nothing. ``hold``: the newest row of the series'
+    own step, else (in a gap) interpolated. ``filled``: interpolated between numbers; an empty cell is a
+    row that is absent. ``clock`` is what the rows keep, for the first two.
+    """
+
+    method: Method
     bin_ns: int
     max_gap_ns: int | None
+    clock: RowClock | None = None
 
 
 def resample(series: Series, at_ns: Int64, rule: Rule) -> Points:
@@ -56,6 +67,8 @@ def resample(series: Series, at_ns: Int64, rule: Rule) -> Points:
     if rule.method == "mean":
         half = rule.bin_ns // 2
         return mean_between(series, at_ns - half, at_ns + (rule.bin_ns - half), near=at_ns, rule=rule)
+    if rule.method in ("row", "hold", "filled"):
+        return _without_inventing(series, at_ns, rule)
     left, right = neighbours(series.times_ns, at_ns, rule.method)
     codes = np.zeros(at_ns.shape, dtype=np.uint8)
     codes[left < 0] = Code.BEFORE_START
@@ -71,7 +84,52 @@ def resample(series: Series, at_ns: Int64, rule: Rule) -> Points:
     )
 
 
-def neighbours(times_ns: Int64, at_ns: Int64, method: Resample) -> tuple[Int64, Int64]:
+def _without_inventing(series: Series, at_ns: Int64, rule: Rule) -> Points:
+    """Return the newest row young enough to be that of a moment; else, but for ``row``, interpolate."""
+    finite = np.isfinite(series.values)
+    known = series if finite.all() else Series(series.name, series.times_ns[finite], series.values[finite])
+    left = rows_before(known.times_ns, at_ns)
+    values = np.where(left < 0, np.nan, known.values[np.maximum(left, 0)])
+    codes = _row_codes(series, at_ns, left, rule)
+    far = codes != Code.OK
+    if rule.method != "row" and far.any():
+        between_rows = resample(known, at_ns[far], Rule("linear", rule.bin_ns, rule.max_gap_ns))
+        values[far], codes[far] = between_rows.values, between_rows.codes
+    values[codes != Code.OK] = np.nan
+    return Points(values, codes)
+
+
+def _row_codes(series: Series, at_ns: Int64, left: Int64, rule: Rule) -> Codes:
+    """Tell which moments have a row of their own, ``left`` among the numbers, and why others do not."""
+    numbers = series.times_ns[np.isfinite(series.values)]
+    codes = np.zeros(at_ns.shape, dtype=np.uint8)
+    age = _age(numbers[np.maximum(left, 0)], at_ns, rule.clock)
+    codes[age > _youth_ns(rule)] = Code.GAP
+    row = rows_before(series.times_ns, at_ns)  # empty cells included: they have a moment, but no number
+    empty = (row >= 0) & ~np.isfinite(series.values[np.maximum(row, 0)])
+    empty &= _age(series.times_ns[np.maximum(row, 0)], at_ns, rule.clock) <= _youth_ns(rule)
+    codes[(codes == Code.GAP) & empty] = Code.MISSING_VALUE
+    codes[(codes == Code.GAP) & (at_ns > series.times_ns[-1])] = Code.AFTER_END
+    codes[at_ns < series.times_ns[0]] = Code.BEFORE_START
+    codes[(left < 0) & (at_ns >= series.times_ns[0])] = Code.MISSING_VALUE
+    return codes
+
+
+def _age(row_ns: Int64, at_ns: Int64, clock: RowClock | None) -> Int64:
+    """Return how long before a moment a row lies; along a calendar, in its nominal time."""
+    if clock is None or clock.calendar is None:
+        return np.asarray(at_ns - row_ns)
+    flat = clock.calendar.nominal(at_ns.ravel()) - clock.calendar.nominal(row_ns.ravel())
+    return flat.reshape(at_ns.shape)
+
+
+def _youth_ns(rule: Rule) -> int:
+    if rule.clock is None or rule.method == "filled":
+        return 0
+    return rule.clock.tolerance_ns if rule.method == "row" else rule.clock.step_ns - 1
+
+
+def neighbours(times_ns: Int64, at_ns: Int64, method: Method) -> tuple[Int64, Int64]:
     """Return the rows a moment is read from: twice the same row unless it lies between two.
 
     A row before the first is -1, after the last ``len(times_ns)``.
@@ -85,7 +143,7 @@ def neighbours(times_ns: Int64, at_ns: Int64, method: Resample) -> tuple[Int64, 
     after = before + (times_ns[np.maximum(before, 0)] != at_ns)
     after[before < 0] = 0
     match method:
-        case "previous":
+        case "previous" | "row":
             return before, before
         case "next":
             return after, after

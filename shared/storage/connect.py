@@ -14,7 +14,7 @@ from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.scoped import OwnedObjects, OwnedRecords
 from shared.storage.sqlite import SqliteRecords
-from shared.storage.supabase import Project, RetryPolicy, open_http
+from shared.storage.supabase import Project, RetryPolicy, client_for, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
 
@@ -109,8 +109,9 @@ def _speaking(
     *,
     owns_http: bool = False,
 ) -> Storage:
-    records = SupabaseRecords(http, url, headers, patience=patience, owns_http=owns_http)
-    return Storage(records, SupabaseObjects(http, url, headers, patience=patience))
+    client = client_for(http, url, headers)
+    records = SupabaseRecords(client, patience=patience, owns_http=owns_http)
+    return Storage(records, SupabaseObjects(client, patience=patience))
 
 
 def _project(settings: StorageSettings) -> Project:

@@ -3,16 +3,14 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from shared.errors import NotFound
+from shared.errors import SessionNotFound
 from shared.storage.objects import Content, Digest, Objects, Stored, checked
 from shared.storage.records import R, Records, Row, Where
 from shared.storage.rows import SessionRow
 
 
-class OtherOwner(NotFound):
+class OtherOwner(SessionNotFound):
     """The row or object belongs to somebody else; told as if it did not exist."""
-
-    code = "SESSION_NOT_FOUND"
 
 
 class OwnedRecords:

@@ -10,8 +10,9 @@ import httpx
 from pydantic import SecretStr
 
 from shared.contracts.problems import Category
-from shared.errors import Conflict, InvalidInput, NotFound, Unavailable
+from shared.errors import Conflict, InvalidInput, SessionNotFound, Unavailable
 from shared.storage.columns import NotStorable
+from supabase import AsyncClient, AsyncClientOptions
 
 T = TypeVar("T")
 
@@ -39,12 +40,6 @@ class AccessDenied(InvalidInput):
     code = "ACCESS_DENIED"
     category = Category.AUTH
     advice = ("Sign in again.",)
-
-
-class ParentMissing(NotFound):
-    """The session a row belongs to does not exist, or belongs to somebody else."""
-
-    code = "SESSION_NOT_FOUND"
 
 
 class NoPublishableKey(InvalidInput):
@@ -118,6 +113,20 @@ def open_http() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, http2=False)
 
 
+def client_for(http: httpx.AsyncClient, url: str, headers: dict[str, str]) -> AsyncClient:
+    """Return the project's client for one identity: never sign in with it, never give it another token.
+
+    All identities share one pool of connections; the headers alone say whom a call speaks for.
+    """
+    options = AsyncClientOptions(
+        httpx_client=http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
+    )
+    client = AsyncClient(url, headers["apikey"], options)
+    # The package would send a new kind of key as a token as well, which the project refuses.
+    client.options.headers = dict(headers)
+    return client
+
+
 def unreachable(error: httpx.HTTPError) -> SupabaseUnavailable:
     """Say that a call got no answer; what it asked for may have happened all the same."""
     return SupabaseUnavailable("Supabase did not answer", reason=type(error).__name__)
@@ -134,7 +143,7 @@ def refusal(code: str) -> Exception:
         case "401" | "403" | "PGRST301" | "PGRST302" | "PGRST303":
             return AccessDenied("the access token is not accepted", reason=code)
         case "23503":
-            return ParentMissing("the session does not exist")
+            return SessionNotFound("the session does not exist")
         case "23505":
             return Conflict("a row like this exists already", reason=code)
         case "42P01" | "42703" | "PGRST202" | "PGRST204" | "PGRST205":

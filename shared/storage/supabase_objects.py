@@ -1,4 +1,8 @@
-"""Objects in Supabase Storage: small ones in one request, large ones in resumable pieces."""
+"""Objects in Supabase Storage: small ones in one request, large ones in resumable pieces.
+
+Small requests go through the project's client. It would hold a whole object in memory, on the way in and on
+the way out, so large ones are streamed here, over the same connections and as the same identity.
+"""
 
 import asyncio
 import base64
@@ -6,13 +10,16 @@ import hashlib
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
 
 import httpx
+from storage3._async.file_api import AsyncBucketProxy
+from storage3.exceptions import StorageApiError
+from storage3.types import FileOptions, SearchV2Options
 
 from shared.errors import InvalidInput, Unavailable
 from shared.storage.objects import (
@@ -34,6 +41,7 @@ from shared.storage.supabase import (
     SupabaseUnavailable,
     unreachable,
 )
+from supabase import AsyncClient
 
 BUCKET: Final = "trainyard"
 PIECE_BYTES: Final = 6 << 20  # the one size the hosted service takes for all pieces but the last
@@ -43,6 +51,7 @@ _DELETE_BATCH: Final = 500
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 _BINARY: Final = "application/octet-stream"
 
+T = TypeVar("T")
 Spool: TypeAlias = BinaryIO | tempfile.SpooledTemporaryFile[bytes]
 
 
@@ -60,20 +69,20 @@ class ObjectChanged(Unavailable):
 
 
 class SupabaseObjects:
-    """Bytes in one private bucket, speaking for whoever the headers name. A key is the object's name."""
+    """Bytes in one private bucket, speaking for whoever the client is for. A key is the object's name."""
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        url: str,
-        headers: Mapping[str, str],
+        client: AsyncClient,
         *,
         bucket: str = BUCKET,
         patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
-        self._http = http
-        self._base = f"{url.rstrip('/')}/storage/v1"
-        self._headers = dict(headers)
+        if client.options.httpx_client is None:
+            raise ValueError("the client needs the process's own connections")
+        self._client = client
+        self._http = client.options.httpx_client
+        self._base = str(client.storage_url).rstrip("/")
         self._bucket = bucket
         self._patience = patience
 
@@ -133,39 +142,37 @@ class SupabaseObjects:
 
     async def size(self, key: str) -> int | None:
         try:
-            said = await self._told("GET", f"/object/info/authenticated/{self._bucket}/{checked(key)}")
+            said = await self._call(key, lambda: self._files().info(checked(key)))
         except ObjectNotFound:
             return None
         return int(said["size"])
 
     async def list(self, prefix: str) -> list[str]:
-        body: dict[str, Any] = {"prefix": f"{checked(prefix)}/", "limit": _LIST_PAGE, "with_delimiter": False}
+        asked: SearchV2Options = {
+            "prefix": f"{checked(prefix)}/", "limit": _LIST_PAGE, "with_delimiter": False
+        }  # fmt: skip
         keys: list[str] = []
         while True:
-            page = await self._told("POST", f"/object/list-v2/{self._bucket}", json=body)
-            keys += [entry.get("key") or entry["name"] for entry in page["objects"]]
-            if not page["hasNext"]:
+            page = await self._call(prefix, lambda: self._files().list_v2(asked))
+            keys += [entry.key or entry.name for entry in page.objects]
+            if not page.hasNext or page.nextCursor is None:
                 return sorted(keys)
-            body["cursor"] = page["nextCursor"]
+            asked["cursor"] = page.nextCursor
 
     async def delete(self, prefix: str) -> int:
         names = [prefix, *await self.list(prefix)]
         deleted = 0
         for start in range(0, len(names), _DELETE_BATCH):
-            body = {"prefixes": names[start : start + _DELETE_BATCH]}
-            deleted += len(await self._told("DELETE", f"/object/{self._bucket}", json=body))
+            batch = names[start : start + _DELETE_BATCH]
+            deleted += len(await self._call(prefix, partial(self._files().remove, batch)))
         return deleted
 
     async def ping(self) -> None:
-        await self._ask("GET", f"/bucket/{self._bucket}")
+        await self._call(self._bucket, lambda: self._client.storage.get_bucket(self._bucket))
 
     async def _put_small(self, key: str, content: bytes, digest: Digest) -> Stored:
-        await self._ask(
-            "POST",
-            f"/object/{self._bucket}/{key}",
-            content=content,
-            headers={"x-upsert": "true", "content-type": _BINARY, "cache-control": "max-age=0"},
-        )
+        how: FileOptions = {"upsert": "true", "content-type": _BINARY, "cache-control": "0"}
+        await self._call(key, lambda: self._files().upload(key, content, how))
         digest.update(content)
         return Stored(len(content), digest.hexdigest())
 
@@ -224,24 +231,36 @@ class SupabaseObjects:
 
     def _open(self, path: str, offset: int) -> AbstractAsyncContextManager[httpx.Response]:
         # Compressed on the way, offsets would not be the object's.
-        headers = self._headers | {"accept-encoding": "identity"}
+        headers = self._client.options.headers | {"accept-encoding": "identity"}
         if offset:
             headers["range"] = f"bytes={offset}-"
         return self._http.stream("GET", f"{self._base}{path}", headers=headers, timeout=_TIMEOUT)
 
-    async def _told(self, method: str, path: str, **how: Any) -> Any:
-        """Return the JSON of an answer; a proxy's page of regrets is none, whatever its status."""
-        answer = await self._ask(method, path, **how)
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise SupabaseUnavailable("something else than Supabase answered", reason="no JSON") from error
+    def _files(self) -> AsyncBucketProxy:
+        return self._client.storage.from_(self._bucket)
+
+    async def _call(self, key: str, once: Callable[[], Awaitable[T]]) -> T:
+        """Return what the client answers; a proxy's page of regrets is none, whatever its status."""
+
+        async def tried(_: int) -> T:
+            try:
+                return await once()
+            except httpx.TransportError as error:
+                raise unreachable(error) from error
+            except StorageApiError as error:
+                raise _meaning(error, key) from error
+            except (ValueError, KeyError, TypeError) as error:
+                raise SupabaseUnavailable(
+                    "something else than Supabase answered", reason="no JSON"
+                ) from error
+
+        return await self._patience.call(tried)
 
     async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         return await self._patience.call(lambda _: self._ask_once(method, path, **how))
 
     async def _ask_once(self, method: str, path: str, **how: Any) -> httpx.Response:
-        headers = self._headers | how.pop("headers", {})
+        headers = self._client.options.headers | how.pop("headers", {})
         try:
             answer = await self._http.request(
                 method, f"{self._base}{path}", headers=headers, timeout=_TIMEOUT, **how
@@ -287,6 +306,16 @@ def refusal(answer: httpx.Response, key: str) -> Exception:
             return InvalidKey(f"storage does not accept the key {key[:80]!r}")
         case _:
             return SupabaseUnavailable("Supabase Storage could not answer", reason=code or str(status))
+
+
+def _meaning(error: BaseException, key: str) -> Exception:
+    """Return what the client's error means; only the answer behind it has the service's own code."""
+    while not isinstance(error, httpx.HTTPStatusError):
+        behind = error.__cause__ or error.__context__
+        if behind is None:
+            return SupabaseUnavailable("Supabase Storage could not answer", reason=type(error).__name__)
+        error = behind
+    return refusal(error.response, key)
 
 
 def _as_unavailable(error: httpx.TransportError | SupabaseUnavailable) -> SupabaseUnavailable:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import httpx
-from postgrest import APIError, APIResponse, AsyncPostgrestClient, AsyncSelectRequestBuilder, CountMethod
+from postgrest import APIError, APIResponse, AsyncSelectRequestBuilder, CountMethod
 from postgrest.types import ReturnMethod
 
 from shared.storage.columns import (
@@ -23,6 +23,7 @@ from shared.storage.columns import (
 from shared.storage.records import Condition, Less, OneOf, R, Row, Scalar, Where
 from shared.storage.rows import SessionRow
 from shared.storage.supabase import RetryPolicy, SupabaseUnavailable, refusal, unreachable
+from supabase import AsyncClient
 
 _BATCH: Final = 500  # rows of one insert
 _PAGE: Final = 1000  # rows asked for at once
@@ -36,7 +37,7 @@ Part: TypeAlias = Sequence[tuple[Column, Condition]]
 
 
 class SupabaseRecords:
-    """Rows through PostgREST, speaking for whoever the headers name.
+    """Rows through PostgREST, speaking for whoever the client is for.
 
     Every write carries a token of its own, and the database keeps a row's last few. A request that timed out
     may have been carried out, so on the next try a write looks for its token before it believes that it
@@ -45,18 +46,13 @@ class SupabaseRecords:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        url: str,
-        headers: Mapping[str, str],
+        client: AsyncClient,
         *,
         patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         owns_http: bool = False,
     ) -> None:
-        # Never follow up with sign-ins or other tokens on this object: one object, one identity.
-        self._rest = AsyncPostgrestClient(
-            f"{url.rstrip('/')}/rest/v1", headers=dict(headers), http_client=http, retry_enabled=False
-        )
-        self._http = http
+        self._rest = client.postgrest
+        self._http = client.options.httpx_client
         self._patience = patience
         self._owns_http = owns_http
 
@@ -124,7 +120,7 @@ class SupabaseRecords:
         await _execute(query)
 
     async def close(self) -> None:
-        if self._owns_http:
+        if self._owns_http and self._http is not None:
             await self._http.aclose()
 
     async def _insert(self, kind: type[Row], rows: Sequence[Row]) -> int:

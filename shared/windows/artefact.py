@@ -9,7 +9,9 @@ from typing import Any
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.calendar import Clock, calendar_window, column_names
+from shared.series.calendar_steps import CalendarSteps
 from shared.series.grid import ReferenceGrid
+from shared.series.row_clock import RowClock
 from shared.series.series import Series
 from shared.windows.build import Assembly
 from shared.windows.columns import CalendarColumn, OnDemandColumn, Track
@@ -44,7 +46,12 @@ def save(assembly: Assembly, folder: Path) -> None:
             "grid": asdict(assembly.grid),
             "series": {series_id: writer.series(rows) for series_id, rows in series.items()},
             "rules": [
-                {"bin_ns": source.cut.rule.bin_ns, "max_gap_ns": source.cut.rule.max_gap_ns}
+                {
+                    "bin_ns": source.cut.rule.bin_ns,
+                    "max_gap_ns": source.cut.rule.max_gap_ns,
+                    "method": source.cut.rule.method,
+                    "clock": None if source.cut.rule.clock is None else asdict(source.cut.rule.clock),
+                }
                 for source in assembly.sources
             ],
             "numbers": writer.array(assembly.numbers),
@@ -69,9 +76,9 @@ def load(folder: Path) -> Assembly:
     reader = Reader(folder)
     facts = reader.facts
     spec = DatasetSpec.model_validate(facts["spec"])
-    grid, clock = ReferenceGrid(**facts["grid"]), Clock(**facts["clock"])
+    grid, clock = ReferenceGrid(**_with_calendar(facts["grid"])), Clock(**facts["clock"])
     series = {series_id: reader.series(rows) for series_id, rows in facts["series"].items()}
-    sources = _sources(spec, series, facts["rules"])
+    sources = _sources(spec, series, facts["rules"], grid.calendar)
     n_inputs = len(spec.inputs)
     from_rows: list[Track] = [OnDemandColumn(source, grid) for source in sources]
     x_tracks = [*from_rows[:n_inputs], *_calendar(spec, grid, clock)]
@@ -91,19 +98,39 @@ def load(folder: Path) -> Assembly:
 
 
 def _sources(
-    spec: DatasetSpec, series: Mapping[str, Series], rules: Sequence[Mapping[str, Any]]
+    spec: DatasetSpec,
+    series: Mapping[str, Series],
+    rules: Sequence[Mapping[str, Any]],
+    calendar: CalendarSteps | None,
 ) -> tuple[Source, ...]:
-    """Rebuild the cuts with the gaps and bins they were made with."""
+    """Rebuild the cuts with the gaps, bins and clocks they were made with; early ones name no clock."""
     columns = [(s, spec.input_steps) for s in spec.inputs] + [(s, spec.output_steps) for s in spec.outputs]
     return tuple(
-        Source(resolved(s, steps, **rule), series[s.series_id])
+        Source(resolved(s, steps, **_with_clock(rule), calendar=calendar), series[s.series_id])
         for (s, steps), rule in zip(columns, rules, strict=True)
     )
 
 
+def _with_clock(rule: Mapping[str, Any]) -> dict[str, Any]:
+    clock = rule.get("clock")
+    return {**rule, "clock": RowClock(**_with_calendar(clock)) if clock else None}
+
+
+def _with_calendar(facts: Mapping[str, Any]) -> dict[str, Any]:
+    calendar = facts.get("calendar")
+    return {**facts, "calendar": CalendarSteps(**calendar) if calendar else None}
+
+
 def _calendar(spec: DatasetSpec, grid: ReferenceGrid, clock: Clock) -> list[Track]:
     return [
-        CalendarColumn(name, column, setting, clock, calendar_window(setting, spec.input_steps), grid)
+        CalendarColumn(
+            name,
+            column,
+            setting,
+            clock,
+            calendar_window(setting, spec.input_steps).on_steps(grid.calendar),
+            grid,
+        )
         for name, setting in spec.calendar.enabled()
         for column in range(len(column_names(name)))
     ]

@@ -17,7 +17,7 @@ from shared.series.series import Series
 from shared.windows.columns import GridColumn, Track, calendar_tracks, extent, series_track
 from shared.windows.dropped import DroppedWindows, drop_report
 from shared.windows.layout import x_ranges, y_ranges
-from shared.windows.rules import Source, sources_of
+from shared.windows.rules import Source, require_series, sources_of, target_clock
 from shared.windows.scaling import Scaler, min_max_scaler
 from shared.windows.split import Parts, split
 from shared.windows.warnings import dataset_warnings
@@ -78,13 +78,15 @@ def assemble(spec: DatasetSpec, series: Mapping[str, Series]) -> Assembly:
         One of `shared.series.problems`, naming the setting or the series.
     """
     clock = clock_of(spec.calendar)
-    sources = sources_of(spec, series)
+    require_series(spec, series)
     grid = reference_grid(
-        ((int(s.series.times_ns[0]), int(s.series.times_ns[-1])) for s in sources[: len(spec.inputs)]),
+        spans_of(spec, series),
         stride_min=spec.stride,
         offset_min=spec.offset,
+        rows=target_clock(spec, series),
     )
     check_size(grid)
+    sources = sources_of(spec, series, grid)
     tracks, codes = zip(*(series_track(source, grid) for source in sources), strict=True)
     complete = np.logical_and.reduce([code == Code.OK for code in codes])
     numbers = np.flatnonzero(complete)
@@ -112,7 +114,23 @@ def parts_of(spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64) -> Par
     """Divide the samples; only targets count, what a sample reads of the past was known at its time."""
     reaches = [source.cut.reach_ns for source in sources if source.cut.spec.role == "output"]
     reach = min(begin for begin, _ in reaches), max(end for _, end in reaches)
+    calendar = sources[0].cut.calendar  # reaches count nominal days and months
+    ref_ns = ref_ns if calendar is None else calendar.nominal(ref_ns)
     return split(ref_ns, spec.split, reach_ns=reach)
+
+
+def spans_of(spec: DatasetSpec, series: Mapping[str, Series]) -> list[tuple[int, int]]:
+    """Return the first and last stamp of every input.
+
+    Raises
+    ------
+    NoNumbers
+        If an input has no rows.
+    """
+    inputs = [series[s.series_id] for s in spec.inputs]
+    for one in inputs:
+        one.statistics()  # refuses a series without rows
+    return [(int(one.times_ns[0]), int(one.times_ns[-1])) for one in inputs]
 
 
 def check_size(grid: ReferenceGrid) -> None:

@@ -21,6 +21,7 @@ from shared.windows.rules import Source
 CHUNK = 1 << 18  # moments evaluated at once: bounds the working memory to some tens of MB
 POINTS_PER_ROW = 4  # a lattice denser than this costs more memory than it is worth
 SMALL = 4096  # points nobody minds
+_AUTO = ("row", "hold", "filled")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class CalendarColumn:
 
     def take(self, number: Int64) -> Float32:
         """Return the windows of candidates, shape (n, n_points)."""
-        at = self.grid.at(number)[:, None] + self.window.offsets_ns()
+        at = self.window.moments(self.grid.at(number), self.grid.calendar)
         values = feature_values(self.feature, at.ravel(), self.setting, self.clock)
         return values[:, self.column].reshape(at.shape)
 
@@ -132,21 +133,29 @@ def series_track(source: Source, grid: ReferenceGrid) -> tuple[Track, Codes]:
     """
     lattice = _series_lattice(source, grid)
     if lattice is None:
-        return OnDemandColumn(source, grid), _point_codes(source, grid)
+        return OnDemandColumn(source, grid), _causal(_point_codes(source, grid), source, grid)
     size = lattice.size(grid.n)
     rows = _rows_on(source, lattice)
     values, first, codes = (
         _evaluated(source, lattice, size) if rows is None else _strided(source.series, rows, size)
     )
     track = GridColumn(values, first, lattice.hop, lattice.skip, lattice.n_points)
-    return track, _window_codes(codes, lattice, grid.n)
+    found = _window_codes(codes, lattice, grid.n)
+    return track, found if rows is not None else _causal(found, source, grid)
+
+
+def _causal(codes: Codes, source: Source, grid: ReferenceGrid) -> Codes:
+    """Leave out the windows that would have to fill a gap from behind their reference time."""
+    if codes.size and source.cut.rule.method in _AUTO:
+        codes[(codes == Code.OK) & source.reads_ahead(grid.at(np.arange(grid.n)))] = Code.GAP
+    return codes
 
 
 def calendar_tracks(
     feature: Feature, setting: CalendarFeature, grid: ReferenceGrid, steps: int, clock: Clock
 ) -> tuple[Track, ...]:
     """Return the tracks of one calendar feature, one per column."""
-    window = calendar_window(setting, steps)
+    window = calendar_window(setting, steps).on_steps(grid.calendar)
     lattice = lattice_of(grid, window)
     size = lattice.size(grid.n)
     columns = range(len(column_names(feature)))
@@ -172,7 +181,10 @@ def _series_lattice(source: Source, grid: ReferenceGrid) -> Lattice | None:
 
 def _rows_on(source: Source, lattice: Lattice) -> tuple[int, int] | None:
     """Return (row of point 0, rows per point) if every point is a row of a regular series."""
-    if source.cut.repeats or source.cut.rule.method != "linear":
+    method = source.cut.rule.method
+    if source.cut.repeats or lattice.calendar is not None or method not in ("linear", *_AUTO):
+        return None
+    if method in _AUTO and np.isnan(source.series.values).any():
         return None
     step = regular_step(source.series.times_ns)
     ahead = lattice.origin_ns - int(source.series.times_ns[0])

@@ -15,6 +15,7 @@ from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Float32, Float64, Int64
 from shared.series.calendar import calendar_window, feature_values
+from shared.series.calendar_steps import shifted
 from shared.series.problems import IncompleteWindow, NoWindowFits, UnknownSeries
 from shared.series.resample import Code
 from shared.series.series import Series
@@ -146,7 +147,8 @@ class Dataset:
         source = self.assembly.sources[len(self.spec.inputs) + output]
         if len(self.parts.train) == 0:
             return np.empty(0)
-        last = int(self.ref_ns[self.parts.train[-1]]) + source.cut.reach_ns[1]
+        ref_ns = self.ref_ns[self.parts.train[-1:]]
+        last = int(shifted(ref_ns, source.cut.reach_ns[1], source.cut.calendar)[0])
         stop = np.searchsorted(source.series.times_ns, last, side="right")
         return np.asarray(source.series.values[:stop])
 
@@ -233,7 +235,8 @@ def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) ->
             raise UnknownSeries(f"series {wanted} not given", field="series", series=wanted)
         columns.append(_complete(Source(source.cut, series[wanted]), ref))
     for name, setting in spec.calendar.enabled():
-        at = ref_ns + calendar_window(setting, spec.input_steps).offsets_ns()
+        window = calendar_window(setting, spec.input_steps).on_steps(assembly.grid.calendar)
+        at = window.moments(ref, assembly.grid.calendar)[0]
         columns += list(feature_values(name, at, setting, assembly.clock).T)
     x = np.stack([np.broadcast_to(column, spec.input_steps) for column in columns], axis=1)
     return assembly.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)

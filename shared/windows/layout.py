@@ -6,6 +6,7 @@ import numpy as np
 
 from shared.contracts.specs import DatasetSpec, Range
 from shared.series.calendar import calendar_window, column_names
+from shared.series.calendar_steps import CalendarSteps
 from shared.series.series import NS_PER_HOUR
 from shared.windows.rules import Source, WindowRule
 from shared.windows.samples import Column, Layout
@@ -16,8 +17,12 @@ def layout_of(spec: DatasetSpec, sources: Sequence[Source], x_scaler: Scaler, y_
     """Return the layout of a data set; ``sources`` are in the order of the columns, inputs first."""
     inputs = [source for source in sources if source.cut.spec.role == "input"]
     outputs = [source for source in sources if source.cut.spec.role == "output"]
+    calendar = sources[0].cut.calendar
     return Layout(
-        inputs=(*(_series_column(source.cut) for source in inputs), *_calendar_columns(spec)),
+        inputs=(
+            *(_series_column(source.cut) for source in inputs),
+            *_calendar_columns(spec, calendar),
+        ),
         outputs=tuple(_series_column(source.cut) for source in outputs),
         input_steps=spec.input_steps,
         output_steps=spec.output_steps,
@@ -44,10 +49,10 @@ def _series_column(cut: WindowRule) -> Column:
     return Column(cut.spec.name, "series", bounds[0] / NS_PER_HOUR, bounds[1] / NS_PER_HOUR)
 
 
-def _calendar_columns(spec: DatasetSpec) -> list[Column]:
+def _calendar_columns(spec: DatasetSpec, calendar: CalendarSteps | None) -> list[Column]:
     columns: list[Column] = []
     for name, feature in spec.calendar.enabled():
-        window = calendar_window(feature, spec.input_steps)
+        window = calendar_window(feature, spec.input_steps).on_steps(calendar)
         bounds = window.start_ns / NS_PER_HOUR, window.end_ns / NS_PER_HOUR
         columns += [Column(column, "calendar", *bounds) for column in column_names(name)]
     return columns

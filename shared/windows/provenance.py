@@ -33,7 +33,7 @@ class Provenance:
 def provenance(source: Source, ref_ns: Int64) -> Provenance:
     """Return the provenance of one complete window; ``ref_ns`` has shape (1,)."""
     cut, times = source.cut, source.series.times_ns
-    at = ref_ns if cut.repeats else ref_ns + cut.window.offsets_ns()
+    at = ref_ns if cut.repeats else cut.window.moments(ref_ns, cut.calendar)[0]
     if source.series.issued_ns is not None:
         left, right = _archived_rows(source, ref_ns, at)
     elif cut.averaged:
@@ -46,6 +46,8 @@ def provenance(source: Source, ref_ns: Int64) -> Provenance:
         half = cut.rule.bin_ns // 2
         left = np.searchsorted(times, at - half, side="left")
         right = np.searchsorted(times, at + (cut.rule.bin_ns - half), side="left") - 1
+    elif cut.rule.method in ("hold", "filled"):
+        left, right = _filled_rows(source, at)
     else:
         left, right = neighbours(times, at, cut.rule.method)
     exact = (left == right) & (times[left] == at)
@@ -62,7 +64,15 @@ def _origin(source: Source, exact: bool) -> Origin:
         return "averaged"
     if exact:
         return "exact"
-    return "interpolated" if source.cut.rule.method == "linear" else "filled"
+    return "interpolated" if source.cut.rule.method in ("linear", "filled") else "filled"
+
+
+def _filled_rows(source: Source, at_ns: Int64) -> tuple[Int64, Int64]:
+    """Rows of the moments that have one, and of their neighbours among the numbers where they have none."""
+    numbers = np.flatnonzero(np.isfinite(source.series.values))
+    left, right = neighbours(source.known.times_ns, at_ns, "linear")
+    own = source.has_own_row(at_ns)
+    return numbers[left], numbers[np.where(own, left, np.minimum(right, len(numbers) - 1))]
 
 
 def _archived_rows(source: Source, ref_ns: Int64, at_ns: Int64) -> tuple[Int64, Int64]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from shared.contracts.problems import Category, Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Int64
@@ -10,14 +12,17 @@ from shared.windows.dropped import DroppedWindows
 from shared.windows.rules import Source
 from shared.windows.split import Parts
 
+_BLOCK = 1 << 14  # windows looked at together
+
 
 def dataset_warnings(
     spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64, parts: Parts, drops: DroppedWindows
 ) -> tuple[Problem, ...]:
     """Return warnings: inputs that look ahead, a leaking split, empty parts, dropped samples."""
     found = [_looks_ahead(source, ref_ns) for source in sources if source.cut.spec.role == "input"]
+    made = [_interpolated(source, ref_ns) for source in sources if source.cut.spec.role == "output"]
     return (
-        *(finding for finding in found if finding is not None),
+        *(finding for finding in (*found, *made) if finding is not None),
         *_split_findings(spec, parts),
         *([_warning("SAMPLES_DROPPED", drops.sentence())] if _has_holes(drops) else []),
     )
@@ -49,6 +54,30 @@ def _looks_ahead(source: Source, ref_ns: Int64) -> Problem | None:
         f"Use resample 'previous' for {name!r}, end its horizon earlier, or align offset and stride.",
         series=name,
         minutes=minutes,
+    )
+
+
+def _interpolated(source: Source, ref_ns: Int64) -> Problem | None:
+    """Count the true values that stand in no row of the file: between two rows, a model learns a mixture."""
+    if source.cut.averaged or source.cut.rule.method not in ("linear", "filled") or len(ref_ns) == 0:
+        return None
+    numbers = source.known.times_ns
+    made = n = 0
+    for begin in range(0, len(ref_ns), _BLOCK):
+        at = source.cut.window.moments(ref_ns[begin : begin + _BLOCK], source.cut.calendar)
+        row = np.clip(np.searchsorted(numbers, at), 0, len(numbers) - 1)
+        made += int(np.count_nonzero(numbers[row] != at))
+        n += at.size
+    if made == 0:
+        return None
+    name = source.cut.spec.name
+    return _warning(
+        "TARGETS_INTERPOLATED",
+        f"{made:,} of {n:,} true values of {name!r} stand in no row, they are interpolated between two",
+        "Set stride and horizon to multiples of the file's step, offset and resample to 'auto'.",
+        series=name,
+        n_interpolated=made,
+        n_values=n,
     )
 
 

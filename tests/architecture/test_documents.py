@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from shared.contracts.events import MESSAGES
-from trainyard.docs import EVENTS_DOC, events_page
+from trainyard.docs import ERRORS_DOC, EVENTS_DOC, GLOSSARY_DOC, errors_page, events_page, glossary_page
+from trainyard.error_classes import error_classes
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "contracts" / "golden"
@@ -13,6 +14,22 @@ GOLDEN = ROOT / "tests" / "contracts" / "golden"
 
 def test_the_events_page_is_generated_from_the_contracts() -> None:
     assert EVENTS_DOC.read_text() == events_page(), "run `make docs`"
+
+
+def test_the_errors_page_is_generated_from_the_classes() -> None:
+    assert ERRORS_DOC.read_text() == errors_page(), "run `make docs`"
+
+
+def test_the_glossary_has_every_score() -> None:
+    assert GLOSSARY_DOC.read_text() == glossary_page(), "run `make docs`"
+
+
+def test_a_code_belongs_to_one_class() -> None:
+    by_code: dict[str, list[str]] = {}
+    for found in error_classes():
+        by_code.setdefault(found.code, []).append(found.name)
+
+    assert {code: names for code, names in by_code.items() if len(names) > 1} == {}
 
 
 def test_every_message_ever_published_still_parses() -> None:

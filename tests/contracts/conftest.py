@@ -10,7 +10,7 @@ from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.scoped import OwnedRecords
 from shared.storage.sqlite import SqliteRecords
-from shared.storage.supabase import key_headers, open_http
+from shared.storage.supabase import client_for, key_headers, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
 from tests.support.supabase import SECRET_KEY, LocalSupabase
@@ -20,7 +20,9 @@ from tests.support.supabase import SECRET_KEY, LocalSupabase
 async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
     if request.param == "supabase":
         project: LocalSupabase = request.getfixturevalue("supabase")
-        opened: Records = SupabaseRecords(open_http(), project.url, key_headers(SECRET_KEY), owns_http=True)
+        opened: Records = SupabaseRecords(
+            client_for(open_http(), project.url, key_headers(SECRET_KEY)), owns_http=True
+        )
     else:
         opened = await SqliteRecords.open(tmp_path / "ledger.sqlite")
     yield OwnedRecords(opened, "local") if request.param == "owned" else opened
@@ -43,4 +45,4 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     project: LocalSupabase = request.getfixturevalue("supabase")
     async with open_http() as http:
-        yield SupabaseObjects(http, project.url, key_headers(SECRET_KEY))
+        yield SupabaseObjects(client_for(http, project.url, key_headers(SECRET_KEY)))

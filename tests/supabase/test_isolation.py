@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, SessionNotFound
 from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.records import OneOf, Row
@@ -33,7 +33,7 @@ from shared.storage.rows import (
     SessionRow,
     TableRow,
 )
-from shared.storage.supabase import AccessDenied, ParentMissing, Project, RetryPolicy, open_http
+from shared.storage.supabase import AccessDenied, Project, RetryPolicy, open_http
 from tests.supabase.conftest import User
 from tests.support.ledger_rows import session_row
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, SERVICE_JWT, LocalSupabase, mint
@@ -159,7 +159,7 @@ async def test_no_row_hangs_on_somebody_elses_session(
 ) -> None:
     foreign = _row(kind, bob.id, alice.session)
 
-    with pytest.raises(ParentMissing):
+    with pytest.raises(SessionNotFound):
         await service.records.insert([foreign])
     with pytest.raises(InvalidInput):
         await bob.storage.records.insert([foreign])

@@ -13,7 +13,14 @@ from shared.contracts.base import new_id
 from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import ChunkRow, JobRow, SessionRow
-from shared.storage.supabase import Project, RetryPolicy, SupabaseUnavailable, key_headers, open_http
+from shared.storage.supabase import (
+    Project,
+    RetryPolicy,
+    SupabaseUnavailable,
+    client_for,
+    key_headers,
+    open_http,
+)
 from shared.storage.supabase_objects import ObjectChanged
 from shared.storage.supabase_records import SupabaseRecords
 from tests.supabase.conftest import User
@@ -124,7 +131,8 @@ async def test_a_server_that_never_answers_costs_a_time_limit(supabase: LocalSup
     supabase.faults.decide = lambda *_: "hang"
     async with httpx.AsyncClient(timeout=httpx.Timeout(0.2)) as http:
         records = SupabaseRecords(
-            http, supabase.url, key_headers(SECRET_KEY), patience=RetryPolicy(attempts=2, pause_s=0.01)
+            client_for(http, supabase.url, key_headers(SECRET_KEY)),
+            patience=RetryPolicy(attempts=2, pause_s=0.01),
         )
         started = time.monotonic()
 
@@ -151,7 +159,7 @@ async def test_nobody_listening_is_unavailable() -> None:
 async def test_a_proxys_page_instead_of_json_is_unavailable(alice: User) -> None:
     page = httpx.MockTransport(lambda request: httpx.Response(200, html="<h1>Maintenance</h1>"))
     async with httpx.AsyncClient(transport=page) as http:
-        records = SupabaseRecords(http, "http://x", {}, patience=RetryPolicy.NONE)
+        records = SupabaseRecords(client_for(http, "http://x", {"apikey": "key"}), patience=RetryPolicy.NONE)
 
         with pytest.raises(SupabaseUnavailable):
             await records.select(SessionRow, {})
@@ -242,7 +250,7 @@ async def test_a_list_is_whole_though_the_server_cuts_lower_than_we_ask(
 
     async with open_http() as http:
         http.event_hooks = {"request": [_limit_to_200]}
-        records = SupabaseRecords(http, supabase.url, key_headers(SECRET_KEY))
+        records = SupabaseRecords(client_for(http, supabase.url, key_headers(SECRET_KEY)))
         found = await records.select(ChunkRow, {"file_id": file_id}, order="index")
 
     assert [row.index for row in found] == list(range(450))

@@ -15,7 +15,14 @@ import httpx
 import pytest
 
 from shared.storage.objects import InvalidKey, ObjectNotFound
-from shared.storage.supabase import AccessDenied, SchemaOutdated, SupabaseUnavailable, key_headers, open_http
+from shared.storage.supabase import (
+    AccessDenied,
+    SchemaOutdated,
+    SupabaseUnavailable,
+    client_for,
+    key_headers,
+    open_http,
+)
 from shared.storage.supabase_objects import ObjectTooLarge, SupabaseObjects, refusal
 from tests.supabase.conftest import User
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, LocalSupabase, mint
@@ -115,7 +122,7 @@ async def test_an_object_appears_only_when_its_upload_is_complete(
 ) -> None:
     key = f"sessions/{alice.session.id}/runs/r/model"
     async with open_http() as http:
-        objects = SupabaseObjects(http, supabase.url, key_headers(SECRET_KEY))
+        objects = SupabaseObjects(client_for(http, supabase.url, key_headers(SECRET_KEY)))
 
         content = io.BytesIO(b"0123456789")
         upload = await objects._create_upload(key, 10)
@@ -130,7 +137,7 @@ async def test_an_object_appears_only_when_its_upload_is_complete(
 LARGE = """
 import asyncio, resource, sys, tempfile
 from pathlib import Path
-from shared.storage.supabase import key_headers, open_http
+from shared.storage.supabase import client_for, key_headers, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 
 def peak_mb():
@@ -142,7 +149,7 @@ async def pieces(size_mb):
 
 async def main(url, key, name, size_mb):
     async with open_http() as http:
-        objects = SupabaseObjects(http, url, key_headers(key))
+        objects = SupabaseObjects(client_for(http, url, key_headers(key)))
         await objects.put(name, bytes(1 << 20))
         before = peak_mb()
         await objects.put(name, pieces(size_mb))

@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg
 import jwt
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -71,7 +72,7 @@ class StorageServer:
             Route("/upload/resumable/{upload}", self._upload_offset, methods=["HEAD"]),
             Route("/upload/resumable/{upload}", self._continue_upload, methods=["PATCH"]),
             Route("/object/list-v2/{bucket}", self._list, methods=["POST"]),
-            Route("/object/info/authenticated/{bucket}/{name:path}", self._info),
+            Route("/object/info/{bucket}/{name:path}", self._info),
             Route("/object/authenticated/{bucket}/{name:path}", self._download),
             Route("/object/{bucket}", self._remove, methods=["DELETE"]),
             Route("/object/{bucket}/{name:path}", self._upload, methods=["POST"]),
@@ -88,14 +89,22 @@ class StorageServer:
             )
         if row is None:
             raise Refused(404, "Bucket not found", "Bucket not found")
-        return JSONResponse(dict(row))
+        times = dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z")
+        return JSONResponse(
+            {**row, **times, "owner": "", "file_size_limit": None, "allowed_mime_types": None}
+        )
 
     async def _upload(self, request: Request) -> Response:
         bucket, name = request.path_params["bucket"], request.path_params["name"]
         path = self._new_file()
-        with path.open("wb") as file:
-            async for piece in request.stream():
-                file.write(piece)
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            async with request.form() as form:
+                sent = form["file"]
+                path.write_bytes(await sent.read() if isinstance(sent, UploadFile) else b"")
+        else:
+            with path.open("wb") as file:
+                async for piece in request.stream():
+                    file.write(piece)
         upsert = request.headers.get("x-upsert") == "true"
         await self._publish(self._claims(request), bucket, name, path, upsert=upsert)
         return JSONResponse({"Key": f"{bucket}/{name}"})
@@ -147,7 +156,11 @@ class StorageServer:
                 asked.get("cursor") or "",
                 limit + 1,
             )
-        objects = [{"id": r["id"], "name": r["name"], "key": r["name"]} for r in rows[:limit]]
+        times = dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z")
+        objects = [
+            {"id": r["id"], "name": r["name"], "key": r["name"], "metadata": None, **times}
+            for r in rows[:limit]
+        ]
         more = len(rows) > limit
         cursor = {"nextCursor": objects[-1]["name"]} if more else {}
         return JSONResponse({"hasNext": more, "folders": [], "objects": objects, **cursor})

@@ -13,7 +13,7 @@ from shared.windows.scaling import Scaler
 class UnknownColumn(InvalidInput):
     """Numbers are given for a column the data set does not have."""
 
-    code = "UNKNOWN_COLUMN"
+    code = "UNKNOWN_DATASET_COLUMN"
 
 
 def scaler_table(layout: Layout) -> list[JsonValue]:

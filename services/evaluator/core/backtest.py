@@ -10,14 +10,13 @@ from services.evaluator.core.problems import ScoresMissing
 from services.evaluator.core.ranking import known_metric, loss
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import BacktestPart, Fold
-from shared.contracts.kinds import BASELINES
+from shared.contracts.kinds import BASELINES, REFERENCE_KIND
+from shared.contracts.metrics import METRIC_NAMES, METRICS, Metric
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import METRICS, Metric
 from shared.storage.rows import JobRow, ResultRow
 from shared.windows.folds import slices_of
 
 Values = dict[str, float | None]
-_REFERENCE_KIND = "seasonal_naive"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class ModelFolds:
 class FoldTable:
     """All models of a backtest, best first; models without a rank stand at the end in the order given."""
 
-    metric: Metric
+    metric: str
     n_folds: int
     rows: tuple[ModelFolds, ...]
 
@@ -116,17 +115,17 @@ def fold_table(
     Raises
     ------
     UnknownMetric
-        If the metric is none of ``METRICS``.
+        If the metric is none of ``RANKING_METRICS``.
     """
     chosen = known_metric(metric)
     entries = _in_one_unit(_entries(jobs, results))
     most = max((_n_values(entry) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, folds, chosen, most)) for entry in entries]
     able = sorted((e for e, why in judged if why is None), key=lambda e: _order(e, chosen))
-    yardstick = next((entry for entry in entries if entry.kind == _REFERENCE_KIND), None)
+    yardstick = next((entry for entry in entries if entry.kind == REFERENCE_KIND), None)
     rows = [_row(e, folds, chosen, yardstick, place=i + 1) for i, e in enumerate(able)]
     rows += [_row(e, folds, chosen, yardstick, reason=why) for e, why in judged if why is not None]
-    return FoldTable(chosen, len(folds), tuple(rows))
+    return FoldTable(chosen.name, len(folds), tuple(rows))
 
 
 def _entries(jobs: Sequence[JobRow], results: Mapping[str, ResultRow]) -> list[_Entry]:
@@ -190,7 +189,7 @@ def _obstacle(entry: _Entry, folds: Sequence[Fold], metric: Metric, most: int) -
 
 
 def _order(entry: _Entry, metric: Metric) -> tuple[float, float, str]:
-    first, second = (_mean([loss(s, m) for s in entry.scores.values()]) for m in (metric, "mae"))
+    first, second = (_mean([loss(s, m) for s in entry.scores.values()]) for m in (metric, METRICS[0]))
     worst = float("inf")
     return (worst if first is None else first, worst if second is None else second, entry.label)
 
@@ -238,9 +237,9 @@ def _fold(entry: _Entry, number: int, metric: Metric, yardstick: _Entry | None) 
         status=job.status,
         loss=own,
         skill=_skill(own, loss(yardstick.scores.get(number), metric) if yardstick else None),
-        scores=scores.headline() if scores else dict.fromkeys(METRICS),
+        scores=scores.headline() if scores else dict.fromkeys(METRIC_NAMES),
         outputs={
-            output.name: {name: output.levels[0].overall.get(name) for name in METRICS}
+            output.name: {name: output.levels[0].overall.get(name) for name in METRIC_NAMES}
             for output in (scores.outputs if scores else ())
         },
     )
@@ -251,7 +250,7 @@ def _skill(own: float | None, other: float | None) -> float | None:
 
 
 def _over(folds: Sequence[Values], summary: Callable[[Sequence[float | None]], float | None]) -> Values:
-    return {name: summary([scores.get(name) for scores in folds]) for name in METRICS}
+    return {name: summary([scores.get(name) for scores in folds]) for name in METRIC_NAMES}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.evaluator.core.ranking import Leaderboard, Row
+from services.evaluator.core.ranking import Leaderboard, Row, known_metric
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
+from shared.contracts.kinds import REFERENCE_KIND
 from shared.scoring.forecasts import PartForecast
 
 
@@ -42,12 +43,12 @@ def make_claims(
     Returns
     -------
     list of Claim
-        None, one or two; the losses are absolute for MAE and MASE and squared for every other score.
+        None, one or two; the losses are absolute or squared as the score they were ranked by says.
     """
     best = board.best
     if best is None or best.job_id not in test:
         return []
-    squared = board.metric not in ("mae", "mase", "mape", "wape", "smape")
+    squared = known_metric(board.metric).loss == "squared"
     reach = overlap(test[best.job_id].ref_ns, span_minutes=span_minutes)
     losses = {
         row.job_id: window_losses(test[row.job_id], train_std=train_std, squared=squared)
@@ -63,7 +64,7 @@ def make_claims(
 
 def _rivals(board: Leaderboard, best: Row) -> list[Row]:
     others = [row for row in board.rows if row.rank is not None and row.job_id != best.job_id]
-    naive = next((row for row in others if row.kind == "seasonal_naive"), None)
+    naive = next((row for row in others if row.kind == REFERENCE_KIND), None)
     return others[:1] + [row for row in (naive,) if row and row not in others[:1]]
 
 

@@ -53,6 +53,14 @@ class IntervalScores:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class QuantileLoss:
+    """Mean pinball loss over both ends of all levels' intervals, in the outputs' units; NaN undefined."""
+
+    overall: Float64  # (1, n_outputs)
+    per_step: Float64  # (n_steps, n_outputs)
+
+
 def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVELS) -> Intervals:
     """Take, for every step and output, the quantiles of the validation residuals.
 
@@ -91,6 +99,17 @@ def score_intervals(
         for i, level in enumerate(intervals.levels)
         for output, name in enumerate(names)
     ]
+
+
+def quantile_loss(intervals: Intervals, part: PartForecast) -> QuantileLoss:
+    """Return the pinball loss of intervals on a part they were not fitted on."""
+    n_steps, n_outputs = part.y_true.shape[1:]
+    if not len(part):
+        return QuantileLoss(np.full((1, n_outputs), np.nan), np.full((n_steps, n_outputs), np.nan))
+    sums = np.stack([_judge_step(intervals, part, step) for step in range(n_steps)])
+    counts, losses = sums[:, 0].sum(axis=1), sums[:, 3:].sum(axis=(1, 2))  # (n_steps, n_outputs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return QuantileLoss((losses.sum(axis=0) / counts.sum(axis=0) / 2.0)[None], losses / counts / 2.0)
 
 
 def pinball(y_true: Float64, quantile: Float64, level: float) -> Float64:

@@ -8,12 +8,10 @@ import numpy as np
 
 from services.evaluator.core.problems import UnknownMetric
 from services.evaluator.core.scores import OutputScores, Scores
-from shared.contracts.kinds import BASELINES
-from shared.scoring.metrics import METRICS, Metric
+from shared.contracts.kinds import BASELINES, REFERENCE_KIND
+from shared.contracts.metrics import METRIC_NAMES, METRICS, RANKING_METRICS, Metric, find_metric
 
-# How often the training standard deviation divides a score to free it from its unit.
-_UNIT_POWER: dict[Metric, int] = {"mae": 1, "rmse": 1, "mse": 2}
-_REFERENCE_KIND = "seasonal_naive"
+_TIE = METRICS[0]  # MAE decides between equal losses
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Row:
 class Leaderboard:
     """All models of a run, best first; models without a rank stand at the end in the order given."""
 
-    metric: Metric
+    metric: str
     rows: tuple[Row, ...]
 
     @property
@@ -80,7 +78,7 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     entries
         Models of one run, scored on the same windows.
     metric
-        One of ``METRICS``. MAE and RMSE of each output are divided by its training standard deviation
+        One of ``RANKING_METRICS``. MAE and RMSE of each output are divided by its training standard deviation
         (MSE by the square) and averaged over outputs; R2 counts as 1 - R2 and NRMSE by its size. Ties go
         to the smaller MAE, then to the earlier label.
 
@@ -93,16 +91,16 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     Raises
     ------
     UnknownMetric
-        If the metric is none of ``METRICS``.
+        If the metric is none of ``RANKING_METRICS``.
     """
     chosen = known_metric(metric)
     most = max((_n_values(entry.validation) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, chosen, most)) for entry in entries]
     able = sorted((entry for entry, why in judged if why is None), key=lambda entry: _order(entry, chosen))
-    yardstick = next((entry for entry in able if entry.kind == _REFERENCE_KIND), None)
+    yardstick = next((entry for entry in able if entry.kind == REFERENCE_KIND), None)
     rows = [_row(entry, chosen, yardstick, place=i + 1) for i, entry in enumerate(able)]
     rows += [_row(entry, chosen, yardstick, reason=why) for entry, why in judged if why is not None]
-    return Leaderboard(chosen, tuple(rows))
+    return Leaderboard(chosen.name, tuple(rows))
 
 
 def loss(scores: Scores | None, metric: Metric) -> float | None:
@@ -115,25 +113,27 @@ def loss(scores: Scores | None, metric: Metric) -> float | None:
 
 
 def known_metric(metric: str) -> Metric:
-    """Return the metric of a name; raise ``UnknownMetric`` if there is none."""
-    for known in METRICS:
-        if metric == known:
-            return known
-    raise UnknownMetric(f"there is no score {metric!r}; known are {', '.join(METRICS)}", field="metric")
+    """Return the metric of a name; raise ``UnknownMetric`` if models are not ranked by it."""
+    known = find_metric(metric)
+    if known is None or not known.ranks:
+        raise UnknownMetric(
+            f"there is no score {metric!r} to rank by; known are {', '.join(RANKING_METRICS)}", field="metric"
+        )
+    return known
 
 
 def _output_loss(output: OutputScores, metric: Metric) -> float | None:
-    value = output.levels[0].overall.get(metric)
+    value = output.levels[0].overall.get(metric.name)
     if value is None:
         return None
-    if metric == "r2":
+    if metric.better == "larger":
         return 1.0 - value
     # A constant training series has no spread to divide by: its output counts in its own unit.
-    return abs(value) / (output.train_std or 1.0) ** _UNIT_POWER.get(metric, 0)
+    return abs(value) / (output.train_std or 1.0) ** (metric.std_power or 0)
 
 
 def _order(entry: Entry, metric: Metric) -> tuple[float, float, str, str]:
-    first, second = loss(entry.validation, metric), loss(entry.validation, "mae")
+    first, second = loss(entry.validation, metric), loss(entry.validation, _TIE)
     worst = float("inf")
     return (worst if first is None else first, worst if second is None else second, entry.label, entry.job_id)
 
@@ -148,8 +148,10 @@ def _obstacle(entry: Entry, metric: Metric, most: int) -> str | None:
     if (n_values := _n_values(entry.validation)) < most:
         return f"only {n_values} of {most} forecasts are finite numbers"
     if loss(entry.validation, metric) is None:
-        reasons = [output.levels[0].overall.undefined().get(metric) for output in entry.validation.outputs]
-        return f"{metric} is undefined: {next(reason for reason in reasons if reason)}"
+        reasons = [
+            output.levels[0].overall.undefined().get(metric.name) for output in entry.validation.outputs
+        ]
+        return f"{metric.name} is undefined: {next(reason for reason in reasons if reason)}"
     return None
 
 
@@ -174,8 +176,8 @@ def _row(
         skill=skills["test"],
         beats_baseline=None if decisive is None or entry.is_baseline else decisive > 0,
         reason=reason,
-        validation=entry.validation.headline() if entry.validation else dict.fromkeys(METRICS),
-        test=entry.test.headline() if entry.test else dict.fromkeys(METRICS),
+        validation=entry.validation.headline() if entry.validation else dict.fromkeys(METRIC_NAMES),
+        test=entry.test.headline() if entry.test else dict.fromkeys(METRIC_NAMES),
     )
 
 

@@ -12,7 +12,13 @@ import numpy as np
 
 from services.evaluator.core.claims import Claim, make_claims
 from services.evaluator.core.ensemble import Ensemble, may_join, select
-from services.evaluator.core.intervals import Intervals, IntervalScores, fit_intervals, score_intervals
+from services.evaluator.core.intervals import (
+    Intervals,
+    IntervalScores,
+    fit_intervals,
+    quantile_loss,
+    score_intervals,
+)
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
 from services.evaluator.core.scores import Scores, score
@@ -81,11 +87,11 @@ def examine(dossier: RunData) -> RunNumbers:
     """Compute every number of a run from its arrays; the same dossier gives the same numbers."""
     models = dossier.models
     validation = {m.job_id: _score(dossier, m.forecast, "validation") for m in models}
-    test = {m.job_id: _score(dossier, m.forecast, "test") for m in models}
+    intervals = {m.job_id: fit_intervals(m.forecast.validation) for m in models}
+    test = {m.job_id: _score(dossier, m.forecast, "test", intervals[m.job_id]) for m in models}
     entries = [Entry(m.job_id, m.label, m.kind, validation[m.job_id], test[m.job_id]) for m in models]
     board = rank(entries, dossier.metric)
     train_std = [output.train_std for output in next(iter(test.values())).outputs] if test else []
-    intervals = {m.job_id: fit_intervals(m.forecast.validation) for m in models}
     span = max((float(np.ptp(output.offset_hours)) * 60 for output in dossier.outputs), default=0.0)
     return RunNumbers(
         validation=validation,
@@ -157,13 +163,14 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _score(dossier: RunData, forecast: Forecast, part: str) -> Scores:
+def _score(dossier: RunData, forecast: Forecast, part: str, intervals: Intervals | None = None) -> Scores:
     return score(
         getattr(forecast, part),
         y_train=[output.y_train for output in dossier.outputs],
         delta_minutes=[output.delta_minutes for output in dossier.outputs],
         names=dossier.names,
         season_length=dossier.season_length,
+        quantile_loss=quantile_loss(intervals, getattr(forecast, part)) if intervals else None,
     )
 
 

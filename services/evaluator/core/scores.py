@@ -6,10 +6,13 @@ from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from services.evaluator.core.intervals import QuantileLoss
 from services.evaluator.core.problems import ForecastMismatch
+from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import METRICS, Metric, MetricValues, Reason, known_std, measures, naive_error
+from shared.scoring.metrics import MetricValues, Reason, known_std, measures, naive_error
 from shared.scoring.sums import ErrorSums, merge, pool, stack, tally
 from shared.series.arrays import Float64
 
@@ -23,8 +26,8 @@ class LevelScores:
 
     k: int
     delta_minutes: float
-    overall: MetricValues  # (9,)
-    per_step: MetricValues  # (n_blocks, 9)
+    overall: MetricValues  # (n_metrics,)
+    per_step: MetricValues  # (n_blocks, n_metrics)
     mape_skipped: float | None  # percent of true values that are 0, which MAPE cannot use
 
 
@@ -49,9 +52,9 @@ class Scores:
 
     def headline(self) -> dict[str, float | None]:
         """Return each score at k = 1, averaged over outputs; None if it is undefined for any of them."""
-        return {metric: self._mean(metric) for metric in METRICS}
+        return {metric: self._mean(metric) for metric in METRIC_NAMES}
 
-    def _mean(self, metric: Metric) -> float | None:
+    def _mean(self, metric: str) -> float | None:
         values = [output.levels[0].overall.get(metric) for output in self.outputs]
         known = [value for value in values if value is not None]
         return float(np.mean(known)) if known and len(known) == len(values) else None
@@ -79,6 +82,7 @@ def score(
     delta_minutes: Sequence[float],
     names: Sequence[str],
     season_length: int = 1,
+    quantile_loss: QuantileLoss | None = None,
 ) -> Scores:
     """Score a part's forecasts in the unit they come in.
 
@@ -95,6 +99,8 @@ def score(
         Per output its display name.
     season_length
         MASE's seasonality in steps of the training series.
+    quantile_loss
+        Of intervals that were not fitted on this part: the pinball loss at k = 1. Undefined without it.
 
     Returns
     -------
@@ -113,6 +119,9 @@ def score(
     bounds = np.cumsum([0, *(n_steps // k for k in levels)])
     whole = stack([pool(sums[start:stop]) for start, stop in pairwise(bounds)])  # (n_levels, n_outputs)
     overall, per_step = measures(whole, naive), measures(sums, naive)
+    if quantile_loss is not None:
+        overall = overall.with_values("pinball", quantile_loss.overall, rows=1)
+        per_step = per_step.with_values("pinball", quantile_loss.per_step, rows=n_steps)
     return Scores(
         n_windows=n_windows,
         season_length=season_length,
@@ -230,13 +239,20 @@ def _level_json(level: LevelScores) -> dict[str, Any]:
         "mape_skipped": level.mape_skipped,
         "overall": level.overall.as_dict(),
         "undefined": level.overall.undefined(),
-        "per_step": {metric: [row.get(metric) for row in rows] for metric in METRICS},
-        "per_step_undefined": {
-            metric: [row.undefined().get(metric) for row in rows]
-            for i, metric in enumerate(METRICS)
-            if level.per_step.reasons[:, i].any()
-        },
+        "per_step": {metric: [row.get(metric) for row in rows] for metric in METRIC_NAMES},
+        "per_step_undefined": _reasons_by_metric(level.per_step),
     }
+
+
+def _reasons_by_metric(per_step: MetricValues) -> dict[str, str | list[str | None]]:
+    """Return a reason per step for every score that lacks one; a single text where there are no intervals."""
+    said: dict[str, str | list[str | None]] = {}
+    for metric, codes in zip(METRIC_NAMES, per_step.reasons.T.tolist(), strict=True):
+        if set(codes) == {Reason.NO_INTERVALS}:
+            said[metric] = Reason.NO_INTERVALS.text
+        elif any(codes):
+            said[metric] = [Reason(code).text or None for code in codes]
+    return said
 
 
 def _output_from_json(stored: dict[str, Any]) -> OutputScores:
@@ -245,24 +261,36 @@ def _output_from_json(stored: dict[str, Any]) -> OutputScores:
 
 
 def _level_from_json(stored: dict[str, Any]) -> LevelScores:
-    n_blocks = len(stored["per_step"][METRICS[0]])
-    why = {metric: [None] * n_blocks for metric in METRICS} | stored["per_step_undefined"]
+    """Build a level again; a score that its version did not have is undefined and says so."""
+    per_step = stored["per_step"]
+    n_blocks = len(next(iter(per_step.values())))
+    rows = [per_step.get(name, [None] * n_blocks) for name in METRIC_NAMES]
     return LevelScores(
         k=stored["k"],
         delta_minutes=stored["delta_minutes"],
         overall=_measures(
-            [stored["overall"][metric] for metric in METRICS],
-            [stored["undefined"].get(metric) for metric in METRICS],
+            [stored["overall"].get(name) for name in METRIC_NAMES],
+            [_why(stored["overall"], stored["undefined"], name) for name in METRIC_NAMES],
         ),
         per_step=_measures(
-            [[stored["per_step"][metric][i] for metric in METRICS] for i in range(n_blocks)],
-            [[why[metric][i] for metric in METRICS] for i in range(n_blocks)],
+            np.array(rows, dtype=np.float64).T,
+            np.array([np.broadcast_to(_why_per_step(stored, name), n_blocks) for name in METRIC_NAMES]).T,
         ),
         mape_skipped=stored["mape_skipped"],
     )
 
 
-def _measures(values: list[Any], reasons: list[Any]) -> MetricValues:
+def _why(scores: dict[str, Any], reasons: dict[str, Any], name: str) -> Any:
+    return reasons.get(name) if name in scores else Reason.NOT_STORED.text
+
+
+def _why_per_step(stored: dict[str, Any], name: str) -> NDArray[np.object_]:
+    return np.array(_why(stored["per_step"], stored["per_step_undefined"], name), dtype=object)
+
+
+def _measures(values: Any, reasons: Any) -> MetricValues:
     codes = {reason.text: int(reason) for reason in Reason} | {None: 0}
-    coded = np.vectorize(codes.__getitem__, otypes=[np.int8])(np.array(reasons, dtype=object))
+    coded = np.vectorize(lambda text: codes.get(text, int(Reason.NOT_STORED)), otypes=[np.int8])(
+        np.array(reasons, dtype=object)
+    )
     return MetricValues(np.array(values, dtype=np.float64), coded)

@@ -3,39 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from services.evaluator.core.ranking import Leaderboard, Row
-from services.evaluator.core.scores import LevelScores, Scores
-from shared.scoring.metrics import METRICS, Metric
+from services.evaluator.core.scores import Scores
+from shared.contracts.metrics import METRICS
 
-HEADINGS: dict[Metric, str] = {
-    "mae": "MAE",
-    "mse": "MSE",
-    "rmse": "RMSE",
-    "mape": "MAPE",
-    "nrmse": "NRMSE",
-    "wape": "WAPE",
-    "smape": "sMAPE",
-    "mase": "MASE",
-    "r2": "R2",
-}
+HEADINGS: dict[str, str] = {metric.name: metric.heading for metric in METRICS}
 Cell = str | float | int | bool | None
-
-
-def wire_tables(scores: Scores) -> dict[str, Any]:
-    """Return ``df_eval`` (a row per averaging level) and ``df_eval_ts`` (a list over blocks per level).
-
-    Both are keyed by output; ``df_eval_ts`` further by the level's spacing in minutes, as text. Undefined
-    scores are None.
-    """
-    return {
-        "df_eval": {output.name: _whole(output.levels) for output in scores.outputs},
-        "df_eval_ts": {
-            output.name: {str(float(level.delta_minutes)): _per_step(level) for level in output.levels}
-            for output in scores.outputs
-        },
-    }
 
 
 def levels_csv(scores: Scores) -> str:
@@ -83,14 +57,4 @@ def as_csv(header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
 
 def _comparison_line(row: Row) -> list[Cell]:
     place = [row.rank, row.label, row.kind, row.is_baseline, row.loss, row.test_loss, row.skill, row.reason]
-    return [*place, *row.validation.values(), *row.test.values()]
-
-
-def _whole(levels: Sequence[LevelScores]) -> dict[str, list[float | None]]:
-    table: dict[str, list[float | None]] = {"delta [min]": [level.delta_minutes for level in levels]}
-    return table | {name: [level.overall.get(m) for level in levels] for m, name in HEADINGS.items()}
-
-
-def _per_step(level: LevelScores) -> dict[str, list[float | None]]:
-    rows = [level.per_step[i] for i in range(len(level.per_step.values))]
-    return {HEADINGS[metric]: [row.get(metric) for row in rows] for metric in METRICS}
+    return [*place, *(part.get(name) for part in (row.validation, row.test) for name in HEADINGS)]

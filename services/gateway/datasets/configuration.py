@@ -34,7 +34,9 @@ class Configuration(Wire):
     )
     split: SplitIn | None = Field(None, validation_alias=spelled("split", "training_split", "trainingSplit"))
     series: tuple[SeriesChoice, ...] | None = Field(
-        None, description="which series take part, in this order, and how; left out = all of the session"
+        None,
+        max_length=500,
+        description="which series take part, in this order, and how; left out = all of the session",
     )
 
 
@@ -90,7 +92,7 @@ def dataset_spec(session_data: SessionData, wanted: Configuration) -> DatasetSpe
             input_steps=steps.input or 0,
             output_steps=steps.output or 0,
             stride=steps.step_size or 0.0,
-            offset=steps.offset or 0.0,
+            offset="auto" if steps.offset is None else steps.offset,
             calendar=calendar,
             split=(wanted.split or SplitIn()).split(Split()),
         )

@@ -6,10 +6,11 @@ from pydantic import Field
 from services.gateway.context import Here, Session, Who, find_session
 from services.gateway.datasets.configuration import saved_time_info, saved_time_steps
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
+from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from shared.storage.rows import SessionRow
 
-router = APIRouter(tags=["configuration"])
+router = APIRouter(tags=["configuration"], route_class=JsonRoute)
 
 
 class SaveTimeSteps(Wire):

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 
 import httptools
 from starlette.requests import ClientDisconnect, Request
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from services.gateway.problems import Stalled
+from services.gateway.http.bounded_heads import BoundedProtocol
+from services.gateway.problems import Pace, Stalled
 from shared.storage.objects import Content, Source
 
 EXTENSION = "trainyard.intake"
@@ -38,6 +39,7 @@ class Body(Source):
     def __init__(self, protocol: "DirectProtocol", came_along: bytes, patience_s: float) -> None:
         self._protocol, self._came_along, self._patience_s = protocol, memoryview(came_along), patience_s
         self._socket = protocol.same_socket()
+        self._pace, self._n_read = Pace(patience_s), 0
 
     def readinto(self, buffer: memoryview) -> int | None:
         if self._came_along:
@@ -57,11 +59,13 @@ class Body(Source):
         if n_bytes == 0:
             raise ClientDisconnect
         self._protocol.unread -= n_bytes
+        self._n_read += n_bytes
         return n_bytes
 
     async def ready(self) -> None:
         if self._came_along or not self._protocol.unread:
             return
+        self._pace.check(self._n_read)
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._socket, readable.set)
@@ -99,7 +103,7 @@ class SocketBody:
         return Body(protocol, came_along, patience_s)
 
 
-class DirectProtocol(HttpToolsProtocol):
+class DirectProtocol(BoundedProtocol):
     """The server's protocol, which offers large bodies to routes in the scope."""
 
     _offer: SocketBody | None = None
@@ -136,6 +140,7 @@ class DirectProtocol(HttpToolsProtocol):
         self.unread = n_bytes
         self.parser = httptools.HttpRequestParser(self)  # the old one waits for the body
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the server sets it
+        self._head_came()
 
     def same_socket(self) -> socket.socket:
         """Return the connection once more, to be read while the transport is paused."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 
 from services.gateway.context import Gateway, gateway_of, identity_of
+from services.gateway.http.json_bodies import JsonRoute
 from shared.contracts.base import derive
 from shared.errors import InvalidInput
 from shared.storage.rows import AnswerRow
@@ -29,7 +29,7 @@ class KeyReused(InvalidInput):
     advice = ("Use a new key for a new request.",)
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(JsonRoute):
     """A route that honours the key on every POST."""
 
     def get_route_handler(self) -> Handler:

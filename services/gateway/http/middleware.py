@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.auth.identity import bearer
 from services.gateway.context import Gateway
+from services.gateway.http.access import access_of, body_limit
+from services.gateway.http.json_bodies import carries_json, read_json
 from services.gateway.http.rate_limits import Quota
-from services.gateway.problems import Refused, Stalled, TooLarge, envelope, http_problem, status_of
+from services.gateway.problems import Pace, Refused, Stalled, TooLarge, envelope, http_problem, status_of
 from services.gateway.settings import GatewaySettings, is_loopback
 from shared.contracts.problems import Category
 from shared.errors import TrainyardError
@@ -120,8 +122,22 @@ class AdmissionMiddleware:
         if share is not None:
             send = _with_headers(send, share.headers())
         if scope["type"] == "http":
-            receive = _measured(receive, body_limit(scope["path"], self._settings), self._settings)
+            limit = body_limit(scope["method"], scope["path"], self._settings)
+            receive = _measured(receive, limit, self._settings)
+            try:
+                receive = await self._checked(scope, headers, receive)
+            except TrainyardError as error:
+                await refuse(scope, receive, send, error)
+                return
         await self._app(scope, receive, send)
+
+    async def _checked(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """Check a JSON body before any route sees it; files go by as they are."""
+        method, path = scope["method"], scope["path"]
+        plain = not path.startswith(API) or method not in _CHANGING
+        if plain or access_of(method, path).body == "chunk" or not carries_json(headers):
+            return receive
+        return await read_json(scope, receive)
 
     async def _admit(self, scope: Scope, headers: Headers) -> Quota | None:
         """Identify, and take from the caller's share; a single user has the machine to himself."""
@@ -129,7 +145,7 @@ class AdmissionMiddleware:
         gateway: Gateway = app.state.gateway
         who = await gateway.verifier.identify(bearer(headers))
         scope.setdefault("state", {})["identity"] = who
-        limit = body_limit(scope["path"], self._settings)
+        limit = body_limit(scope["method"], scope["path"], self._settings)
         length = content_length(headers)
         if length is not None and length > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
@@ -190,18 +206,12 @@ def origin_allowed(origin: str, host: str, settings: GatewaySettings) -> bool:
     return origin in (f"http://{host}", f"https://{host}", *settings.gateway_origins)
 
 
-def body_limit(path: str, settings: GatewaySettings) -> int:
-    """Return how many bytes of body a path accepts."""
-    if path.startswith(_UPLOADS):
-        return settings.gateway_max_file_bytes + settings.gateway_max_body_bytes  # multipart has a frame
-    return settings.gateway_max_body_bytes
-
-
 def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receive:
     """Return a ``receive`` that counts the body and does not wait for ever for its next piece."""
     seen = 0
     complete = False
     patience = settings.gateway_body_stall.total_seconds()
+    pace = Pace(patience)
 
     async def measured() -> Message:
         nonlocal seen, complete
@@ -213,6 +223,7 @@ def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receiv
         except TimeoutError:
             raise Stalled(f"no byte of the request body came for {patience:g} s") from None
         seen += len(message.get("body", b""))
+        pace.check(seen)
         complete = not message.get("more_body", False)
         if seen > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)

@@ -9,7 +9,8 @@ from services.gateway.auth.identity import Identity, bearer
 from services.gateway.context import Gateway, find_session
 from services.gateway.live.hub import Subscription
 from services.gateway.live.messages import LiveMessage
-from services.gateway.problems import BadId, Refused, SessionNotFound
+from services.gateway.problems import BadId, Refused
+from shared.errors import SessionNotFound
 
 router = APIRouter()
 

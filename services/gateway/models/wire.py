@@ -1,41 +1,32 @@
 """Model parameters in every spelling clients use, as specs of our kinds."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from pydantic import JsonValue, ValidationError
 
 from services.gateway.problems import InvalidModelParams, fields_of, sentence
-from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Activation, Kind, ModelSpec
+from shared.contracts.kinds import (
+    KINDS,
+    MODEL_SPEC,
+    SPECS,
+    WIRE_NAMES,
+    Activation,
+    Kind,
+    ModelSpec,
+    kind_named,
+    plain,
+)
 
-_KIND_WORDS: dict[str, Kind] = {
-    **{re.sub(r"[^a-z]", "", kind): kind for kind in KINDS},
-    "densenn": "dense", "nn": "dense", "mlp": "dense", "cnn1d": "cnn", "svr": "svr_dir",
-    "svrdirect": "svr_dir", "linear": "lin", "linearregression": "lin", "naive": "last_value",
-    "arlstmnn": "ar_lstm", "lstmar": "ar_lstm",
-}  # fmt: skip
 _KIND_KEYS = ("kind", "MODE", "model_type", "modelType", "type", "model", "name")
 _NESTED_KEYS = ("parameters", "params", "config")
 _WORDS = {
-    "ep": "epochs", "epochs": "epochs", "actf": "activation", "activation": "activation",
-    "batchsize": "batch_size", "learningrate": "learning_rate", "lr": "learning_rate",
-    "patience": "patience", "residual": "residual", "seed": "seed", "layers": "layers", "c": "C",
-    "epsilon": "epsilon", "gamma": "gamma", "degree": "degree", "kernelsize": "kernel_size",
-    "k": "kernel_size", "kernel": "kernel", "lookbacks": "lookbacks", "penalties": "penalties",
-    "seasonlength": "season_length", "lay": "LAY", "n": "N", "units": "N", "neurons": "N",
+    **{plain(field): field for spec in SPECS.values() for field in spec.model_fields if field != "kind"},
+    "ep": "epochs", "actf": "activation", "lr": "learning_rate", "k": "kernel_size",
+    "lay": "LAY", "n": "N", "units": "N", "neurons": "N",
 }  # fmt: skip
 _LEGACY = frozenset({"LAY", "N", "EP", "ACTF", "K", "KERNEL", "C", "EPSILON"})
 _ACTIVATIONS: dict[str, Activation] = {**{a: a for a in get_args(Activation)}, "none": "linear"}
-
-
-def kind_named(text: str) -> Kind | None:
-    """Return the kind of any of its spellings.
-
-    >>> kind_named("AR LSTM"), kind_named("Dense_NN"), kind_named("svr-mimo"), kind_named("GPT")
-    ('ar_lstm', 'dense', 'svr_mimo', None)
-    """
-    return _KIND_WORDS.get(re.sub(r"[^a-z0-9]", "", text.lower()))
 
 
 def parse_models(
@@ -98,7 +89,7 @@ def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
             [{"field": named_by or "MODE", "message": f"{word[:40]!r} is no model; known are {known}"}]
         )
     legacy = named_by == "MODE"
-    known_fields = type(MODEL_SPEC.validate_python({"kind": kind})).model_fields
+    known_fields = SPECS[kind].model_fields
     spoken = {ours: theirs for theirs in flat if (ours := _word(theirs))}
     values = _values(flat, {ours for ours in spoken if legacy and ours not in {*known_fields, "LAY", "N"}})
     try:
@@ -110,7 +101,7 @@ def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
 
 
 def _word(name: str) -> str:
-    return _WORDS.get(re.sub(r"[^a-z]", "", name.lower()), name)
+    return _WORDS.get(plain(name), name)
 
 
 def _values(flat: Mapping[str, JsonValue], unused: set[str]) -> dict[str, JsonValue]:

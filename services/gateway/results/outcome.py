@@ -9,13 +9,10 @@ from pydantic import JsonValue
 
 from services.gateway.results.scale import Scale, in_training_std, reasons
 from shared.contracts.kinds import JOB_SPEC, WIRE_NAMES
+from shared.contracts.metrics import METRIC_NAMES, METRICS
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
 
-METRICS = ("mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2")
-LEVEL_COLUMNS = {
-    "MAE": "mae", "MAPE": "mape", "MSE": "mse", "RMSE": "rmse", "NRMSE": "nrmse", "WAPE": "wape",
-    "sMAPE": "smape", "MASE": "mase", "R2": "r2",
-}  # fmt: skip
+LEVEL_COLUMNS = {metric.heading: metric.name for metric in METRICS}
 
 
 @dataclass(frozen=True)
@@ -114,13 +111,13 @@ class Outcome:
 
 
 def _headline(result: ResultRow) -> dict[str, float | None]:
-    return {name: result.headline.get(name) for name in METRICS}
+    return {name: result.headline.get(name) for name in METRIC_NAMES}
 
 
 def _standard_headline(result: ResultRow) -> dict[str, float | None]:
     """Return the test scores at k = 1 in training standard deviations, averaged over outputs."""
     firsts = [in_training_std(output)["levels"][0]["overall"] for output in _outputs(result)]
-    known = {name: [first[name] for first in firsts if first[name] is not None] for name in METRICS}
+    known = {name: [first[name] for first in firsts if first.get(name) is not None] for name in METRIC_NAMES}
     return {
         name: fmean(values) if values and len(values) == len(firsts) else None
         for name, values in known.items()
@@ -136,12 +133,19 @@ def _outputs(result: ResultRow) -> list[dict[str, Any]]:
 
 def _levels(output: Mapping[str, Any]) -> dict[str, list[JsonValue]]:
     levels = output["levels"]
-    columns = {name: [level["overall"][metric] for level in levels] for name, metric in LEVEL_COLUMNS.items()}
+    columns = {
+        name: [level["overall"].get(metric) for level in levels] for name, metric in LEVEL_COLUMNS.items()
+    }
     return {"delta [min]": [level["delta_minutes"] for level in levels], **columns}
 
 
 def _steps(output: Mapping[str, Any]) -> dict[str, dict[str, list[JsonValue]]]:
     return {
-        str(level["delta_minutes"]): {n: level["per_step"][metric] for n, metric in LEVEL_COLUMNS.items()}
+        str(level["delta_minutes"]): {n: _column(level["per_step"], m) for n, m in LEVEL_COLUMNS.items()}
         for level in output["levels"]
     }
+
+
+def _column(per_step: Mapping[str, list[JsonValue]], metric: str) -> list[JsonValue]:
+    """Return a score per step; None where an earlier version stored the scores without this one."""
+    return per_step.get(metric) or [None] * len(next(iter(per_step.values()), []))

@@ -1,6 +1,7 @@
 """Outcomes of runs: scores, tables, the archive."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -18,6 +19,7 @@ from services.gateway.runs.lifecycle import find_run, newest_dataset
 from services.gateway.runs.progress import MonotoneProgress
 from services.gateway.runs.routes import run_view
 from shared.contracts.base import derive
+from shared.contracts.metrics import METRICS
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
 
 router = APIRouter(tags=["results"], route_class=IdempotentRoute)
@@ -58,6 +60,7 @@ def _told(sid: str, found: Outcome, scale: Scale = "original") -> dict[str, Any]
         "status": "queued" if found.run.status == "waiting" else found.run.status,
         "evaluation_metrics": found.metrics(scale),
         "scale": scale,
+        "metrics": [asdict(metric) for metric in METRICS],
         "best_model": best,
         "model_comparison": found.comparison(),
         "leaderboard": found.run.verdict,

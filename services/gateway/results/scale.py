@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from shared.contracts.metrics import METRICS
+
 Scale = Literal["original", "standard"]
 
 # By which power of the training standard deviation a score is divided; 0 = it has no unit anyway.
-_POWERS = {"mae": 1, "rmse": 1, "mse": 2, "mase": 0, "r2": 0}
+_POWERS = {metric.name: metric.std_power for metric in METRICS if metric.std_power is not None}
 NOT_STANDARD = dict.fromkeys(
-    ("mape", "wape", "smape", "nrmse"),
+    (metric.name for metric in METRICS if metric.std_power is None),
     "in standard deviations it would depend on where zero is; ask for the original scale",
 )
 NO_SPREAD = "the training values of this output do not vary, so there is no standard deviation to divide by"

@@ -11,8 +11,9 @@ from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidBacktest, NothingThere, refused_by
 from services.gateway.runs.backtests import BacktestView, find_backtest, fold_wire, start_backtest
-from services.gateway.runs.routes import IdempotencyKey, Metric
+from services.gateway.runs.routes import MOST_MODELS, IdempotencyKey
 from shared.contracts.backtest import BacktestSpec
+from shared.contracts.metrics import RankingMetric
 from shared.storage.rows import DatasetRow
 
 router = APIRouter(tags=["backtests"], route_class=IdempotentRoute)
@@ -27,7 +28,10 @@ class StartBacktest(Wire):
         description="the run whose data set and models are meant; default: the newest",
     )
     models: list[str | dict[str, JsonValue]] | None = Field(
-        None, min_length=1, description="models of that run by label or kind, or whole specs; default: all"
+        None,
+        min_length=1,
+        max_length=MOST_MODELS,
+        description="models of that run by label or kind, or whole specs; default: all",
     )
     n_folds: int = Field(4, validation_alias=spelled("n_folds", "nFolds", "folds"), description="cutoffs")
     refit: YesNo = Field(True, description="fit anew at every cutoff; false: once, before the first")
@@ -37,7 +41,7 @@ class StartBacktest(Wire):
         description="windows tested per cutoff; default: as many as the test part, all folds half the data",
     )
     window: Literal["expanding", "sliding"] = Field("expanding", description="what a later fold trains on")
-    metric: Metric | None = Field(None, description="ranks the models; default: that of the run")
+    metric: RankingMetric | None = Field(None, description="ranks the models; default: that of the run")
 
     def spec(self) -> BacktestSpec:
         """Return the folds that are asked for."""

@@ -25,15 +25,16 @@ from services.gateway.runs.lifecycle import (
 )
 from services.gateway.runs.progress import MonotoneProgress, RunView
 from shared.contracts.kinds import ModelSpec
+from shared.contracts.metrics import RankingMetric
 from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
 
 router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
-Metric = Literal["mae", "mse", "rmse", "mape", "nrmse", "wape", "smape", "mase", "r2"]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
+MOST_MODELS = 100  # of one run
 _POLL = 0.2
 
 
@@ -54,16 +55,20 @@ class GenerateDatasets(Wire):
 class TrainModels(Wire):
     """Which models to train, in one of three spellings."""
 
-    models: list[dict[str, JsonValue]] | None = Field(None, description="typed model specs")
+    models: list[dict[str, JsonValue]] | None = Field(
+        None, max_length=MOST_MODELS, description="typed model specs"
+    )
     configurations: Configurations | None = Field(
-        None, validation_alias=spelled("modelConfigurations", "model_configurations")
+        None,
+        max_length=MOST_MODELS,
+        validation_alias=spelled("modelConfigurations", "model_configurations"),
     )
     parameters: dict[str, JsonValue] | None = Field(
         None, validation_alias=spelled("model_parameters", "modelParameters")
     )
     split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit", "split"))
     dataset_id: str | None = Field(None, validation_alias=spelled("dataset_id", "datasetId"))
-    metric: Metric = "rmse"
+    metric: RankingMetric = "rmse"
     ensemble: YesNo = Field(
         True, description="whether the average of the models, weighted on validation, is one more model"
     )

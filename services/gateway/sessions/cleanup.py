@@ -65,10 +65,18 @@ async def delete_session(gateway: Gateway, session: SessionRow, *, force: bool) 
     return counts
 
 
-async def clean_up(gateway: Gateway, *, older_than: timedelta = _STALE, owner: str | None = None) -> int:
-    """Remove uploads that began long ago and never ended; return how many."""
+async def clean_up(
+    gateway: Gateway,
+    *,
+    older_than: timedelta = _STALE,
+    owner: str | None = None,
+    session_id: str | None = None,
+) -> int:
+    """Remove uploads that began long ago and never ended, of one owner or session; return how many."""
     where: Where = {"status": "receiving", "updated_at": Less(utc_now() - older_than)}
-    stale = await gateway.records.select(FileRow, {**where, **({"owner": owner} if owner else {})})
+    within = {"owner": owner, "session_id": session_id}
+    named = {name: value for name, value in within.items() if value is not None}
+    stale = await gateway.records.select(FileRow, {**where, **named})
     for file in stale:
         session = await gateway.records.get(SessionRow, file.session_id)
         if session is not None:

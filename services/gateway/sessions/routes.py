@@ -11,6 +11,7 @@ from services.gateway.auth.session_ids import dashed
 from services.gateway.context import Here, Session, Who, ensure_session, find_session
 from services.gateway.datasets.configuration import load_session_data, saved_time_info, saved_time_steps
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
+from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from services.gateway.problems import ConfirmationRequired
 from services.gateway.sessions.cleanup import clean_up, delete_session
@@ -19,7 +20,7 @@ from services.gateway.uploads.file_routes import records_of
 from shared.contracts.base import new_id
 from shared.storage.rows import FileRow, SessionRow
 
-router = APIRouter(tags=["sessions"])
+router = APIRouter(tags=["sessions"], route_class=JsonRoute)
 Name = Annotated[str, Field(max_length=255)]
 
 
@@ -213,4 +214,5 @@ async def delete_all(gateway: Here, who: Who, body: DeleteAll | None = None, for
 async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Answer:
     """Delete the caller's uploads that began long ago and never ended."""
     age = timedelta(hours=(body or CleanUp()).max_age_hours)
-    return Answer(cleaned=await clean_up(gateway, older_than=age, owner=who.user_id))
+    cleaned = await clean_up(gateway, older_than=age, owner=who.user_id, session_id=who.session_id)
+    return Answer(cleaned=cleaned)

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
 from services.gateway.datasets.configuration import SessionData, load_session_data, saved_time_steps
+from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
@@ -15,7 +16,7 @@ from services.gateway.uploads.wire import FileRecord, display_names, record
 from shared.contracts.specs import Role
 from shared.storage.rows import FileRow, SeriesRow
 
-router = APIRouter(tags=["files"])
+router = APIRouter(tags=["files"], route_class=JsonRoute)
 
 
 def records_of(session_data: SessionData, role: Role | None = None) -> list[dict[str, JsonValue]]:

@@ -9,7 +9,9 @@ from pydantic import Field, JsonValue, ValidationError
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session
 from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
+from services.gateway.http.access import LIMITS
 from services.gateway.http.direct_body import body_of
+from services.gateway.http.json_bodies import JsonRoute, parse_json
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.problems import ValidationFailed, refused_by
 from services.gateway.uploads.chunks import Received, find_upload, open_file, received, store_chunk
@@ -17,7 +19,7 @@ from services.gateway.uploads.file_routes import CreateFile, announcement
 from services.gateway.uploads.wire import FileRecord
 from shared.storage.rows import SessionRow
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter(tags=["uploads"], route_class=JsonRoute)
 PIECE = 1 << 20
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -154,14 +156,14 @@ def _metadata(text: str | None, fields: dict[str, JsonValue]) -> ChunkMetadata:
     try:
         if text is None:
             return ChunkMetadata.model_validate(fields)
-        return ChunkMetadata.model_validate_json(text)
+        return ChunkMetadata.model_validate(parse_json(text, LIMITS["chunk"], field="metadata"))
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within="metadata") from None
 
 
 def _json(kind: type[AdditionalData], text: str, field: str) -> AdditionalData:
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate(parse_json(text, LIMITS["chunk"], field=field))
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within=field) from None
 

@@ -26,13 +26,14 @@ DATENANPASSUNG: dict[str, Resample] = {
 _HORIZONS: dict[Role, Horizon] = {"input": Horizon(start=-24, end=0), "output": Horizon(start=0, end=24)}
 _GERMAN_CONTENT = {ours: german for german, ours in DATENFORM.items()}
 _GERMAN_RESAMPLE = {ours: german for german, ours in DATENANPASSUNG.items()}
+_GERMAN_RESAMPLE["auto"] = "Lineare Interpolation"  # the earlier frontend knows no word that comes closer
 
 ContentWord = Literal[
     "Historische Daten", "Historische Prognosen", "Aktueller Wert", "measured", "forecast", "latest"
 ]
 ResampleWord = Literal[
     "Lineare Interpolation", "Mittelwertbildung", "Nächster Wert",
-    "linear", "mean", "nearest", "next", "previous",
+    "auto", "linear", "mean", "nearest", "next", "previous",
 ]  # fmt: skip
 
 
@@ -91,7 +92,7 @@ class SeriesSettings(Wire):
                 start=default.start if self.horizon_start is None else self.horizon_start,
                 end=default.end if self.horizon_end is None else self.horizon_end,
             ),
-            resample=DATENANPASSUNG.get(self.resample or "", self.resample or "linear"),
+            resample=DATENANPASSUNG.get(self.resample or "", self.resample or "auto"),
             average_window=bool(self.average_window),
             max_gap=None if self.max_gap == "none" else "auto" if self.max_gap is None else self.max_gap,
             scale=scale_range(wanted, self.scale_min, self.scale_max),

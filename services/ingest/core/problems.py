@@ -117,7 +117,7 @@ class MissingChunks(InvalidInput):
 class ChunkDamaged(InvalidInput):
     """A chunk has other bytes than were received: the machine went down before they were on the disk."""
 
-    code = "CHUNK_DAMAGED"
+    code = "STORED_CHUNK_DAMAGED"
     advice = ("Upload the file again.",)
 
 

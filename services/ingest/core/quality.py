@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from shared.series.arrays import Float64, Int64
+from shared.series.row_clock import usual_step_ns
 from shared.series.wall_clock import ClockReport
 
 SHOWN = 20  # findings listed per kind; the count is always complete
@@ -111,7 +112,7 @@ class QualityReport:
 
     ``n`` rows of the file, of which ``duplicates`` were overruled by a later row with the same stamp;
     ``missing``, ``text`` and ``infinite`` cells have no value; ``unsorted`` rows stood before an earlier
-    stamp. ``step_s`` is the most frequent distance of two stamps, None for a single row.
+    stamp. ``step_s`` is the usual distance of two stamps (`usual_step_ns`), None for a single row.
     """
 
     n: int
@@ -188,7 +189,7 @@ def time_findings(
     """
     steps, counts = np.unique(np.diff(times_ns), return_counts=True)
     frequent = np.argsort(-counts, kind="stable")
-    usual = int(steps[frequent[0]]) if len(steps) else None
+    usual = usual_step_ns(times_ns) or None
     return TimeFindings(
         duplicates=Found.at(duplicates),
         unsorted=Found.at(unsorted),

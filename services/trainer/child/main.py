@@ -6,15 +6,17 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, assert_never
 
 from pydantic import TypeAdapter
 
 from services.trainer.child import tasks
 from services.trainer.child.protocol import (
+    SIGNS_OF_NO_MEMORY,
     ExplainTask,
     ExportTask,
     PredictTask,
@@ -25,9 +27,9 @@ from services.trainer.child.protocol import (
     Task,
     TrainTask,
 )
+from services.trainer.core.kinds import KINDS
 from services.trainer.core.model import Progress
-from shared.contracts.kinds import NEURAL
-from shared.errors import InvalidInput, ResourceExhausted
+from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
 ADVANCES_PER_SECOND = 2.0
@@ -77,24 +79,34 @@ def answer(task: Task, reports: Reports) -> Reply:
                 return tasks.export(task)
             case ExplainTask():
                 return tasks.explain(task)
+            case _:
+                assert_never(task)
     except InvalidInput as error:
         return Rejected(problem=error.problem())
     except MemoryError:
-        exhausted = ResourceExhausted(
-            "the memory of this machine did not suffice for the model",
-            suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
-        )
-        return Rejected(problem=exhausted.problem(), exhausted=True)
+        return _without_memory()
+    except Exception:  # noqa: BLE001  # a mistake of ours ends the task, once, and not the process
+        trace = traceback.format_exc()
+        if any(sign in trace for sign in SIGNS_OF_NO_MEMORY):  # a library's own word for it
+            return _without_memory()
+        return Rejected(problem=InternalError("the task ended with an error of ours").problem(), trace=trace)
+
+
+def _without_memory() -> Rejected:
+    exhausted = ResourceExhausted(
+        "the memory of this machine did not suffice for the model",
+        suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
+    )
+    return Rejected(problem=exhausted.problem(), exhausted=True)
 
 
 def load_libraries(kinds: Collection[str], reports: Reports) -> None:
     """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it."""
     with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    if set(NEURAL) & set(kinds):
-        import services.trainer.core.networks.fit
-    if "svr_dir" in kinds:
-        import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
+    for name, kind in KINDS.items():
+        if name in kinds:
+            kind.warm_up()
     reports.say(Ready())
 
 

@@ -9,6 +9,7 @@ from shared.contracts.backtest import BacktestPart
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 
+SIGNS_OF_NO_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "pthread_create() failed")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -151,6 +152,7 @@ class Rejected(Line):
     said: Literal["refusal"] = "refusal"
     problem: Problem
     exhausted: bool = Field(default=False, description="memory ran out; the process shall be replaced")
+    trace: str | None = Field(default=None, description="of an error of ours, for the log and nowhere else")
 
 
 Task = Annotated[TrainTask | PredictTask | ExportTask | ExplainTask, Field(discriminator="task")]

@@ -41,7 +41,6 @@ class ConstantTarget(InvalidInput):
 class NotFinite(DidNotConverge):
     """The fit met or produced numbers that are not finite."""
 
-    code = "MODEL_CONVERGENCE"
     advice = (
         "Check the series for extreme values, and scale every input and output.",
         "For a neural kind lower the learning rate; for support vectors lower C.",
@@ -51,7 +50,6 @@ class NotFinite(DidNotConverge):
 class ModelTooLarge(ResourceExhausted):
     """The model would not fit into the memory of a worker."""
 
-    code = "RESOURCE_EXHAUSTION"
     advice = ("Choose fewer input steps, output steps or units.",)
 
 

@@ -118,7 +118,8 @@ def recipe_of(layout: Layout, output: int) -> Recipe:
 def turn_of(sine: NDArray[Any], cosine: NDArray[Any]) -> NDArray[Any]:
     """Return the share of the turn, 0 to 1, that a sine and a cosine stand for."""
     half = np.arccos(np.clip(cosine, -1.0, 1.0)) / (2.0 * np.pi)
-    return np.where(sine >= 0, half, 1.0 - half)
+    turn: NDArray[Any] = np.where(sine >= 0, half, 1.0 - half)
+    return turn
 
 
 def step_hours(layout: Layout, output: int = 0) -> float:
@@ -151,6 +152,9 @@ def _calendar(layout: Layout, ahead: Float64) -> Iterator[Feature]:
         window = Reading(layout, place, "year" if name == "year_sin" else "calendar")
         partner = places.get(name.removesuffix("_sin") + "_cos", place)
         match name:
+            case "day_sin" | "week_sin" if not _is_plain(layout, place, partner):
+                yield window.at(ahead, name)
+                yield Reading(layout, partner, window.use).at(ahead, name.removesuffix("_sin") + "_cos")
             case "day_sin":
                 yield window.at(ahead, "hour", "hour", partner)
             case "week_sin":
@@ -202,6 +206,12 @@ def _lags(column: Column, ahead: Float64) -> Iterator[tuple[Float64, str]]:
     yield (weeks + 1.0) * WEEK, "two weeks before"
 
 
+def _is_plain(layout: Layout, *columns: int) -> bool:
+    """Whether columns are stored as they are: a sine that was scaled is no sine any more."""
+    scaler = layout.x_scaler
+    return all(scaler.gain[k] == 1.0 and scaler.lo[k] == scaler.low[k] for k in columns)
+
+
 @dataclass(frozen=True)
 class Reading:
     """How features are read from the window of one column."""
@@ -237,9 +247,7 @@ class Reading:
 
     def mean(self, hours: Float64, name: str) -> Feature:
         """Read the mean over the day that ends with each moment."""
-        return self.feature(
-            name, "mean", self.points(hours - DAY + self.spacing), self.points(hours)
-        )
+        return self.feature(name, "mean", self.points(hours - DAY + self.spacing), self.points(hours))
 
     def feature(self, name: str, operator: Operator, first: Int64, last: Int64, partner: int = 0) -> Feature:
         """Return a feature of this column."""
@@ -257,18 +265,23 @@ def _values(feature: Feature, x: Float32, sums: dict[int, Float64]) -> NDArray[A
         case "mean":
             if column not in sums:
                 zero = np.zeros((len(x), 1))
-                sums[column] = np.concatenate([zero, np.cumsum(x[:, :, column], axis=1, dtype=np.float64)], axis=1)
-            total = sums[column][:, feature.last + 1] - sums[column][:, feature.first]
+                sums[column] = np.concatenate(
+                    [zero, np.cumsum(x[:, :, column], axis=1, dtype=np.float64)], axis=1
+                )
+            total: Float64 = sums[column][:, feature.last + 1] - sums[column][:, feature.first]
             return total / (feature.last + 1 - feature.first)
         case "least":
-            return x[:, feature.first[0] : feature.last[0] + 1, column].min(axis=1, keepdims=True)
+            least: Float32 = x[:, feature.first[0] : feature.last[0] + 1, column].min(axis=1, keepdims=True)
+            return least
         case "most":
-            return x[:, feature.first[0] : feature.last[0] + 1, column].max(axis=1, keepdims=True)
+            most: Float32 = x[:, feature.first[0] : feature.last[0] + 1, column].max(axis=1, keepdims=True)
+            return most
         case "hour" | "weekday" | "is_weekday":
             turn = turn_of(x[:, feature.first, column], x[:, feature.first, feature.partner])
             if feature.operator == "hour":
-                return np.mod(turn * 24.0 + EPSILON, 24.0)
-            weekday = np.mod(np.floor(turn * 7.0 + EPSILON), 7.0)
+                hour: NDArray[Any] = np.mod(turn * 24.0 + EPSILON, 24.0)
+                return hour
+            weekday: NDArray[Any] = np.mod(np.floor(turn * 7.0 + EPSILON), 7.0)
             return weekday if feature.operator == "weekday" else weekday == feature.constant
         case _:
             assert_never(feature.operator)

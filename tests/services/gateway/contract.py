@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.gateway.http.openapi import EXAMPLES, SESSION
-from services.gateway.results.outcome import METRICS
 from shared.contracts.backtest import Fold
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import LinearSpec
+from shared.contracts.metrics import METRIC_NAMES
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.storage import keys
 from shared.storage.rows import (
@@ -30,8 +30,8 @@ FILE = derive("file", SID, "input", "load.csv", "0")
 IDS = {"sid": SESSION, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.key"}
 LEVEL = {
     "delta_minutes": 60.0,
-    "overall": dict.fromkeys(METRICS, 1.0),
-    "per_step": {metric: [1.0] for metric in METRICS},
+    "overall": dict.fromkeys(METRIC_NAMES, 1.0),
+    "per_step": {metric: [1.0] for metric in METRIC_NAMES},
 }
 FOLD = Fold(
     number=1,

@@ -161,7 +161,7 @@ async def test_a_key_for_one_session_opens_that_one(annas: House) -> None:
         more_keys = await http.post("/api/training/api-keys", json={})
 
     assert own.status_code == 200
-    assert (foreign.status_code, more_keys.status_code) == (404, 404)
+    assert (foreign.status_code, more_keys.status_code) == (404, 403)
     assert listed["total_count"] == 1
 
 

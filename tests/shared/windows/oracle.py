@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.specs import DatasetSpec, SeriesSpec
+from shared.series.row_clock import usual_step_ns
 from shared.series.series import Series
 
 HOUR = 3_600_000_000_000
@@ -57,7 +58,7 @@ def reference_times(spec: DatasetSpec, series: Mapping[str, Series]) -> list[int
     inputs = [series[s.series_id] for s in spec.inputs]
     first = min(int(s.times_ns[0]) for s in inputs)
     last = min(int(s.times_ns[-1]) for s in inputs)
-    stride, offset = round(spec.stride * MINUTE), round(spec.offset * MINUTE)
+    stride, offset = round(spec.stride * MINUTE), round(float(spec.offset) * MINUTE)
     ref = first // HOUR * HOUR - HOUR + offset
     while ref < first:
         ref += stride
@@ -107,7 +108,7 @@ def native_step(series: Series) -> int:
 
 def max_gap(s: SeriesSpec, series: Series) -> int | None:
     if s.max_gap == "auto":
-        return 3 * native_step(series)
+        return 3 * usual_step_ns(np.unique(series.times_ns))
     return None if s.max_gap is None else round(s.max_gap * MINUTE)
 
 

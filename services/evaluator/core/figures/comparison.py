@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from services.evaluator.core.figures.style import Theme, dress, head, legend, say_nothing_to_show, shortened
 from services.evaluator.core.ranking import Leaderboard
+from shared.contracts.metrics import find_metric
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,10 @@ def _explain_gaps(axes: Axes, data: ModelComparison, theme: Theme) -> None:
 
 def loss_meaning(metric: str) -> str:
     """Return what a loss free of units counts in, for an axis."""
-    if metric == "r2":
-        return "1 - R2, smaller is better"
-    unit = {"mae": "training standard deviations", "rmse": "training standard deviations"}
-    unit |= {"mse": "training variances", "mape": "percent", "wape": "percent", "smape": "percent"}
-    return (
-        f"{metric.upper()} in {unit[metric]}, smaller is better"
-        if metric in unit
-        else (f"{metric.upper()}, smaller is better")
-    )
+    found = find_metric(metric)
+    if found is None:
+        return f"{metric}, smaller is better"
+    if found.better == "larger":
+        return f"1 - {found.heading}, smaller is better"
+    unit = {1: " in training standard deviations", 2: " in training variances"}.get(found.std_power or 0, "")
+    return f"{found.heading}{unit or (' in percent' if found.unit == 'percent' else '')}, smaller is better"

@@ -17,7 +17,7 @@ from services.evaluator.core.figures.style import (
 )
 from services.evaluator.core.residuals import ErrorCalendar, ResidualStatistics
 from services.evaluator.core.scores import Scores
-from shared.scoring.metrics import METRICS, Metric
+from shared.contracts.metrics import METRIC_NAMES
 from shared.series.arrays import Float64
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -37,7 +37,7 @@ class ErrorByStep:
     """How a score grows with the distance of the forecast."""
 
     title: str
-    metric: Metric
+    metric: str
     outputs: tuple[StepCurves, ...]
 
 
@@ -59,10 +59,10 @@ class ResidualHistogram:
 
 
 def error_by_step(
-    scores: Mapping[str, Scores], *, offset_hours: Sequence[Float64], metric: Metric = "mae"
+    scores: Mapping[str, Scores], *, offset_hours: Sequence[Float64], metric: str = "mae"
 ) -> ErrorByStep:
     """Collect every model's score per step at k = 1."""
-    column = METRICS.index(metric)
+    column = METRIC_NAMES.index(metric)
     first = next(iter(scores.values()))
     curves = tuple(
         StepCurves(

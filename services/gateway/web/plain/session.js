@@ -5,7 +5,6 @@ import { duration, h, lineChart, number, problem, say } from "./dom.js";
 
 const MODELS = [["lin", "Linear", true], ["dense", "Dense", true], ["lstm", "LSTM", false], ["cnn", "CNN", false],
   ["ar_lstm", "AR LSTM", false], ["svr_mimo", "SVR MIMO", false], ["svr_dir", "SVR direct", false]];
-const METRICS = ["rmse", "mae", "wape", "smape", "mase", "r2"];
 
 export async function openSession(main, sessionId) {
   const parts = Object.fromEntries(["files", "configuration", "training", "results"].map(
@@ -215,17 +214,17 @@ const results = (place, sessionId) => redraw(place, async () => {
     ...(over ? [await plots(sessionId, summary.run_id)] : [])];
 });
 
-const leaderboard = (models, summary, ask) => h("div", { class: "scroll" }, h("table", {},
+const leaderboard = (models, summary, ask, metrics = summary.metrics.filter((m) => m.shown)) => h("div", { class: "scroll" }, h("table", {},
   h("caption", { class: "soft" }, "Test scores in original units; ranked on the validation part. " +
     "Smaller is better, except R2."),
-  h("thead", {}, h("tr", {}, ["Model", ...METRICS.map((m) => m.toUpperCase()), "Seconds", "Inputs"].map(
+  h("thead", {}, h("tr", {}, ["Model", ...metrics.map((m) => m.heading), "Seconds", "Inputs"].map(
     (text) => h("th", { scope: "col" }, text)))),
   h("tbody", {}, models.map((model) => {
     const best = model.job_id === summary.best_model?.job_id;
     return h("tr", { class: best ? "best" : null },
       h("th", { scope: "row" }, model.label, best ? h("span", { class: "tag" }, "best") : null,
         model.baseline ? h("span", { class: "soft" }, " baseline") : null),
-      METRICS.map((metric) => h("td", {}, number(model.headline[metric]))), h("td", {}, number(model.seconds, 3)),
+      metrics.map((m) => h("td", {}, number(model.headline[m.name]))), h("td", {}, number(model.seconds, 3)),
       h("td", {}, h("button", { class: "plain", "aria-label": `What matters to ${model.label}?`,
         onclick: () => ask(model) }, "What matters?")));
   }))));

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,10 @@ def fit_boost(
 ) -> Fitted:
     """Fit LightGBM on what the linear forecast misses; one model per output for all of its steps.
 
-    A row is a step of a window: the lead, the calendar and known series at its time, lags relative to it and to
-    the reference time, and the linear forecast itself. At most ``MOST_ROWS`` of them, drawn by the seed, are
-    learned from. Trees are added until the validation error stops falling; with ``spec.refit`` as many are
-    then grown on both parts, and ``Fitted.judged`` is the model that has not seen the validation part.
+    A row is a step of a window: the lead, the calendar and known series at its time, lags relative to it and
+    to the reference time, and the linear forecast itself. At most ``MOST_ROWS`` of them, drawn by the seed,
+    are learned from. Trees are added until the validation error stops falling; with ``spec.refit`` as many
+    are then grown on both parts, and ``Fitted.judged`` is the model that has not seen the validation part.
 
     Raises
     ------
@@ -71,17 +72,15 @@ def fit_boost(
         recipe = recipe_of(layout, output)
         spread = float(seen.y[:, :, output].std()) or 1.0
 
-        def table(base: LinearModel, part: Samples, most: int, k: int = output, r: Recipe = recipe) -> Table:
-            return _table(r, base, part, k, spread, most, spec.seed)
-
+        table = partial(_table, recipe, output=output, spread=spread, seed=spec.seed)
         report = _reports(on_progress, output, len(layout.outputs), spec.n_estimators, refit=refit)
-        teaching, judging = table(bases[0], seen, MOST_ROWS), table(bases[0], judge, MOST_JUDGED)
+        teaching, judging = table(bases[0], seen, most=MOST_ROWS), table(bases[0], judge, most=MOST_JUDGED)
         booster, curve = _grow(spec, teaching, judging, report(0))
         n_trees = max(booster.best_iteration, 1)
         text = booster.model_to_string(num_iteration=n_trees)
         judged.append(Trees.of(recipe, text, spread))
         if refit:
-            both = _joined(table(bases[1], seen, MOST_ROWS), table(bases[1], judge, MOST_ROWS // 2))
+            both = _joined(table(bases[1], seen, most=MOST_ROWS), table(bases[1], judge, most=MOST_ROWS // 2))
             text = _grow(spec, both, None, report(1), n_trees=n_trees)[0].model_to_string()
         final.append(Trees.of(recipe, text, spread))
         notes[column.name] = _note(final[-1], judging, n_trees, curve)
@@ -116,6 +115,8 @@ def _grow(
         "deterministic": True,
         "force_col_wise": True,
         "seed": spec.seed,
+        # Threads that spin on busy cores cost a hundredfold; a replica fits one model at a time.
+        "num_threads": 1,
         "verbose": -1,
     }
     data = lightgbm.Dataset(teaching.rows, teaching.missing)
@@ -138,7 +139,7 @@ def _grow(
 
 
 def _table(
-    recipe: Recipe, base: LinearModel, part: Samples, output: int, spread: float, most: int, seed: int
+    recipe: Recipe, base: LinearModel, part: Samples, *, output: int, spread: float, most: int, seed: int
 ) -> Table:
     """Draw rows of a part, block by block: all of them at once would not fit for long series."""
     n_steps = base.output_steps
@@ -159,9 +160,7 @@ def _table(
 
 
 def _joined(first: Table, second: Table) -> Table:
-    return Table(
-        np.concatenate([first.rows, second.rows]), np.concatenate([first.missing, second.missing])
-    )
+    return Table(np.concatenate([first.rows, second.rows]), np.concatenate([first.missing, second.missing]))
 
 
 def _linear(model: object) -> LinearModel:
@@ -199,7 +198,9 @@ def _reports(
 def _note(trees: Trees, judging: Table, n_trees: int, curve: list[float]) -> dict[str, JsonValue]:
     """Return what is worth knowing of one output: its size, and what it relies on (mean absolute SHAP)."""
     names = (*trees.recipe.names, "linear forecast")
-    values: Float64 = np.asarray(trees.booster.predict(judging.rows[:EXPLAINED_ROWS], pred_contrib=True))
+    values: Float64 = np.asarray(
+        trees.booster.predict(judging.rows[:EXPLAINED_ROWS], pred_contrib=True, num_threads=1)
+    )
     shares = np.abs(values[:, :-1]).mean(axis=0)
     order = np.argsort(-shares)[:20]
     return {

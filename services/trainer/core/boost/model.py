@@ -50,7 +50,7 @@ class BoostModel:
             some = slice(start, start + size)
             for output, trees in enumerate(self.outputs):
                 rows = rows_with(trees.recipe, x[some], forecast[some, :, output])
-                missing = trees.booster.predict(rows.reshape(-1, rows.shape[2]))
+                missing = trees.booster.predict(rows.reshape(-1, rows.shape[2]), num_threads=1)
                 forecast[some, :, output] += np.reshape(missing, rows.shape[:2]) * trees.spread
         return forecast
 

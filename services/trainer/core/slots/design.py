@@ -26,8 +26,8 @@ MIN_ROWS = 150  # rows that a slot needs for a regression of its own
 class Design:
     """Features by recipe, and which of them enter: alone (``second`` is -1) or as products of two.
 
-    ``first`` and ``second`` have shape (n_columns,). ``hour`` is the feature that tells the slot, -1 where the
-    output step itself is the slot; a day has ``n_slots`` of them.
+    ``first`` and ``second`` have shape (n_columns,). ``hour`` is the feature that tells the slot, -1 where
+    the output step itself is the slot; a day has ``n_slots`` of them.
     """
 
     recipe: Recipe

@@ -1,7 +1,7 @@
 """Fit a ridge per slot of the day: closed form, the penalty chosen on the validation part.
 
-The family is known in electricity price and load forecasting as LEAR (Lago et al., 2021) and as the regressions
-per hour of the GEFCom competitions; here each regression sees the linear forecast, too.
+The family is known in electricity price and load forecasting as LEAR (Lago et al., 2021) and as the
+regressions per hour of the GEFCom competitions; here each regression sees the linear forecast, too.
 """
 
 import time
@@ -23,7 +23,18 @@ from shared.contracts.kinds import LinearSpec, SlotsSpec
 from shared.series.arrays import Float32, Float64, Int64
 from shared.windows.samples import Layout, Samples
 
-PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # per row of a slot, features of deviation 1
+PENALTIES = (
+    1e-5,
+    1e-4,
+    1e-3,
+    1e-2,
+    3e-2,
+    0.1,
+    0.3,
+    1.0,
+    3.0,
+    10.0,
+)  # per row of a slot, features of deviation 1
 HELD_OUT = 0.2  # share of the training part that judges when there is no validation part
 BLOCK_VALUES = 1 << 24  # values of rows held at once
 WORK = 3e10  # multiplications of one pass over a part: a few seconds
@@ -156,9 +167,7 @@ def _moments(slots: Slots, base: LinearModel, part: Samples, output: int) -> Slo
     return SlotMoments(xx, xy, yy)
 
 
-def _choose(
-    teaching: SlotMoments, judging: SlotMoments, penalties: tuple[float, ...]
-) -> tuple[float, float]:
+def _choose(teaching: SlotMoments, judging: SlotMoments, penalties: tuple[float, ...]) -> tuple[float, float]:
     """Return the penalty with the least squared error on the judging rows, and that error."""
     n_rows = max(float(judging.xx[:, -1, -1].sum()), 1.0)
     errors = [judging.squared_error(_ridge(teaching, penalty)) / n_rows for penalty in penalties]
@@ -177,9 +186,9 @@ def _solved(slots: Slots, moments: SlotMoments, penalty: float) -> Slots:
 
 
 def _ridge(moments: SlotMoments, penalty: float) -> Float64:
-    """Solve every slot with features of mean 0 and deviation 1 there; return weights (n_slots, p) on raw rows.
+    """Solve every slot with features of mean 0 and deviation 1 there.
 
-    A slot without rows takes those of all slots together.
+    Returns weights (n_slots, p) on raw rows. A slot without rows takes those of all slots together.
     """
     whole_xx, whole_xy = moments.xx.sum(axis=0), moments.xy.sum(axis=0)
     scale = np.sqrt(np.maximum(np.diagonal(_centred(whole_xx)), 0.0) / max(whole_xx[-1, -1], 1.0))

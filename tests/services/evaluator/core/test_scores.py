@@ -1,14 +1,19 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from services.evaluator.core.intervals import fit_intervals, pinball, quantile_loss
 from services.evaluator.core.problems import ForecastMismatch
 from services.evaluator.core.scores import Scores, score
+from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import METRICS, measure
+from shared.scoring.metrics import FORMULAS, MetricValues, Reason, measure
 from shared.series.arrays import Float64
+
+STORED = sorted((Path(__file__).parents[3] / "contracts" / "stored_scores").glob("*.json"))
 
 
 def _scores(y_true: Float64, y_pred: Float64, **changes: Any) -> Scores:
@@ -35,7 +40,7 @@ def test_the_worked_example_of_the_definitions() -> None:
 
     assert [level.delta_minutes for level in levels] == [5.0, 10.0, 15.0]
     names = ("mae", "mape", "mse", "rmse", "nrmse", "wape", "smape", "r2")
-    rows = [[level.overall.get(name) for name in names] for level in levels]  # type: ignore[arg-type]  # names
+    rows = [[level.overall.get(name) for name in names] for level in levels]
     expected = [
         [0.666667, 25.555556, 0.583333, 0.763763, 0.269563, 23.529412, 23.597884, 0.676923],
         [0.25, 10, 0.125, 0.353553, 0.176777, 12.5, 9.090909, 0.5],
@@ -57,10 +62,73 @@ def test_every_level_and_step_agrees_with_plain_loops() -> None:
                 np.stack([y[:, j * k : j * k + k, i].mean(axis=1) for j in range(n_blocks)], axis=1)
                 for y in (y_true, y_pred)
             )
-            assert level.overall.as_dict() == pytest.approx(measure(truth, forecast, naive=naive), rel=1e-12)
+            assert _of_pairs(level.overall) == pytest.approx(_measured(truth, forecast, naive), rel=1e-12)
             for j in range(n_blocks):
-                expected = measure(truth[:, j], forecast[:, j], naive=naive)
-                assert level.per_step[j].as_dict() == pytest.approx(expected, rel=1e-12)
+                expected = _measured(truth[:, j], forecast[:, j], naive)
+                assert _of_pairs(level.per_step[j]) == pytest.approx(expected, rel=1e-12)
+
+
+def _of_pairs(scores: MetricValues) -> dict[str, float | None]:
+    return {name: value for name, value in scores.as_dict().items() if name not in ("rmsse", "pinball")}
+
+
+def _measured(y_true: Float64, y_pred: Float64, naive: float) -> dict[str, float | None]:
+    found = measure(y_true, y_pred, naive=naive)
+    return {name: value for name, value in found.items() if name not in ("rmsse", "pinball")}
+
+
+def test_rmsse_is_the_rmse_in_units_of_the_naive_forecasts_squared_error() -> None:
+    y_true, y_pred = _random(40, 3, 1)
+
+    scores = _scores(
+        y_true, y_pred, y_train=[np.array([1.0, 4.0, 2.0, 7.0])], delta_minutes=[15.0], names=["a"]
+    )
+
+    naive = (9.0 + 4.0 + 25.0) / 3.0
+    expected = np.sqrt(np.mean((y_true - y_pred) ** 2) / naive)
+    assert scores.outputs[0].levels[0].overall.get("rmsse") == pytest.approx(expected)
+
+
+def test_pinball_is_the_mean_quantile_loss_of_both_ends_of_every_level() -> None:
+    y_true, y_pred = _random(200, 3, 2)
+    part = PartForecast(np.arange(200), y_true, y_pred)
+    intervals = fit_intervals(part)
+    other = PartForecast(np.arange(200), y_true + 1.0, y_pred)
+
+    scores = _scores(y_true + 1.0, y_pred, quantile_loss=quantile_loss(intervals, other))
+
+    losses = [
+        pinball(other.y_true, end, q)
+        for lower, upper, level in zip(*intervals.around(y_pred), intervals.levels, strict=True)
+        for end, q in ((lower, 0.5 - level / 2), (upper, 0.5 + level / 2))
+    ]
+    for i, output in enumerate(scores.outputs):
+        expected = np.mean([loss[..., i] for loss in losses])
+        assert output.levels[0].overall.get("pinball") == pytest.approx(expected)
+        by_step = np.mean([loss[..., i] for loss in losses], axis=(0, 1))
+        found = [output.levels[0].per_step[step].get("pinball") for step in range(3)]
+        assert found == pytest.approx(by_step.tolist())
+        assert output.levels[1].overall.undefined()["pinball"] == Reason.NO_INTERVALS.text
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_scores_stored_by_any_version_are_read_and_what_they_lack_is_undefined(path: Path) -> None:
+    stored = json.loads(path.read_text())
+
+    scores = Scores.from_json(stored)
+
+    told = json.loads(json.dumps(scores.to_json(), allow_nan=False))
+    for output, before in zip(told["outputs"], stored["outputs"], strict=True):
+        for level, old in zip(output["levels"], before["levels"], strict=True):
+            assert level["overall"] | old["overall"] == level["overall"]
+            assert level["per_step"] | old["per_step"] == level["per_step"]
+            for name in set(level["overall"]) - set(old["overall"]):
+                assert level["overall"][name] is None
+                assert level["undefined"][name] == Reason.NOT_STORED.text
+
+
+def test_every_score_of_forecasts_has_a_formula() -> None:
+    assert set(FORMULAS) == set(METRIC_NAMES) - {"pinball"}
 
 
 def test_many_chunks_score_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +171,7 @@ def test_poor_input_gives_nulls_with_reasons(shape: tuple[int, int, int], fill: 
             undefined = {metric for metric, value in level["overall"].items() if value is None}
             assert undefined == set(level["undefined"])
             assert all(level["undefined"].values())
-    assert set(scores.headline()) == set(METRICS)
+    assert set(scores.headline()) == set(METRIC_NAMES)
 
 
 def test_the_share_of_points_mape_cannot_use_is_reported() -> None:

@@ -1,13 +1,12 @@
 import csv
 import io
-import json
 
 import numpy as np
 import pytest
 
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import Scores, score
-from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv, wire_tables
+from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
 from shared.scoring.forecasts import PartForecast
 
 
@@ -18,26 +17,25 @@ def scores() -> Scores:
     return score(part, y_train=[np.arange(9.0)] * 2, delta_minutes=[15.0, 60.0], names=["OT", "load, MW"])
 
 
-def test_the_wire_tables_have_the_published_shape(scores: Scores) -> None:
-    tables = json.loads(json.dumps(wire_tables(scores), allow_nan=False))
-
-    whole = tables["df_eval"]["OT"]
-    assert whole["delta [min]"] == [15.0 * k for k in range(1, 13)]
-    assert set(whole) == {"delta [min]", "MAE", "MSE", "RMSE", "MAPE", "NRMSE", "WAPE", "sMAPE", "MASE", "R2"}
-    per_step = tables["df_eval_ts"]["load, MW"]
-    assert list(per_step) == [str(60.0 * k) for k in range(1, 13)]
-    assert [len(per_step[str(60.0 * k)]["MAE"]) for k in range(1, 13)] == [14 // k for k in range(1, 13)]
-
-
 def test_the_csv_tables_hold_the_same_numbers(scores: Scores) -> None:
-    wire = wire_tables(scores)
-
     levels = list(csv.DictReader(io.StringIO(levels_csv(scores))))
     steps = list(csv.DictReader(io.StringIO(steps_csv(scores))))
 
-    assert [float(row["RMSE"]) for row in levels if row["output"] == "OT"] == wire["df_eval"]["OT"]["RMSE"]
+    assert [float(row["RMSE"]) for row in levels if row["output"] == "OT"] == [
+        level.overall.get("rmse") for level in scores.outputs[0].levels
+    ]
     first = [float(row["MAE"]) for row in steps if row["output"] == "load, MW" and row["k"] == "1"]
-    assert first == wire["df_eval_ts"]["load, MW"]["60.0"]["MAE"]
+    steps_of_load = scores.outputs[1].levels[0].per_step
+    assert first == [steps_of_load[i].get("mae") for i in range(len(steps_of_load.values))]
+
+
+def test_every_row_of_a_table_is_as_long_as_its_header(scores: Scores) -> None:
+    board = rank([Entry("1", "lin", "lin", scores, scores)])
+
+    for text in (levels_csv(scores), steps_csv(scores), comparison_csv(board)):
+        header, *rows = csv.reader(io.StringIO(text))
+        assert rows
+        assert {len(row) for row in rows} == {len(header)}
 
 
 def test_the_comparison_lists_models_best_first_and_leaves_undefined_cells_empty(scores: Scores) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+import structlog
 
 from services.trainer.child.warm import (
     ExplainTask,
@@ -155,6 +156,23 @@ async def test_a_model_too_large_for_memory_is_refused_before_it_starts(
 
     assert caught.value.problem().code == "RESOURCE_EXHAUSTION"
     assert caught.value.suggestions
+
+
+async def test_a_mistake_of_ours_is_told_once_and_the_child_lives_on(
+    worker: WarmChild, dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "not a folder").write_text("")
+    await worker.train(task(LastValueSpec(), dataset, tmp_path / "before"), ignore)
+    before = child_pid(worker)
+
+    with structlog.testing.capture_logs() as logged, pytest.raises(FitRefused) as caught:
+        await worker.train(task(LastValueSpec(), dataset, tmp_path / "not a folder"), ignore)
+    await worker.train(task(LastValueSpec(), dataset, tmp_path / "after"), ignore)
+
+    assert caught.value.problem().code == "INTERNAL_ERROR"
+    assert "FileExistsError" not in caught.value.problem().model_dump_json()
+    assert "FileExistsError" in logged[0]["trace"]
+    assert child_pid(worker) == before
 
 
 @pytest.mark.keras
