@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 from services.evaluator.dead_letters import DeadLetters
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
-from services.evaluator.questions import TestWindows
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.shown_windows import ShownWindows
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
@@ -47,7 +47,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "ensembles": ensembles,
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
-            "test_windows": TestWindows(results),
+            "shown_windows": ShownWindows(results),
             "undertaker": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }
         try:

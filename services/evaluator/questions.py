@@ -1,17 +1,17 @@
-"""Plots and test windows on request: what the gateway asks, and the picture or the numbers it gets."""
+"""Plots on request: what the gateway asks, and the picture or the numbers it gets."""
 
 import asyncio
 import base64
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.evaluator.core.figures.custom import PlotRequest, custom_figure
 from services.evaluator.core.figures.render import render, to_json
-from services.evaluator.core.shown_forecast import ShownForecast, shown_forecast
+from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.ports import Results
+from services.evaluator.report import ReportWriter
 from shared.errors import ModelNotFound
 from shared.scoring.forecasts import PartForecast
 from shared.storage.rows import JobRow, RunRow
@@ -52,56 +52,29 @@ class PlotQuestion(BaseModel):
         )
 
 
-class WindowQuestion(BaseModel):
-    """Which test window of which model somebody looks at: by number, or the first at or after a time."""
+class PictureQuestion(BaseModel):
+    """A plot of a run's report in a theme; light ones are there, others are drawn when first asked for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str
     run_id: str
-    job_id: str | None = None
-    window: int | None = None
-    at_ms: int | None = None
+    name: str = Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+)?$", max_length=200)
+    theme: Literal["light", "dark"] = "dark"
 
 
-class TestWindows:
-    """The test parts people look at, the newest few kept open: the next day comes at once."""
+async def picture(question: PictureQuestion, results: Results, reporter: ReportWriter) -> Json:
+    """Return the key of a stored picture.
 
-    __test__ = False
-    _KEPT = 6
-
-    def __init__(self, results: Results) -> None:
-        self._results = results
-        self._open: OrderedDict[str, ShownForecast] = OrderedDict()
-
-    async def show(self, question: WindowQuestion) -> Json:
-        """Return one window of a finished model.
-
-        Raises
-        ------
-        ModelNotFound
-            If the run or the model is not there.
-        """
-        run = await self._results.run(question.run_id)
-        job = await self._results.job(question.job_id or (run.best_job_id if run else None) or "")
-        if not _belongs(run, job, question) or job is None:
-            raise ModelNotFound("there is no such finished model", run_id=question.run_id)
-        shown = await self._shown(job)
-        number = question.window or 0
-        if question.at_ms is not None:
-            number = shown.at(question.at_ms)
-        return {"job_id": job.id, "label": job.label, **shown.window(number)}
-
-    async def _shown(self, job: JobRow) -> ShownForecast:
-        found = self._open.get(job.id)
-        if found is None:
-            dataset, forecast = await self._results.dataset(job), await self._results.forecast(job)
-            found = await asyncio.to_thread(shown_forecast, dataset, forecast)
-            while len(self._open) >= self._KEPT:
-                self._open.popitem(last=False)
-            self._open[job.id] = found
-        self._open.move_to_end(job.id)
-        return found
+    Raises
+    ------
+    PlotNotFound
+        If the run, or its plot of that name, is not there.
+    """
+    run = await results.run(question.run_id)
+    if run is None or run.session_id != question.session_id:
+        raise PlotNotFound("the run has no such plot", name=question.name[:100])
+    return {"key": await reporter.picture(run, question.name, question.theme)}
 
 
 async def draw_plot(question: PlotQuestion, results: Results) -> Json:
@@ -122,11 +95,10 @@ async def draw_plot(question: PlotQuestion, results: Results) -> Json:
     return await asyncio.to_thread(_drawn, question, job, dataset, forecast.test)
 
 
-def _belongs(run: RunRow | None, job: JobRow | None, question: PlotQuestion | WindowQuestion) -> bool:
+def _belongs(run: RunRow | None, job: JobRow | None, question: PlotQuestion) -> bool:
     if run is None or job is None:
         return False
-    same = run.session_id == job.session_id == question.session_id and job.run_id == run.id
-    return same and job.status == "finished"
+    return run.session_id == job.session_id == question.session_id and job.status == "finished"
 
 
 def _drawn(question: PlotQuestion, job: JobRow, dataset: Dataset, forecast: PartForecast) -> Json:

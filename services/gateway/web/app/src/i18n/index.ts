@@ -3,8 +3,9 @@ import i18next from "i18next";
 import { useSyncExternalStore } from "react";
 
 import { en } from "./en";
+import type { enSession } from "./enSession";
 
-export type Key = keyof typeof en;
+export type Key = keyof typeof en | keyof typeof enSession;
 export type Catalogue = Record<Key, string>;
 export type Language = "en" | "de";
 
@@ -48,7 +49,12 @@ export const language = (): Language => i18n.language as Language;
 export const t = (key: Key, values: Record<string, string | number> = {}): string => i18n.t(key, values);
 
 /** Whether the catalogue has a text for a code that came from the gateway. */
-export const known = (key: string): key is Key => key in en;
+export const known = (key: string): key is Key => i18n.exists(key);
+
+/** Add English texts of screens that come later; German has all of its own. */
+export const addTexts = (texts: Partial<Catalogue>): void => {
+  i18n.addResourceBundle("en", "translation", texts, true);
+};
 
 const subscribe = (listener: () => void) => {
   i18n.on("languageChanged", listener);

@@ -6,7 +6,8 @@ import { Navigate, NavLink, Route, Routes, useParams } from "react-router";
 import { getWorkspace, type Workspace } from "../api";
 import { follow, type LiveEvent } from "../client";
 import { say, useCrumb } from "../Frame";
-import { t, useLanguage } from "../i18n";
+import { addTexts, t, useLanguage } from "../i18n";
+import { enSession } from "../i18n/enSession";
 import { liveRun } from "../live";
 import { Loading, Trouble } from "../ui/parts";
 
@@ -17,6 +18,7 @@ const Run = lazy(() => import("./Run"));
 const Model = lazy(() => import("./Model"));
 const Forecast = lazy(() => import("./Forecast"));
 
+addTexts(enSession);
 const WorkspaceContext = createContext<Workspace | null>(null);
 
 /** The session that is open. */

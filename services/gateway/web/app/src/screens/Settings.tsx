@@ -4,10 +4,13 @@ import { type FormEvent, useEffect, useState } from "react";
 
 import { call } from "../client";
 import { useCrumb } from "../Frame";
-import { chooseLanguage, t, useLanguage } from "../i18n";
+import { addTexts, chooseLanguage, t, useLanguage } from "../i18n";
+import { enSession } from "../i18n/enSession";
 import { when } from "../ui/format";
 import { Asking, Head, Segment, Trouble } from "../ui/parts";
 import { applyTheme, chosenTheme, type Theme } from "../ui/theme";
+
+addTexts(enSession);
 
 interface ApiKey { id?: string; key_id?: string; name: string; created_at?: string; createdAt?: string; revoked_at?: string | null }
 
