@@ -57,9 +57,7 @@ async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, 
         job = await replica.claim(planned.id)
         assert job is not None
         folder = scratch / job.id
-        task = TrainTask(
-            job_id=job.id, spec=job.spec, dataset=scratch / "dataset", output=folder, backtest=job.backtest
-        )
+        task = TrainTask(spec=job.spec, dataset=scratch / "dataset", output=folder, backtest=job.backtest)
         train(task, lambda _: None)
         assert await replica.finish(job, Product(folder, 0.1, {}))
     return run
@@ -67,7 +65,7 @@ async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, 
 
 def done(job: JobRow) -> ModelDone:
     return ModelDone.first(
-        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label,
+        session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label,
         status="finished",
     )  # fmt: skip
 

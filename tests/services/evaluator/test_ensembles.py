@@ -151,15 +151,13 @@ def noisy(dataset: Dataset, part: Part, job: JobRow, *, size: float | None = Non
 
 def done(job: JobRow) -> ModelDone:
     return ModelDone.first(
-        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label,
+        session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label,
         status="finished",
     )  # fmt: skip
 
 
 def evaluated(job: JobRow) -> ModelEvaluated:
-    return ModelEvaluated.first(
-        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label
-    )
+    return ModelEvaluated.first(session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label)
 
 
 async def test_the_average_of_a_runs_models_is_one_more_row_and_the_run_closes_once(
@@ -359,7 +357,7 @@ async def test_the_stored_average_forecasts_what_its_members_do(
 def fit_in_place(job: JobRow, dataset: Path, output: Path) -> None:
     """Fit a job's model as the trainer's child does."""
     spec = MODEL_SPEC.validate_python(job.spec)
-    train(TrainTask(job_id=job.id, spec=spec, dataset=dataset, output=output), lambda progress: None)
+    train(TrainTask(spec=spec, dataset=dataset, output=output), lambda progress: None)
 
 
 async def forecast_of(storage: Storage, job_id: str) -> Forecast:
