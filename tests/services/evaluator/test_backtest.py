@@ -65,7 +65,7 @@ async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, 
 
 def done(job: JobRow) -> ModelDone:
     return ModelDone.first(
-        session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label,
+        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label,
         status="finished",
     )  # fmt: skip
 

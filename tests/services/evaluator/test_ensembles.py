@@ -151,13 +151,15 @@ def noisy(dataset: Dataset, part: Part, job: JobRow, *, size: float | None = Non
 
 def done(job: JobRow) -> ModelDone:
     return ModelDone.first(
-        session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label,
+        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label,
         status="finished",
     )  # fmt: skip
 
 
 def evaluated(job: JobRow) -> ModelEvaluated:
-    return ModelEvaluated.first(session_id=job.session_id, run_id=job.run_id, kind=job.kind, label=job.label)
+    return ModelEvaluated.first(
+        session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label
+    )
 
 
 async def test_the_average_of_a_runs_models_is_one_more_row_and_the_run_closes_once(
