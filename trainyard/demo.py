@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.contracts.kinds import DenseSpec, LinearSpec, LstmSpec, ModelSpec
+from shared.contracts.kinds import BoostSpec, CnnSpec, DenseSpec, LinearSpec, ModelSpec, SlotsSpec
 from shared.errors import NotFound
 
 
@@ -44,12 +44,13 @@ class Example:
     subdivision: str | None
     files: Callable[[], tuple[DemoFile, ...]]
     horizon: timedelta = timedelta(hours=24)
-    lookback: timedelta = timedelta(days=2)
     stride: timedelta = timedelta(hours=1)
     models: tuple[ModelSpec, ...] = (
         LinearSpec(),
+        SlotsSpec(),
+        BoostSpec(),
         DenseSpec(layers=(128,), epochs=20),
-        LstmSpec(layers=(32,), epochs=6, batch_size=256),
+        CnnSpec(layers=(32,), epochs=12),
     )
 
 

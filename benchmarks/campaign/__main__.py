@@ -64,7 +64,9 @@ async def play(
         for run, end in zip(runs, ended, strict=True):
             if isinstance(end, BaseException):
                 code = getattr(getattr(end, "answer", None), "code", "")
-                run.wrong.append(f"lost: {type(end).__name__} {code}: {end} {run.session_id} {run.run_id}"[:250])
+                run.wrong.append(
+                    f"lost: {type(end).__name__} {code}: {end} {run.session_id} {run.run_id}"[:250]
+                )
         f.order(yard.faults, [])
         done = [*struck, *f.fired(yard.faults, drawn)]
         hurt = any(fault.kind in f.DAMAGE for fault in done)
