@@ -27,12 +27,13 @@ from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
-from services.gateway.http.rate_limits import Limiter, StreamCounters
+from services.gateway.http.rate_limits import FailedTokens, Limiter, StreamCounters
 from services.gateway.legacy.socketio import add_socketio
 from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
+from services.gateway.live.sockets import SocketCounts
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.results import data_routes as data
@@ -126,6 +127,7 @@ async def connect(
         limiter=Limiter(
             StreamCounters(client),
             requests=settings.gateway_requests_per_minute,
+            chunks=settings.gateway_chunks_per_minute,
             upload_bytes=settings.gateway_upload_bytes_per_minute,
         ),
         queue=JobQueue(client),
@@ -134,6 +136,10 @@ async def connect(
         hub=hub,
         history=StreamHistory(client),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
+        failed_tokens=FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute),
+        sockets=SocketCounts(
+            per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
+        ),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
     stack.push_async_callback(_end, sweep)
@@ -211,6 +217,7 @@ def main() -> None:
         http=DirectProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_max_size=64 << 10,  # clients have next to nothing to say
     )
 
 

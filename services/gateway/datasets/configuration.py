@@ -7,9 +7,9 @@ from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Gateway
 from services.gateway.datasets.wire import HOLIDAYS_OF, SplitIn, TimeInfo, TimeSteps
-from services.gateway.http.wire import Earlier, spelled
+from services.gateway.http.wire import Earlier, spelled, tolerant
 from services.gateway.problems import InvalidConfiguration, TooLarge, refused_by, sentence
-from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, settings_of
+from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, stored_settings
 from shared.contracts.specs import DatasetSpec, Role, SeriesSpec, Split
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
@@ -72,12 +72,12 @@ async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionDat
 
 def saved_time_steps(session: SessionRow) -> TimeSteps:
     """Return the time steps the session has."""
-    return TimeSteps.model_validate(session.time_steps)
+    return tolerant(TimeSteps, session.time_steps)
 
 
 def saved_time_info(session: SessionRow) -> TimeInfo:
     """Return the calendar settings the session has."""
-    return TimeInfo.model_validate(session.time_info)
+    return tolerant(TimeInfo, session.time_info)
 
 
 def dataset_spec(
@@ -152,7 +152,7 @@ def _find(session_data: SessionData, choice: SeriesChoice, names: Mapping[str, s
 
 def _spec(session_data: SessionData, row: SeriesRow, name: str, choice: SeriesChoice | None) -> SeriesSpec:
     file = session_data.files[row.file_id]
-    said = {**settings_of(file, row).stored(), **(choice.stored() if choice else {}), "name": name}
+    said = {**stored_settings(file, row), **(choice.stored() if choice else {}), "name": name}
     return SeriesSettings.model_validate(said).spec(series_id=row.id, name=name, role=file.role)
 
 
