@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
+from services.ingest.core.stamp_grammar import is_clock_time
 from services.ingest.core.table import Table
 from services.ingest.core.time_column import UNITS_NS, TimeRule, calendar_rule, epoch_rule, named_rule
-from services.ingest.core.timestamps import is_clock_time, is_stamp
+from services.ingest.core.timestamps import is_stamp
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
 _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing says so more clearly

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from services.ingest.core.encoding import Source, open_source
+from services.ingest.core.fixed_width import Cells
 from services.ingest.core.numbers import Decimal, parse_numbers
 from services.ingest.core.problems import BrokenQuotes, EmptyFile, RaggedTable
-from services.ingest.core.shapes import Cells
 from shared.series.arrays import Bool, Float64, Int64
 
 CHUNK_ROWS = 1 << 18
@@ -81,7 +81,7 @@ def read_chunks(
     Parameters
     ----------
     source
-        The file; `survey` has proved that it decodes.
+        The file; `first_pass` has proved that it decodes.
     layout
         Its dialect and frame.
     stamps, values
@@ -118,7 +118,7 @@ def read_chunks(
 
 
 def _types(n_columns: int, stamps: Sequence[int], values: Sequence[int]) -> dict[int, str]:
-    """Stamps as fixed-width bytes; one byte of what nobody reads; the parser's choice for values."""
+    """TimeIndex as fixed-width bytes; one byte of what nobody reads; the parser's choice for values."""
     others = {index: "S1" for index in range(n_columns) if index not in values}
     return others | dict.fromkeys(stamps, f"S{_STAMP_WIDTH}")
 

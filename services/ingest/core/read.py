@@ -9,15 +9,15 @@ from pydantic_core import to_jsonable_python
 from services.ingest.core.columns import Columns, choose_columns
 from services.ingest.core.csv import Layout, read_chunks
 from services.ingest.core.dialect import find_delimiter, split_rows
-from services.ingest.core.encoding import Source, Survey, survey
+from services.ingest.core.encoding import FirstPass, Source, first_pass
 from services.ingest.core.names import column_name, display_names
 from services.ingest.core.numbers import Decimal, decimal_mark
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import BrokenQuotes, TableTooLarge
 from services.ingest.core.quality import QualityReport, assess
 from services.ingest.core.rows import Rows, collect_rows
-from services.ingest.core.stamps import Stamps, settle_stamps
 from services.ingest.core.table import Table, find_table
+from services.ingest.core.time_index import TimeIndex, build_time_index
 from shared.series.problems import NoNumbers
 from shared.series.series import Series, Statistics
 
@@ -103,7 +103,7 @@ def read_file(
     options = options or ReadOptions()
     if file_name is None:
         file_name = "" if isinstance(source, bytes) else source.name
-    seen = survey(source, encoding=options.encoding)
+    seen = first_pass(source, encoding=options.encoding)
     delimiter = options.delimiter or find_delimiter(seen.lines())
     table = find_table(split_rows(seen.lines(), delimiter), delimiter=delimiter)
     _require_columns(table)
@@ -111,7 +111,7 @@ def read_file(
     _require_values(columns, n_lines=seen.n_lines)
     decimal = options.decimal or _decimal(table, columns, delimiter)
     rows, decimal = _read_rows(source, seen, table, columns, delimiter, decimal)
-    stamps = settle_stamps(rows, options)
+    stamps = build_time_index(rows, options)
     numeric = _numeric_columns(rows, table, columns, options)
     facts = _facts(seen, delimiter, decimal, table, columns, numeric, stamps)
     names = display_names([_name(table, columns.values[k]) for k in numeric], file_name=file_name)
@@ -149,7 +149,7 @@ def _decimal(table: Table, columns: Columns, delimiter: str) -> Decimal | None:
 
 
 def _read_rows(
-    source: Source, seen: Survey, table: Table, columns: Columns, delimiter: str, decimal: Decimal | None
+    source: Source, seen: FirstPass, table: Table, columns: Columns, delimiter: str, decimal: Decimal | None
 ) -> tuple[Rows, Decimal]:
     """Read all rows; once more, if only a later part of the file shows a decimal comma."""
     layout = Layout(seen.encoding, delimiter, decimal, table.n_columns, table.n_above, table.first_line)
@@ -194,13 +194,13 @@ def _numeric_columns(rows: Rows, table: Table, columns: Columns, options: ReadOp
 
 
 def _facts(
-    seen: Survey,
+    seen: FirstPass,
     delimiter: str,
     decimal: Decimal,
     table: Table,
     columns: Columns,
     numeric: list[int],
-    stamps: Stamps,
+    stamps: TimeIndex,
 ) -> FileFacts:
     empty = [(index, "no numbers") for k, index in enumerate(columns.values) if k not in numeric]
     return FileFacts(
@@ -217,7 +217,7 @@ def _facts(
     )
 
 
-def _series(rows: Rows, stamps: Stamps, column: int, name: str, facts: FileFacts) -> SeriesRead:
+def _series(rows: Rows, stamps: TimeIndex, column: int, name: str, facts: FileFacts) -> SeriesRead:
     values = stamps.arrange(rows.values[column])
     values = np.where(np.isfinite(values), values, np.nan)
     series = Series(name, stamps.times_ns, values, stamps.issued_ns)

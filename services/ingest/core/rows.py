@@ -7,9 +7,9 @@ import numpy as np
 
 from services.ingest.core.columns import Columns
 from services.ingest.core.csv import Chunk
+from services.ingest.core.fixed_width import Cells
 from services.ingest.core.problems import BrokenQuotes, EmptyFile
 from services.ingest.core.quality import SHOWN, CellFindings, Text
-from services.ingest.core.shapes import Cells
 from services.ingest.core.time_column import TimeRule, require_stamps
 from services.ingest.core.timestamps import Readings
 from shared.series.arrays import Bool, Float64, Int64
@@ -162,7 +162,8 @@ def _join(pieces: Sequence[Readings]) -> Readings:
     month_first = day_first if same else np.concatenate([piece.month_first for piece in pieces])
     zoned = np.concatenate([piece.zoned for piece in pieces])
     dotted = all(piece.dotted for piece in pieces if piece.day_first is not piece.month_first)
-    return Readings(day_first, month_first, zoned, dotted=dotted)
+    named = np.concatenate([piece.named for piece in pieces])
+    return Readings(day_first, month_first, zoned, named, dotted=dotted)
 
 
 def _refuse_line_breaks(texts: Sequence[str], lines: Int64) -> None:

@@ -8,7 +8,8 @@ from services.ingest.core.dialect import Row, delimiter_name
 from services.ingest.core.names import clean
 from services.ingest.core.numbers import is_numeric
 from services.ingest.core.problems import EmptyFile, RaggedTable
-from services.ingest.core.timestamps import is_clock_time, is_stamp
+from services.ingest.core.stamp_grammar import is_clock_time
+from services.ingest.core.timestamps import is_stamp
 
 _MAX_UNIT_ROWS = 3  # rows of units and descriptions between header and data
 

@@ -17,7 +17,7 @@ _MINUTE_NS = 60 * 10**9
 
 
 @dataclass(frozen=True)
-class Stamps:
+class TimeIndex:
     """Where each row belongs.
 
     Attributes
@@ -48,7 +48,7 @@ class Stamps:
         return values if self.kept is None else values[self.kept]
 
 
-def settle_stamps(rows: Rows, options: ReadOptions) -> Stamps:
+def build_time_index(rows: Rows, options: ReadOptions) -> TimeIndex:
     """Choose one reading for the whole column, turn it into UTC, sort it, let the last of equals win.
 
     Raises
@@ -77,7 +77,7 @@ def settle_stamps(rows: Rows, options: ReadOptions) -> Stamps:
     findings = time_findings(
         targets, lines[first], unsorted=rows.lines[late], duplicates=rows.lines[overruled], clock=clock
     )
-    return Stamps(sorted_times, issued, lines, kept, day_first, zone, findings)
+    return TimeIndex(sorted_times, issued, lines, kept, day_first, zone, findings)
 
 
 def _utc(
@@ -86,13 +86,17 @@ def _utc(
     """Return stamps in UTC, the order of their dates, what their clock did, and its zone."""
     interval_ns = round(options.interval_end_minutes * _MINUTE_NS)
     local, day_first = choose_reading(readings, lines, day_first=options.day_first)
-    if require_one_clock(readings.zoned, lines):
-        return local, day_first, None, "offset"
     zone = options.timezone or "UTC"
+    zoned = require_one_clock(readings, lines, local=zone != "UTC")
+    if len(zoned) and zoned.all():
+        return local, day_first, None, "offset"
     if zone == "UTC":
         return local, day_first, None, zone
-    times, report = to_utc(local, zone, interval_ns=interval_ns)
-    return times, day_first, clock_findings(report, lines), zone
+    times, report = to_utc(local[~zoned], zone, interval_ns=interval_ns)
+    if zoned.any():
+        local[~zoned] = times
+        times = local
+    return times, day_first, clock_findings(report, lines[~zoned]), zone
 
 
 def _order(times: Int64, issued: Int64 | None) -> tuple[Int64 | None, Int64]:
