@@ -194,6 +194,18 @@ def _blocks(source: Source, encoding: str) -> Iterator[str]:
                 return
 
 
+def lines_of(source: Source, encoding: str) -> Iterator[str]:
+    """Yield the lines of a file that decodes, ends kept."""
+    rest = ""
+    for text in _blocks(source, encoding):
+        lines = _split(rest + text)
+        rest = (
+            lines.pop() if lines else ""
+        )  # may go on in the next block, be it with the second half of \\r\\n
+        yield from lines
+    yield from _split(rest)
+
+
 def _refuse_control(text: str, encoding: str) -> None:
     """Refuse text in which control characters are more than an accident."""
     strange = sum(text.count(chr(code)) for code in (*range(0, 9), *range(14, 32), 127))

@@ -36,6 +36,12 @@ class Readings:
     named: Bool
     dotted: bool = False
 
+    def take(self, rows: Int64) -> "Readings":
+        """Return some of the cells' readings."""
+        day_first = self.day_first[rows]
+        month_first = day_first if self.month_first is self.day_first else self.month_first[rows]
+        return Readings(day_first, month_first, self.zoned[rows], self.named[rows], self.dotted)
+
 
 def read_stamps(cells: Cells) -> Readings:
     """Read a column of texts as time stamps.
