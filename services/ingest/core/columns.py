@@ -31,7 +31,8 @@ _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing sa
 )
 _USUAL_SHARE = 0.8
 _ID_HINT = re.compile(
-    r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b", re.IGNORECASE
+    r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b|^serial|seriennr",
+    re.IGNORECASE,
 )
 _PARTS = (  # names of columns in the order of a stamp, and what their numbers lie between
     (

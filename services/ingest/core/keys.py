@@ -60,7 +60,8 @@ def find_keys(
     """
     coded = {index: _coded(cells) for index, cells in texts.items()}
     several = {k: one for k, one in coded.items() if _may_be_key(k, one[0], headers, n_rows=len(times_ns))}
-    if not conflicting.any():
+    n = int(np.count_nonzero(conflicting))
+    if n <= max(_MOST_DOUBLES, _MOST_DOUBLED_SHARE * len(times_ns)):  # corrections, if anything
         return _interleaved(several, times_ns, headers)
     for size in (1, 2, 3):
         fitting = [
@@ -70,9 +71,6 @@ def find_keys(
         ]
         if fitting:
             return _chosen(fitting, several, headers, lines[conflicting])
-    n = int(np.count_nonzero(conflicting))
-    if n <= max(_MOST_DOUBLES, _MOST_DOUBLED_SHARE * len(times_ns)):
-        return None
     raise DoubledStamps(
         f"{n} rows have a stamp that another row has with another value, the first in line "
         f"{int(lines[np.argmax(conflicting)])}, and no column tells them apart",
@@ -88,6 +86,13 @@ def find_keys(
             ],
         },
     )
+
+
+def may_name_series(header: str, cells: Sequence[str]) -> bool:
+    """Tell a column of names under a header that says so, by its beginning."""
+    different = set(cells)
+    texts = not all(re.fullmatch(r"[+-]?[\d.,]+", cell) for cell in different)
+    return 2 <= len(different) <= MAX_KEYS and texts and _NAMES.search(header) is not None
 
 
 def named_keys(texts: Mapping[int, Cells], columns: Sequence[int]) -> Keys:

@@ -62,8 +62,10 @@ _DATES = (
     r"(?P<year>\d{4})-?W(?P<week>\d{2})(?:-(?P<weekday_number>[1-7]))?",
     r"KW ?(?P<week>\d{1,2})[ /-]+(?P<year>\d{4})",
 )
+_CLOCK_FIRST = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?,? "
 _GRAMMAR = (
     *(re.compile(rf"\s*{_WEEKDAY}{date}{_TIME}{_ZONE}") for date in _DATES),
+    *(re.compile(rf"\s*{_CLOCK_FIRST}{date}\s*") for date in (_DATES[0], _DATES[2])),
     re.compile(rf"\s*{_COMPACT}[:T ]?(?P<hour>\d{{2}})(?P<minute>\d{{2}})?(?P<second>\d{{2}})?\s*"),
     re.compile(rf"\s*{_COMPACT}(?P<hour>\d{{2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?{_ZONE}"),
 )

@@ -12,7 +12,7 @@ from services.ingest.core.dialect import split_rows
 from services.ingest.core.encoding import FirstPass, Source, lines_of
 from services.ingest.core.facts import FileFacts, SeriesRead, Skipped
 from services.ingest.core.fixed_width import Cells
-from services.ingest.core.keys import Keys, find_keys, named_keys
+from services.ingest.core.keys import Keys, find_keys, may_name_series, named_keys
 from services.ingest.core.names import clean, column_name
 from services.ingest.core.numbers import NumberStyle, find_styles
 from services.ingest.core.options import ReadOptions
@@ -103,19 +103,17 @@ class _Reading:
 
     def find_keys(self, rows: Rows, index: TimeIndex) -> Keys | None:
         """Find the columns that tell rows with the same stamp apart, if there are such rows."""
-        conflicting = index.conflicting(rows.values)
-        wanted = [k for k in range(self.table.n_columns) if k not in self.columns.of_time]
         if self.options.doubled is not None or rows.issued is not None:
             return None
-        wanted = [k for k in wanted if len(set(self.table.column(k))) > 1 or conflicting.any()]
+        names = [_name(self.table, k) for k in range(self.table.n_columns)]
+        wanted = [k for k in range(self.table.n_columns) if k not in self.columns.of_time]
+        if index.groups is None:  # several sensors may still alternate: look at columns of names alone
+            wanted = [k for k in wanted if may_name_series(names[k], self.table.column(k))]
         if not wanted:
             return None
-        names = [_name(self.table, k) for k in range(self.table.n_columns)]
-        if not conflicting.any() and not any(k not in self.columns.values for k in wanted):
-            return None
-        return find_keys(
-            self.texts(rows, wanted), index.stamps_of_rows, names, conflicting=conflicting, lines=rows.lines
-        )
+        texts = self.texts(rows, wanted)
+        conflicting = index.conflicting(rows.values, texts.values())
+        return find_keys(texts, index.stamps_of_rows, names, conflicting=conflicting, lines=rows.lines)
 
     def texts(self, rows: Rows, columns: Sequence[int]) -> dict[int, Cells]:
         """Return the cells of columns in the rows that were read."""
@@ -152,7 +150,11 @@ class _Reading:
             name = label if label and len(numeric) == 1 else clean(f"{label} {plain}")
             facts = self._facts(index, numeric, styles)
             facts = replace(facts, unit=styles[column].unit)
-            found.append(NamedSeries(name, _series(rows, index, k, plain, facts, self.options)))
+            read = _series(rows, index, k, plain, facts, self.options)
+            if read is not None:
+                found.append(NamedSeries(name, read))
+        if not found:
+            raise NoNumbers("every number of the file stands for no value")
         return found
 
     def _styles(self, more: Mapping[int, Sequence[str]]) -> dict[int, NumberStyle]:
@@ -279,7 +281,8 @@ def _require_values(columns: Columns, *, n_lines: int) -> None:
 
 def _series(
     rows: Rows, index: TimeIndex, column: int, name: str, facts: FileFacts, options: ReadOptions
-) -> SeriesRead:
+) -> SeriesRead | None:
+    """Return one series, None if all its numbers stand for no value."""
     values = index.arrange(rows.values[column], options.doubled or "last")
     values = np.where(np.isfinite(values), values, np.nan)
     wanted = options.missing_values
@@ -287,7 +290,7 @@ def _series(
     hit = is_one_of(values, sentinels)
     values[hit] = np.nan
     if not np.isfinite(values).any():
-        raise NoNumbers(f"column {name!r}: every number of it stands for no value", column=name)
+        return None
     series = Series(name, index.times_ns, values, index.issued_ns)
     quality = assess(
         values,

@@ -238,7 +238,9 @@ def _read_epoch(cells: Cells, unit_ns: int) -> Int64:
 
 def _read_excel(cells: Cells) -> Int64:
     """Read counts of days since 1899-12-30, to the nearest second."""
-    texts = pd.Series(cells.astype("U"), dtype=object).str.strip().str.replace(",", ".")
+    texts = (
+        pd.Series(np.char.decode(cells, "utf-8", "replace"), dtype=object).str.strip().str.replace(",", ".")
+    )
     days = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
     valid = (days >= _EXCEL_DAYS[0]) & (days < _EXCEL_DAYS[1])
     seconds = np.rint(np.where(valid, days, 0.0) * 86_400).astype(np.int64)
@@ -250,7 +252,7 @@ def _read_excel(cells: Cells) -> Int64:
 
 
 def _strptime(cells: Cells, pattern: str) -> Int64:
-    texts = pd.Series(cells.astype(str), dtype=object)
+    texts = pd.Series(np.char.decode(cells, "utf-8", "replace"), dtype=object)
     parsed = pd.to_datetime(texts, format=pattern, errors="coerce", utc="%z" in pattern)
     moments = parsed.dt.tz_localize(None).to_numpy()
     years = moments.astype("M8[Y]").astype(np.int64) + 1970

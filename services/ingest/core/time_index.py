@@ -1,10 +1,12 @@
 """The stamps of a file, settled: one reading, UTC, ascending, each once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from services.ingest.core.fixed_width import Cells
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import with_periods
 from services.ingest.core.quality import Clock, TimeFindings, clock_findings, time_findings
@@ -77,13 +79,15 @@ class TimeIndex:
         stamps[order] = self.times_ns[np.cumsum(np.isin(np.arange(len(order)), begin)) - 1]
         return stamps
 
-    def conflicting(self, values: Float64) -> Bool:
-        """Tell the rows of the file, shape (n_rows,), that say another value than the row that holds.
+    def conflicting(self, values: Float64, texts: Collection[Cells] = ()) -> Bool:
+        """Tell the rows of the file, shape (n_rows,), that say something else than the row that holds.
 
         Parameters
         ----------
         values
             Shape (n_columns, n_rows), in the order of the file.
+        texts
+            Other columns, each of shape (n_rows,).
         """
         found = np.zeros(values.shape[1], dtype=np.bool_)
         if self.kept is None or self.groups is None:
@@ -93,6 +97,8 @@ class TimeIndex:
         holding = values[:, self.kept[group]]
         other = values[:, order]
         differs = ~((other == holding) | (np.isnan(other) & np.isnan(holding))).all(axis=0)
+        for cells in texts:
+            differs |= cells[self.kept[group]] != cells[order]
         found[order[differs]] = True
         return found
 
