@@ -27,7 +27,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.etth import cut, read, split_rows
 from services.trainer.core.fit import fit
-from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame
+from services.trainer.core.networks.architectures import build, forecast, set_frame
+from services.trainer.core.networks.kind import NeuralKind
 from services.trainer.core.networks.standardise import Standardisation, fit_standardisation
 from services.trainer.core.networks.training import Training
 from shared.contracts.kinds import WIRE_NAMES, ArLstmSpec, CnnSpec, DenseSpec, LstmSpec

@@ -20,7 +20,7 @@ class TrainyardError(Exception):
         Facts as JSON values: the field, the file, the row, the limit.
     """
 
-    code: ClassVar[str] = "INTERNAL_ERROR"
+    code: ClassVar[str]
     category: ClassVar[Category] = Category.INTERNAL
     severity: ClassVar[Severity] = "error"
     advice: ClassVar[tuple[str, ...]] = ()
@@ -104,6 +104,14 @@ class ResourceExhausted(InvalidInput):
 
     code = "RESOURCE_EXHAUSTION"
     category = Category.RESOURCE_EXHAUSTION
+
+
+class InternalError(InvalidInput):
+    """A mistake of ours: trying again would meet it again, so it is told once."""
+
+    code = "INTERNAL_ERROR"
+    category = Category.INTERNAL
+    advice = ("Report it to the operators: their log names the cause.",)
 
 
 class DidNotConverge(InvalidInput):

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shared.contracts.kinds import REFERENCE_KIND
 from shared.contracts.metrics import METRICS
 from trainyard.client import ApiError
 from trainyard.responses import Backtest, Live, RunResults, UploadedFile
@@ -166,7 +167,7 @@ def _number(value: float | None) -> str:
 
 def _skill(row: dict[str, Any]) -> str:
     skill = row.get("skill")
-    if skill is None or row["kind"] == "seasonal_naive":
+    if skill is None or row["kind"] == REFERENCE_KIND:
         return ""
     return f"{100 * skill:+.1f} %"
 

@@ -24,6 +24,7 @@ from shared.models.passport import (
     library_versions,
     write_passport,
 )
+from shared.windows.samples import Layout
 from tests.support.forecasting import small_dataset
 
 SPECS: tuple[ModelSpec, ...] = (
@@ -49,12 +50,17 @@ def store(spec: ModelSpec, folder: Path) -> None:
     windows = dataset.x(dataset.indices("test")[:3], scaled=False).astype(np.float64)
     forecasts = Forecaster(model, dataset.layout).forecast(windows)
     np.savez(folder / "expected.npz", x=windows, y_pred=forecasts)
+    write_model_passport(spec, dataset.layout, folder)
+
+
+def write_model_passport(spec: ModelSpec, layout: Layout, folder: Path) -> None:
+    """Write the passport of the files that lie in a folder."""
     passport = Passport(
         kind=spec.kind,
         spec=spec,
         seed=getattr(spec, "seed", None),
         dataset_sha256="",
-        layout=layout_to_json(dataset.layout),
+        layout=layout_to_json(layout),
         n_windows={},
         libraries=library_versions(),
         metrics={},

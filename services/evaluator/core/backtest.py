@@ -10,14 +10,13 @@ from services.evaluator.core.problems import ScoresMissing
 from services.evaluator.core.ranking import known_metric, loss
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import BacktestPart, Fold
-from shared.contracts.kinds import BASELINES
+from shared.contracts.kinds import BASELINES, REFERENCE_KIND
 from shared.contracts.metrics import METRIC_NAMES, METRICS, Metric
 from shared.scoring.forecasts import PartForecast
 from shared.storage.rows import JobRow, ResultRow
 from shared.windows.folds import slices_of
 
 Values = dict[str, float | None]
-_REFERENCE_KIND = "seasonal_naive"
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def fold_table(
     most = max((_n_values(entry) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, folds, chosen, most)) for entry in entries]
     able = sorted((e for e, why in judged if why is None), key=lambda e: _order(e, chosen))
-    yardstick = next((entry for entry in entries if entry.kind == _REFERENCE_KIND), None)
+    yardstick = next((entry for entry in entries if entry.kind == REFERENCE_KIND), None)
     rows = [_row(e, folds, chosen, yardstick, place=i + 1) for i, e in enumerate(able)]
     rows += [_row(e, folds, chosen, yardstick, reason=why) for e, why in judged if why is not None]
     return FoldTable(chosen.name, len(folds), tuple(rows))

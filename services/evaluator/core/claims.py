@@ -6,6 +6,7 @@ from typing import Any
 
 from services.evaluator.core.ranking import Leaderboard, Row, known_metric
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
+from shared.contracts.kinds import REFERENCE_KIND
 from shared.scoring.forecasts import PartForecast
 
 
@@ -63,7 +64,7 @@ def make_claims(
 
 def _rivals(board: Leaderboard, best: Row) -> list[Row]:
     others = [row for row in board.rows if row.rank is not None and row.job_id != best.job_id]
-    naive = next((row for row in others if row.kind == "seasonal_naive"), None)
+    naive = next((row for row in others if row.kind == REFERENCE_KIND), None)
     return others[:1] + [row for row in (naive,) if row and row not in others[:1]]
 
 

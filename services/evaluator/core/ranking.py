@@ -8,10 +8,9 @@ import numpy as np
 
 from services.evaluator.core.problems import UnknownMetric
 from services.evaluator.core.scores import OutputScores, Scores
-from shared.contracts.kinds import BASELINES
+from shared.contracts.kinds import BASELINES, REFERENCE_KIND
 from shared.contracts.metrics import METRIC_NAMES, METRICS, RANKING_METRICS, Metric, find_metric
 
-_REFERENCE_KIND = "seasonal_naive"
 _TIE = METRICS[0]  # MAE decides between equal losses
 
 
@@ -98,7 +97,7 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     most = max((_n_values(entry.validation) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, chosen, most)) for entry in entries]
     able = sorted((entry for entry, why in judged if why is None), key=lambda entry: _order(entry, chosen))
-    yardstick = next((entry for entry in able if entry.kind == _REFERENCE_KIND), None)
+    yardstick = next((entry for entry in able if entry.kind == REFERENCE_KIND), None)
     rows = [_row(entry, chosen, yardstick, place=i + 1) for i, entry in enumerate(able)]
     rows += [_row(entry, chosen, yardstick, reason=why) for entry, why in judged if why is not None]
     return Leaderboard(chosen.name, tuple(rows))

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from services.gateway.context import Gateway
-from services.gateway.models.wire import kind_named, parse_models
+from services.gateway.models.wire import parse_models
 from services.gateway.problems import DatasetNotReady, InvalidBacktest, NothingThere, wrong_field
 from services.gateway.runs.lifecycle import find_run, start_run
 from shared.contracts.backtest import Backtest, BacktestSpec, Fold
-from shared.contracts.kinds import ModelSpec
+from shared.contracts.kinds import ModelSpec, kind_named
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow, SessionRow
 

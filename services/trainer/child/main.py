@@ -6,15 +6,17 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, assert_never
 
 from pydantic import TypeAdapter
 
 from services.trainer.child import tasks
 from services.trainer.child.protocol import (
+    SIGNS_OF_NO_MEMORY,
     ExplainTask,
     ExportTask,
     PredictTask,
@@ -25,12 +27,12 @@ from services.trainer.child.protocol import (
     Task,
     TrainTask,
 )
+from services.trainer.core.kinds import KINDS
 from services.trainer.core.model import Progress
-from shared.contracts.kinds import NEURAL
-from shared.errors import InvalidInput, ResourceExhausted
+from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
-ADVANCES_PER_SECOND = 2.0
+PROGRESS_EVERY = 0.5  # seconds: batches end much faster
 TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
@@ -39,7 +41,6 @@ class Reports:
 
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
-        self._next = 0.0
 
     def say(self, saying: Reply) -> None:
         """Write one line."""
@@ -47,22 +48,19 @@ class Reports:
             self._pipe.write(saying.model_dump_json() + "\n")
             self._pipe.flush()
 
-    def advance(self, progress: Progress) -> None:
-        """Write progress, at most twice a second."""
+
+class ProgressLines:
+    """Progress of one task as lines to the parent: the first, the last, and between them two a second."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports, self._next = reports, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Write progress unless the last line was a moment ago."""
         now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 1.0 / ADVANCES_PER_SECOND
-        self.say(
-            ProgressLine(
-                fraction=progress.fraction,
-                phase=progress.phase,
-                epoch=progress.epoch,
-                n_epochs=progress.n_epochs,
-                loss=progress.loss,
-                val_loss=progress.val_loss,
-            )
-        )
+        if now >= self._next or progress.fraction >= 1.0:
+            self._next = now + PROGRESS_EVERY
+            self._reports.say(ProgressLine(progress=progress))
 
 
 def answer(task: Task, reports: Reports) -> Reply:
@@ -70,31 +68,41 @@ def answer(task: Task, reports: Reports) -> Reply:
     try:
         match task:
             case TrainTask():
-                return tasks.train(task, reports.advance)
+                return tasks.train(task, ProgressLines(reports))
             case PredictTask():
                 return tasks.predict(task)
             case ExportTask():
                 return tasks.export(task)
             case ExplainTask():
                 return tasks.explain(task)
+            case _:
+                assert_never(task)
     except InvalidInput as error:
         return Rejected(problem=error.problem())
     except MemoryError:
-        exhausted = ResourceExhausted(
-            "the memory of this machine did not suffice for the model",
-            suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
-        )
-        return Rejected(problem=exhausted.problem(), exhausted=True)
+        return _without_memory()
+    except Exception:  # noqa: BLE001  # a mistake of ours ends the task, once, and not the process
+        trace = traceback.format_exc()
+        if any(sign in trace for sign in SIGNS_OF_NO_MEMORY):  # a library's own word for it
+            return _without_memory()
+        return Rejected(problem=InternalError("the task ended with an error of ours").problem(), trace=trace)
+
+
+def _without_memory() -> Rejected:
+    exhausted = ResourceExhausted(
+        "the memory of this machine did not suffice for the model",
+        suggestions=("Choose fewer input steps, output steps or units, or a smaller batch.",),
+    )
+    return Rejected(problem=exhausted.problem(), exhausted=True)
 
 
 def load_libraries(kinds: Collection[str], reports: Reports) -> None:
     """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it."""
     with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    if set(NEURAL) & set(kinds):
-        import services.trainer.core.networks.fit
-    if "svr_dir" in kinds:
-        import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
+    for name, kind in KINDS.items():
+        if name in kinds:
+            kind.warm_up()
     reports.say(Ready())
 
 

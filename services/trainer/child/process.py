@@ -15,16 +15,15 @@ from typing import IO
 import structlog
 from pydantic import TypeAdapter
 
-from services.trainer.child.protocol import ProgressLine, Ready, Reply, Task
+from services.trainer.child.protocol import SIGNS_OF_NO_MEMORY, ProgressLine, Ready, Reply, Task
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import Kind
 from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAYING: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
-SIGNS_OF_NO_MEMORY = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"pthread_create() failed")
 log = structlog.get_logger()
 
 OnAdvance = Callable[[Progress], Awaitable[None]]
@@ -108,7 +107,7 @@ class ChildProcess:
         async for saying in self._sayings():
             match saying:
                 case ProgressLine():
-                    await on_advance(Progress(**saying.model_dump(exclude={"said"})))
+                    await on_advance(saying.progress)
                 case Ready():
                     continue
                 case _:
@@ -173,7 +172,7 @@ class Evidence:
     def speak_of_memory(self, exit_code: int | None, last_words: bytes) -> bool:
         """Say whether the kernel killed for memory meanwhile, or a library gave up for want of it."""
         killed = exit_code == -signal.SIGKILL and kernel_kills() > self.kernel_kills
-        return killed or any(sign in last_words for sign in SIGNS_OF_NO_MEMORY)
+        return killed or any(sign.encode() in last_words for sign in SIGNS_OF_NO_MEMORY)
 
 
 def kernel_kills(vmstat: Path = Path("/proc/vmstat")) -> int:

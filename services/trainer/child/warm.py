@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Collection
 
+import structlog
+
 from services.trainer.child.process import ChildProcess, MemoryExceeded, OnAdvance, WorkerCrashed
 from services.trainer.child.protocol import (
     ExplainOutcome,
@@ -23,10 +25,7 @@ from shared.contracts.kinds import KINDS, Kind
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, TrainyardError
 
-__all__ = [
-    "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask",
-    "TrainOutcome", "TrainTask", "WarmChild", "WorkerCrashed", "WorkerStalled",
-]  # fmt: skip
+log = structlog.get_logger()
 
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
 
@@ -156,6 +155,8 @@ class WarmChild:
                     child.end(FitCancelled("nobody waits for the task any more"))
                     await self._replace(child)
         if isinstance(outcome, Rejected):
+            if outcome.trace:
+                log.error("unexpected error in the fitting process", task=task.task, trace=outcome.trace)
             if outcome.exhausted:  # what it holds by now would be missing for the next model
                 child.end(FitCancelled("its memory is exhausted"))
                 await self._replace(child)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +12,15 @@ from pydantic import JsonValue
 
 from services.trainer.core.linear.units import past_to_output
 from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
-from services.trainer.core.naive_weights import candidate_seasons, last_value, past_step, seasonal
+from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
+from services.trainer.core.naive_weights import (
+    CALENDAR_SEASONS,
+    candidate_seasons,
+    last_value,
+    past_step,
+    seasonal,
+)
+from services.trainer.core.onnx_graph import Graph
 from services.trainer.core.problems import TooFewWindows
 from shared.contracts.kinds import Kind, LastValueSpec, SeasonalNaiveSpec
 from shared.series.arrays import Float32, Float64, Int64
@@ -71,6 +80,7 @@ def fit_last_value(
     layout: Layout,
     *,
     on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Return the model that repeats the last observed value of every output.
 
@@ -90,6 +100,7 @@ def fit_seasonal_naive(
     layout: Layout,
     *,
     on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Return the model that repeats the value one season ago.
 
@@ -157,3 +168,44 @@ def _fitted(
     on_progress(Progress(1.0, "done"))
     per_output: dict[str, JsonValue] = dict(notes)
     return Fitted(model, model, time.perf_counter() - started, notes={"forecast": per_output})
+
+
+def to_onnx(graph: Graph, model: ReferenceModel, x: str) -> str:
+    """Append the forecast of each output, one beside the other."""
+    return graph.node("Concat", *(_output_to_onnx(graph, model, x, k) for k in range(len(model.own))), axis=2)
+
+
+def _output_to_onnx(graph: Graph, model: ReferenceModel, x: str, output: int) -> str:
+    """Append the forecast of one output, shape (n, output_steps, 1)."""
+    column = int(model.own[output])
+    shape = (len(model.constant), 1)
+    if column < 0:  # its past times nothing, so that the constant gets as many rows as there are windows
+        weights, constant = np.zeros_like(model.weights[output]), model.constant[:, output]
+        column = 0
+    else:
+        weights = model.weights[output] * model.gain[output]
+        constant = np.full(shape[0], model.shift[output])
+    past = graph.node("Gather", x, graph.constant(np.array(column)), axis=2)
+    return graph.node("Unsqueeze", graph.affine(past, weights, constant), graph.constant(np.array([2])))
+
+
+def fit_bytes(spec: LastValueSpec | SeasonalNaiveSpec, size: FitSize) -> int:
+    """Count the weights of every season that may be tried, and the forecasts of one."""
+    weights = (1 + len(CALENDAR_SEASONS)) * size.input_steps * size.output_steps
+    return (weights + 2 * min(size.n_train, 2 * MEASURED_WINDOWS) * size.forecast) * FLOAT64
+
+
+LAST_VALUE = ModelKind(
+    spec=LastValueSpec,
+    fit=fit_last_value,
+    model=lambda: ReferenceModel,
+    to_onnx=to_onnx,
+    fit_bytes=fit_bytes,
+)
+SEASONAL_NAIVE = ModelKind(
+    spec=SeasonalNaiveSpec,
+    fit=fit_seasonal_naive,
+    model=lambda: SeasonalModel,
+    to_onnx=to_onnx,
+    fit_bytes=fit_bytes,
+)

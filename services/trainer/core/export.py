@@ -1,18 +1,16 @@
 """A model as files: plain arrays to load it from, and formats for others to use it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 from pydantic import JsonValue
 
-from services.trainer.core.kinds import model_class
-from services.trainer.core.linear.model import LinearModel
+from services.trainer.core.kinds import KINDS, kind_of
 from services.trainer.core.model import Model
-from services.trainer.core.onnx_graph import to_onnx
+from services.trainer.core.onnx_graph import Graph
 from services.trainer.core.predict import AverageForecaster, Forecaster
-from services.trainer.core.svr.kernels import KernelModel
-from shared.contracts.kinds import NEURAL, EnsembleSpec
+from shared.contracts.kinds import EnsembleSpec
 from shared.errors import InvalidInput
 from shared.models.passport import PASSPORT, Passport, PassportViolated, layout_from_json, read_passport
 from shared.windows.samples import Layout
@@ -34,19 +32,15 @@ def save_model(model: Model, layout: Layout, folder: Path) -> dict[str, JsonValu
     the scaled linear forecast if it corrects one. ``model.skops`` is a scikit-learn estimator of flattened
     scaled windows.
     """
+    kind = KINDS[model.kind]
     np.savez(folder / ARRAYS, **model.to_arrays())  # type: ignore[arg-type]  # the stub means allow_pickle
     notes: dict[str, JsonValue] = {}
     try:
         (folder / "model.onnx").write_bytes(to_onnx(Forecaster(model, layout)))
     except ImportError as error:  # keras on JAX needs jax2onnx, which is no dependency of ours
         notes["onnx"] = f"not written: {error}"
-    if model.kind in NEURAL:
-        _save_network(model, folder / "model.keras")
-    elif isinstance(model, LinearModel | KernelModel):
-        # Imported here: skops and scikit-learn take a second that a fresh child does not have to wait.
-        from services.trainer.core.svr.estimator import save_skops
-
-        save_skops(model, len(layout.inputs), folder / "model.skops")
+    for suffix, write in kind.files.items():
+        write(model, layout, folder / f"model.{suffix}")
     return notes
 
 
@@ -61,21 +55,30 @@ def export_model(folder: Path, suffix: str, output: Path, *, passport_sha256: st
         If a file differs from what the passport says.
     """
     passport = read_passport(folder, sha256=passport_sha256)
-    if suffix != "h5" or passport.kind not in NEURAL:
+    on_request = {} if isinstance(passport.spec, EnsembleSpec) else kind_of(passport.spec).on_request
+    if suffix not in on_request:
         stored = sorted(Path(name).suffix[1:] for name in passport.files if name.startswith("model."))
-        available = [*stored, "h5"] if passport.kind in NEURAL else stored
+        available = [*stored, *on_request]
         raise FormatUnavailable(
             f"a model of kind {passport.kind} is not made as {suffix}",
             suggestions=(f"Choose one of {', '.join(available)}.",),
             field="format",
             available=list(available),
         )
-    _save_network(_load_one(folder, passport).model, output)
+    forecaster = _load_one(folder, passport)
+    on_request[suffix](forecaster.model, forecaster.layout, output)
 
 
-def _save_network(model: Any, path: Path) -> None:
-    """Write the network of a neural model, whose class is not imported here: it would bring keras."""
-    model.network.save(path)
+def to_onnx(forecaster: Forecaster) -> bytes:
+    """Return a model as ONNX: input ``x`` and output ``y`` are float64 in original units.
+
+    The scalers are part of the graph, computed in float64 as ours are; the model itself is float32.
+    """
+    model, layout = forecaster.model, forecaster.layout
+    graph = Graph(layout)
+    scaled = graph.node("Cast", graph.scale("x", layout.x_scaler), to=TensorProto.FLOAT)
+    forecast = KINDS[model.kind].to_onnx(graph, model, scaled)
+    return graph.to_bytes(graph.unscale(graph.node("Cast", forecast, to=TensorProto.DOUBLE), layout.y_scaler))
 
 
 def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster | AverageForecaster:
@@ -109,5 +112,5 @@ def _load_one(folder: Path, passport: Passport) -> Forecaster:
     layout = layout_from_json(passport.layout)
     with np.load(folder / ARRAYS, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    model = model_class(passport.spec.kind).from_arrays(arrays, layout)
+    model = kind_of(passport.spec).model().from_arrays(arrays, layout)
     return Forecaster(model, layout, learned_from_validation=passport.notes.get("refit") is True)

@@ -1,6 +1,7 @@
 """The linear model: closed-form ridge on the window, everything chosen on the validation part."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
@@ -33,6 +34,7 @@ def fit_linear(
     layout: Layout,
     *,
     on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Fit the linear model: one weight matrix shared by the outputs, then a correction of each.
 

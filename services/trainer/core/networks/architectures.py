@@ -1,11 +1,13 @@
 """What Dense, CNN, LSTM and AR LSTM compute, from a window to a forecast."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import keras
 import numpy as np
 from keras import layers
 
+from services.trainer.core.networks.kind import NeuralKind
 from services.trainer.core.networks.layers import Forecast, Standardise, Tensor
 from services.trainer.core.networks.rollout import Rollout
 from services.trainer.core.networks.standardise import Standardisation, rollout_clock
@@ -13,7 +15,6 @@ from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
 from shared.series.arrays import Float32
 from shared.windows.samples import Layout
 
-NeuralKind = DenseSpec | CnnSpec | LstmSpec | ArLstmSpec
 PREDICT_BATCH = 1024  # windows at a time outside training
 
 
@@ -45,7 +46,7 @@ def build(spec: NeuralKind, layout: Layout) -> keras.Model:
     return keras.Model([x, *linear], Forecast(name="forecast")([y, *linear]), name=spec.kind)
 
 
-def _hidden(spec: NeuralKind, window: Tensor) -> Tensor:
+def _hidden(spec: DenseSpec | CnnSpec | LstmSpec, window: Tensor) -> Tensor:
     """Return what the head sees, shape (n, units).
 
     Every layer has a name of its own, or keras would count on from the last network of the process.
@@ -76,7 +77,8 @@ def _hidden(spec: NeuralKind, window: Tensor) -> Tensor:
                 cell = layers.LSTM(units, spec.activation, return_sequences=deeper, name=f"lstm_{depth}")
                 hidden = cell(hidden)
             return hidden
-    raise TypeError(f"{type(spec).__name__} is not a neural kind")
+        case _:
+            assert_never(spec)
 
 
 def set_frame(network: keras.Model, frame: Standardisation) -> None:

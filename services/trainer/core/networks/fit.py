@@ -12,14 +12,24 @@ from pydantic import JsonValue
 
 from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.linear.model import LinearModel
-from services.trainer.core.model import Arrays, Fitted, Model, OnProgress, Progress, ignore_progress
-from services.trainer.core.networks.architectures import NeuralKind, build, forecast, set_frame, set_strength
+from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
+from services.trainer.core.networks.architectures import build, forecast, set_frame, set_strength
 from services.trainer.core.networks.checkpoint import Checkpoint, Course, load_checkpoint, save_checkpoint
+from services.trainer.core.networks.kind import NeuralKind
 from services.trainer.core.networks.memory_errors import memory_errors
 from services.trainer.core.networks.standardise import fit_standardisation
 from services.trainer.core.networks.training import Training
 from services.trainer.core.problems import NotFinite, require_trainable
-from shared.contracts.kinds import MODEL_SPEC, ArLstmSpec, Kind, LinearSpec, NeuralSpec
+from shared.contracts.kinds import (
+    MODEL_SPEC,
+    ArLstmSpec,
+    CnnSpec,
+    DenseSpec,
+    Kind,
+    LinearSpec,
+    LstmSpec,
+    NeuralSpec,
+)
 from shared.series.arrays import Float32
 from shared.windows.samples import Layout, Samples
 
@@ -34,7 +44,7 @@ class NeuralModel:
     kind: ClassVar[Kind]
     spec: NeuralKind
     network: Any  # keras.Model, untyped
-    base: Model | None
+    base: LinearModel | None
 
     @memory_errors()
     def predict(self, x: Float32) -> Float32:
@@ -87,9 +97,9 @@ class ArLstmModel(NeuralModel):
     kind = "ar_lstm"
 
 
-NEURAL_MODELS: dict[Kind, type[NeuralModel]] = {
-    model.kind: model for model in (DenseModel, CnnModel, LstmModel, ArLstmModel)
-}
+def neural_model(spec: type[NeuralKind]) -> type[NeuralModel]:
+    """Return the class of a kind's models."""
+    return {DenseSpec: DenseModel, CnnSpec: CnnModel, LstmSpec: LstmModel, ArLstmSpec: ArLstmModel}[spec]
 
 
 @memory_errors()
@@ -126,14 +136,16 @@ def fit_neural(
     start = time.perf_counter()
     require_trainable(train, layout)
     train, validation, notes = _judged_by(train, validation)
-    base = None
+    base: LinearModel | None = None
     if spec.residual:
         on_progress(Progress(0.0, "linear forecast to correct"))
-        base = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
+        linear = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
+        assert isinstance(linear, LinearModel)
+        base = linear
     frame = fit_standardisation(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
     network = build(spec, layout)
     set_frame(network, frame)
-    model = NEURAL_MODELS[spec.kind](spec, network, base)
+    model = neural_model(type(spec))(spec, network, base)
     training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
     course = _train(training, spec, len(train), on_progress, checkpoint)
     if base is not None:

@@ -1,36 +1,19 @@
-"""A classical model as a fitted scikit-learn estimator, for others to use."""
-
-from pathlib import Path
-from typing import Any
+"""A kernel expansion as a fitted scikit-learn estimator, for others to use."""
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
-from skops import io as skops
 
-from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.svr.kernels import KernelModel
 
 
-def save_skops(model: LinearModel | KernelModel, n_inputs: int, path: Path) -> None:
-    """Write a model as a scikit-learn estimator in skops' format, which holds no code."""
-    skops.dump(as_estimator(model, n_inputs), path)
+def as_estimator(model: KernelModel) -> TransformedTargetRegressor:
+    """Return the same model; its rows are flattened scaled windows, its predictions flattened forecasts.
 
-
-def as_estimator(model: LinearModel | KernelModel, n_inputs: int) -> Any:
-    """Return the same model as a fitted scikit-learn estimator.
-
-    Its rows are flattened scaled windows, its predictions flattened scaled forecasts. A kernel expansion
-    is what ``KernelRidge`` predicts with, however its weights were found; it has no intercept of its own,
-    so a target transformer adds it.
+    A kernel expansion is what ``KernelRidge`` predicts with, however its weights were found; it has no
+    intercept of its own, so a target transformer adds it.
     """
-    if isinstance(model, LinearModel):
-        weights, intercept = model.affine(n_inputs)
-        linear = LinearRegression()
-        linear.coef_, linear.intercept_, linear.n_features_in_ = weights.T, intercept, len(weights)
-        return linear
     function = model.function
     expansion = KernelRidge(kernel=function.kernel, gamma=function.gamma, degree=function.degree, coef0=0)
     expansion.X_fit_, expansion.dual_coef_ = model.centres, model.weights

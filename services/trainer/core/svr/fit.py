@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
@@ -37,6 +38,7 @@ def fit_svr_direct(
     layout: Layout,
     *,
     on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Fit one support vector regressor per step and output.
 
@@ -70,6 +72,7 @@ def fit_svr_mimo(
     layout: Layout,
     *,
     on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Fit one regressor for all steps and outputs with the joint epsilon-insensitive loss.
 

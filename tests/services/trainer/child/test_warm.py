@@ -12,19 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+import structlog
 
-from services.trainer.child.warm import (
-    ExplainTask,
-    ExportTask,
-    FitCancelled,
-    FitRefused,
-    MemoryExceeded,
-    PredictTask,
-    TrainTask,
-    WarmChild,
-    WorkerCrashed,
-    WorkerStalled,
-)
+from services.trainer.child.process import MemoryExceeded, WorkerCrashed
+from services.trainer.child.protocol import ExplainTask, ExportTask, PredictTask, TrainTask
+from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild, WorkerStalled
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.contracts.specs import Split
@@ -155,6 +147,23 @@ async def test_a_model_too_large_for_memory_is_refused_before_it_starts(
 
     assert caught.value.problem().code == "RESOURCE_EXHAUSTION"
     assert caught.value.suggestions
+
+
+async def test_a_mistake_of_ours_is_told_once_and_the_child_lives_on(
+    worker: WarmChild, dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "not a folder").write_text("")
+    await worker.train(task(LastValueSpec(), dataset, tmp_path / "before"), ignore)
+    before = child_pid(worker)
+
+    with structlog.testing.capture_logs() as logged, pytest.raises(FitRefused) as caught:
+        await worker.train(task(LastValueSpec(), dataset, tmp_path / "not a folder"), ignore)
+    await worker.train(task(LastValueSpec(), dataset, tmp_path / "after"), ignore)
+
+    assert caught.value.problem().code == "INTERNAL_ERROR"
+    assert "FileExistsError" not in caught.value.problem().model_dump_json()
+    assert "FileExistsError" in logged[0]["trace"]
+    assert child_pid(worker) == before
 
 
 @pytest.mark.keras
@@ -306,7 +315,7 @@ async def in_the_middle_of_a_fit(
 
 
 def task(spec: ModelSpec, dataset: Path, output: Path) -> TrainTask:
-    return TrainTask(job_id="job", spec=spec, dataset=dataset, output=output, threads=1)
+    return TrainTask(spec=spec, dataset=dataset, output=output, threads=1)
 
 
 def child_pid(worker: WarmChild) -> int:

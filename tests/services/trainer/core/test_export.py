@@ -14,6 +14,7 @@ from services.trainer.core.fit import fit
 from services.trainer.core.predict import Forecaster, WindowsMalformed
 from shared.contracts.kinds import (
     ArLstmSpec,
+    BoostSpec,
     CnnSpec,
     DenseSpec,
     LastValueSpec,
@@ -21,24 +22,24 @@ from shared.contracts.kinds import (
     LstmSpec,
     ModelSpec,
     SeasonalNaiveSpec,
+    SlotsSpec,
     SvrDirectSpec,
     SvrMimoSpec,
 )
 from shared.models.passport import (
-    Passport,
     PassportViolated,
-    file_facts,
     layout_from_json,
     layout_to_json,
-    library_versions,
     read_passport,
-    write_passport,
 )
 from shared.series.arrays import Float64
 from tests.support.forecasting import small_dataset
+from tests.support.store_models import write_model_passport
 
 CLASSICAL: list[ModelSpec] = [
     LinearSpec(),
+    SlotsSpec(),
+    BoostSpec(n_estimators=30),
     LastValueSpec(),
     SeasonalNaiveSpec(),
     SvrDirectSpec(),
@@ -171,16 +172,4 @@ def fitted(spec: ModelSpec) -> tuple[Forecaster, Float64]:
 def store(forecaster: Forecaster, spec: ModelSpec, folder: Path) -> None:
     """Write a model with its passport."""
     save_model(forecaster.model, forecaster.layout, folder)
-    passport = Passport(
-        kind=spec.kind,
-        spec=spec,
-        seed=None,
-        dataset_sha256="",
-        layout=layout_to_json(forecaster.layout),
-        n_windows={},
-        libraries=library_versions(),
-        metrics={},
-        notes={},
-        files={path.name: file_facts(path) for path in folder.iterdir()},
-    )
-    write_passport(passport, folder)
+    write_model_passport(spec, forecaster.layout, folder)

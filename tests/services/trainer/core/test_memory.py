@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.trainer.core.memory import fit_bytes, require_memory
+from services.trainer.core.memory import fit_bytes, fit_size, require_memory
+from services.trainer.core.networks.kind import n_weights
 from services.trainer.core.problems import ModelTooLarge
 from shared.contracts.kinds import (
     ArLstmSpec,
@@ -52,12 +53,11 @@ def test_a_model_beyond_the_limit_says_what_it_needs_and_what_there_is() -> None
     ids=lambda s: s.kind,
 )
 def test_weights_are_counted_as_the_network_has_them(spec: DenseSpec | CnnSpec | LstmSpec) -> None:
-    from services.trainer.core.memory import _weights
     from services.trainer.core.networks.architectures import build
 
     layout = small_dataset(200).layout
 
-    counted = _weights(spec, layout)
+    counted = n_weights(spec, fit_size(layout, 0, 0))
 
     actual = sum(weight.numpy().size for weight in build(spec, layout).trainable_weights)
     assert 0.9 * actual < counted < 1.3 * actual

@@ -1,0 +1,139 @@
+"""The four neural kinds. Keras, which takes seconds to import, is imported by the functions that need it."""
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, assert_never
+
+import onnx
+from onnx import helper
+
+from services.trainer.core.linear.kind import to_onnx as linear_to_onnx
+from services.trainer.core.model import Fitted, OnProgress, ignore_progress
+from services.trainer.core.model_kind import FLOAT32, FitSize, ModelKind
+from services.trainer.core.onnx_graph import OPSET, Graph
+from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
+from shared.windows.samples import Layout, Samples
+
+if TYPE_CHECKING:
+    from services.trainer.core.networks.fit import NeuralModel
+
+NeuralKind = DenseSpec | CnnSpec | LstmSpec | ArLstmSpec
+NeuralT = TypeVar("NeuralT", DenseSpec, CnnSpec, LstmSpec, ArLstmSpec)
+
+WEIGHT_COPIES = 6  # weights, gradient, two moments of Adam, the best epoch's, one to write them down
+ACTIVATION_COPIES = 3  # forward, gradient, workspace
+EVALUATED_WINDOWS = 1024
+
+
+def fit(
+    spec: NeuralKind,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Train a network; see ``fit_neural``."""
+    from services.trainer.core.networks.fit import fit_neural
+
+    return fit_neural(spec, train, validation, layout, on_progress=on_progress, checkpoint=checkpoint)
+
+
+def to_onnx(graph: Graph, model: "NeuralModel", x: str) -> str:
+    """Append what keras exports, under a prefix, fed with the windows and the linear forecast."""
+    inputs = [x] if model.base is None else [x, linear_to_onnx(graph, model.base, x)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        model.network.export(path, format="onnx", verbose=False, opset_version=OPSET)
+        network = onnx.compose.add_prefix(onnx.load(path), "network/").graph
+    for ours, theirs in zip(inputs, network.input, strict=True):
+        graph.nodes.append(helper.make_node("Identity", [ours], [theirs.name]))
+    graph.nodes.extend(network.node)
+    graph.constants.extend(network.initializer)
+    return str(network.output[0].name)
+
+
+def save_network(model: "NeuralModel", layout: Layout, path: Path) -> None:
+    """Write the network: scaled windows, and the scaled linear forecast if it corrects one."""
+    model.network.save(path)
+
+
+def fit_bytes(spec: NeuralKind, size: FitSize) -> int:
+    """Count a copy of the samples with linear forecasts, the copies of the weights, and one batch."""
+    linear_forecasts = size.n_windows * size.forecast
+    at_once = max(spec.batch_size, EVALUATED_WINDOWS)
+    per_window = size.window + n_activations(spec, size)
+    values = n_weights(spec, size) * WEIGHT_COPIES + at_once * per_window * ACTIVATION_COPIES
+    return size.samples_bytes + (linear_forecasts + values) * FLOAT32
+
+
+def n_weights(spec: NeuralKind, size: FitSize) -> int:
+    """Count the weights of a network."""
+    match spec:
+        case DenseSpec():
+            widths = [size.window, *spec.layers, size.forecast]
+            return sum(a * b + b for a, b in pairwise(widths))
+        case CnnSpec():
+            widths = [size.n_inputs, *spec.layers]
+            kernels = sum(spec.kernel_size * a * b + b for a, b in pairwise(widths))
+            return kernels + pooled(size.input_steps, len(spec.layers)) * widths[-1] * size.forecast
+        case LstmSpec() | ArLstmSpec():
+            widths = [size.n_inputs + size.n_outputs, *spec.layers]
+            cells = sum(4 * b * (a + b + 1) for a, b in pairwise(widths))
+            return cells + widths[-1] * (size.forecast if isinstance(spec, LstmSpec) else size.n_outputs)
+        case _:
+            assert_never(spec)
+
+
+def n_activations(spec: NeuralKind, size: FitSize) -> int:
+    """Count the intermediate values of one window."""
+    match spec:
+        case DenseSpec():
+            return sum(spec.layers) + size.forecast
+        case CnnSpec():
+            steps = (pooled(size.input_steps, depth) for depth in range(len(spec.layers)))
+            return sum(2 * n * units for n, units in zip(steps, spec.layers, strict=True)) + size.forecast
+        case LstmSpec() | ArLstmSpec():
+            rolled = size.output_steps if isinstance(spec, ArLstmSpec) else 0
+            return (size.input_steps + rolled) * sum(6 * units for units in spec.layers) + size.forecast
+        case _:
+            assert_never(spec)
+
+
+def pooled(n_steps: int, depth: int) -> int:
+    """Return the steps left after ``depth`` poolings.
+
+    >>> [pooled(5, depth) for depth in range(4)]
+    [5, 2, 1, 1]
+    """
+    return max(n_steps >> depth, 1)
+
+
+def load_keras() -> None:
+    """Import keras and its backend."""
+    import services.trainer.core.networks.fit  # noqa: F401  # imported for its seconds, not its names
+
+
+def _neural(spec: type[NeuralT]) -> "ModelKind[NeuralT, NeuralModel]":
+    """Return a neural kind: they differ by their specs and their networks only."""
+
+    def model() -> "type[NeuralModel]":
+        from services.trainer.core.networks.fit import neural_model
+
+        return neural_model(spec)
+
+    return ModelKind(
+        spec=spec,
+        fit=fit,
+        model=model,
+        to_onnx=to_onnx,
+        fit_bytes=fit_bytes,
+        files={"keras": save_network},
+        on_request={"h5": save_network},
+        warm_up=load_keras,
+    )
+
+
+DENSE, CNN, LSTM, AR_LSTM = _neural(DenseSpec), _neural(CnnSpec), _neural(LstmSpec), _neural(ArLstmSpec)
