@@ -22,6 +22,7 @@ from shared.errors import InvalidInput
 __all__ = ["FileFacts", "ReadOptions", "SeriesRead", "Skipped", "read_file"]
 
 MAX_HELD_LINES = 300_000  # of a file that is no plain table and is taken apart in memory
+MAX_HELD_CELLS = 3_000_000
 _ODD = (NoTimeColumn, BadTimestamp, RaggedTable, EmptyFile, MixedDelimiters)
 
 
@@ -102,7 +103,10 @@ def _read_sheets(
     if file.seen.n_lines > MAX_HELD_LINES:
         raise problem
     try:
-        sheets = find_sheets(split_rows(file.all_lines(), file.delimiter))
+        rows = split_rows(file.all_lines(), file.delimiter)
+        if sum(len(row.cells) for row in rows) > MAX_HELD_CELLS:
+            raise problem
+        sheets = find_sheets(rows)
         if sheets is None:
             raise problem from None
         found = [one for table in sheets.tables for one in read_table(file, _upright(table), options)]

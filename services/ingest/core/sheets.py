@@ -63,7 +63,7 @@ def find_sheets(rows: Sequence[Row]) -> Sheets | None:
     if width < 2:
         return None
     square = [Row(row.line, row.n_above, fitted(row.cells, width)) for row in plain]
-    stamped = np.array([stamps_in([row.cells[column] for row in square]) for column in range(width)])
+    stamped = np.array([_stamps([row.cells[column] for row in square]) for column in range(width)])
     column = int(np.argmax(stamped.sum(axis=1)))
     is_data = stamped[column]
     if is_data.sum() < max(2, (1 - _MOST_ODD_SHARE) * len(square)):
@@ -78,6 +78,13 @@ def find_sheets(rows: Sequence[Row]) -> Sheets | None:
         return None  # fewer names than columns: which cell is whose would be a guess
     tables = _blocks(square, is_data, column, aside)
     return Sheets(tuple(part for table in tables for part in _side_by_side(table)), tuple(aside))
+
+
+def _stamps(cells: Sequence[str]) -> Bool:
+    """Tell the stamps of a column; one without digits has none."""
+    if not any(character.isdigit() for cell in cells for character in cell[:8]):
+        return np.zeros(len(cells), dtype=np.bool_)
+    return stamps_in(cells)
 
 
 def is_odd(table: Table) -> bool:

@@ -16,6 +16,7 @@ from services.ingest.core.timestamps import NAT, is_stamp, read_stamps
 from shared.series.arrays import Bool
 
 _MAX_UNIT_ROWS = 3  # rows of units and descriptions between header and data
+_FEW_COLUMNS, _FEW_ROWS = 200, 300  # a table with more columns is judged by its first rows
 _USUAL_SHARE = 0.8  # of a column's lower half must be stamps for it to tell data from what stands above
 
 
@@ -52,8 +53,9 @@ class Table:
         return len(self.headers)
 
     def column(self, index: int) -> list[str]:
-        """Return the non-empty cells of a column's beginning."""
-        return [row.cells[index] for row in self.body if row.cells[index]]
+        """Return the non-empty cells of a column's beginning; fewer of many columns."""
+        body = self.body if self.n_columns <= _FEW_COLUMNS else self.body[:_FEW_ROWS]
+        return [row.cells[index] for row in body if row.cells[index]]
 
 
 def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
