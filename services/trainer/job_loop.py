@@ -10,8 +10,8 @@ import structlog
 from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.trainer.child.protocol import ProgressLine
 from services.trainer.child.warm import FitCancelled, TrainTask, WarmChild, WorkerCrashed
-from services.trainer.core.model import Progress
 from services.trainer.ports import Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
@@ -164,6 +164,7 @@ class JobLoop:
                 watching.result()  # raises when the lease was lost
                 raise FitCancelled("cancelled on request")
             outcome = fitting.result()
+            await reporter.flush()
         finally:
             for unfinished in (fitting, watching):
                 unfinished.cancel()
@@ -206,13 +207,26 @@ class ProgressPublisher:
         self._post, self._job, self._every = post, job, every
         self._started = time.monotonic()
         self._last = 0.0
+        self._held_back: ProgressLine | None = None
 
-    async def report(self, progress: Progress) -> None:
+    async def flush(self) -> None:
+        """Publish what was held back: the last epochs of a fit."""
+        if self._held_back:
+            await self._publish(self._held_back)
+
+    async def report(self, progress: ProgressLine) -> None:
         """Publish progress unless the last was a moment ago."""
-        now = time.monotonic()
-        if now - self._last < self._every and progress.fraction < 1.0:
+        if progress.curve:
+            self._held_back = progress  # its epochs are told, if not now
+        if time.monotonic() - self._last < self._every and progress.fraction < 1.0:
             return
-        self._last = now
+        if self._held_back is not progress:
+            await self.flush()
+        await self._publish(progress)
+
+    async def _publish(self, progress: ProgressLine) -> None:
+        self._held_back = None
+        now = self._last = time.monotonic()
         elapsed, share = now - self._started, progress.fraction
         eta = elapsed * (1.0 - share) / share if share > 0 else None
         with suppress(Unavailable):
@@ -230,6 +244,7 @@ class ProgressPublisher:
                     loss=progress.loss,
                     val_loss=progress.val_loss,
                     eta_seconds=eta,
+                    curve=progress.curve,
                 )
             )
 

@@ -29,10 +29,12 @@ from services.trainer.child.protocol import (
 )
 from services.trainer.core.kinds import KINDS
 from services.trainer.core.model import Progress
+from shared.contracts.events import EpochLoss
 from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
 ADVANCES_PER_SECOND = 2.0
+CURVE = 200  # epochs told at once: more than there are between two lines
 TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
@@ -42,9 +44,12 @@ class Reports:
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
         self._next = 0.0
+        self._held_back: Progress | None = None
 
     def say(self, saying: Reply) -> None:
-        """Write one line."""
+        """Write one line, after the progress that was held back."""
+        if self._held_back and not isinstance(saying, ProgressLine | Ready):
+            self._say_progress(self._held_back)
         with self._lock:
             self._pipe.write(saying.model_dump_json() + "\n")
             self._pipe.flush()
@@ -52,9 +57,19 @@ class Reports:
     def advance(self, progress: Progress) -> None:
         """Write progress, at most twice a second."""
         now = time.monotonic()
+        if progress.losses:
+            self._held_back = progress  # its epochs are told, if not now
         if now < self._next:
             return
         self._next = now + 1.0 / ADVANCES_PER_SECOND
+        if self._held_back and self._held_back is not progress:
+            self._say_progress(self._held_back)
+        self._say_progress(progress)
+
+    def _say_progress(self, progress: Progress) -> None:
+        self._held_back = None
+        n = len(progress.losses)
+        epochs = range(max(0, n - CURVE), n)
         self.say(
             ProgressLine(
                 fraction=progress.fraction,
@@ -63,6 +78,10 @@ class Reports:
                 n_epochs=progress.n_epochs,
                 loss=progress.loss,
                 val_loss=progress.val_loss,
+                curve=tuple(
+                    EpochLoss(epoch=k + 1, loss=progress.losses[k], val_loss=progress.val_losses[k])
+                    for k in epochs
+                ),
             )
         )
 

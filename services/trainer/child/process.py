@@ -16,7 +16,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from services.trainer.child.protocol import SIGNS_OF_NO_MEMORY, ProgressLine, Ready, Reply, Task
-from services.trainer.core.model import Progress
 from shared.contracts.kinds import Kind
 from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
@@ -26,7 +25,7 @@ SAYING: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
 log = structlog.get_logger()
 
-OnAdvance = Callable[[Progress], Awaitable[None]]
+OnAdvance = Callable[[ProgressLine], Awaitable[None]]
 
 
 class WorkerCrashed(Unavailable):
@@ -107,7 +106,7 @@ class ChildProcess:
         async for saying in self._sayings():
             match saying:
                 case ProgressLine():
-                    await on_advance(Progress(**saying.model_dump(exclude={"said"})))
+                    await on_advance(saying)
                 case Ready():
                     continue
                 case _:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.contracts.backtest import BacktestPart
+from shared.contracts.events import EpochLoss
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 
@@ -144,6 +145,7 @@ class ProgressLine(Line):
     n_epochs: int | None = None
     loss: float | None = None
     val_loss: float | None = None
+    curve: tuple[EpochLoss, ...] = ()
 
 
 class Rejected(Line):

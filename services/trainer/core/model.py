@@ -35,7 +35,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fit is; ``fraction`` runs from 0 to 1 and never falls."""
+    """How far a fit is; ``fraction`` runs from 0 to 1 and never falls.
+
+    ``epoch`` is the newest that is over, ``loss`` and ``val_loss`` are its; ``losses`` and ``val_losses``
+    those of every epoch so far.
+    """
 
     fraction: float
     phase: str
@@ -43,6 +47,8 @@ class Progress:
     n_epochs: int | None = None
     loss: float | None = None
     val_loss: float | None = None
+    losses: tuple[float, ...] = ()
+    val_losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

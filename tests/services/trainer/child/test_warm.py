@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from services.trainer.child.protocol import ProgressLine
 from services.trainer.child.warm import (
     ExplainTask,
     ExportTask,
@@ -26,7 +27,6 @@ from services.trainer.child.warm import (
     WorkerCrashed,
     WorkerStalled,
 )
-from services.trainer.core.model import Progress
 from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.contracts.specs import Split
 from shared.scoring.forecasts import Forecast
@@ -55,7 +55,7 @@ async def worker() -> AsyncIterator[WarmChild]:
 async def test_a_fit_leaves_model_forecasts_history_and_passport(
     worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
-    seen: list[Progress] = []
+    seen: list[ProgressLine] = []
 
     outcome = await worker.train(task(LinearSpec(), dataset, tmp_path), collector(seen))
 
@@ -203,7 +203,7 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
     os.kill(child_pid(worker), signal.SIGKILL)
     with pytest.raises(WorkerCrashed):
         await fitting
-    seen: list[Progress] = []
+    seen: list[ProgressLine] = []
     await worker.train(order, collector(seen))
 
     seen_epochs = [progress.epoch for progress in seen if progress.epoch]
@@ -309,11 +309,11 @@ async def until(condition: Callable[[], bool], *, seconds: float) -> None:
 
 async def in_the_middle_of_a_fit(
     worker: WarmChild, dataset: Path, folder: Path
-) -> tuple[asyncio.Task[object], Progress]:
+) -> tuple[asyncio.Task[object], ProgressLine]:
     """Start an endless fit and return once it trains."""
-    training: asyncio.Future[Progress] = asyncio.get_running_loop().create_future()
+    training: asyncio.Future[ProgressLine] = asyncio.get_running_loop().create_future()
 
-    async def notice(progress: Progress) -> None:
+    async def notice(progress: ProgressLine) -> None:
         if progress.phase == "training" and not training.done():
             training.set_result(progress)
 
@@ -332,14 +332,14 @@ def child_pid(worker: WarmChild) -> int:
     return worker._child.process.pid
 
 
-async def ignore(progress: Progress) -> None:
+async def ignore(progress: ProgressLine) -> None:
     """Take progress and do nothing."""
 
 
-def collector(seen: list[Progress]) -> Callable[[Progress], Awaitable[None]]:
+def collector(seen: list[ProgressLine]) -> Callable[[ProgressLine], Awaitable[None]]:
     """Return a callback that keeps progress."""
 
-    async def keep(progress: Progress) -> None:
+    async def keep(progress: ProgressLine) -> None:
         seen.append(progress)
 
     return keep
