@@ -23,6 +23,7 @@ from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
+from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -48,6 +49,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
 from services.gateway.web.page import add_page
+from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
@@ -93,7 +95,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
     parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
-    for router in (legacy.forms, *(part.router for part in parts), legacy.router):
+    everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
+    for router in everything:
         app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(legacy.outside)
     app.include_router(health.router)
@@ -177,6 +180,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=list(EXPOSED),
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(EarlierPaths)
 
 

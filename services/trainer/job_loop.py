@@ -4,14 +4,17 @@ import asyncio
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
 from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.trainer.child.protocol import ProgressLine
-from services.trainer.child.warm import FitCancelled, TrainTask, WarmChild, WorkerCrashed
+from services.trainer.child.process import WorkerCrashed
+from services.trainer.child.protocol import TrainTask
+from services.trainer.child.warm import FitCancelled, WarmChild
+from services.trainer.core.model import Progress
 from services.trainer.ports import Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
@@ -144,13 +147,11 @@ class JobLoop:
     async def _fit(self, job: JobRow, scratch: Path) -> Product:
         """Fit in the child while the lease is renewed; cancel or a lost lease ends the fit."""
         task = TrainTask(
-            job_id=job.id,
             spec=job.spec,
             dataset=await self._jobs.dataset_folder(job),
             output=scratch,
             backtest=job.backtest,
             threads=self._threads,
-            attempt=job.attempt,
             checkpoint=self._checkpoint(job),
         )
         reporter = ProgressPublisher(self._post, job)
@@ -164,7 +165,6 @@ class JobLoop:
                 watching.result()  # raises when the lease was lost
                 raise FitCancelled("cancelled on request")
             outcome = fitting.result()
-            await reporter.flush()
         finally:
             for unfinished in (fitting, watching):
                 unfinished.cancel()
@@ -201,33 +201,15 @@ class JobLoop:
 
 
 class ProgressPublisher:
-    """Tells progress at most twice a second, with the time left."""
+    """Tells the progress of a job, with the time left; the child has thinned it out."""
 
-    def __init__(self, post: Publisher, job: JobRow, *, every: float = 0.5) -> None:
-        self._post, self._job, self._every = post, job, every
+    def __init__(self, post: Publisher, job: JobRow) -> None:
+        self._post, self._job = post, job
         self._started = time.monotonic()
-        self._last = 0.0
-        self._held_back: ProgressLine | None = None
 
-    async def flush(self) -> None:
-        """Publish what was held back: the last epochs of a fit."""
-        if self._held_back:
-            await self._publish(self._held_back)
-
-    async def report(self, progress: ProgressLine) -> None:
-        """Publish progress unless the last was a moment ago."""
-        if progress.curve:
-            self._held_back = progress  # its epochs are told, if not now
-        if time.monotonic() - self._last < self._every and progress.fraction < 1.0:
-            return
-        if self._held_back is not progress:
-            await self.flush()
-        await self._publish(progress)
-
-    async def _publish(self, progress: ProgressLine) -> None:
-        self._held_back = None
-        now = self._last = time.monotonic()
-        elapsed, share = now - self._started, progress.fraction
+    async def report(self, progress: Progress) -> None:
+        """Publish progress; what the broker does not take is lost, the next says more."""
+        elapsed, share = time.monotonic() - self._started, progress.fraction
         eta = elapsed * (1.0 - share) / share if share > 0 else None
         with suppress(Unavailable):
             await self._post.publish(
@@ -237,14 +219,8 @@ class ProgressPublisher:
                     job_id=self._job.id,
                     kind=self._job.kind,
                     label=self._job.label,
-                    fraction=share,
-                    phase=progress.phase,
-                    epoch=progress.epoch,
-                    n_epochs=progress.n_epochs,
-                    loss=progress.loss,
-                    val_loss=progress.val_loss,
                     eta_seconds=eta,
-                    curve=progress.curve,
+                    **asdict(progress),
                 )
             )
 

@@ -207,10 +207,10 @@ class EpochLoss(Facts):
 
 
 class ModelProgress(Message):
-    """How far a fit has come; only the newest per job is kept.
+    """How far a fit has come; a memory of at most 1,000 per job, of which clients are told the newest.
 
-    ``epoch`` is the newest that is over, ``loss`` and ``val_loss`` are its. ``curve`` holds the latest
-    epochs, oldest first: progress is told twice a second, and so every epoch is.
+    ``epoch`` is the newest that is over, ``loss`` and ``val_loss`` are its. ``curve`` holds the epochs that
+    ended since the message before, so that each is told once.
     """
 
     type: ClassVar[str] = "model.progress"

@@ -27,7 +27,7 @@ class Subscription:
         if self.overflowed.is_set():
             return
         if message.seq is None:
-            self._waiting[message.topic] = message
+            self._waiting[message.topic] = message.after(self._waiting.get(message.topic))
             self._waiting.move_to_end(message.topic)
         elif self._n_events < self._limit:
             self._n_events += 1

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO, assert_never
 
@@ -33,8 +34,7 @@ from shared.contracts.events import EpochLoss
 from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
-ADVANCES_PER_SECOND = 2.0
-CURVE = 200  # epochs told at once: more than there are between two lines
+PROGRESS_EVERY = 0.5  # seconds: batches end much faster
 TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
@@ -43,47 +43,33 @@ class Reports:
 
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
-        self._next = 0.0
-        self._held_back: Progress | None = None
 
     def say(self, saying: Reply) -> None:
-        """Write one line, after the progress that was held back."""
-        if self._held_back and not isinstance(saying, ProgressLine | Ready):
-            self._say_progress(self._held_back)
+        """Write one line."""
         with self._lock:
             self._pipe.write(saying.model_dump_json() + "\n")
             self._pipe.flush()
 
-    def advance(self, progress: Progress) -> None:
-        """Write progress, at most twice a second."""
-        now = time.monotonic()
-        if progress.losses:
-            self._held_back = progress  # its epochs are told, if not now
-        if now < self._next:
-            return
-        self._next = now + 1.0 / ADVANCES_PER_SECOND
-        if self._held_back and self._held_back is not progress:
-            self._say_progress(self._held_back)
-        self._say_progress(progress)
 
-    def _say_progress(self, progress: Progress) -> None:
-        self._held_back = None
-        n = len(progress.losses)
-        epochs = range(max(0, n - CURVE), n)
-        self.say(
-            ProgressLine(
-                fraction=progress.fraction,
-                phase=progress.phase,
-                epoch=progress.epoch,
-                n_epochs=progress.n_epochs,
-                loss=progress.loss,
-                val_loss=progress.val_loss,
-                curve=tuple(
-                    EpochLoss(epoch=k + 1, loss=progress.losses[k], val_loss=progress.val_losses[k])
-                    for k in epochs
-                ),
-            )
-        )
+class ProgressLines:
+    """Progress of one task as lines to the parent: the first, the last, and between them two a second."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports, self._next = reports, 0.0
+        self._newest_epoch = 0
+        self._curve: list[EpochLoss] = []  # what ended since the last line
+
+    def __call__(self, progress: Progress) -> None:
+        """Write progress unless the last line was a moment ago; no epoch is lost in between."""
+        now = time.monotonic()
+        epoch, loss, val_loss = progress.epoch, progress.loss, progress.val_loss
+        if epoch and epoch > self._newest_epoch and loss is not None and val_loss is not None:
+            self._newest_epoch = epoch
+            self._curve.append(EpochLoss(epoch=epoch, loss=loss, val_loss=val_loss))
+        if now >= self._next or progress.fraction >= 1.0:
+            self._next = now + PROGRESS_EVERY
+            self._reports.say(ProgressLine(progress=replace(progress, curve=tuple(self._curve))))
+            self._curve.clear()
 
 
 def answer(task: Task, reports: Reports) -> Reply:
@@ -91,7 +77,7 @@ def answer(task: Task, reports: Reports) -> Reply:
     try:
         match task:
             case TrainTask():
-                return tasks.train(task, reports.advance)
+                return tasks.train(task, ProgressLines(reports))
             case PredictTask():
                 return tasks.predict(task)
             case ExportTask():

@@ -16,6 +16,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from services.trainer.child.protocol import SIGNS_OF_NO_MEMORY, ProgressLine, Ready, Reply, Task
+from services.trainer.core.model import Progress
 from shared.contracts.kinds import Kind
 from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
@@ -25,7 +26,7 @@ SAYING: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
 log = structlog.get_logger()
 
-OnAdvance = Callable[[ProgressLine], Awaitable[None]]
+OnAdvance = Callable[[Progress], Awaitable[None]]
 
 
 class WorkerCrashed(Unavailable):
@@ -106,7 +107,7 @@ class ChildProcess:
         async for saying in self._sayings():
             match saying:
                 case ProgressLine():
-                    await on_advance(saying)
+                    await on_advance(saying.progress)
                 case Ready():
                     continue
                 case _:

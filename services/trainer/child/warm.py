@@ -14,21 +14,16 @@ from services.trainer.child.protocol import (
     ExportTask,
     PredictOutcome,
     PredictTask,
-    ProgressLine,
     Rejected,
     Reply,
     Task,
     TrainOutcome,
     TrainTask,
 )
+from services.trainer.core.model import Progress
 from shared.contracts.kinds import KINDS, Kind
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, TrainyardError
-
-__all__ = [
-    "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "MemoryExceeded", "PredictTask",
-    "TrainOutcome", "TrainTask", "WarmChild", "WorkerCrashed", "WorkerStalled",
-]  # fmt: skip
 
 log = structlog.get_logger()
 
@@ -200,5 +195,5 @@ class WarmChild:
                 child.end(WorkerStalled(f"no sign of life for {silence} s", silence_s=silence))
 
 
-async def _ignore(progress: ProgressLine) -> None:
+async def _ignore(progress: Progress) -> None:
     """Take progress and do nothing."""

@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.trainer.child.protocol import ProgressLine
-from services.trainer.child.warm import (
-    FitCancelled,
-    FitRefused,
-    TrainOutcome,
-    TrainTask,
-    WarmChild,
-    WorkerCrashed,
-)
+from services.trainer.child.process import WorkerCrashed
+from services.trainer.child.protocol import TrainOutcome, TrainTask
+from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild
+from services.trainer.core.model import Progress
 from services.trainer.core.problems import ModelTooLarge
 from services.trainer.job_loop import FitCrashed, JobLoop, JobMetrics
 from services.trainer.storage import LedgerJobs
@@ -32,7 +27,7 @@ class Failing(WarmChild):
         self._error = error
 
     async def train(
-        self, task: TrainTask, on_progress: Callable[[ProgressLine], Awaitable[None]]
+        self, task: TrainTask, on_progress: Callable[[Progress], Awaitable[None]]
     ) -> TrainOutcome:
         assert task.checkpoint is not None
         task.checkpoint.write_bytes(b"an epoch")

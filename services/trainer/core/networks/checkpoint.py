@@ -46,8 +46,6 @@ class Course:
             n_epochs=n_epochs,
             loss=self.losses[-1] if self.losses else None,
             val_loss=self.val_losses[-1] if self.val_losses else None,
-            losses=self.losses,
-            val_losses=self.val_losses,
         )
 
 

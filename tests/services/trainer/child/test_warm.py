@@ -14,19 +14,10 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from services.trainer.child.protocol import ProgressLine
-from services.trainer.child.warm import (
-    ExplainTask,
-    ExportTask,
-    FitCancelled,
-    FitRefused,
-    MemoryExceeded,
-    PredictTask,
-    TrainTask,
-    WarmChild,
-    WorkerCrashed,
-    WorkerStalled,
-)
+from services.trainer.child.process import MemoryExceeded, WorkerCrashed
+from services.trainer.child.protocol import ExplainTask, ExportTask, PredictTask, TrainTask
+from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild, WorkerStalled
+from services.trainer.core.model import Progress
 from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.contracts.specs import Split
 from shared.scoring.forecasts import Forecast
@@ -55,7 +46,7 @@ async def worker() -> AsyncIterator[WarmChild]:
 async def test_a_fit_leaves_model_forecasts_history_and_passport(
     worker: WarmChild, dataset: Path, tmp_path: Path
 ) -> None:
-    seen: list[ProgressLine] = []
+    seen: list[Progress] = []
 
     outcome = await worker.train(task(LinearSpec(), dataset, tmp_path), collector(seen))
 
@@ -203,7 +194,7 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
     os.kill(child_pid(worker), signal.SIGKILL)
     with pytest.raises(WorkerCrashed):
         await fitting
-    seen: list[ProgressLine] = []
+    seen: list[Progress] = []
     await worker.train(order, collector(seen))
 
     seen_epochs = [progress.epoch for progress in seen if progress.epoch]
@@ -309,11 +300,11 @@ async def until(condition: Callable[[], bool], *, seconds: float) -> None:
 
 async def in_the_middle_of_a_fit(
     worker: WarmChild, dataset: Path, folder: Path
-) -> tuple[asyncio.Task[object], ProgressLine]:
+) -> tuple[asyncio.Task[object], Progress]:
     """Start an endless fit and return once it trains."""
-    training: asyncio.Future[ProgressLine] = asyncio.get_running_loop().create_future()
+    training: asyncio.Future[Progress] = asyncio.get_running_loop().create_future()
 
-    async def notice(progress: ProgressLine) -> None:
+    async def notice(progress: Progress) -> None:
         if progress.phase == "training" and not training.done():
             training.set_result(progress)
 
@@ -324,7 +315,7 @@ async def in_the_middle_of_a_fit(
 
 
 def task(spec: ModelSpec, dataset: Path, output: Path) -> TrainTask:
-    return TrainTask(job_id="job", spec=spec, dataset=dataset, output=output, threads=1)
+    return TrainTask(spec=spec, dataset=dataset, output=output, threads=1)
 
 
 def child_pid(worker: WarmChild) -> int:
@@ -332,14 +323,14 @@ def child_pid(worker: WarmChild) -> int:
     return worker._child.process.pid
 
 
-async def ignore(progress: ProgressLine) -> None:
+async def ignore(progress: Progress) -> None:
     """Take progress and do nothing."""
 
 
-def collector(seen: list[ProgressLine]) -> Callable[[ProgressLine], Awaitable[None]]:
+def collector(seen: list[Progress]) -> Callable[[Progress], Awaitable[None]]:
     """Return a callback that keeps progress."""
 
-    async def keep(progress: ProgressLine) -> None:
+    async def keep(progress: Progress) -> None:
         seen.append(progress)
 
     return keep
