@@ -1,4 +1,4 @@
-"""Fuzzing: whatever comes over HTTP, WebSocket and as CSV is answered, in time, and never with our failure."""
+"""Fuzzing: whatever comes over HTTP and as CSV is answered, in time, and never with our failure."""
 
 import asyncio
 import os
@@ -6,6 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,14 @@ SID = "a" * 32
 ATTEMPTS = int(os.environ.get("TRAINYARD_FUZZ_ATTEMPTS", "10000"))
 PATIENCE_S = 10.0
 VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 2**53, 1e308, -1e-308, "", "x" * 300, "=1+1", "../../etc/passwd", "\u202e", "ja", "NaN",
-    [], {}, [[]], [{}], {"": {}}, SID, "1e999", "2024-02-30T25:61:00Z",
+    None, True, 0, -1, 2**53, 1e308, -1e-308, "", "x" * 300, "=1+1", "../../etc/passwd", "\u202e", "ja",
+    "NaN", [], {}, [[]], [{}], {"": {}}, SID, "1e999", "2024-02-30T25:61:00Z",
 )  # fmt: skip
 WORDS = (
-    "sessionId", "session_id", "fileName", "type", "totalChunks", "models", "modelConfigurations", "kind", "MODE",
-    "configuration", "timeSteps", "input", "output", "stepSize", "split", "series", "metadata", "record", "run_id",
-    "input_data", "data", "df_eval", "n_folds", "horizonStart", "scaleMin", "timeFeatures", "category_data", "name",
-    "LAY", "N", "EP", "C", "EPSILON", "plot_settings", "confirm", "expiresAt",
+    "sessionId", "session_id", "fileName", "type", "totalChunks", "models", "modelConfigurations", "kind",
+    "MODE", "configuration", "timeSteps", "input", "output", "stepSize", "split", "series", "metadata",
+    "record", "run_id", "input_data", "data", "df_eval", "n_folds", "horizonStart", "scaleMin",
+    "timeFeatures", "category_data", "name", "LAY", "N", "EP", "C", "EPSILON", "plot_settings", "expiresAt",
 )  # fmt: skip
 
 
@@ -92,6 +94,12 @@ async def test_no_json_breaks_a_route(tmp_path: Path) -> None:
             assert "Traceback" not in answer.text
 
 
+class Hasty(DirectProtocol):
+    """The gateway's protocol, which waits for nobody."""
+
+    head_patience_s = 0.3
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A gateway on a port, without a broker."""
@@ -101,17 +109,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
     def run() -> None:
         async def serve() -> None:
-            async with open_house(tmp_path_factory.mktemp("fuzz")) as house:
+            stall = timedelta(seconds=0.3)
+            async with open_house(tmp_path_factory.mktemp("fuzz"), gateway_body_stall=stall) as house:
                 await house.records.insert([SessionRow(id=SID, owner="local")])
                 await _serve(house)
 
         async def _serve(house: House) -> None:
-            config = uvicorn.Config(house.app, port=0, http=DirectProtocol, log_config=None, lifespan="off",
+            config = uvicorn.Config(house.app, port=0, http=Hasty, log_config=None, lifespan="off",
                                     ws="websockets-sansio")  # fmt: skip
             server = uvicorn.Server(config)
             stop.append(server)
             task = asyncio.create_task(server.serve())
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 - the server offers no event
                 await asyncio.sleep(0.01)
             found.append(server.servers[0].sockets[0].getsockname()[1])
             ready.set()
@@ -147,7 +156,7 @@ def mangled(rng: random.Random) -> bytes:
             case _:
                 raw[place:place] = rng.choice(
                     (b"Transfer-Encoding: chunked\r\n", b"Upgrade: websocket\r\nConnection: upgrade\r\n",
-                     b"Content-Length: 99\r\n", b"Expect: 100-continue\r\n", b"\r\n", b"\x00", b"ffffffff\r\n")
+                     b"Content-Length: 99\r\n", b"Expect: 100-continue\r\n", b"\r\n", b"\x00", b"fffffff\r\n")
                 )  # fmt: skip
         if not raw:
             raw = bytearray(b"G")
@@ -161,7 +170,6 @@ async def test_no_framing_stops_the_server(served: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", served)
         try:
             writer.write(raw)
-            writer.write_eof()
             return await asyncio.wait_for(reader.read(65_536), PATIENCE_S + 5)
         except ConnectionError:
             return b""
@@ -194,8 +202,6 @@ def test_no_bytes_stop_the_reader_of_csv() -> None:
                 case _:
                     raw[place:place] = raw[: rng.randint(1, 200)]
         begun = time.monotonic()
-        try:
+        with suppress(InvalidInput):
             read_file(bytes(raw), options=ReadOptions(), file_name="a.csv")
-        except InvalidInput:
-            pass
         assert time.monotonic() - begun < PATIENCE_S, n
