@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from shared.contracts.backtest import Backtest, BacktestPart, Fold
 from shared.contracts.base import derive
-from shared.contracts.kinds import BASELINES, WIRE_NAMES, LastValueSpec, ModelSpec, SeasonalNaiveSpec
+from shared.contracts.kinds import BASELINES, MODEL_SPEC, REFERENCE_KIND, WIRE_NAMES, ModelSpec
 from shared.storage.rows import JobRow, RunRow
 
 
@@ -15,7 +15,8 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
     A backtest fits every model at every cutoff, oldest first, or without refit once for all of them.
     """
     asked_for = {spec.kind for spec in run.models}
-    baselines: tuple[ModelSpec, ...] = (SeasonalNaiveSpec(), LastValueSpec())
+    reference_first = sorted(BASELINES, key=lambda kind: kind != REFERENCE_KIND)
+    baselines = [MODEL_SPEC.validate_python({"kind": kind}) for kind in reference_first]
     specs = (*(b for b in baselines if b.kind not in asked_for), *run.models)
     return tuple(
         JobRow(
