@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shared.contracts.backtest import Backtest, BacktestPart, Fold
-from shared.contracts.base import derive
-from shared.contracts.kinds import BASELINES, MODEL_SPEC, REFERENCE_KIND, WIRE_NAMES, ModelSpec
+from shared.contracts.kinds import BASELINES, WIRE_NAMES, ModelSpec
+from shared.contracts.plan import job_id, planned
 from shared.storage.rows import JobRow, RunRow
 
 
@@ -14,13 +14,10 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
 
     A backtest fits every model at every cutoff, oldest first, or without refit once for all of them.
     """
-    asked_for = {spec.kind for spec in run.models}
-    reference_first = sorted(BASELINES, key=lambda kind: kind != REFERENCE_KIND)
-    baselines = [MODEL_SPEC.validate_python({"kind": kind}) for kind in reference_first]
-    specs = (*(b for b in baselines if b.kind not in asked_for), *run.models)
+    specs = planned(run.models)
     return tuple(
         JobRow(
-            id=derive("job", run.id, str(position)),
+            id=job_id(run.id, position),
             owner=run.owner,
             session_id=run.session_id,
             run_id=run.id,
