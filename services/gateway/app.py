@@ -18,6 +18,7 @@ from starlette.requests import Request
 from services.gateway.auth import routes as keys
 from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
+from services.gateway.auth.sockets import SocketCounts
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
@@ -34,7 +35,6 @@ from services.gateway.legacy.socketio import add_socketio
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
-from services.gateway.live.sockets import SocketCounts
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.results import data_routes as data

@@ -8,10 +8,10 @@ from starlette.requests import HTTPConnection
 
 from services.gateway.auth.identity import Identity, Verifier
 from services.gateway.auth.session_ids import possible
+from services.gateway.auth.sockets import SocketCounts
 from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
-from services.gateway.live.sockets import SocketCounts
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.quota import UploadQuota
 from services.gateway.uploads.received import ReceivedChunks

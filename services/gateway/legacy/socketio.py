@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from services.gateway.auth.identity import Identity
+from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
-from services.gateway.live.sockets import credential_ended
 from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
 from services.gateway.results.routes import API, outcome
 from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Coroutine
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from services.gateway.auth.identity import Identity, bearer
+from services.gateway.auth.sockets import TooManySockets, credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.http.access import LIMITS
 from services.gateway.http.json_bodies import parse_json
 from services.gateway.live.hub import Subscription
 from services.gateway.live.messages import LiveMessage
-from services.gateway.live.sockets import TooManySockets, credential_ended
 from services.gateway.problems import BadId, Refused
 from shared.errors import SessionNotFound, TrainyardError, Unavailable
 
