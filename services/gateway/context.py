@@ -12,6 +12,7 @@ from services.gateway.auth.sockets import SocketCounts
 from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
+from services.gateway.plans.quotas import EverythingAllowed, Plans
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.quota import UploadQuota
 from services.gateway.uploads.received import ReceivedChunks
@@ -54,6 +55,7 @@ class Gateway:
     queue: Queue
     asks: Workers
     everything: Storage
+    plans: Plans = field(default_factory=EverythingAllowed)
     arrivals: ReceivedChunks = field(default_factory=ReceivedChunks)
     quota: UploadQuota = field(default_factory=UploadQuota)
     failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
