@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -16,8 +16,9 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree, put_tree
-from shared.storage.records import OneOf
+from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
+from shared.storage.verified import get_verified, without_keys
 from shared.windows.dataset import Dataset, dataset_key
 
 
@@ -39,7 +40,15 @@ class LedgerDatasets:
 
     async def series(self, order: DatasetRow) -> Mapping[str, Series]:
         rows = await self._rows(order)
-        return {series_id: await self._load(order, row) for series_id, row in rows.items()}
+        return {series_id: await self._read(row) for series_id, row in rows.items()}
+
+    async def series_of(self, session_id: str, series_ids: Collection[str]) -> Mapping[str, Series]:
+        where: Where = {"session_id": session_id, "id": OneOf(tuple(series_ids))}
+        found = {row.id: row for row in await self._storage.records.select(SeriesRow, where)}
+        for series_id in series_ids:
+            if series_id not in found:
+                raise SeriesGone("there is no such series in this session", series_id=series_id[:64])
+        return {series_id: await self._read(row) for series_id, row in found.items()}
 
     async def twin(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
@@ -49,9 +58,9 @@ class LedgerDatasets:
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
-        await put_tree(self._of(order).objects, product.folder, prefix)
+        files = await put_tree(self._of(order).objects, product.folder, prefix)
         await self._of(order).records.insert(_scaler_rows(order, product.report))
-        return await self._ready(order, prefix, product.report)
+        return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
@@ -64,10 +73,12 @@ class LedgerDatasets:
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
+            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch), row.report.get("files"))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
+    async def save_arrays(
+        self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool
+    ) -> tuple[str, str]:
         row = await self.load(dataset_id)
         if row is None:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
@@ -77,8 +88,8 @@ class LedgerDatasets:
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
-        await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
-        return key
+        stored = await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
+        return key, stored.digest
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
         changes = {
@@ -109,8 +120,9 @@ class LedgerDatasets:
         """Return the stores narrowed to the order's owner."""
         return self._storage.of_owner(order.owner)
 
-    async def _load(self, order: DatasetRow, row: SeriesRow) -> Series:
-        content = await self._of(order).objects.get(row.object_key)
+    async def _read(self, row: SeriesRow) -> Series:
+        objects = self._storage.of_owner(row.owner).objects
+        content = await get_verified(objects, row.object_key, row.sha256)
         return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
 
 

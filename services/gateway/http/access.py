@@ -40,7 +40,7 @@ LIMITS: dict[Body, JsonLimits] = {
     "none": JsonLimits(4 << 10, 100, 100),
     "settings": JsonLimits(64 << 10, 1_000, 5_000),
     "configuration": JsonLimits(256 << 10, 1_000, 20_000),
-    "numbers": JsonLimits(1 << 20, 400_000, 400_000),
+    "numbers": JsonLimits(512 << 10, 200_000, 200_000),
     "chunk": JsonLimits(1 << 20, 1_000, 5_000),  # of each JSON field beside the bytes
 }
 
@@ -68,6 +68,10 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/session/{{sid}}/delete": Access("session"),
     f"POST {API}/delete-all-sessions": Access("own"),
     f"POST {API}/cleanup": Access("own"),
+    f"GET {API}/sessions": Access("own"),
+    f"GET {API}/workspace/{{sid}}": Access("session"),
+    f"GET {API}/draft/{{sid}}": Access("session"),
+    f"PUT {API}/draft/{{sid}}": Access("session", "settings"),
     # files and uploads
     f"GET {API}/csv-files/{{sid}}": Access("session"),
     f"POST {API}/csv-files": Access("session", "settings"),
@@ -83,7 +87,11 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/save-time-info": Access("session", "settings"),
     f"GET {API}/get-time-info/{{sid}}": Access("session"),
     f"POST {API}/generate-datasets/{{sid}}": Access("session", "configuration"),
+    f"POST {API}/preview/{{sid}}": Access("session", "configuration"),
+    f"GET {API}/datasets/{{sid}}/{{dataset_id}}": Access("session"),
+    f"GET {API}/series/{{sid}}/{{series_id}}": Access("session"),
     # runs
+    f"GET {API}/history/{{sid}}": Access("session"),
     f"POST {API}/train-models/{{sid}}": Access("session", "configuration"),
     f"POST {API}/run/{{sid}}": Access("session", "configuration"),
     f"POST {API}/cancel/{{sid}}": Access("session", "settings"),
@@ -97,6 +105,7 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/get-training-results/{{sid}}": Access("session"),
     f"GET {API}/results-summary/{{sid}}": Access("session"),
     f"GET {API}/results/{{sid}}/download": Access("session"),
+    f"GET {API}/forecasts/{{sid}}": Access("session"),
     f"GET {API}/evaluation-tables/{{sid}}": Access("session"),
     f"POST {API}/save-evaluation-tables/{{sid}}": Access("session", "numbers"),
     # pictures and data
@@ -115,6 +124,19 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/predict/{{sid}}": Access("session", "numbers"),
     f"GET {API}/feature-importance/{{sid}}": Access("session"),
     f"GET {API}/environment-info": Access("anybody"),
+    # paths only the earlier frontend knows
+    f"GET {API}/progress/{{sid}}": Access("session"),
+    f"GET {API}/metrics/{{sid}}": Access("session"),
+    f"GET {API}/comprehensive-evaluation/{{sid}}": Access("session"),
+    f"GET {API}/pipeline-overview/{{sid}}": Access("session"),
+    f"POST {API}/start-complete-pipeline/{{sid}}": Access("session", "configuration"),
+    f"GET {API}/forecast-config/{{sid}}": Access("session"),
+    f"POST {API}/save-forecast-config/{{sid}}": Access("session", "settings"),
+    f"GET {API}/api-parameters": Access("anybody"),
+    f"POST {API}/api-keys/{{sid}}": Access("account", "settings"),
+    "GET /api/keepalive/{sid}": Access("anybody"),
+    "GET /health": Access("anybody"),
+    "GET /online": Access("anybody"),
     # keys
     f"POST {API}/api-keys": Access("account", "settings"),
     f"GET {API}/api-keys": Access("account"),

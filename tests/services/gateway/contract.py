@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from services.gateway.http.openapi import EXAMPLES, SESSION
@@ -23,11 +24,21 @@ from shared.storage.rows import (
     ScalerRow,
 )
 from tests.services.gateway.house import House, ready_file
+from tests.services.gateway.page_contract import PAGE_ANSWERS, page_cases
 
 SID = derive("session", "local", SESSION)
 DATASET, RUN, JOB, PLOT = "1" * 32, "2" * 32, "3" * 32, "4" * 32
 FILE = derive("file", SID, "input", "load.csv", "0")
-IDS = {"sid": SESSION, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.key"}
+SERIES = derive("series", derive("file", SID, "input", "load.csv", "0"), "0")
+IDS = {
+    "dataset_id": DATASET,
+    "series_id": SERIES,
+    "sid": SESSION,
+    "file_id": FILE,
+    "index": "0",
+    "plot_id": PLOT,
+    "key_id": "all.key",
+}
 LEVEL = {
     "delta_minutes": 60.0,
     "overall": dict.fromkeys(METRIC_NAMES, 1.0),
@@ -147,10 +158,20 @@ def cases() -> list[Case]:
              {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
         Case(get, "/feature-importance/{sid}", "best model of a run", 200,
              ("inputs", "loss", "n_windows", "n_repeats"), OF_RUN),
+        Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
+        Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
+        Case(get, "/comprehensive-evaluation/{sid}", "", 200, ("metrics",)),
+        Case(get, "/pipeline-overview/{sid}", "", 200, ("phases", "total_steps")),
+        *examples("post", "/start-complete-pipeline/{sid}", 202, "run_id"),
+        Case(get, "/forecast-config/{sid}", "", 200, ("files", "time_info", "zeitschritte", "models")),
+        *examples("post", "/save-forecast-config/{sid}", 200, "updated_files"),
+        Case(get, "/api-parameters", "", 200, ("parameters",)),
+        *examples("post", "/api-keys/{sid}", 201, "key", "key_id", "prefix"),
         Case(get, "/environment-info", "", 200, ("python", "model_kinds")),
         *examples("post", "/api-keys", 201, "key", "data"),
         Case(get, "/api-keys", "", 200, ("keys",)),
         Case("DELETE", "/api-keys/{key_id}", "", 200, ("data",)),
+        *page_cases(Case, EXAMPLES["post", "/generate-datasets/{sid}"][0]["configuration"]),
         *examples("post", "/cleanup", 200, "cleaned"),
         Case("DELETE", "/csv-files/{file_id}", "", 200, ("deleted",)),
         Case(post, "/session/{sid}/delete", "", 409),
@@ -214,6 +235,7 @@ async def furnish(house: House) -> None:
         ]
     )  # fmt: skip
     house.oracle.answers = {
+        **PAGE_ANSWERS,
         "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
         "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
         "datasets.arrays": {"key": f"{keys.dataset(SID, DATASET)}/arrays.npz"},
@@ -230,5 +252,5 @@ async def furnish(house: House) -> None:
                 {"name": "Load", "source": "series", "rise": 0.5, "deviation": 0.01, "relative": 2.5},
             ],
         },
-        "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": "0" * 64},
+        "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": sha256(b"h5").hexdigest()},
     }
