@@ -14,8 +14,9 @@ from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
 from shared.messaging.publish import Publisher
+from shared.storage.lease import hold
 from shared.storage.records import Less, OneOf, Records
-from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
+from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, ResultRow, RunRow
 
 log = structlog.get_logger()
 
@@ -99,13 +100,4 @@ class Reconciler:
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""
-        until = utc_now() + 3 * self._every
-        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=until)
-        if await self._records.insert([lease]):
-            return True
-        mine = {"holder": self._holder, "until": until}
-        renewed = await self._records.update(LeaseRow, lease.id, mine, expect={"holder": self._holder})
-        taken = renewed or await self._records.update(
-            LeaseRow, lease.id, mine, expect={"until": Less(utc_now())}
-        )
-        return taken is not None
+        return await hold(self._records, "reconciler", self._holder, owner="-", lasting=3 * self._every)
