@@ -229,9 +229,12 @@ async def test_what_is_missing_is_named(http: httpx.AsyncClient, sid: str) -> No
 
 
 async def test_time_steps_nobody_said_follow_the_files_and_are_told(
-    http: httpx.AsyncClient, filled: str
+    house: House, http: httpx.AsyncClient, sid: str
 ) -> None:
-    answer = (await http.post(f"generate-datasets/{filled}")).json()
+    await ready_file(house, sid, "input", "load.csv", "Load")
+    await ready_file(house, sid, "output", "load.csv", "Load")
+
+    answer = (await http.post(f"generate-datasets/{sid}")).json()
 
     assert answer["status"] == "processing"
     assert [line.split("; ")[1] for line in answer["warnings"]] == [
