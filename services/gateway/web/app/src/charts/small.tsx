@@ -6,7 +6,7 @@ import { day, figure, whole } from "../ui/format";
 /** How the values of one column are spread, with quartiles. */
 export function ViolinShape({ violin }: { violin: Violin }) {
   useLanguage();
-  const [width, height] = [140, 150];
+  const [width, height] = [160, 150];
   const { grid, density } = violin;
   const low = grid[0] ?? violin.min;
   const high = grid.at(-1) ?? violin.max;
