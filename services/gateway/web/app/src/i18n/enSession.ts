@@ -100,7 +100,7 @@ export const enSession = {
   "view.files": "Files", "errors.writing": "The report is being written; it takes a moment.", "errors.byStep": "Error by step: {{name}}",
   "errors.hoursAhead": "hours ahead", "errors.byStepSummary": "Mean absolute error of {{name}}: {{first}} at the first step, {{last}} at the last",
   "errors.byHour": "Error by weekday and hour: {{name}}", "errors.byHourSummary": "Mean absolute error by weekday and hour, from {{low}} to {{high}}",
-  "errors.heatHint": "The darker, the larger the error. Clock: {{zone}}.", "errors.histogram": "Distribution of errors: {{name}}",
+  "errors.heatHint": "The stronger the colour, the larger the error. Clock: {{zone}}.", "errors.histogram": "Distribution of errors: {{name}}",
   "errors.histogramSummary": "Histogram of errors with mean {{bias}} and standard deviation {{sd}}",
   "errors.histogramHint": "Bias {{bias}}, standard deviation {{sd}}; nine in ten errors lie between {{low}} and {{high}}.",
   "inputs.title": "How much worse without it", "inputs.measuring": "Measuring on validation days; this takes some seconds …",
