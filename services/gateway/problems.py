@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from shared.contracts.problems import Category, Problem
 from shared.errors import Conflict, InvalidInput, NotFound, ResourceExhausted, TrainyardError, Unavailable
+from shared.storage.verified import ObjectDamaged
 
 MOST_FIELDS = 20  # errors a refusal names
 _STATUS: dict[Category, int] = {
@@ -209,6 +210,8 @@ class NotJson(Refused):
 
 def status_of(error: TrainyardError) -> int:
     """Return the HTTP status of one of our errors."""
+    if isinstance(error, ObjectDamaged):
+        return 502
     own = getattr(error, "status", None)
     if isinstance(own, int):
         return own
@@ -224,6 +227,7 @@ def envelope(problem: Problem) -> dict[str, Any]:
         "category": problem.category.value,
         "severity": problem.severity,
         "suggestions": list(problem.suggestions),
+        "suggestion": problem.suggestions[0] if problem.suggestions else None,
         "data": None,
     }
     return {**body, "details": problem.details} if problem.details else body

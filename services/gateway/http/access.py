@@ -40,7 +40,7 @@ LIMITS: dict[Body, JsonLimits] = {
     "none": JsonLimits(4 << 10, 100, 100),
     "settings": JsonLimits(64 << 10, 1_000, 5_000),
     "configuration": JsonLimits(256 << 10, 1_000, 20_000),
-    "numbers": JsonLimits(1 << 20, 400_000, 400_000),
+    "numbers": JsonLimits(512 << 10, 200_000, 200_000),
     "chunk": JsonLimits(1 << 20, 1_000, 5_000),  # of each JSON field beside the bytes
 }
 
@@ -125,6 +125,19 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/predict/{{sid}}": Access("session", "numbers"),
     f"GET {API}/feature-importance/{{sid}}": Access("session"),
     f"GET {API}/environment-info": Access("anybody"),
+    # paths only the earlier frontend knows
+    f"GET {API}/progress/{{sid}}": Access("session"),
+    f"GET {API}/metrics/{{sid}}": Access("session"),
+    f"GET {API}/comprehensive-evaluation/{{sid}}": Access("session"),
+    f"GET {API}/pipeline-overview/{{sid}}": Access("session"),
+    f"POST {API}/start-complete-pipeline/{{sid}}": Access("session", "configuration"),
+    f"GET {API}/forecast-config/{{sid}}": Access("session"),
+    f"POST {API}/save-forecast-config/{{sid}}": Access("session", "settings"),
+    f"GET {API}/api-parameters": Access("anybody"),
+    f"POST {API}/api-keys/{{sid}}": Access("account", "settings"),
+    "GET /api/keepalive/{sid}": Access("anybody"),
+    "GET /health": Access("anybody"),
+    "GET /online": Access("anybody"),
     # keys
     f"POST {API}/api-keys": Access("account", "settings"),
     f"GET {API}/api-keys": Access("account"),

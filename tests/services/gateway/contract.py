@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from services.gateway.http.openapi import EXAMPLES, SESSION
@@ -158,6 +159,15 @@ def cases() -> list[Case]:
              {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
         Case(get, "/feature-importance/{sid}", "best model of a run", 200,
              ("inputs", "loss", "n_windows", "n_repeats"), OF_RUN),
+        Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
+        Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
+        Case(get, "/comprehensive-evaluation/{sid}", "", 200, ("metrics",)),
+        Case(get, "/pipeline-overview/{sid}", "", 200, ("phases", "total_steps")),
+        *examples("post", "/start-complete-pipeline/{sid}", 202, "run_id"),
+        Case(get, "/forecast-config/{sid}", "", 200, ("files", "time_info", "zeitschritte", "models")),
+        *examples("post", "/save-forecast-config/{sid}", 200, "updated_files"),
+        Case(get, "/api-parameters", "", 200, ("parameters",)),
+        *examples("post", "/api-keys/{sid}", 201, "key", "key_id", "prefix"),
         Case(get, "/environment-info", "", 200, ("python", "model_kinds")),
         *examples("post", "/api-keys", 201, "key", "data"),
         Case(get, "/api-keys", "", 200, ("keys",)),
@@ -243,5 +253,5 @@ async def furnish(house: House) -> None:
                 {"name": "Load", "source": "series", "rise": 0.5, "deviation": 0.01, "relative": 2.5},
             ],
         },
-        "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": "0" * 64},
+        "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": sha256(b"h5").hexdigest()},
     }
