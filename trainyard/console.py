@@ -122,8 +122,6 @@ class RunBars:
                     self._progress.console.print(
                         f"  [yellow]{finding['code']}[/]: {escape(finding['message'])}", highlight=False
                     )
-            case "dataset.failed":
-                show_problem(self._progress.console, Problem.model_validate(data["problem"]))
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])
