@@ -1,4 +1,4 @@
-"""Seconds to read a million rows, side by side with another checkout: ``python -m benchmarks.reading --beside PATH``.
+"""Seconds to read a million rows beside another checkout: ``python -m benchmarks.reading --beside PATH``.
 
 Each checkout reads in a process of its own, in turns, so that a busy machine is busy for both.
 """
