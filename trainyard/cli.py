@@ -49,10 +49,7 @@ def main() -> None:
     """Run the command line; problems are printed, not traced."""
     try:
         app()
-    except ApiError as error:
-        show_problem(console, error.problem())
-        sys.exit(1)
-    except TrainyardError as error:
+    except (ApiError, TrainyardError) as error:
         show_problem(console, error.problem())
         sys.exit(1)
 
