@@ -21,7 +21,15 @@ from services.gateway.http.wire import (
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.answers import answer_question
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
-from services.gateway.uploads.wire import ANNOUNCED, BOTH, FileRecord, display_names, known_as, record
+from services.gateway.uploads.wire import (
+    ANNOUNCED,
+    BOTH,
+    FileRecord,
+    checked_settings,
+    display_names,
+    known_as,
+    record,
+)
 from shared.contracts.specs import Role
 from shared.storage.records import Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
@@ -145,7 +153,10 @@ class FileData(Earlier):
             size_bytes=self.size_bytes,
             sha256=self.sha256.lower() if self.sha256 else None,
             options=self.options,
-            settings={**self.record.stored(), **({BOTH: True} if self.role == "both" else {})},
+            settings={
+                **checked_settings(self.record.stored(), role),
+                **({BOTH: True} if self.role == "both" else {}),
+            },
         )
 
 
@@ -224,9 +235,10 @@ async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -
     """Change the settings of a record; its bytes stay."""
     file, series = await _find(gateway, who, file_id)
     if series is not None:
-        said = {**series.settings, **body.stored()}
+        said = checked_settings({**series.settings, **body.stored()}, file.role)
         series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
     else:
+        checked_settings({**file.settings, **body.stored()}, file.role)
         said = {ANNOUNCED: known_as(file)[2], **file.settings, **body.stored()}
         file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
     name = series.name if series else stem(file)
