@@ -19,6 +19,7 @@ from services.gateway.http.wire import (
     spelled,
 )
 from services.gateway.problems import FileNotFound
+from services.gateway.uploads.answers import answer_question
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
 from services.gateway.uploads.wire import (
     ANNOUNCED,
@@ -204,6 +205,28 @@ async def create_file(body: CreateFile, gateway: Here, who: Who) -> FileAnnounce
     return FileAnnounced(
         file_id=file.id, status=file.status, missing=state.missing, total_chunks=file.total_chunks,
         data={**told, "message": f"{file.file_name} is announced"}, **remarks(body, warnings=assumed),
+    )  # fmt: skip
+
+
+class FileAnswer(Earlier):
+    """What the user says to the question about a file."""
+
+    options: dict[str, JsonValue] = Field(
+        description="the candidate that holds, by its option: decimal, key_columns, doubled, day_first, ..."
+    )
+
+
+@router.post("/csv-files/{file_id}/answer", status_code=201)
+async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -> FileAnnounced:
+    """Read a file again with the answer to the question it was rejected with; its bytes are here still."""
+    file, _ = await _find(gateway, who, file_id)
+    session = await find_session(gateway, who, file.session_id)
+    state = await answer_question(gateway, session, file, body.options)
+    told = record(state.file, None, name=stem(state.file))
+    return FileAnnounced(
+        file_id=state.file.id, status=state.file.status, missing=state.missing,
+        total_chunks=state.file.total_chunks,
+        data={**told, "message": f"{file.file_name} is read again"}, **remarks(body),
     )  # fmt: skip
 
 
