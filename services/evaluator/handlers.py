@@ -9,8 +9,9 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.announcements import model_done, run_finished
+from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.intervals import fit_intervals, quantile_loss
+from services.evaluator.core.intervals import quantile_loss
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
@@ -191,5 +192,7 @@ def _score_parts(
         score, y_train=yardstick.y_train, delta_minutes=yardstick.delta_minutes, names=yardstick.names
     )
     folds = score_folds(forecast.test, backtest, scored)
-    loss = None if folds else quantile_loss(fit_intervals(forecast.validation), forecast.test)
+    loss = (
+        None if folds else quantile_loss(adaptive_intervals(forecast, yardstick.offset_hours), forecast.test)
+    )
     return scored(forecast.validation), scored(forecast.test, quantile_loss=loss), folds
