@@ -38,6 +38,15 @@ class CommonSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address of the health and metrics port")
     port: int = Field(default=0, ge=0, le=65535, description="0 = chosen by the kernel")
     port_file: Path | None = Field(default=None, description="where to write the port once it listens")
+    health_host: str = Field(
+        default="127.0.0.1", description="address of the gateway's own health and metrics port"
+    )
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="port of /healthz, /readyz and /metrics of the gateway; workers have one port, for these",
+    )
     parent_pid: int | None = Field(default=None, description="die when this process dies")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
 

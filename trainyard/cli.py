@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import nats
 import typer
 from pydantic import JsonValue
 from rich.console import Console
@@ -20,7 +19,7 @@ from rich.console import Console
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
-from shared.messaging import streams
+from shared.messaging.provision import provision_as
 from shared.settings import CommonSettings
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
@@ -289,18 +288,8 @@ def provision(
     replicas: Annotated[int, typer.Option(help="copies of each stream; 3 on a cluster of three")] = 1,
 ) -> None:
     """Create the broker's streams and consumers, as TRAINYARD_NATS_URL names it; safe to repeat."""
-    settings = CommonSettings()
-    token = settings.nats_token.get_secret_value() if settings.nats_token else None
-
-    async def work() -> None:
-        client = await nats.connect(settings.nats_url.split(","), token=token)
-        try:
-            await streams.provision(client, ack_wait=settings.ack_wait, replicas=replicas)
-        finally:
-            await client.close()
-        console.print("streams and consumers are there")
-
-    _run(work())
+    _run(provision_as(CommonSettings(), replicas=replicas))
+    console.print("streams and consumers are there")
 
 
 @app.command()

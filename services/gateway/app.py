@@ -49,8 +49,9 @@ from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
 from shared.messaging.publish import Publisher
-from shared.runtime.health import Check
+from shared.runtime.health import Check, Health
 from shared.runtime.serve import serve
+from shared.runtime.system_metrics import service_registry
 from shared.storage.connect import open_storage
 
 BASE = f"{API}training"
@@ -58,7 +59,7 @@ BASE = f"{API}training"
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Build the gateway; it connects when it starts."""
-    registry = CollectorRegistry()
+    registry = service_registry("gateway")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -81,9 +82,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         version="1",
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )
-    app.state.registry = registry
+    app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
-    app.state.checks = {}
     for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
@@ -111,7 +111,7 @@ async def connect(
     feed = Feed(client, hub)
     await feed.start()
     stack.push_async_callback(feed.stop)
-    app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
+    app.state.health.checks |= {"broker": _broker_check(broker), "storage": storage.ping}
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
@@ -200,6 +200,7 @@ def main() -> None:
         "gateway",
         settings,
         app,
+        health=app.state.health,
         loop="auto",
         http=DirectProtocol,
         ws="websockets-sansio",

@@ -5,14 +5,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from faststream import ContextRepo
-from faststream.asgi import AsgiFastStream, AsgiResponse
-from faststream.asgi import get as route
+from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from shared.errors import Unavailable
 from shared.messaging.broker import Reactions, make_broker
-from shared.runtime.health import Check, json_response, metrics_response, readiness
+from shared.runtime.health import Check, Health
+from shared.runtime.system_metrics import service_registry
 from shared.settings import CommonSettings
 
 
@@ -46,10 +46,10 @@ def worker_app(
     lifespan
         Called with the broker, not yet connected, and the metrics registry; yields the service's parts.
     """
-    registry = CollectorRegistry()
+    registry = service_registry(name)
+    health = Health(name, registry)
     broker = make_broker(name, settings, registry=registry)
     broker.include_router(reactions.router)
-    checks: dict[str, Check] = {}
     before_stop: list[Callable[[], Awaitable[None]]] = []
 
     async def broker_check() -> None:
@@ -61,7 +61,7 @@ def worker_app(
         async with lifespan(broker, registry) as parts:
             for key, value in parts.collaborators.items():
                 context.set_global(key, value)
-            checks.update({"broker": broker_check, **parts.checks})
+            health.checks.update({"broker": broker_check, **parts.checks})
             before_stop.append(parts.before_stop)
             yield
 
@@ -69,23 +69,10 @@ def worker_app(
         for hook in before_stop:
             await hook()
 
-    @route
-    async def healthz(scope: object) -> AsgiResponse:
-        return json_response({"status": "alive", "service": name})
-
-    @route
-    async def readyz(scope: object) -> AsgiResponse:
-        ready, states = await readiness(checks)
-        return json_response({"ready": ready and bool(checks), **states}, status=200 if ready else 503)
-
-    @route
-    async def metrics(scope: object) -> AsgiResponse:
-        return metrics_response(registry)
-
     return AsgiFastStream(
         broker,
         lifespan=life,
         on_shutdown=[stop],
         logger=None,
-        asgi_routes=[("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)],
+        asgi_routes=[(path, health) for path in ("/healthz", "/readyz", "/metrics")],
     )
