@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-GROUPS := base ingest datasets trainer evaluator gateway local dev
+GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local dev
 POSTGREST := tests/support/node_modules/.package-lock.json
 
 .PHONY: demo up test test-fast test-slow test-live test-supabase test-faults check format bench lock docs clean

@@ -34,6 +34,7 @@ class ScaleQuestion(BaseModel):
     dataset_id: str
     data: dict[str, list[float | None]] = {}
     inverse: bool = False
+    scaled: bool = True
 
 
 class FoldsQuestion(BaseModel):
@@ -100,7 +101,8 @@ async def scale(question: ScaleQuestion, datasets: Annotated[Datasets, Context()
 async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
     """Store X and Y of all windows and return where."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
-    return {"key": await datasets.save_arrays(question.session_id, question.dataset_id, dataset)}
+    session_id, dataset_id = question.session_id, question.dataset_id
+    return {"key": await datasets.save_arrays(session_id, dataset_id, dataset, scaled=question.scaled)}
 
 
 @reactions.on_question("datasets.folds")

@@ -52,6 +52,6 @@ class Datasets(Protocol):
         """Return a ready data set of a session; raise ``DatasetGone`` if there is none."""
         ...
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
-        """Store X and Y of all windows, scaled, and return the object's key."""
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
+        """Store X and Y of all windows, scaled or in original units, and return the object's key."""
         ...

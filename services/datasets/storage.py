@@ -67,16 +67,16 @@ class LedgerDatasets:
             await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
         row = await self.load(dataset_id)
         if row is None:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
 
         def materialised() -> bytes:
-            x, y = dataset.x(), dataset.y()
+            x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
-        key = f"{keys.dataset(session_id, dataset_id)}/arrays.npz"
+        key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
         await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
         return key
 

@@ -16,7 +16,7 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
-from services.evaluator.questions import Json, PlotQuestion, draw_plot
+from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
@@ -98,6 +98,12 @@ async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
 async def plot(question: PlotQuestion, results: ResultsIn) -> Json:
     """Draw chosen or random test windows."""
     return await draw_plot(question, results)
+
+
+@reactions.on_question("evaluator.picture")
+async def dark(question: PictureQuestion, results: ResultsIn, reporter: ReporterIn) -> Json:
+    """Draw a plot of a report in another theme, once."""
+    return await picture(question, results, reporter)
 
 
 @reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")

@@ -34,6 +34,7 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
 from services.gateway.runs import backtest_routes as backtests
@@ -84,7 +85,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     )
     app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
-    for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
+    parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
+    for part in parts:
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)

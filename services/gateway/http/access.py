@@ -88,6 +88,7 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/run/{{sid}}": Access("session", "configuration"),
     f"POST {API}/cancel/{{sid}}": Access("session", "settings"),
     f"GET {API}/status/{{sid}}": Access("session"),
+    f"GET {API}/runs/{{sid}}": Access("session"),
     f"GET {API}/logs/{{sid}}": Access("session"),
     f"POST {API}/backtest/{{sid}}": Access("session", "configuration"),
     f"GET {API}/backtest/{{sid}}": Access("session"),

@@ -143,7 +143,7 @@ async def check_archive(storage: Storage, run: RunRow, path: Path) -> None:
     assert reported is not None
     assert reported.reported
     assert reported.verdict == run.verdict | {"claims": []}
-    assert plots == ("plots/error_by_fold.dark.png", "plots/error_by_fold.png")
+    assert plots == ("plots/error_by_fold.png",)
     assert await recomputed.wait() == 0
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()

@@ -259,10 +259,10 @@ const download = ({ report, links }) => h("p", {}, {
 
 async function plots(sessionId, runId) {
   const { plots } = await get(`/visualizations/${sessionId}?inline=false&run_id=${runId}`);
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const shown = Object.entries(plots).filter(([name]) => name.endsWith(".dark") === dark);
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "?theme=dark" : "";
+  const shown = Object.entries(plots).filter(([name]) => !name.endsWith(".dark"));
   const ofOneModel = ([name]) => name.includes("/");  // pictures of the whole run come first
   shown.sort((a, b) => ofOneModel(a) - ofOneModel(b) || a[0].localeCompare(b[0]));
   return h("div", { class: "plots" }, shown.map(([, plot]) =>
-    h("a", { href: plot.link }, h("img", { src: plot.link, alt: plot.label, loading: "lazy" }))));
+    h("a", { href: plot.link + theme }, h("img", { src: plot.link + theme, alt: plot.label, loading: "lazy" }))));
 }
