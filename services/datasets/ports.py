@@ -1,6 +1,6 @@
 """What the datasets service needs from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,10 @@ class Datasets(Protocol):
 
     async def series(self, order: DatasetRow) -> Mapping[str, Series]:
         """Return the series the spec names, by id; raise ``SeriesGone`` for one that is not there."""
+        ...
+
+    async def series_of(self, session_id: str, series_ids: Collection[str]) -> Mapping[str, Series]:
+        """Return series of a session by id; raise ``SeriesGone`` for one that is not there."""
         ...
 
     async def twin(self, order: DatasetRow) -> DatasetRow | None:

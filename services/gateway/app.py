@@ -23,6 +23,7 @@ from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
+from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -46,6 +47,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
 from services.gateway.web.page import add_page
+from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
@@ -88,6 +90,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
     for part in parts:
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
+    for router in PAGE_ROUTERS:
+        app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)
     app.state.rooms = add_socketio(app)
@@ -169,6 +173,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(CompressionMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -17,7 +17,8 @@ from shared.errors import InvalidInput, TrainyardError, Unavailable
 
 Question = Literal[
     "evaluator.plot", "evaluator.picture", "trainer.predict", "trainer.export", "trainer.importance",
-    "datasets.scale", "datasets.scalers", "datasets.arrays", "datasets.folds",
+    "evaluator.window", "datasets.preview", "datasets.series", "datasets.scale", "datasets.scalers",
+    "datasets.arrays", "datasets.folds",
 ]  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import structlog
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.trainer.child.warm import ExplainTask, ExportTask, PredictTask, WarmChild
+from services.trainer.child.protocol import ExplainTask, ExportTask, PredictTask
+from services.trainer.child.warm import WarmChild
 from services.trainer.core.planning import plan_jobs
 from services.trainer.job_loop import JobLoop
 from services.trainer.ports import Models, Runs

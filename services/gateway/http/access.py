@@ -68,6 +68,10 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/session/{{sid}}/delete": Access("session"),
     f"POST {API}/delete-all-sessions": Access("own"),
     f"POST {API}/cleanup": Access("own"),
+    f"GET {API}/sessions": Access("own"),
+    f"GET {API}/workspace/{{sid}}": Access("session"),
+    f"GET {API}/draft/{{sid}}": Access("session"),
+    f"PUT {API}/draft/{{sid}}": Access("session", "settings"),
     # files and uploads
     f"GET {API}/csv-files/{{sid}}": Access("session"),
     f"POST {API}/csv-files": Access("session", "settings"),
@@ -83,7 +87,11 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/save-time-info": Access("session", "settings"),
     f"GET {API}/get-time-info/{{sid}}": Access("session"),
     f"POST {API}/generate-datasets/{{sid}}": Access("session", "configuration"),
+    f"POST {API}/preview/{{sid}}": Access("session", "configuration"),
+    f"GET {API}/datasets/{{sid}}/{{dataset_id}}": Access("session"),
+    f"GET {API}/series/{{sid}}/{{series_id}}": Access("session"),
     # runs
+    f"GET {API}/history/{{sid}}": Access("session"),
     f"POST {API}/train-models/{{sid}}": Access("session", "configuration"),
     f"POST {API}/run/{{sid}}": Access("session", "configuration"),
     f"POST {API}/cancel/{{sid}}": Access("session", "settings"),
@@ -97,6 +105,7 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/get-training-results/{{sid}}": Access("session"),
     f"GET {API}/results-summary/{{sid}}": Access("session"),
     f"GET {API}/results/{{sid}}/download": Access("session"),
+    f"GET {API}/forecasts/{{sid}}": Access("session"),
     f"GET {API}/evaluation-tables/{{sid}}": Access("session"),
     f"POST {API}/save-evaluation-tables/{{sid}}": Access("session", "numbers"),
     # pictures and data

@@ -57,9 +57,7 @@ async def fitted_backtest(storage: Storage, scratch: Path, dataset: Dataset, *, 
         job = await replica.claim(planned.id)
         assert job is not None
         folder = scratch / job.id
-        task = TrainTask(
-            job_id=job.id, spec=job.spec, dataset=scratch / "dataset", output=folder, backtest=job.backtest
-        )
+        task = TrainTask(spec=job.spec, dataset=scratch / "dataset", output=folder, backtest=job.backtest)
         train(task, lambda _: None)
         assert await replica.finish(job, Product(folder, 0.1, {}))
     return run

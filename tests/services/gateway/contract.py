@@ -23,11 +23,21 @@ from shared.storage.rows import (
     ScalerRow,
 )
 from tests.services.gateway.house import House, ready_file
+from tests.services.gateway.page_contract import PAGE_ANSWERS, page_cases
 
 SID = derive("session", "local", SESSION)
 DATASET, RUN, JOB, PLOT = "1" * 32, "2" * 32, "3" * 32, "4" * 32
 FILE = derive("file", SID, "input", "load.csv", "0")
-IDS = {"sid": SESSION, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.key"}
+SERIES = derive("series", derive("file", SID, "input", "load.csv", "0"), "0")
+IDS = {
+    "dataset_id": DATASET,
+    "series_id": SERIES,
+    "sid": SESSION,
+    "file_id": FILE,
+    "index": "0",
+    "plot_id": PLOT,
+    "key_id": "all.key",
+}
 LEVEL = {
     "delta_minutes": 60.0,
     "overall": dict.fromkeys(METRIC_NAMES, 1.0),
@@ -151,6 +161,7 @@ def cases() -> list[Case]:
         *examples("post", "/api-keys", 201, "key", "data"),
         Case(get, "/api-keys", "", 200, ("keys",)),
         Case("DELETE", "/api-keys/{key_id}", "", 200, ("data",)),
+        *page_cases(Case, EXAMPLES["post", "/generate-datasets/{sid}"][0]["configuration"]),
         *examples("post", "/cleanup", 200, "cleaned"),
         Case("DELETE", "/csv-files/{file_id}", "", 200, ("deleted",)),
         Case(post, "/session/{sid}/delete", "", 409),
@@ -214,6 +225,7 @@ async def furnish(house: House) -> None:
         ]
     )  # fmt: skip
     house.oracle.answers = {
+        **PAGE_ANSWERS,
         "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
         "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
         "datasets.arrays": {"key": f"{keys.dataset(SID, DATASET)}/arrays.npz"},
