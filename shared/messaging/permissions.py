@@ -101,7 +101,7 @@ def _own(service: ServiceName) -> tuple[tuple[str, ...], tuple[str, ...]]:
         history = (f"{_API}.STREAM.INFO.EVT", f"{_API}.DIRECT.GET.EVT", f"{_API}.DIRECT.GET.PROG")
         asked = tuple(f"ask.{other}.*" for other in SERVICES if other in _ANSWERS)
         queue = (f"{_API}.STREAM.PURGE.JOBS",)
-        return (*asked, "limit.>", *history, *queue), ("live.evt.>", e.ModelProgress.pattern())
+        return (*asked, "limit.>", *history, *queue), ("live.evt.>", "prog.>")
     if service == "trainer":
         return (), (e.CancelNow.pattern(),)
     if service == "evaluator":

@@ -141,6 +141,7 @@ async def test_who_may_publish(seats: dict[User, Seat], subject: str, allowed: s
     [
         ("live.evt.>", {"gateway"}),
         (ModelProgress.pattern(), {"gateway"}),
+        ("prog.>", {"gateway"}),
         (CancelNow.pattern(), {"trainer"}),
         *((f"ask.{name}.*", {name} & {"datasets", "trainer", "evaluator"}) for name in SERVICES),
         *((f"_INBOX.{user}.>", {user}) for user in USERS),
