@@ -11,7 +11,7 @@ from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from services.trainer.child.warm import WarmChild
-from services.trainer.handlers import reactions
+from services.trainer.handlers import answering, fitting, planning
 from services.trainer.job_loop import JobLoop, JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
@@ -49,8 +49,10 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 threads=settings.trainer_threads,
                 checkpoints=settings.checkpoints,
             )
-            await worker.start()
-            working = asyncio.create_task(_work(broker, job_loop, settings))
+            fits = "fit" in settings.trainer_roles
+            if fits:  # who only answers starts the child at the first question
+                await worker.start()
+            working = asyncio.create_task(_work(broker, job_loop, settings) if fits else _rest())
 
             async def hand_back() -> None:
                 working.cancel()
@@ -69,7 +71,12 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 await worker.stop()
                 await storage.close()
 
-    return worker_app("trainer", settings, reactions, lifespan)
+    parts = {"plan": planning, "fit": fitting, "answer": answering}
+    return worker_app("trainer", settings, [parts[role] for role in settings.trainer_roles], lifespan)
+
+
+async def _rest() -> None:
+    """Have nothing to fit."""
 
 
 async def _work(broker: NatsBroker, job_loop: JobLoop, settings: TrainerSettings) -> None:
