@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class CommonSettings(BaseSettings):
     """Where the broker and the stores are, and how a process shows itself. Prefix ``TRAINYARD_``."""
 
-    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TRAINYARD_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     nats_url: str = Field(
         default="nats://127.0.0.1:4222", description="broker address, comma-separated for a cluster"
@@ -49,6 +51,15 @@ class CommonSettings(BaseSettings):
     )
     parent_pid: int | None = Field(default=None, description="die when this process dies")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_levels: dict[str, str] = Field(
+        default={}, description='levels of single modules, as JSON: {"services.trainer": "DEBUG"}'
+    )
+    log_dir: Path | None = Field(
+        default=None, description="folder for JSON lines beside the console: files of 50 MB, six per process"
+    )
+    traces_url: str | None = Field(
+        default=None, description="OpenTelemetry collector (OTLP over HTTP) for traces; none = no traces"
+    )
 
     ack_wait: timedelta = Field(
         default=timedelta(seconds=60), description="silence after which work is given to others"

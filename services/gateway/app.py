@@ -25,6 +25,7 @@ from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
+from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
 from services.gateway.http.rate_limits import Limiter, StreamCounters
@@ -51,6 +52,7 @@ from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
 from shared.runtime.health import Check, Health
 from shared.runtime.serve import serve
@@ -85,6 +87,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         version="1",
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )
+    app.state.registry = registry
     app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
     parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
@@ -97,7 +100,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.rooms = add_socketio(app)
     add_page(app, settings)
     require_access(app)
-    _add_gate(app, settings)
+    app.state.deliveries = DeliveryMetrics("gateway", registry)
+    _add_gate(app, settings, registry)
+    registry.register(LiveCollector(lambda: getattr(getattr(app.state, "gateway", None), "hub", None)))
     _add_problem_handlers(app)
     describe(app)
     return app
@@ -109,7 +114,7 @@ async def connect(
     """Open stores, broker and feed; they close in reverse order."""
     storage = await open_storage(settings)
     stack.push_async_callback(storage.close)
-    broker = make_broker("gateway", settings, registry=registry)
+    broker = make_broker("gateway", settings, registry=registry, deliveries=app.state.deliveries)
     await broker.start()
     stack.push_async_callback(broker.stop)
     client = broker.config.broker_config.connection_state.connection
@@ -161,7 +166,7 @@ def _broker_check(broker: NatsBroker) -> Check:
     return check
 
 
-def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
+def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry) -> None:
     """Wrap the routes; the last one added is the outermost."""
     app.add_middleware(AdmissionMiddleware, settings=settings)
     app.add_middleware(
@@ -173,27 +178,32 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(MetricsMiddleware, registry=registry)
     app.add_middleware(CompressionMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """Turn whatever a route raises into the one envelope."""
+    """Turn whatever a route raises into the one envelope, and count it."""
+
+    def told(error: TrainyardError) -> JSONResponse:
+        app.state.deliveries.problems.count(error.problem())
+        return problem_response(error)
 
     @app.exception_handler(TrainyardError)
     async def ours(request: Request, error: TrainyardError) -> JSONResponse:
-        return problem_response(error)
+        return told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(e["type"] == "json_invalid" for e in error.errors()):
-            return problem_response(NotJson("the request body is not JSON"))
+            return told(NotJson("the request body is not JSON"))
         fields = fields_of(error.errors())
-        return problem_response(ValidationFailed(sentence(fields), fields=fields))
+        return told(ValidationFailed(sentence(fields), fields=fields))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, TrainyardError):
-            return problem_response(error.__cause__)
+            return told(error.__cause__)
         status = HTTPStatus(error.status_code)
         return JSONResponse(envelope(http_problem(status)), status, error.headers)
 

@@ -9,6 +9,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from shared.contracts.base import Event, Message, derive
 from shared.errors import Unavailable
+from shared.runtime import traces
 
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TIMEOUT = 5.0
@@ -51,7 +52,7 @@ def headers_of(message: Message) -> dict[str, str]:
     if message.stream == "EVT":
         headers["Nats-Msg-Id"] = message.event_id
     trace = message.correlation_id if len(message.correlation_id) == 32 else derive(message.correlation_id)
-    headers["traceparent"] = f"00-{trace}-{message.event_id[:16]}-01"
+    headers["traceparent"] = traces.current(trace) or f"00-{trace}-{message.event_id[:16]}-01"
     return headers
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from shared.runtime import traces
 from shared.runtime.logs import configure_logs
 from shared.runtime.parent import die_with_parent
 from shared.settings import CommonSettings
@@ -94,7 +95,8 @@ def serve(
     loop
         uvicorn's name of the event loop; workers stay with asyncio's, whatever is installed.
     """
-    configure_logs(name, level=settings.log_level)
+    configure_logs(name, level=settings.log_level, levels=settings.log_levels, folder=settings.log_dir)
+    traces.start(name, settings.traces_url)
     if settings.data_dir:
         os.umask(0o077)  # rows, objects and logs of a folder are nobody else's
     if settings.parent_pid:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.errors import Unavailable
 from shared.messaging.broker import Reactions, make_broker
+from shared.messaging.metrics import DeliveryMetrics
 from shared.runtime.health import Check, Health
 from shared.runtime.system_metrics import service_registry
 from shared.settings import CommonSettings
@@ -33,7 +34,15 @@ class ServiceParts:
     before_stop: Callable[[], Awaitable[None]] = _nothing
 
 
-Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager[ServiceParts]]
+@dataclass(frozen=True)
+class Instruments:
+    """What a service counts with."""
+
+    registry: CollectorRegistry
+    deliveries: DeliveryMetrics
+
+
+Lifespan = Callable[[NatsBroker, Instruments], AbstractAsyncContextManager[ServiceParts]]
 
 
 def worker_app(
@@ -44,11 +53,12 @@ def worker_app(
     Parameters
     ----------
     lifespan
-        Called with the broker, not yet connected, and the metrics registry; yields the service's parts.
+        Called with the broker, not yet connected, and what the service counts with; yields its parts.
     """
     registry = service_registry(name)
     health = Health(name, registry)
-    broker = make_broker(name, settings, registry=registry)
+    deliveries = DeliveryMetrics(name, registry)
+    broker = make_broker(name, settings, registry=registry, deliveries=deliveries)
     for part in [reactions] if isinstance(reactions, Reactions) else reactions:
         broker.include_router(part.router)
     before_stop: list[Callable[[], Awaitable[None]]] = []
@@ -59,7 +69,7 @@ def worker_app(
 
     @asynccontextmanager
     async def life(context: ContextRepo) -> AsyncIterator[None]:
-        async with lifespan(broker, registry) as parts:
+        async with lifespan(broker, Instruments(registry, deliveries)) as parts:
             for key, value in parts.collaborators.items():
                 context.set_global(key, value)
             health.checks.update({"broker": broker_check, **parts.checks})

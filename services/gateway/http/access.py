@@ -200,6 +200,18 @@ def _patterns() -> list[tuple[str, re.Pattern[str], Access]]:
     return built
 
 
+def route_of(method: str, path: str) -> str | None:
+    """Return the template of the route that serves a request, or None.
+
+    >>> route_of("GET", "/api/training/status/7")
+    '/api/training/status/{sid}'
+    """
+    for name, (known, pattern, _) in zip(ROUTES, _patterns(), strict=True):
+        if known == method and pattern.fullmatch(path):
+            return name.partition(" ")[2]
+    return None
+
+
 def access_of(method: str, path: str) -> Access:
     """Return what the route of a request asks for; of a path nobody serves, the least.
 

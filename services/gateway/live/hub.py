@@ -22,19 +22,22 @@ class Subscription:
         self._wake = asyncio.Event()
         self.overflowed = asyncio.Event()
 
-    def put(self, message: LiveMessage) -> None:
-        """Add a message; never waits."""
+    def put(self, message: LiveMessage) -> int:
+        """Add a message, never waiting; return how many events an overflow has just dropped."""
         if self.overflowed.is_set():
-            return
+            return 0
+        dropped = 0
         if message.seq is None:
             self._progress[message.topic] = message
         elif len(self._events) < self._limit:
             self._events.append(message)
         else:
+            dropped = len(self._events) + 1
             self._events.clear()
             self._progress.clear()
             self.overflowed.set()
         self._wake.set()
+        return dropped
 
     async def take(self) -> list[LiveMessage]:
         """Wait for messages and return all of them: events in order, then the newest progress."""
@@ -51,6 +54,8 @@ class Hub:
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
+        self.n_overflows = 0
+        self.n_dropped = 0
         self._boxes: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -72,7 +77,9 @@ class Hub:
     def tell(self, message: LiveMessage) -> None:
         """Put a message in every box of its session."""
         for box in self._boxes.get(message.session_id, ()):
-            box.put(message)
+            dropped = box.put(message)
+            self.n_overflows += dropped > 0
+            self.n_dropped += dropped
 
     def tell_all(self, messages: Iterable[LiveMessage]) -> None:
         """Put messages in their boxes, in order."""
