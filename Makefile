@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local dev
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: demo up test test-fast test-slow test-live test-supabase test-faults check format bench lock docs clean
+.PHONY: demo up deploy-files test-deploy test test-fast test-slow test-live test-supabase test-faults check format bench lock docs clean
 
 demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
