@@ -19,6 +19,7 @@ ENVELOPE: dict[str, Any] = {
         "category": {"enum": [category.value for category in Category]},
         "severity": {"enum": ["info", "warning", "error", "critical"]},
         "suggestions": {"type": "array", "items": {"type": "string"}},
+        "suggestion": {"type": ["string", "null"], "description": "the first of them"},
         "data": {"type": "null"},
         "details": {"type": "object", "description": "facts; `fields` names each wrong field"},
     },
@@ -139,6 +140,11 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("post", "/scale-data/{sid}"): [{"data": {"Load": [1.0, 2.0]}}],
     ("post", "/predict/{sid}"): [{"input_data": [[[1.0], [2.0]]]}],
+    ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
+    ("post", "/save-forecast-config/{sid}"): [
+        {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}
+    ],
+    ("post", "/api-keys/{sid}"): [{"name": "nightly forecast", "expires_in_days": 30}],
     ("post", "/api-keys"): [{"name": "nightly forecast", "sessionId": SESSION}],
 }  # fmt: skip
 
