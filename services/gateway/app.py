@@ -32,7 +32,6 @@ from services.gateway.http.rate_limits import Limiter, StreamCounters
 from services.gateway.legacy import routes as legacy
 from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
-from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
@@ -45,6 +44,7 @@ from services.gateway.runs import backtest_routes as backtests
 from services.gateway.runs import routes as runs
 from services.gateway.runs.progress import MonotoneProgress
 from services.gateway.sessions import routes as sessions
+from services.gateway.sessions import websocket
 from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
