@@ -36,6 +36,7 @@ from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
+from services.gateway.plans.quotas import EverythingAllowed, TablePlans
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
@@ -145,6 +146,7 @@ async def connect(
         post=Publisher(broker),
         hub=hub,
         history=StreamHistory(client),
+        plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
