@@ -168,6 +168,7 @@ class Reactions:
                 stream=_STREAM[stream],
                 durable=durable,
                 pull_sub=PullSub(batch_size=1, timeout=5),
+                inbox_prefix=f"_INBOX.{durable.split('-')[0]}.".encode(),  # the service's user hears no other
                 ack_policy=AckPolicy.MANUAL,
                 no_reply=True,
                 title=durable,

@@ -19,11 +19,11 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from shared import traces
 from shared.contracts.base import Message, derive
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
-from shared.runtime import traces
 
 MAX_FAILURES = 5  # unexpected errors of one message before it is a dead letter
 _MAX_DELAY = 60.0

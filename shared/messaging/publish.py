@@ -7,9 +7,9 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
+from shared import traces
 from shared.contracts.base import Event, Message, derive
 from shared.errors import Unavailable
-from shared.runtime import traces
 
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TIMEOUT = 5.0

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from shared.runtime import traces
+from shared import traces
 from shared.runtime.logs import configure_logs
 from shared.runtime.parent import die_with_parent
 from shared.settings import CommonSettings

@@ -168,8 +168,8 @@ def provisioning() -> Json:
     return thing("batch/v1", "Job", "provision", spec=spec)
 
 
-def broker() -> list[Json]:
-    """Return the NATS cluster of three."""
+def _broker_box(ports: Json) -> Json:
+    """Return the container of one broker; passwords come by reference, routes hold theirs."""
     routes = [
         {
             "name": f"NATS_ROUTE_{i}",
@@ -179,9 +179,8 @@ def broker() -> list[Json]:
     ]
     users = [_secret(f"NATS_{user.upper()}_PASSWORD", f"NATS_{user.upper()}_PASSWORD") for user in USERS]
     name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    ports = {"client": 4222, "cluster": 6222, "monitor": 8222}
     ready = {"httpGet": {"path": "/healthz?js-server-only=true", "port": "monitor"}}
-    box = {
+    return {
         "name": "nats",
         "image": "trainyard/nats",
         "args": ["-c", "/etc/nats/nats.conf"],
@@ -202,6 +201,11 @@ def broker() -> list[Json]:
             {"name": "tmp", "mountPath": "/tmp"},
         ],
     }
+
+
+def broker() -> list[Json]:
+    """Return the NATS cluster of three."""
+    ports = {"client": 4222, "cluster": 6222, "monitor": 8222}
     volumes = [{"name": "conf", "configMap": {"name": "nats"}}, {"name": "tmp", "emptyDir": {}}]
     claim = {
         "metadata": {"name": "data"},
@@ -214,7 +218,7 @@ def broker() -> list[Json]:
         "selector": matches("nats"),
         "template": {
             "metadata": {"labels": labels("nats")},
-            "spec": _pod("nats", box, volumes, grace=60),
+            "spec": _pod("nats", _broker_box(ports), volumes, grace=60),
         },
         "volumeClaimTemplates": [claim],
     }
