@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PAGE := services/gateway/web/app
 BUILT := services/gateway/web/dist/index.html
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-GROUPS := base ingest datasets trainer evaluator gateway local benchmarks dev page
+GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local benchmarks dev page
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean
+.PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean deploy-files test-deploy
 
 demo: $(VENV)/local.ok $(BUILT)  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
@@ -45,6 +45,12 @@ test-faults: $(VENV)/dev.ok  ## every fault twenty times in a row; about an hour
 
 campaign: $(VENV)/dev.ok  ## 1,000 faults over small runs; goes on where it was stopped
 	$(BIN)/python -m benchmarks.campaign
+
+deploy-files: $(VENV)/dev.ok  ## what of deploy/ follows from the code
+	$(BIN)/python -m trainyard.deployment
+
+test-deploy: $(VENV)/dev.ok  ## manifests, rules, dashboards, images; with Docker also the real containers
+	$(BIN)/python -m pytest -q tests/deploy
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
 	$(BIN)/ruff format --check .

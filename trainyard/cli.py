@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import nats
 import typer
 from pydantic import JsonValue
 from rich.console import Console
@@ -21,7 +20,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
-from shared.messaging import streams
+from shared.messaging.provision import provision_as
 from shared.settings import CommonSettings
 from shared.storage.connect import open_embedded
 from shared.storage.fsck import check_store, remove_leftovers
@@ -331,18 +330,8 @@ def provision(
     replicas: Annotated[int, typer.Option(help="copies of each stream; 3 on a cluster of three")] = 1,
 ) -> None:
     """Create the broker's streams and consumers, as TRAINYARD_NATS_URL names it; safe to repeat."""
-    settings = CommonSettings()
-    token = settings.nats_token.get_secret_value() if settings.nats_token else None
-
-    async def work() -> None:
-        client = await nats.connect(settings.nats_url.split(","), token=token)
-        try:
-            await streams.provision(client, ack_wait=settings.ack_wait, replicas=replicas)
-        finally:
-            await client.close()
-        console.print("streams and consumers are there")
-
-    _run(work())
+    _run(provision_as(CommonSettings(), replicas=replicas))
+    console.print("streams and consumers are there")
 
 
 @app.command()

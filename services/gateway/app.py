@@ -27,6 +27,7 @@ from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.json_bodies import carries_json
+from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
 from services.gateway.http.rate_limits import FailedTokens, Limiter, StreamCounters
@@ -64,9 +65,11 @@ from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
-from shared.runtime.health import Check
+from shared.runtime.health import Check, Health
 from shared.runtime.serve import serve
+from shared.runtime.system_metrics import service_registry
 from shared.storage.connect import open_storage
 
 BASE = f"{API}training"
@@ -79,7 +82,7 @@ EXPOSED = (
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Build the gateway; it connects when it starts."""
-    registry = CollectorRegistry()
+    registry = service_registry("gateway")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -103,8 +106,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )
     app.state.registry = registry
+    app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
-    app.state.checks = {}
     parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
@@ -115,7 +118,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.rooms = add_socketio(app)
     add_page(app, settings)
     require_access(app)
-    _add_gate(app, settings)
+    app.state.deliveries = DeliveryMetrics("gateway", registry)
+    _add_gate(app, settings, registry)
+    registry.register(LiveCollector(lambda: getattr(getattr(app.state, "gateway", None), "hub", None)))
     _add_problem_handlers(app)
     describe(app)
     return app
@@ -127,7 +132,7 @@ async def connect(
     """Open stores, broker and feed; they close in reverse order."""
     storage = await open_storage(settings)
     stack.push_async_callback(storage.close)
-    broker = make_broker("gateway", settings, registry=registry)
+    broker = make_broker("gateway", settings, registry=registry, deliveries=app.state.deliveries)
     await broker.start()
     stack.push_async_callback(broker.stop)
     client = broker.config.broker_config.connection_state.connection
@@ -135,7 +140,7 @@ async def connect(
     feed = Feed(client, hub)
     await feed.start()
     stack.push_async_callback(feed.stop)
-    app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
+    app.state.health.checks |= {"broker": _broker_check(broker), "storage": storage.ping}
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
@@ -185,7 +190,7 @@ def _broker_check(broker: NatsBroker) -> Check:
     return check
 
 
-def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
+def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry) -> None:
     """Wrap the routes; the last one added is the outermost."""
     app.add_middleware(AdmissionMiddleware, settings=settings)
     app.add_middleware(
@@ -197,33 +202,36 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=list(EXPOSED),
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(MetricsMiddleware, registry=registry)
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(EarlierPaths)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """Turn whatever a route raises into the one envelope."""
+    """Turn whatever a route raises into the one envelope, and count it."""
+
+    def told(error: TrainyardError) -> JSONResponse:
+        app.state.deliveries.problems.count(error.problem())
+        return problem_response(error)
 
     @app.exception_handler(TrainyardError)
     async def ours(request: Request, error: TrainyardError) -> JSONResponse:
-        return problem_response(error)
+        return told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(e["type"] == "json_invalid" for e in error.errors()):
-            return problem_response(NotJson("the request body is not JSON"))
+            return told(NotJson("the request body is not JSON"))
         if not carries_json(request.headers) and any(tuple(e["loc"]) == ("body",) for e in error.errors()):
             said = request.headers.get("content-type", "")[:80]
-            return problem_response(
-                WrongContentType(f"the body came as {said!r}; application/json is needed")
-            )
+            return told(WrongContentType(f"the body came as {said!r}; application/json is needed"))
         fields = fields_of(error.errors())
-        return problem_response(ValidationFailed(sentence(fields), fields=fields))
+        return told(ValidationFailed(sentence(fields), fields=fields))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, TrainyardError):
-            return problem_response(error.__cause__)
+            return told(error.__cause__)
         status = HTTPStatus(error.status_code)
         return JSONResponse(envelope(http_problem(status)), status, error.headers)
 
@@ -237,6 +245,7 @@ def main() -> None:
         "gateway",
         settings,
         app,
+        health=app.state.health,
         loop="auto",
         http=DirectProtocol,
         ws="websockets-sansio",

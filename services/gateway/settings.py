@@ -16,7 +16,11 @@ class NotLoopback(InvalidInput):
     """Without an identity provider everybody who reaches the port is the local user."""
 
     code = "NOT_LOOPBACK"
-    advice = ("Configure Supabase (or a JWT secret) to serve other machines, or listen on 127.0.0.1.",)
+    advice = (
+        "Configure Supabase (or a JWT secret) to serve other machines, or listen on 127.0.0.1.",
+        "In a container whose port is published on the host's loopback only, set "
+        "TRAINYARD_GATEWAY_PUBLISHED_ON_LOOPBACK=true.",
+    )
 
 
 class GatewaySettings(CommonSettings):
@@ -37,6 +41,12 @@ class GatewaySettings(CommonSettings):
     )
     gateway_hosts: tuple[str, ...] = Field(
         default=(), description="names this gateway is reached by; empty = any with tokens, loopback without"
+    )
+
+    gateway_published_on_loopback: bool = Field(
+        default=False,
+        description="true in a container whose port is published on the host's loopback only: then a gateway "
+        "without identities may listen on every address of its own network; names are still checked",
     )
 
     gateway_max_file_bytes: int = Field(default=500 * MIB, gt=0, description="largest file")
@@ -108,7 +118,7 @@ class GatewaySettings(CommonSettings):
 
     def require_safe_address(self) -> None:
         """Raise ``NotLoopback`` if a gateway without identities would be reachable from elsewhere."""
-        if self.single_user and not is_loopback(self.host):
+        if self.single_user and not is_loopback(self.host) and not self.gateway_published_on_loopback:
             raise NotLoopback(
                 f"the gateway has no identity provider and was told to listen on {self.host}", host=self.host
             )

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
-from prometheus_client import CollectorRegistry
 
 from services.trainer.child.warm import WarmChild
-from services.trainer.handlers import reactions
-from services.trainer.job_loop import JobLoop, JobMetrics
+from services.trainer.handlers import answering, fitting, planning
+from services.trainer.job_loop import JobLoop
+from services.trainer.metrics import JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from shared.messaging.broker import connected
 from shared.messaging.work_queue import WorkQueue
 from shared.runtime.serve import serve
-from shared.runtime.service import ServiceParts, worker_app
+from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
 
@@ -26,7 +26,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
     """Build the trainer."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
+    async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         worker = WarmChild(
             threads=settings.trainer_threads,
@@ -43,14 +43,17 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 jobs,
                 worker,
                 broker,
-                JobMetrics(registry),
+                JobMetrics(instruments.registry),
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
                 checkpoints=settings.checkpoints,
+                deliveries=instruments.deliveries,
             )
-            await worker.start()
-            working = asyncio.create_task(_work(broker, job_loop, settings))
+            fits = "fit" in settings.trainer_roles
+            if fits:  # who only answers starts the child at the first question
+                await worker.start()
+            working = asyncio.create_task(_work(broker, job_loop, settings) if fits else _rest())
 
             async def hand_back() -> None:
                 working.cancel()
@@ -69,7 +72,12 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 await worker.stop()
                 await storage.close()
 
-    return worker_app("trainer", settings, reactions, lifespan)
+    parts = {"plan": planning, "fit": fitting, "answer": answering}
+    return worker_app("trainer", settings, [parts[role] for role in settings.trainer_roles], lifespan)
+
+
+async def _rest() -> None:
+    """Have nothing to fit."""
 
 
 async def _work(broker: NatsBroker, job_loop: JobLoop, settings: TrainerSettings) -> None:

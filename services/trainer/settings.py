@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -9,12 +10,20 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.kinds import KINDS, Kind
 from shared.settings import CommonSettings
 
+Role = Literal["plan", "fit", "answer"]
+
 
 class TrainerSettings(CommonSettings):
     """Environment names start with ``TRAINYARD_``; the trainer's own go on with ``TRAINER_``."""
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
 
+    trainer_roles: tuple[Role, ...] = Field(
+        default=("plan", "fit", "answer"),
+        min_length=1,
+        description="what this replica does, as JSON list: plan runs, fit models, answer questions about "
+        "models; where fitting replicas come and go, one other replica plans and answers",
+    )
     trainer_kinds: tuple[Kind, ...] = Field(
         default=KINDS, description="model kinds this replica serves, as JSON list"
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.scoring.forecasts import PartForecast
+from shared.scoring.forecasts import Forecast, PartForecast
 from shared.series.arrays import Float64, Int64
 
 LEVELS = (0.5, 0.8, 0.95)
@@ -135,6 +135,16 @@ def score_intervals(
         for i, level in enumerate(intervals.levels)
         for output, name in enumerate(names)
     ]
+
+
+def covered_share(forecast: Forecast, names: tuple[str, ...]) -> float | None:
+    """Return the share of test values inside the widest intervals fitted on validation; None undefined.
+
+    Averaged over outputs; the level is the last of ``LEVELS``.
+    """
+    scores = score_intervals(fit_intervals(forecast.validation), forecast.test, names=names)
+    shares = [s.coverage for s in scores if s.level == max(LEVELS) and s.coverage is not None]
+    return sum(shares) / len(shares) if shares else None
 
 
 def quantile_loss(intervals: Intervals, part: PartForecast) -> QuantileLoss:

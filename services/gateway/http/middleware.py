@@ -273,7 +273,8 @@ def _measured(
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, error: TrainyardError) -> None:
-    """Answer a connection with a problem."""
+    """Answer a connection with a problem, and count it."""
+    scope["app"].state.deliveries.problems.count(error.problem())
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 4403, "reason": error.code})

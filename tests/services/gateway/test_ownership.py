@@ -221,11 +221,19 @@ async def test_more_than_its_share_of_a_minute_is_refused_until_the_next(tmp_pat
 
 
 def test_a_gateway_without_identities_refuses_to_be_reached_from_elsewhere(tmp_path: Path) -> None:
+    from starlette.datastructures import Headers
+
+    from services.gateway.http.middleware import WrongHost, check_host
     from services.gateway.settings import NotLoopback
 
     with pytest.raises(NotLoopback):
         GatewaySettings(host="0.0.0.0", data_dir=tmp_path).require_safe_address()
     GatewaySettings(host="0.0.0.0", gateway_jwt_secret="s" * 40).require_safe_address()
+    in_a_container = GatewaySettings(host="0.0.0.0", gateway_published_on_loopback=True, data_dir=tmp_path)
+    in_a_container.require_safe_address()
+    with pytest.raises(WrongHost):  # a name that leads here from elsewhere is still refused
+        check_host(Headers({"host": "gateway:8000"}), in_a_container)
+    check_host(Headers({"host": "localhost:8000"}), in_a_container)
 
 
 def _with(request: httpx.Request, token: str) -> httpx.Request:
