@@ -147,6 +147,7 @@ def run(
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
+    bounds: Annotated[bool, typer.Option(help="no forecast below zero if the target never was")] = True,
     country: Annotated[str | None, typer.Option(help="whose holidays, such as AT or US")] = None,
     subdivision: Annotated[str | None, typer.Option(help="state or province of the holidays")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the results")] = None,
@@ -175,6 +176,7 @@ def run(
                 timezone=timezone or "UTC",
                 country=country,
                 subdivision=subdivision,
+                bounded=bounds,
             )
             await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 

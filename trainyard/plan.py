@@ -79,6 +79,7 @@ def plan_dataset(
     timezone: str = "UTC",
     country: str | None = None,
     subdivision: str | None = None,
+    bounded: bool = True,
 ) -> DatasetSpec:
     """Return a data set that forecasts a target from the past of all series and from the calendar.
 
@@ -95,6 +96,8 @@ def plan_dataset(
     future
         Names of series that are known in advance, such as schedules: their window covers the horizon and
         as much of the past before it as there is room for, with a point at every step.
+    bounded
+        Whether a target that was never below zero in training is not forecast there.
     """
     goal = _target(series, target)
     step = _step_minutes(goal)
@@ -118,7 +121,9 @@ def plan_dataset(
                 )
                 for s in inputs
             ),
-            SeriesSpec(series_id=goal.series_id, name=goal.name, role="output", horizon=coming),
+            SeriesSpec(
+                series_id=goal.series_id, name=goal.name, role="output", horizon=coming, bounded=bounded
+            ),
         ),
         input_steps=n_input,
         output_steps=n_output,
