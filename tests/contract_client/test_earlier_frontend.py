@@ -15,7 +15,7 @@ from tests.contract_client.frontend import SPLIT, Frontend, csv_file, file_recor
 from tests.live.conftest import OpenYard
 from tests.services.gateway.legacy.test_socketio import BROWSER, Follower
 
-pytestmark = [pytest.mark.live, pytest.mark.keras]
+pytestmark = [pytest.mark.live, pytest.mark.keras, pytest.mark.timeout(480)]
 DOCUMENTED = """
 curl -s -w '\\n%{http_code}\\n' -X POST "$BASE/init-session" -H "Content-Type: application/json" -d "{\\"sessionId\\": \\"$SID\\"}"
 curl -s -w '\\n%{http_code}\\n' "$BASE/list-sessions"
