@@ -21,6 +21,7 @@ from services.gateway.auth.identity import EverybodyIsLocal, Verifier
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
+from services.gateway.forecasts import routes as forecasts
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.direct_body import DirectProtocol
@@ -84,7 +85,19 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
-    for part in (sessions, files, uploads, datasets, runs, results, backtests, models, plots, keys):
+    for part in (
+        sessions,
+        files,
+        uploads,
+        datasets,
+        runs,
+        results,
+        backtests,
+        models,
+        forecasts,
+        plots,
+        keys,
+    ):
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -15,6 +16,11 @@ class TrainerSettings(CommonSettings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
 
+    trainer_role: Literal["all", "fits", "answers"] = Field(
+        default="all",
+        description="what this replica does: fit models, answer about stored ones (forecasts, exports, "
+        "importance), or both, each in a child process of its own",
+    )
     trainer_kinds: tuple[Kind, ...] = Field(
         default=KINDS, description="model kinds this replica serves, as JSON list"
     )
@@ -33,6 +39,16 @@ class TrainerSettings(CommonSettings):
         description="folder that outlives a replica and is shared by all, where a killed fit goes on from; "
         "null = beside the embedded stores, or none with remote ones",
     )
+
+    @property
+    def fits(self) -> bool:
+        """Whether this replica takes jobs."""
+        return self.trainer_role != "answers"
+
+    @property
+    def answers(self) -> bool:
+        """Whether this replica answers about stored models."""
+        return self.trainer_role != "fits"
 
     @property
     def checkpoints(self) -> Path | None:

@@ -1,6 +1,6 @@
 """The shell every worker service wears: broker, health port, globals for its handlers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager
 
 
 def worker_app(
-    name: str, settings: CommonSettings, reactions: Reactions, lifespan: Lifespan
+    name: str, settings: CommonSettings, reactions: Reactions | Sequence[Reactions], lifespan: Lifespan
 ) -> AsgiFastStream:
     """Build a worker service.
 
@@ -48,7 +48,8 @@ def worker_app(
     """
     registry = CollectorRegistry()
     broker = make_broker(name, settings, registry=registry)
-    broker.include_router(reactions.router)
+    for part in (reactions,) if isinstance(reactions, Reactions) else reactions:
+        broker.include_router(part.router)
     checks: dict[str, Check] = {}
     before_stop: list[Callable[[], Awaitable[None]]] = []
 

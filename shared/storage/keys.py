@@ -49,3 +49,8 @@ def attempt(session_id: str, run_id: str, job_id: str, number: int) -> str:
 def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
     """Which inputs a job's model relies on, as measured with one seed."""
     return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"
+
+
+def forecast(session_id: str, forecast_id: str) -> str:
+    """The document of one forecast of the future."""
+    return f"{session(session_id)}/forecasts/{forecast_id}.json"

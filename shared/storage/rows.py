@@ -265,6 +265,35 @@ class TableRow(Row):
     content: Json
 
 
+class ForecastRow(Row):
+    """One forecast of the future; its id follows from model, rows and what was asked.
+
+    ``parent_id`` is the plain forecast a scenario differs from. ``scores`` are those of ``n_scored`` values
+    whose truth has arrived.
+    """
+
+    table: ClassVar[str] = "forecasts"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("session_id", "created_at"), ("session_id", "scored", "last_time"), ("run_id",), ("job_id",),
+    )  # fmt: skip
+
+    session_id: str
+    run_id: str
+    job_id: str
+    kind: JobKind
+    label: str
+    version: int | None = None
+    passport_sha256: str | None = None
+    reference_time: AwareDatetime
+    last_time: AwareDatetime
+    parent_id: str | None = None
+    object_key: str
+    asked: Json = {}
+    scored: bool = False
+    n_scored: int = 0
+    scores: Json = {}
+
+
 class ApiKeyRow(Row):
     """A key a user made for programs; only its hash is kept."""
 
@@ -279,8 +308,9 @@ class ApiKeyRow(Row):
 
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
-    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow,
+    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
+    ForecastRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow,
+    ChunkRow, FileRow,
 )  # fmt: skip

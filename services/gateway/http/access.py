@@ -114,6 +114,11 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/predict/{{sid}}": Access("session", "numbers"),
     f"GET {API}/feature-importance/{{sid}}": Access("session"),
     f"GET {API}/environment-info": Access("anybody"),
+    # forecasts
+    f"POST {API}/forecast/{{sid}}": Access("session", "numbers"),
+    f"GET {API}/forecast/{{sid}}/template": Access("session"),
+    f"GET {API}/forecasts/{{sid}}": Access("session"),
+    f"GET {API}/forecasts/{{sid}}/{{forecast_id}}": Access("session"),
     # keys
     f"POST {API}/api-keys": Access("account", "settings"),
     f"GET {API}/api-keys": Access("account"),

@@ -126,6 +126,11 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("post", "/scale-data/{sid}"): [{"data": {"Load": [1.0, 2.0]}}],
     ("post", "/predict/{sid}"): [{"input_data": [[[1.0], [2.0]]]}],
+    ("post", "/forecast/{sid}"): [
+        {},
+        {"model": "LIN", "at": "2026-01-31T06:00:00+01:00", "horizon": 24, "intervals": [80, 95]},
+        {"future": {"temperature": {"2026-01-31T07:00:00+01:00": 3.5}}},
+    ],
     ("post", "/api-keys"): [{"name": "nightly forecast", "sessionId": SESSION}],
 }  # fmt: skip
 

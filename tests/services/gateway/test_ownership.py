@@ -17,7 +17,14 @@ from tests.services.gateway.house import House, open_house, ready_file
 SID = "a" * 32
 FILE = derive("file", SID, "input", "a.csv", "0")
 RUN, PLOT = "b" * 32, "c" * 32
-IDS = {"sid": SID, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.k1"}
+IDS = {
+    "sid": SID,
+    "file_id": FILE,
+    "index": "0",
+    "plot_id": PLOT,
+    "key_id": "all.k1",
+    "forecast_id": "7" * 32,
+}
 IN_BODY: dict[str, Any] = {
     "/finalize-session": {"sessionId": SID},
     "/session-name-change": {"sessionId": SID, "sessionName": "mine now"},
@@ -34,6 +41,7 @@ IN_BODY: dict[str, Any] = {
     "/save-evaluation-tables/{sid}": {"df_eval": {}, "df_eval_ts": {}},
     "/predict/{sid}": {"input_data": []},
     "/scale-data/{sid}": {"data": {}},
+    "/forecast/{sid}": {},
     "/api-keys": {"sessionId": SID},
 }
 NOBODYS = {
