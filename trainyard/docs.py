@@ -1,10 +1,11 @@
-"""Documents generated from the code by ``make docs``: events, errors, and the glossary's table of scores."""
+"""Documents generated from the code by ``make docs``: events, errors, and tables of the glossary."""
 
 import json
 from pathlib import Path
 
 from shared.contracts.base import Message
 from shared.contracts.events import MESSAGES
+from shared.contracts.kinds import SPECS
 from shared.contracts.metrics import METRICS
 from shared.messaging.streams import REACTIONS
 from trainyard.error_classes import error_classes
@@ -13,7 +14,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 EVENTS_DOC = DOCS / "events.md"
 ERRORS_DOC = DOCS / "errors.md"
 GLOSSARY_DOC = DOCS / "glossary.md"
-_SCORES_START, _SCORES_END = "<!-- scores, generated -->", "<!-- end of scores -->"
 
 
 def events_page() -> str:
@@ -100,15 +100,27 @@ def errors_page() -> str:
 
 
 def glossary_page() -> str:
-    """Return docs/glossary.md with its table of scores as the contracts have them."""
-    before, rest = GLOSSARY_DOC.read_text().split(_SCORES_START)
-    after = rest.split(_SCORES_END)[1]
-    rows = (
+    """Return docs/glossary.md with its tables of scores and of model kinds as the contracts have them."""
+    scores = (
         f"| {metric.heading} | {metric.unit} | {metric.better} is better | {metric.undefined} |"
         for metric in METRICS
     )
-    table = ["", "| score | unit | | undefined |", "|---|---|---|---|", *rows, ""]
-    return f"{before}{_SCORES_START}{chr(10).join(table)}{_SCORES_END}{after}"
+    kinds = (
+        f"| `{kind}` | {spec.name} | {', '.join(spec.words) or '-'} | {str(spec.__doc__).splitlines()[0]} |"
+        for kind, spec in SPECS.items()
+    )
+    page = GLOSSARY_DOC.read_text()
+    page = _filled(page, "scores", ["| score | unit | | undefined |", "|---|---|---|---|", *scores])
+    return _filled(
+        page, "model kinds", ["| kind | name | also called | meaning |", "|---|---|---|---|", *kinds]
+    )
+
+
+def _filled(page: str, name: str, table: list[str]) -> str:
+    """Return a page with the table between the marks of a name exchanged."""
+    start, end = f"<!-- {name}, generated -->", f"<!-- end of {name} -->"
+    before, rest = page.split(start)
+    return "\n".join([f"{before}{start}", *table, f"{end}{rest.split(end)[1]}"])
 
 
 def main() -> None:

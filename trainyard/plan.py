@@ -10,7 +10,11 @@ from shared.errors import InvalidInput
 from trainyard.responses import Series
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
-_LEAST_ROWS = 7  # of the past in a sample: a week of days
+DAY, MINUTES_OF_YEAR = 1440.0, 525_960.0  # minutes
+LEAST_STEPS = 7  # of a lookback: a week of days
+MOST_STEPS = 768  # of a lookback nobody asked for: memory and networks grow with it
+YEARS_SEEN = 1.9  # of data, before the time of year can be told from a trend
+DEFAULT_MODELS = "LIN,Slots,LGBMR,Dense,CNN"  # kinds whose average does best on series of many sorts
 _MINUTES = {"min": 1, "m": 1, "h": 60, "d": 1440, "w": 10_080}
 
 
@@ -83,22 +87,25 @@ def plan_dataset(
     series
         The uploaded series; the target is among them.
     horizon, lookback
-        How far to forecast, and how much of the past a model sees (default: twice the horizon, at
-        least two days where the data allow).
+        How far to forecast, and how much of the past a model sees (default: 8 days of sub-daily rows, so
+        that yesterday and a week ago are both there for every step of a day ahead, 8 weeks of longer ones;
+        less where that would take more than a fifth of the data or ``MOST_STEPS`` rows).
     stride
         Distance between two samples; default: the target's step.
     future
-        Names of series that are known in advance, such as schedules: their window covers the horizon.
+        Names of series that are known in advance, such as schedules: their window covers the horizon and
+        as much of the past before it as there is room for, with a point at every step.
     """
     goal = _target(series, target)
     step = _step_minutes(goal)
     ahead = horizon.total_seconds() / 60
-    usual = max(2 * ahead, min(2880.0, 100 * step), _LEAST_ROWS * step)
-    back = lookback.total_seconds() / 60 if lookback else usual
+    n_rows = _n_rows(goal)
+    back = (lookback.total_seconds() / 60) if lookback else _lookback(step, ahead, n_rows)
     n_output, n_input = max(1, round(ahead / step)), max(1, round(back / step))
     past = Horizon(start=-(n_input - 1) * step / 60, end=0.0)
     coming = Horizon(start=step / 60, end=n_output * step / 60)
-    known = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
+    spread = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
+    known = _until(n_output, n_input, step, spread)
     inputs = [goal, *(s for s in series if s.series_id != goal.series_id)]
     return DatasetSpec(
         series=(
@@ -116,24 +123,44 @@ def plan_dataset(
         input_steps=n_input,
         output_steps=n_output,
         stride=(stride.total_seconds() / 60) if stride else step,
-        calendar=_calendar(known, timezone, country, subdivision, daily=step < 1440),
+        calendar=Calendar(
+            year=_feature(known, enabled=n_rows * step >= YEARS_SEEN * MINUTES_OF_YEAR),
+            week=_feature(known),
+            day=_feature(known, enabled=step < DAY),
+            # A day more: whether the day after is a holiday is known, and tells something.
+            holiday=_feature(
+                _until(n_output + round(DAY / step), n_input, step, spread), enabled=bool(country)
+            ),
+            timezone=timezone,
+            country=country,
+            subdivision=subdivision,
+        ),
     )
 
 
-def _calendar(
-    coming: Horizon, timezone: str, country: str | None, subdivision: str | None, *, daily: bool
-) -> Calendar:
-    """Calendar features over the hours to be forecast: they are known in advance."""
-    on = CalendarFeature(enabled=True, at="window", horizon=coming, local_time=True)
-    off = CalendarFeature()
-    return Calendar(
-        week=on,
-        day=on if daily else off,
-        holiday=on if country else off,
-        timezone=timezone,
-        country=country,
-        subdivision=subdivision,
-    )
+def _lookback(step: float, ahead: float, n_rows: int) -> float:
+    """Return the default lookback in minutes."""
+    season = 8 * DAY if step < DAY else 56 * step
+    room = min(MOST_STEPS, n_rows // 5 if n_rows else MOST_STEPS) * step
+    least = max(2 * ahead, min(2 * DAY, 100 * step), LEAST_STEPS * step)
+    return max(min(season, room), least)
+
+
+def _until(last_step: int, n_points: int, step: float, otherwise: Horizon) -> Horizon:
+    """Return the window of what is known ahead: a point per step up to ``last_step``, past included.
+
+    A lookback that is shorter than the horizon has no room for that: its points are spread over the horizon.
+    """
+    if n_points < last_step:
+        return otherwise
+    return Horizon(start=(last_step - n_points + 1) * step / 60, end=last_step * step / 60)
+
+
+def _feature(window: Horizon, *, enabled: bool = True) -> CalendarFeature:
+    """A calendar feature by the local clock, or none."""
+    if not enabled:
+        return CalendarFeature()
+    return CalendarFeature(enabled=True, at="window", horizon=window, local_time=True)
 
 
 def _target(series: Sequence[Series], name: str) -> Series:
@@ -151,3 +178,9 @@ def _step_minutes(series: Series) -> float:
     if not isinstance(seconds, int | float) or seconds <= 0:
         raise UnknownTarget(f"{series.name!r} has no step: it has fewer than two rows", field="target")
     return float(seconds) / 60
+
+
+def _n_rows(series: Series) -> int:
+    """Return the number of rows, 0 where it is not told."""
+    n_rows = series.statistics.get("n")
+    return int(n_rows) if isinstance(n_rows, int | float) else 0

@@ -11,10 +11,13 @@ from faststream import Context
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.datasets.core.artefact import build_artefact
+from services.datasets.core.excerpt import excerpt
+from services.datasets.core.preview import preview
 from services.datasets.core.scalings import scale_columns, scaler_table
 from services.datasets.ports import Datasets, Product
 from shared.contracts.backtest import BacktestSpec
 from shared.contracts.events import DatasetFailed, DatasetReady, DatasetRequested
+from shared.contracts.specs import DatasetSpec
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.storage.rows import DatasetRow
@@ -34,6 +37,7 @@ class ScaleQuestion(BaseModel):
     dataset_id: str
     data: dict[str, list[float | None]] = {}
     inverse: bool = False
+    scaled: bool = True
 
 
 class FoldsQuestion(BaseModel):
@@ -44,6 +48,27 @@ class FoldsQuestion(BaseModel):
     session_id: str
     dataset_id: str
     spec: BacktestSpec
+
+
+class PreviewQuestion(BaseModel):
+    """What the gateway asks before a data set is asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    spec: DatasetSpec
+
+
+class SeriesQuestion(BaseModel):
+    """Which stretch of a series somebody looks at, and in how many points."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    series_id: str
+    from_ms: int | None = None
+    to_ms: int | None = None
+    points: int = 2000
 
 
 log = structlog.get_logger()
@@ -100,7 +125,8 @@ async def scale(question: ScaleQuestion, datasets: Annotated[Datasets, Context()
 async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
     """Store X and Y of all windows and return where."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
-    return {"key": await datasets.save_arrays(question.session_id, question.dataset_id, dataset)}
+    session_id, dataset_id = question.session_id, question.dataset_id
+    return {"key": await datasets.save_arrays(session_id, dataset_id, dataset, scaled=question.scaled)}
 
 
 @reactions.on_question("datasets.folds")
@@ -109,3 +135,23 @@ async def plan_folds(question: FoldsQuestion, datasets: Annotated[Datasets, Cont
     dataset = await datasets.open(question.session_id, question.dataset_id)
     folds = await asyncio.to_thread(plan_backtest, dataset, question.spec)
     return {"folds": [fold.model_dump(mode="json") for fold in folds]}
+
+
+@reactions.on_question("datasets.preview")
+async def tell_preview(
+    question: PreviewQuestion,
+    datasets: Annotated[Datasets, Context()],
+    limits: Annotated[Limits, Context()],
+) -> Json:
+    """Return what a data set would be; nothing is stored."""
+    wanted = {series.series_id for series in question.spec.series}
+    series = await datasets.series_of(question.session_id, wanted)
+    return await asyncio.to_thread(preview, question.spec, series, limits)
+
+
+@reactions.on_question("datasets.series")
+async def tell_series(question: SeriesQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+    """Return a stretch of a series, thinned for a chart."""
+    found = await datasets.series_of(question.session_id, [question.series_id])
+    cut = partial(excerpt, from_ms=question.from_ms, to_ms=question.to_ms, points=question.points)
+    return await asyncio.to_thread(cut, found[question.series_id])

@@ -1,6 +1,6 @@
 """What the datasets service needs from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,10 @@ class Datasets(Protocol):
         """Return the series the spec names, by id; raise ``SeriesGone`` for one that is not there."""
         ...
 
+    async def series_of(self, session_id: str, series_ids: Collection[str]) -> Mapping[str, Series]:
+        """Return series of a session by id; raise ``SeriesGone`` for one that is not there."""
+        ...
+
     async def twin(self, order: DatasetRow) -> DatasetRow | None:
         """Return a ready data set of the same session with the same content, if there is one."""
         ...
@@ -52,6 +56,6 @@ class Datasets(Protocol):
         """Return a ready data set of a session; raise ``DatasetGone`` if there is none."""
         ...
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
-        """Store X and Y of all windows, scaled, and return the object's key."""
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
+        """Store X and Y of all windows, scaled or in original units, and return the object's key."""
         ...

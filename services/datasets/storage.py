@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree, put_tree
-from shared.storage.records import OneOf
+from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
 from shared.windows.dataset import Dataset, dataset_key
 
@@ -39,7 +39,15 @@ class LedgerDatasets:
 
     async def series(self, order: DatasetRow) -> Mapping[str, Series]:
         rows = await self._rows(order)
-        return {series_id: await self._load(order, row) for series_id, row in rows.items()}
+        return {series_id: await self._read(row) for series_id, row in rows.items()}
+
+    async def series_of(self, session_id: str, series_ids: Collection[str]) -> Mapping[str, Series]:
+        where: Where = {"session_id": session_id, "id": OneOf(tuple(series_ids))}
+        found = {row.id: row for row in await self._storage.records.select(SeriesRow, where)}
+        for series_id in series_ids:
+            if series_id not in found:
+                raise SeriesGone("there is no such series in this session", series_id=series_id[:64])
+        return {series_id: await self._read(row) for series_id, row in found.items()}
 
     async def twin(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
@@ -67,16 +75,16 @@ class LedgerDatasets:
             await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset) -> str:
+    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
         row = await self.load(dataset_id)
         if row is None:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
 
         def materialised() -> bytes:
-            x, y = dataset.x(), dataset.y()
+            x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
-        key = f"{keys.dataset(session_id, dataset_id)}/arrays.npz"
+        key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
         await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
         return key
 
@@ -109,8 +117,8 @@ class LedgerDatasets:
         """Return the stores narrowed to the order's owner."""
         return self._storage.of_owner(order.owner)
 
-    async def _load(self, order: DatasetRow, row: SeriesRow) -> Series:
-        content = await self._of(order).objects.get(row.object_key)
+    async def _read(self, row: SeriesRow) -> Series:
+        content = await self._storage.of_owner(row.owner).objects.get(row.object_key)
         return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
 
 

@@ -14,6 +14,7 @@ from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.shown_windows import ShownWindows
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
@@ -46,6 +47,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "ensembles": ensembles,
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
+            "shown_windows": ShownWindows(results),
             "undertaker": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }
         try:

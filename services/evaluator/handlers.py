@@ -16,8 +16,9 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
-from services.evaluator.questions import Json, PlotQuestion, draw_plot
+from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
+from services.evaluator.shown_windows import ShownWindows, WindowQuestion
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
 from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
@@ -34,6 +35,7 @@ VerdictsIn = Annotated[Verdicts, Context("verdicts")]
 EnsemblesIn = Annotated[Ensembles, Context("ensembles")]
 ReporterIn = Annotated[ReportWriter, Context("reporter")]
 ChronicleIn = Annotated[UserLog, Context("chronicle")]
+ShownWindowsIn = Annotated[ShownWindows, Context("shown_windows")]
 UndertakerIn = Annotated[DeadLetters, Context("undertaker")]
 
 
@@ -98,6 +100,18 @@ async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
 async def plot(question: PlotQuestion, results: ResultsIn) -> Json:
     """Draw chosen or random test windows."""
     return await draw_plot(question, results)
+
+
+@reactions.on_question("evaluator.picture")
+async def dark(question: PictureQuestion, results: ResultsIn, reporter: ReporterIn) -> Json:
+    """Draw a plot of a report in another theme, once."""
+    return await picture(question, results, reporter)
+
+
+@reactions.on_question("evaluator.window")
+async def window(question: WindowQuestion, shown: ShownWindowsIn) -> Json:
+    """Return one test window as numbers: past, truth, forecast, bands."""
+    return await shown.show(question)
 
 
 @reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")

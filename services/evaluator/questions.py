@@ -5,11 +5,13 @@ import base64
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.evaluator.core.figures.custom import PlotRequest, custom_figure
 from services.evaluator.core.figures.render import render, to_json
+from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.ports import Results
+from services.evaluator.report import ReportWriter
 from shared.errors import ModelNotFound
 from shared.scoring.forecasts import PartForecast
 from shared.storage.rows import JobRow, RunRow
@@ -48,6 +50,31 @@ class PlotQuestion(BaseModel):
             shared_axis=self.shared_axis,
             seed=self.seed,
         )
+
+
+class PictureQuestion(BaseModel):
+    """A plot of a run's report in a theme; light ones are there, others are drawn when first asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    run_id: str
+    name: str = Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+)?$", max_length=200)
+    theme: Literal["light", "dark"] = "dark"
+
+
+async def picture(question: PictureQuestion, results: Results, reporter: ReportWriter) -> Json:
+    """Return the key of a stored picture.
+
+    Raises
+    ------
+    PlotNotFound
+        If the run, or its plot of that name, is not there.
+    """
+    run = await results.run(question.run_id)
+    if run is None or run.session_id != question.session_id:
+        raise PlotNotFound("the run has no such plot", name=question.name[:100])
+    return {"key": await reporter.picture(run, question.name, question.theme)}
 
 
 async def draw_plot(question: PlotQuestion, results: Results) -> Json:

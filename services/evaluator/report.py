@@ -6,18 +6,22 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import JsonValue
 
-from services.evaluator.core.archive import Content, stream_zip
+from services.evaluator.core.archive import write_zip
 from services.evaluator.core.backtest import fold_table
-from services.evaluator.core.backtest_contents import BacktestDossier, backtest_files
-from services.evaluator.core.report_files import archive_files
+from services.evaluator.core.backtest_contents import BacktestDossier, write_backtest_files
+from services.evaluator.core.figures.render import FigureData, from_json, render
+from services.evaluator.core.figures.style import ThemeName
+from services.evaluator.core.problems import PlotNotFound
+from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, examine, json_bytes, slug
 from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
@@ -26,20 +30,23 @@ from shared.runtime.parent import die_with_parent
 from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
+from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
 
-_PIECE = 2**20
+T = TypeVar("T")
 NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
-Writer = Callable[[Path], dict[str, JsonValue]]
+MAX_WORKERS = 4  # a report of ten models is 42 pictures: more processes would wait for each other's start
+Json = dict[str, JsonValue]
+Writer = Callable[[Path], tuple[Json, dict[str, FigureData]]]
 
 
 class ReportWriter:
-    """Writes reports in a process of its own, so that a plot never delays an event."""
+    """Writes reports in processes of their own, so that a plot never delays an event."""
 
     def __init__(self, storage: Storage, results: Results) -> None:
         self._storage, self._results = storage, results
         self._pool = ProcessPoolExecutor(
-            max_workers=1,
+            max_workers=min(os.cpu_count() or 1, MAX_WORKERS),
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
             initargs=(os.getpid(),),
@@ -58,29 +65,54 @@ class ReportWriter:
             return await self._written(state.run)
         mine = self._storage.of_owner(state.run.owner)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
-            folder = Path(scratch) / "report"
-            work = partial(await self._writer(state, Path(scratch) / "extras"), folder)
-            found = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            folder, extras = Path(scratch) / "report", Path(scratch) / "extras"
+            write, files = await self._writer(state, extras)
+            found, drawn = await self._run(write, folder)
+            await asyncio.gather(*(self._run(draw, figure, folder / path) for path, figure in drawn.items()))
+            await self._run(pack, folder, files)
             await put_tree(mine.objects, folder, keys.run(state.run.session_id, state.run.id))
-            plots = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("plots/**/*.png")))
+        plots = tuple(sorted(drawn))
         await mine.records.insert([_plot_row(state.run, path) for path in plots])
         await mine.records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
         return plots
 
-    async def _writer(self, state: RunState, scratch: Path) -> Writer:
-        """Fetch what a report is made of; return the function that writes it into a folder."""
+    async def picture(self, run: RunRow, name: str, theme: ThemeName) -> str:
+        """Return the key of a plot of a run in a theme, drawn now if nobody has asked for it before.
+
+        Raises
+        ------
+        PlotNotFound
+            If the run has no plot of that name.
+        """
+        objects = self._storage.of_owner(run.owner).objects
+        suffix = "" if theme == "light" else f".{theme}"
+        stem = f"{keys.run(run.session_id, run.id)}/plots/{name}"
+        key = f"{stem}{suffix}.png"
+        if await objects.size(key) is None:
+            try:
+                data = await objects.get(f"{stem}.json")
+            except ObjectNotFound:
+                raise PlotNotFound("the run has no such plot", name=name[:100]) from None
+            await objects.put(key, await self._run(redraw, data, theme))
+        return key
+
+    async def _run(self, work: Callable[..., T], *about: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *about))
+
+    async def _writer(self, state: RunState, scratch: Path) -> tuple[Writer, dict[str, Path]]:
+        """Fetch what a report is made of; return what writes it, and files to add as they are."""
         jobs = [job for job in state.jobs if job.id in state.results]
         await asyncio.to_thread(scratch.mkdir)
         if state.run.backtest is None:
             dossier = await self._dossier(state.run, jobs)
             named = [(name, job) for (name, _), job in zip(dossier.named(), jobs, strict=True)]
             extras = await self._models(named, scratch) | await self._configuration(state.run, scratch)
-            return partial(write_report, dossier, extras)
+            return partial(write_report, dossier), extras
         named = [(f"{number:02d}-{slug(job.label)}", job) for number, job in enumerate(jobs, start=1)]
         newest = [(name, job) for name, job in named if job.backtest and _forecasts_newest(state.run, job)]
         extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
         extras |= await self._configuration(state.run, scratch)
-        return partial(write_backtest, _backtest_dossier(state, state.run.backtest, named), extras)
+        return partial(write_backtest, _backtest_dossier(state, state.run.backtest, named)), extras
 
     async def _written(self, run: RunRow) -> tuple[str, ...]:
         rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
@@ -147,44 +179,43 @@ def _begin(parent: int) -> None:
     os.nice(NICE)
 
 
-def write_report(dossier: RunData, extras: Mapping[str, Path], folder: Path) -> dict[str, JsonValue]:
-    """Write plots, numbers and the archive into a folder; return what they add to the verdict.
+def write_report(dossier: RunData, folder: Path) -> tuple[Json, dict[str, FigureData]]:
+    """Write the numbers of a run into a folder; return what they add to the verdict, and what is to be drawn.
 
-    Runs in the report process; nothing but plain values goes in and out.
+    This and the next functions run in the report processes; nothing but plain values goes in and out.
     """
     findings = examine(dossier)
-    own = archive_files(dossier, findings)
-    _write({path: b"".join(content()) for path, content in own.items()}, extras, folder)
-    found: dict[str, JsonValue] = json.loads(
-        json_bytes({"claims": [claim.to_json() for claim in findings.claims]})
-    )
-    return found
+    drawn = write_files(dossier, findings, folder)
+    found: Json = json.loads(json_bytes({"claims": [claim.to_json() for claim in findings.claims]}))
+    return found, drawn
 
 
-def write_backtest(
-    dossier: BacktestDossier, extras: Mapping[str, Path], folder: Path
-) -> dict[str, JsonValue]:
-    """Write plot, table and archive of a backtest into a folder; return what they add to the verdict.
+def write_backtest(dossier: BacktestDossier, folder: Path) -> tuple[Json, dict[str, FigureData]]:
+    """Write table and plan of a backtest into a folder; return what they add, and what is to be drawn.
 
     Folds are few and their windows neighbours: no test says which difference between them holds, so nothing
     is claimed.
     """
-    _write({path: make() for path, make in backtest_files(dossier).items()}, extras, folder)
-    return {"claims": []}
+    return {"claims": []}, write_backtest_files(dossier, folder)
 
 
-def _write(made: Mapping[str, bytes], extras: Mapping[str, Path], folder: Path) -> None:
-    """Write plots and numbers as files, and all of it as one archive."""
-    for path, content in made.items():
-        if path.startswith(("plots/", "metrics/", "tables/")):
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-    whole: dict[str, Content] = {path: partial(_ready, content) for path, content in made.items()}
-    whole |= {path: partial(_pieces, source) for path, source in extras.items()}
-    with (folder / "results.zip").open("wb") as archive:
-        for piece in stream_zip(whole):
-            archive.write(piece)
+def draw(figure: FigureData, target: Path) -> None:
+    """Draw one plot for a light page."""
+    target.write_bytes(render(figure))
+
+
+def redraw(data: bytes, theme: ThemeName) -> bytes:
+    """Draw a plot from its stored data."""
+    return render(from_json(json.loads(data)), theme)
+
+
+def pack(folder: Path, extras: Mapping[str, Path]) -> None:
+    """Put a folder and further files into one archive; leave it there with what is also shown by itself."""
+    own = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    write_zip(folder / "results.zip", {**own, **extras})
+    for path, file in own.items():
+        if not path.startswith(("plots/", "metrics/", "tables/")):
+            file.unlink()
 
 
 def _backtest_dossier(
@@ -217,16 +248,6 @@ def _plot_row(run: RunRow, path: str) -> PlotRow:
         kind=name.rsplit("/", 1)[-1].removesuffix(".dark"),
         object_key=f"{keys.run(run.session_id, run.id)}/{path}",
     )
-
-
-def _ready(content: bytes) -> tuple[bytes]:
-    return (content,)
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
 
 
 def _outputs(yardstick: ScoringContext) -> tuple[OutputFacts, ...]:

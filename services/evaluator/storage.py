@@ -183,6 +183,7 @@ class LedgerChronicle:
             job_id=getattr(event, "job_id", None),
             level=level,
             message=sentence,
+            details={"event": event.type},
             created_at=event.time,
         )
         await self._storage.of_owner(session.owner).records.insert([line])

@@ -24,6 +24,7 @@ from services.gateway.datasets import routes as datasets
 from services.gateway.forecasts import routes as forecasts
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
+from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -35,6 +36,7 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
 from services.gateway.runs import backtest_routes as backtests
@@ -46,6 +48,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
 from services.gateway.web.page import add_page
+from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
@@ -85,7 +88,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
-    for part in (
+    parts = (
         sessions,
         files,
         uploads,
@@ -96,9 +99,13 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         models,
         forecasts,
         plots,
+        data,
         keys,
-    ):
+    )
+    for part in parts:
         app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
+    for router in PAGE_ROUTERS:
+        app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(health.router)
     app.include_router(websocket.router)
     app.state.rooms = add_socketio(app)
@@ -180,6 +187,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(CompressionMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

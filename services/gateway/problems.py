@@ -35,7 +35,7 @@ class BadId(Refused):
     """A session id in none of the known forms."""
 
     code = "BAD_UUID"
-    advice = ("Use a UUID, session_<uuid>, or session_<digits>_<letters and digits>.",)
+    advice = ("Use 1 to 128 letters, digits, _ and -; a UUID is best.",)
 
 
 class FileNotFound(NotFound):
@@ -57,6 +57,19 @@ class NothingThere(NotFound):
 
     code = "NOT_AVAILABLE"
     advice = ("Wait until the run is completed; GET /api/training/status/{session} tells.",)
+
+
+class NoPictures(NothingThere):
+    """The run has no pictures yet."""
+
+    code = "VISUALIZATION_NOT_FOUND"
+
+
+class NothingSaved(NotFound):
+    """A setting of the session nobody has made yet."""
+
+    code = "NOT_CONFIGURED"
+    advice = ("Save it first; GET /docs shows how.",)
 
 
 class NoReport(NotFound):
@@ -105,6 +118,20 @@ class ConfirmationRequired(Refused):
 
     code = "CONFIRMATION_REQUIRED"
     advice = ('Send {"confirm_delete_all": true}.',)
+
+
+class MissingFile(Refused):
+    """A form without the bytes it is about."""
+
+    code = "MISSING_FILE"
+    advice = ("Send the bytes as a file part of the form.",)
+
+
+class MissingBody(Refused):
+    """A request that says nothing of what it must say."""
+
+    code = "MISSING_BODY"
+    advice = ("GET /docs shows the accepted form.",)
 
 
 class NotCsv(Refused):

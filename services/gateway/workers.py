@@ -16,8 +16,10 @@ from shared.contracts.problems import Category, Problem
 from shared.errors import InvalidInput, TrainyardError, Unavailable
 
 Question = Literal[
-    "evaluator.plot", "trainer.predict", "trainer.export", "trainer.importance", "trainer.forecast",
-    "trainer.template", "datasets.scale", "datasets.scalers", "datasets.arrays", "datasets.folds",
+    "evaluator.plot", "evaluator.picture", "trainer.predict", "trainer.export", "trainer.importance",
+    "trainer.forecast", "trainer.template",
+    "evaluator.window", "datasets.preview", "datasets.series", "datasets.scale", "datasets.scalers",
+    "datasets.arrays", "datasets.folds",
 ]  # fmt: skip
 
 

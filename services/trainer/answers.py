@@ -8,14 +8,8 @@ from typing import Annotated
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.trainer.child.warm import (
-    ExplainTask,
-    ExportTask,
-    FitRefused,
-    ForecastTask,
-    PredictTask,
-    WarmChild,
-)
+from services.trainer.child.protocol import ExplainTask, ExportTask, ForecastTask, PredictTask
+from services.trainer.child.warm import FitRefused, WarmChild
 from services.trainer.ports import ForecastOrder, Forecasts, Models
 from services.trainer.questions import difference, read_forecasts, write_windows
 from shared.messaging.broker import Reactions

@@ -4,13 +4,16 @@ import asyncio
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
 from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.trainer.child.warm import FitCancelled, TrainTask, WarmChild, WorkerCrashed
+from services.trainer.child.process import WorkerCrashed
+from services.trainer.child.protocol import TrainTask
+from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.ports import Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
@@ -144,13 +147,11 @@ class JobLoop:
     async def _fit(self, job: JobRow, scratch: Path) -> Product:
         """Fit in the child while the lease is renewed; cancel or a lost lease ends the fit."""
         task = TrainTask(
-            job_id=job.id,
             spec=job.spec,
             dataset=await self._jobs.dataset_folder(job),
             output=scratch,
             backtest=job.backtest,
             threads=self._threads,
-            attempt=job.attempt,
             checkpoint=self._checkpoint(job),
         )
         reporter = ProgressPublisher(self._post, job)
@@ -200,20 +201,15 @@ class JobLoop:
 
 
 class ProgressPublisher:
-    """Tells progress at most twice a second, with the time left."""
+    """Tells the progress of a job, with the time left; the child has thinned it out."""
 
-    def __init__(self, post: Publisher, job: JobRow, *, every: float = 0.5) -> None:
-        self._post, self._job, self._every = post, job, every
+    def __init__(self, post: Publisher, job: JobRow) -> None:
+        self._post, self._job = post, job
         self._started = time.monotonic()
-        self._last = 0.0
 
     async def report(self, progress: Progress) -> None:
-        """Publish progress unless the last was a moment ago."""
-        now = time.monotonic()
-        if now - self._last < self._every and progress.fraction < 1.0:
-            return
-        self._last = now
-        elapsed, share = now - self._started, progress.fraction
+        """Publish progress; what the broker does not take is lost, the next says more."""
+        elapsed, share = time.monotonic() - self._started, progress.fraction
         eta = elapsed * (1.0 - share) / share if share > 0 else None
         with suppress(Unavailable):
             await self._post.publish(
@@ -223,13 +219,8 @@ class ProgressPublisher:
                     job_id=self._job.id,
                     kind=self._job.kind,
                     label=self._job.label,
-                    fraction=share,
-                    phase=progress.phase,
-                    epoch=progress.epoch,
-                    n_epochs=progress.n_epochs,
-                    loss=progress.loss,
-                    val_loss=progress.val_loss,
                     eta_seconds=eta,
+                    **asdict(progress),
                 )
             )
 

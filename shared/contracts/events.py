@@ -199,7 +199,7 @@ class TrainModel(Event):
 
 
 class ModelProgress(Message):
-    """How far a fit has come; only the newest per job is kept."""
+    """How far a fit has come; a memory of at most 1,000 per job, of which clients are told the newest."""
 
     type: ClassVar[str] = "model.progress"
     stream: ClassVar[str | None] = "PROG"

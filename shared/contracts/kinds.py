@@ -11,8 +11,9 @@ from shared.contracts.specs import Spec
 Activation = Literal["relu", "sigmoid", "tanh", "linear", "softmax"]
 Kernel = Literal["linear", "poly", "rbf", "sigmoid"]
 Kind = Literal[
-    "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "last_value", "seasonal_naive"
-]
+    "dense", "cnn", "lstm", "ar_lstm", "svr_dir", "svr_mimo", "lin", "slots", "lgbmr",
+    "last_value", "seasonal_naive",
+]  # fmt: skip
 ENSEMBLE: Literal["ensemble"] = "ensemble"
 JobKind = Literal[Kind, "ensemble"]  # what a run may hold: what can be asked for, and the average of it
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -149,6 +150,44 @@ class LinearSpec(KindSpec):
     )
 
 
+class SlotsSpec(KindSpec):
+    """A ridge per slot of the day on calendar, known series, lags and the linear forecast; closed form."""
+
+    name: ClassVar[str] = "Slots"
+    words: ClassVar[tuple[str, ...]] = ("lear", "slot regression", "lin slots")
+    chosen: ClassVar[bool] = True
+
+    kind: Literal["slots"] = "slots"
+    penalties: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
+        default=None, min_length=1, description="ridge strengths to try, per row of a slot; null = a ladder"
+    )
+    refit: bool = Field(
+        default=True, description="after the choice, fit again on the training and the validation part"
+    )
+
+
+class BoostSpec(KindSpec):
+    """Boosted trees (LightGBM) on rows of single steps, beside the linear forecast."""
+
+    name: ClassVar[str] = "LGBMR"
+    words: ClassVar[tuple[str, ...]] = ("lightgbm", "lgbm", "boosted trees")
+    chosen: ClassVar[bool] = True
+
+    kind: Literal["lgbmr"] = "lgbmr"
+    n_estimators: int = Field(
+        default=600, ge=1, le=10_000, description="upper bound of trees; early stopping usually ends sooner"
+    )
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    max_depth: int | None = Field(default=None, ge=1, le=32, description="levels of a tree; null = no bound")
+    patience: int = Field(
+        default=40, ge=0, le=1000, description="trees without a better validation loss; 0 = never stop"
+    )
+    refit: bool = Field(
+        default=True, description="after the choice, grow as many trees on the training and validation part"
+    )
+    seed: Seed = 0
+
+
 class LastValueSpec(KindSpec):
     """Baseline: the last observed value of the target, repeated."""
 
@@ -177,6 +216,8 @@ ModelSpec = Annotated[
     | SvrDirectSpec
     | SvrMimoSpec
     | LinearSpec
+    | SlotsSpec
+    | BoostSpec
     | LastValueSpec
     | SeasonalNaiveSpec,
     Field(discriminator="kind"),

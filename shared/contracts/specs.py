@@ -11,6 +11,11 @@ Feature = Literal["year", "month", "week", "day", "holiday"]
 FEATURES: tuple[Feature, ...] = ("year", "month", "week", "day", "holiday")
 
 
+def column_names(feature: Feature) -> tuple[str, ...]:
+    """Return the names of the columns a calendar feature becomes."""
+    return ("holiday",) if feature == "holiday" else (f"{feature}_sin", f"{feature}_cos")
+
+
 class Spec(BaseModel):
     """A frozen setting: equal values are equal specs, unknown fields are refused."""
 

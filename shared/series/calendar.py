@@ -51,11 +51,6 @@ def clock_of(calendar: Calendar) -> Clock:
     return Clock(calendar.timezone, code, calendar.subdivision)
 
 
-def column_names(feature: Feature) -> tuple[str, ...]:
-    """Return the names of the columns a feature becomes."""
-    return ("holiday",) if feature == "holiday" else (f"{feature}_sin", f"{feature}_cos")
-
-
 def calendar_window(setting: CalendarFeature, steps: int) -> Window:
     """Return where a calendar feature is read: its own horizon, or the reference time alone."""
     if setting.at == "reference":

@@ -28,6 +28,7 @@ class Statistics:
     offset: float | Literal["var"]  # minutes past the full hour, modulo the step
     min: float
     max: float
+    smallest_step_min: float  # smallest distance of two rows, minutes; 0 for a single row
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,7 @@ class Series:
             offset=_offset(first, step),
             min=float(np.nanmin(self.values)),
             max=float(np.nanmax(self.values)),
+            smallest_step_min=_smallest_step(self.times_ns),
         )
 
     def native_step_ns(self) -> int:
@@ -161,6 +163,13 @@ class Series:
             values=np.asarray(arrays["values"], dtype=np.float64),
             issued_ns=issued,
         )
+
+
+def _smallest_step(times_ns: Int64) -> float:
+    """Return the smallest distance of two stamps in minutes; archived forecasts repeat a target time."""
+    steps = np.diff(times_ns)
+    steps = steps[steps > 0]
+    return float(steps.min()) / NS_PER_MINUTE if len(steps) else 0.0
 
 
 def _offset(first_ns: int, step_min: float) -> float | Literal["var"]:

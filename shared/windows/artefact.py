@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.problems import Problem
-from shared.contracts.specs import DatasetSpec
-from shared.series.calendar import Clock, calendar_window, column_names
+from shared.contracts.specs import DatasetSpec, column_names
+from shared.series.calendar import Clock, calendar_window
 from shared.series.calendar_steps import CalendarSteps
 from shared.series.grid import ReferenceGrid
 from shared.series.row_clock import RowClock

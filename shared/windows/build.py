@@ -111,8 +111,8 @@ def assemble(spec: DatasetSpec, series: Mapping[str, Series]) -> Assembly:
 
 
 def parts_of(spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64) -> Parts:
-    """Divide the samples; a window of the calendar reaches nowhere, it is known for ever."""
-    reaches = [source.cut.reach_ns for source in sources]
+    """Divide the samples; only targets count, what a sample reads of the past was known at its time."""
+    reaches = [source.cut.reach_ns for source in sources if source.cut.spec.role == "output"]
     reach = min(begin for begin, _ in reaches), max(end for _, end in reaches)
     calendar = sources[0].cut.calendar  # reaches count nominal days and months
     ref_ns = ref_ns if calendar is None else calendar.nominal(ref_ns)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.contracts.specs import CalendarFeature, Feature
+from shared.contracts.specs import CalendarFeature, Feature, column_names
 from shared.series.arrays import Bool, Float32, Float64, Int64
-from shared.series.calendar import Clock, calendar_window, column_names, feature_values
+from shared.series.calendar import Clock, calendar_window, feature_values
 from shared.series.grid import Lattice, ReferenceGrid, Window, lattice_of
 from shared.series.resample import Code, Codes
 from shared.series.series import Series

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.contracts.specs import DatasetSpec, Range
-from shared.series.calendar import calendar_window, column_names
+from shared.contracts.specs import DatasetSpec, Range, column_names
+from shared.series.calendar import calendar_window
 from shared.series.calendar_steps import CalendarSteps
 from shared.series.series import NS_PER_HOUR
 from shared.windows.rules import Source, WindowRule

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
 
-from shared.contracts.specs import DatasetSpec
-from shared.series.calendar import column_names
+from shared.contracts.specs import DatasetSpec, column_names
 from shared.series.grid import lattice_of, reference_grid, window_of
 from shared.series.problems import NoWindowFits, TooLarge, UnknownSeries
 from shared.series.series import NS_PER_HOUR, Statistics

@@ -27,12 +27,12 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
     ref_ns
         Shape (n_windows,), ascending reference times.
     reach_ns
-        Earliest and latest point of a sample's windows relative to its reference time.
+        Earliest and latest target of a sample relative to its reference time.
 
     Returns
     -------
     parts
-        Purged: every window of a part begins after every window of the parts before it has ended.
+        Purged: every target of a part comes after every target of the parts before it.
     """
     n = len(ref_ns)
     n_train = min(round(setting.train / 100 * n), n)
@@ -51,7 +51,7 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
 
 
 def _purged(pieces: list[Int64], ref_ns: Int64, width_ns: int) -> list[Int64]:
-    """Drop the samples of each piece whose windows begin before the pieces before it have ended."""
+    """Drop the samples of each piece whose targets begin before those of the pieces before it have ended."""
     kept: list[Int64] = []
     latest: int | None = None
     for piece in pieces:

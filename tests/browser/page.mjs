@@ -14,7 +14,7 @@ page.on("console", (line) => line.type() === "error" && seen.errors.push(line.te
 
 const steps = {
   "open a session": async () => {
-    await page.goto(url);
+    await page.goto(`${url}/plain/`);
     await page.fill("#name", "From the browser");
     await page.click("form button");
     await page.waitForSelector(".live");

@@ -138,6 +138,10 @@ async def test_a_closed_run_leaves_pictures_a_chronicle_and_an_archive_that_adds
         pictures = (await http.get(f"{API}/visualizations/{run.session_id}")).json()["plots"]
         logs = (await http.get(f"{API}/logs/{run.session_id}")).json()["logs"]
 
+        link = pictures["comparison"]["link"]
+        light, dark, again = [await http.get(f"{link}?theme={theme}") for theme in ("light", "dark", "dark")]
+        unchanged = await http.get(link, headers={"if-none-match": light.headers["etag"]})
+
         archive = await yard.client.download(run.session_id, tmp_path / "results.zip", run_id=run.run_id)
         recomputed = await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "examples" / "recompute_scores.py"), str(archive)
@@ -145,6 +149,10 @@ async def test_a_closed_run_leaves_pictures_a_chronicle_and_an_archive_that_adds
 
         assert await recomputed.wait() == 0
         assert {"comparison", "03-lin/forecast"} <= set(pictures)
+        assert {answer.content[:4] for answer in (light, dark)} == {b"\x89PNG"}
+        assert light.content != dark.content == again.content
+        assert unchanged.status_code == 304
+        assert "immutable" in unchanged.headers["cache-control"]
         sentences = " | ".join(line["message"] for line in logs)
         assert "demand.csv is checked" in sentences
         assert "the run is finished; best on validation: LIN" in sentences

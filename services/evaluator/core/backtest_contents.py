@@ -1,14 +1,14 @@
 """What a user downloads of a backtest: its table, its folds, a plot, and a README of all of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from services.evaluator.core.backtest import FoldTable
 from services.evaluator.core.figures.folds import error_by_fold
-from services.evaluator.core.figures.render import render, to_json
+from services.evaluator.core.figures.render import FigureData, to_json
 from services.evaluator.core.run_data import json_bytes
 from services.evaluator.core.tables import HEADINGS, as_csv
 from shared.contracts.backtest import Backtest
@@ -18,7 +18,7 @@ _EXPLAINED = (
     "`tables/folds.csv`: the same as a table, a line per model, fold and output",
     "`folds.json`: cutoffs, the samples of each part, and which arrays belong to which fold",
     "`arrays/`: truths and forecasts of every fit on its test part, oldest first",
-    "`plots/`: the loss after each cutoff, for light and dark pages, and its data as JSON",
+    "`plots/`: the loss after each cutoff, and its data as JSON",
     "`models/`: the fits of the newest fold; `configuration.json`: the settings of all",
 )
 
@@ -33,19 +33,28 @@ class BacktestDossier:
     fits: Mapping[str, tuple[str, Sequence[int]]]  # file name -> model, numbers of folds
 
 
-def backtest_files(dossier: BacktestDossier) -> dict[str, Callable[[], bytes]]:
-    """Return the content of a backtest's archive by path; arrays and models come beside."""
+def write_backtest_files(dossier: BacktestDossier, folder: Path) -> dict[str, FigureData]:
+    """Write table, plan and plot data of a backtest into a folder; arrays and models come beside.
+
+    Returns
+    -------
+    dict
+        What is left to be drawn, by the path of the picture.
+    """
     cutoffs = tuple(fold.cutoff.isoformat() for fold in dossier.backtest.folds)
     figure = error_by_fold(dossier.table.rows, cutoffs, dossier.table.metric)
-    return {
-        "verdict.json": lambda: json_bytes(dossier.table.to_json()),
-        "folds.json": lambda: json_bytes(folds_json(dossier)),
-        "tables/folds.csv": lambda: folds_csv(dossier).encode(),
-        "plots/error_by_fold.png": partial(render, figure, "light"),
-        "plots/error_by_fold.dark.png": partial(render, figure, "dark"),
-        "plots/error_by_fold.json": lambda: json_bytes(to_json(figure)),
-        "README.md": lambda: _readme(dossier).encode(),
+    made = {
+        "verdict.json": json_bytes(dossier.table.to_json()),
+        "folds.json": json_bytes(folds_json(dossier)),
+        "tables/folds.csv": folds_csv(dossier).encode(),
+        "plots/error_by_fold.json": json_bytes(to_json(figure)),
+        "README.md": _readme(dossier).encode(),
     }
+    for path, content in made.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return {"plots/error_by_fold.png": figure}
 
 
 def folds_json(dossier: BacktestDossier) -> dict[str, Any]:

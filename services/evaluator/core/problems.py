@@ -1,6 +1,6 @@
 """What can be wrong with what the evaluator is asked to judge."""
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, NotFound
 
 
 class ForecastMismatch(InvalidInput):
@@ -34,3 +34,10 @@ class NoEnsemble(InvalidInput):
     """A run's models are not averaged; the message says why."""
 
     code = "NO_ENSEMBLE"
+
+
+class PlotNotFound(NotFound):
+    """The run has no plot of that name."""
+
+    code = "PLOT_NOT_FOUND"
+    advice = ("List the plots with GET /api/training/visualizations/{session}.",)

@@ -1,15 +1,14 @@
 """What a user downloads of a run: numbers, tables, plots, arrays, models, and a README of all of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
-from services.evaluator.core.archive import Content, whole
 from services.evaluator.core.figures.comparison import model_comparison
 from services.evaluator.core.figures.errors import ErrorByHour, ResidualHistogram, error_by_step
 from services.evaluator.core.figures.forecast import forecast_figure
 from services.evaluator.core.figures.jsonable import plain
-from services.evaluator.core.figures.render import FigureData, render, to_json
-from services.evaluator.core.figures.style import ThemeName
+from services.evaluator.core.figures.render import FigureData, to_json
 from services.evaluator.core.figures.training import training_history
 from services.evaluator.core.residuals import error_calendar
 from services.evaluator.core.run_data import ModelFacts, RunData, RunNumbers, arrays_of, json_bytes
@@ -19,25 +18,27 @@ from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
 MAX_OUTPUTS_DRAWN = 6  # more would make plots nobody can read; the tables and JSON hold all of them
 
 
-def archive_files(
-    dossier: RunData, findings: RunNumbers, *, extras: Mapping[str, Content] | None = None
-) -> dict[str, Content]:
-    """Return the content of the result archive by path, each made when its turn comes.
+def write_files(dossier: RunData, findings: RunNumbers, folder: Path) -> dict[str, FigureData]:
+    """Write everything of a run but its pictures into a folder: numbers, tables, arrays, plots as data.
 
-    Parameters
-    ----------
-    extras
-        Files from elsewhere by path, such as ``models/...``, ``scalers.json``, ``configuration.json``.
+    Returns
+    -------
+    dict
+        What is left to be drawn, by the path of the picture.
     """
     made: dict[str, Callable[[], bytes]] = {**numbers(dossier, findings)}
     made |= {f"arrays/{name}": make for name, make in arrays_of(dossier).items()}
+    drawn: dict[str, FigureData] = {}
     for path, figure in figures(dossier, findings):
-        made[f"plots/{path}.png"] = partial(_picture, figure, "light")
-        made[f"plots/{path}.dark.png"] = partial(_picture, figure, "dark")
-        made[f"plots/{path}.json"] = partial(_picture_data, figure)
-    files = {path: whole(make) for path, make in made.items()} | dict(extras or {})
-    files["README.md"] = whole(lambda: readme(dossier, findings, len(files) - 1).encode())
-    return files
+        drawn[f"plots/{path}.png"] = shown = figure()
+        made[f"plots/{path}.json"] = partial(_picture_data, shown)
+    n_files = len(made) + len(drawn)
+    made["README.md"] = lambda: readme(dossier, findings, n_files).encode()
+    for path, make in made.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(make())
+    return drawn
 
 
 def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
@@ -97,18 +98,14 @@ _EXPLAINED = (
     "`ensemble.json`: the weights of an average of the models, chosen on validation",
     "`metrics/<model>/`: scores per output, averaging level and step; intervals; residuals",
     "`tables/`: the same as CSV, and `comparison.csv` over all models",
-    "`plots/`: PNG for light and dark pages, and the data of each as JSON",
+    "`plots/`: PNG, and the data of each as JSON",
     "`arrays/`: truths and forecasts per model, training values, and the facts that name them",
     "`models/`, `scalers.json`, `configuration.json`: where present, what was fitted and with which settings",
 )
 
 
-def _picture(make: Callable[[], FigureData], theme: ThemeName) -> bytes:
-    return render(make(), theme)
-
-
-def _picture_data(make: Callable[[], FigureData]) -> bytes:
-    return json_bytes(to_json(make()))
+def _picture_data(figure: FigureData) -> bytes:
+    return json_bytes(to_json(figure))
 
 
 def _scores_json(scores: Scores) -> bytes:

@@ -6,23 +6,23 @@ import uuid
 from services.gateway.problems import BadId
 from shared.contracts.base import derive
 
-_MINTED = re.compile(r"session_\d{1,20}_[A-Za-z0-9]{1,64}")
+_MINTED = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def canonical(text: str, owner: str) -> str:
     """Return the canonical id of a session: UUID hex.
 
-    The short minted form is derived together with its owner, so two users who mint the same id have two
-    sessions. A UUID is unique by itself.
+    Any other form is derived together with its owner, so two users who mint the same id have two
+    sessions. A UUID is unique by itself, also as ``session_<uuid>``.
 
     >>> canonical("session_6F0D8A54-6f6b-5a0e-9d0a-7472616e7964", "me")
     '6f0d8a546f6b5a0e9d0a7472616e7964'
     >>> canonical("session_1700000000_ab12", "me") == canonical("session_1700000000_ab12", "you")
     False
-    >>> canonical("7", "me")
+    >>> canonical("../7", "me")
     Traceback (most recent call last):
-    services.gateway.problems.BadId: not a session id: '7'
+    services.gateway.problems.BadId: not a session id: '../7'
     """
     bare = text.removeprefix("session_")
     if _HEX.fullmatch(bare):

@@ -1,15 +1,15 @@
 """From a session's files and settings to the spec of a data set, or to every field that is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Gateway
-from services.gateway.datasets.wire import SplitIn, TimeInfo, TimeSteps
-from services.gateway.http.wire import Wire, spelled
+from services.gateway.datasets.wire import HOLIDAYS_OF, SplitIn, TimeInfo, TimeSteps
+from services.gateway.http.wire import Earlier, spelled
 from services.gateway.problems import InvalidConfiguration, TooLarge, refused_by, sentence
-from services.gateway.uploads.wire import SeriesSettings, display_names, settings_of
+from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, settings_of
 from shared.contracts.specs import DatasetSpec, Role, SeriesSpec, Split
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
@@ -23,7 +23,7 @@ class SeriesChoice(SeriesSettings):
     role: Role | None = Field(None, validation_alias=spelled("role", "type"))
 
 
-class Configuration(Wire):
+class Configuration(Earlier):
     """Everything that decides a data set; what is left out comes from the session."""
 
     time_steps: TimeSteps | None = Field(
@@ -38,6 +38,11 @@ class Configuration(Wire):
         max_length=500,
         description="which series take part, in this order, and how; left out = all of the session",
     )
+
+    def warnings(self) -> Iterator[str]:
+        """Say what is assumed, and how contradictions are read."""
+        for part in (self.time_features, self.split):
+            yield from part.warnings() if part else ()
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ class SessionData:
 async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionData:
     """Load the session's files and series, each in the order it came."""
     files = await gateway.records.select(FileRow, {"session_id": session.id})
-    newest = {(f.role, f.file_name): f for f in sorted(files, key=lambda f: f.generation)}
-    kept = {file.id: file for file in files if newest[file.role, file.file_name].id == file.id}
+    newest = {known_as(file): file for file in sorted(files, key=lambda f: f.generation)}
+    kept = {file.id: file for file in files if newest[known_as(file)].id == file.id}
     order = {file_id: position for position, file_id in enumerate(kept)}
     found = await gateway.records.select(SeriesRow, {"session_id": session.id})
     series = [row for row in found if row.file_id in order]
@@ -75,7 +80,9 @@ def saved_time_info(session: SessionRow) -> TimeInfo:
     return TimeInfo.model_validate(session.time_info)
 
 
-def dataset_spec(session_data: SessionData, wanted: Configuration) -> DatasetSpec:
+def dataset_spec(
+    session_data: SessionData, wanted: Configuration, *, holidays_of: str | None = HOLIDAYS_OF
+) -> DatasetSpec:
     """Return the data set a session and a configuration describe.
 
     Raises
@@ -84,7 +91,8 @@ def dataset_spec(session_data: SessionData, wanted: Configuration) -> DatasetSpe
         Naming each setting that is missing or contradicts another.
     """
     steps = wanted.time_steps or saved_time_steps(session_data.session)
-    calendar = (wanted.time_features or saved_time_info(session_data.session)).calendar()
+    saved = saved_time_info(session_data.session).calendar
+    calendar = wanted.time_features.calendar(holidays_of=holidays_of) if wanted.time_features else saved()
     _require(session_data, steps)
     try:
         return DatasetSpec(

@@ -1,32 +1,55 @@
 """The violin plots of data sets, inline as the earlier frontend wants them."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.gateway.context import Gateway
+from shared.contracts.specs import FEATURES, column_names
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow
 
+CALENDAR_COLUMNS = frozenset(name for feature in FEATURES for name in column_names(feature))
+_SHORT = {"input": "IN", "output": "OUT", "time": "TIME"}
+
 
 async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str, Any]:
-    """Return every violin as a data URL, by data set and column."""
+    """Return every violin as a data URL, by type and column; of several data sets by their names, too."""
     plots: dict[str, Any] = {}
     for row in rows:
-        listed = row.report.get("violins")
-        for entry in listed if isinstance(listed, list) else []:
-            if isinstance(entry, dict) and row.object_key:
-                plot = await _violin(gateway, f"{row.object_key}/{entry.get('png')}", entry)
-                plots |= (
-                    {f"{row.name or row.id}:{entry.get('role')}:{entry.get('label')}": plot} if plot else {}
-                )
+        within = f"{row.name or row.id}:" if len(rows) > 1 else ""
+        for name, told, key in violins_of(row):
+            if data := await _data_url(gateway, key):
+                plots[f"{within}{name}"] = {"data": data, **told}
     return plots
 
 
-async def _violin(gateway: Gateway, key: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+def violins_of(row: DatasetRow) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield name, facts and object key of each violin of a data set."""
+    listed = row.report.get("violins")
+    counts: dict[str, int] = {}
+    for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, dict) and row.object_key:
+            kind = violin_type(entry)
+            counts[kind] = counts.get(kind, 0) + 1
+            told = {"type": kind, "label": f"{_SHORT[kind]}{counts[kind]}", "name": entry.get("label")}
+            yield violin_key(entry), told, f"{row.object_key}/{entry.get('png')}"
+
+
+def violin_type(entry: Mapping[str, Any]) -> str:
+    """Return what a column is: input, output, or time for a calendar feature."""
+    is_time = entry.get("role") == "input" and entry.get("label") in CALENDAR_COLUMNS
+    return "time" if is_time else str(entry.get("role"))
+
+
+def violin_key(entry: Mapping[str, Any]) -> str:
+    """Return the name a violin has in answers: ``input_Load``, ``time_week_sin``, ``output_Load``."""
+    return f"{violin_type(entry)}_{entry.get('label')}"
+
+
+async def _data_url(gateway: Gateway, key: str) -> str | None:
     try:
         png = await gateway.objects.get(key)
     except ObjectNotFound:
         return None
-    data = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return {"data": data, "type": entry.get("role"), "label": entry.get("label")}
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,13 +1,23 @@
 """Time steps, calendar and split as the clients of both generations send them."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
 from services.gateway.datasets.countries import country_code
-from services.gateway.http.wire import Maybe, Wire, YesNo, spelled
+from services.gateway.http.wire import Earlier, Maybe, YesNo, spelled
 from services.gateway.problems import InvalidConfiguration
-from shared.contracts.specs import FEATURES, Calendar, CalendarFeature, Feature, Horizon, Range, Split
+from shared.contracts.specs import (
+    FEATURES,
+    Calendar,
+    CalendarFeature,
+    Feature,
+    Horizon,
+    Range,
+    Split,
+    column_names,
+)
 
 GERMAN_FEATURES: dict[Feature, str] = {
     "year": "jahr", "month": "monat", "week": "woche", "day": "tag", "holiday": "feiertag",
@@ -17,9 +27,14 @@ Steps = Annotated[int, Field(ge=1, le=100_000)]
 OptionalFloat = Annotated[float | None, Maybe]
 OptionalText = Annotated[str | None, Maybe]
 Switch = Annotated[YesNo | None, Maybe]
+HOLIDAYS_OF = "DE"  # the earlier system's, where nobody named a country
+_SHARED = (
+    "datenform", "zeithorizontStart", "zeithorizontEnd", "detaillierteBerechnung", "skalierung",
+    "skalierungMin", "skalierungMax",
+)  # fmt: skip
 
 
-class TimeSteps(Wire):
+class TimeSteps(Earlier):
     """How many steps a window has, and how far apart two windows start. All of it may still be empty."""
 
     input: Annotated[Steps | None, Maybe] = Field(
@@ -34,7 +49,7 @@ class TimeSteps(Wire):
         description="minutes between two windows",
     )
     offset: Annotated[Annotated[float, Field(ge=0)] | None, Maybe] = Field(
-        None, validation_alias=spelled("offset"), description="minutes past the anchor"
+        None, validation_alias=spelled("offset", "offsett"), description="minutes past the anchor"
     )
 
     def wire(self) -> dict[str, JsonValue]:
@@ -53,7 +68,7 @@ class TimeSteps(Wire):
         }
 
 
-class Category(Wire):
+class Category(Earlier):
     """How one calendar feature is cut and scaled."""
 
     at: Annotated[Literal["Zeithorizont", "Aktuelle Zeit", "window", "reference"] | None, Maybe] = Field(
@@ -95,7 +110,7 @@ class Category(Wire):
         }
 
 
-class TimeInfo(Wire):
+class TimeInfo(Earlier):
     """Which calendar features join the inputs, and whose clock and holidays they follow."""
 
     year: Switch = Field(None, validation_alias=spelled("year", "jahr"))
@@ -110,6 +125,18 @@ class TimeInfo(Wire):
         default_factory=dict, validation_alias=spelled("categories", "category_data", "categoryData")
     )
 
+    @classmethod
+    def translated(cls, value: Any) -> Any:
+        """Read the older flat form: one set of settings for every feature without its own."""
+        if not isinstance(value, dict) or not (shared := {k: value[k] for k in _SHARED if k in value}):
+            return value
+        own = value.get("category_data") or {}
+        if not isinstance(own, dict):
+            return value
+        rest = {name: said for name, said in value.items() if name not in (*_SHARED, "category_data")}
+        missing = {name: shared for name in GERMAN_FEATURES.values() if name not in own}
+        return {**rest, "category_data": {**missing, **own}}
+
     @model_validator(mode="after")
     def _known_categories(self) -> "TimeInfo":
         for name in self.categories:
@@ -118,14 +145,31 @@ class TimeInfo(Wire):
                 raise ValueError(f"category_data.{name} is no calendar feature; known are {known}")
         return self
 
-    def calendar(self) -> Calendar:
+    def warnings(self) -> Iterator[str]:
+        """Say what is assumed where nothing was said."""
+        if self.holiday and self._country() is None:
+            yield f"holiday: no country was named; the holidays of Germany ({HOLIDAYS_OF}) are used"
+
+    def calendar(self, *, holidays_of: str | None = HOLIDAYS_OF) -> Calendar:
         """Return the settings in our terms.
+
+        Parameters
+        ----------
+        holidays_of
+            Whose holidays are meant where no country is named; None where that is not assumed.
 
         Raises
         ------
         InvalidConfiguration
-            If two features name different countries, or a country is unknown.
+            If two features name different countries, a country is unknown, or none is named and needed.
         """
+        country = self._country() or (holidays_of if self.holiday else None)
+        if self.holiday and country is None:
+            raise InvalidConfiguration(
+                "timeFeatures.country: whose holidays are meant",
+                suggestions=("Give the two-letter code of ISO 3166, for instance AT.",),
+                fields=[{"field": "timeFeatures.country", "message": "is missing"}],
+            )
         by_feature = {feature_named(name): category for name, category in self.categories.items()}
         features = {
             name: by_feature.get(name, Category()).feature(enabled=bool(getattr(self, name)))
@@ -134,7 +178,7 @@ class TimeInfo(Wire):
         return Calendar(
             **features,
             timezone=self.timezone or "UTC",
-            country=self._country(),
+            country=country,
             subdivision=self.subdivision,
         )
 
@@ -173,7 +217,7 @@ class TimeInfo(Wire):
         return {**switches, "zeitzone": self.timezone, "land": self.country, "category_data": categories}
 
 
-class SplitIn(Wire):
+class SplitIn(Earlier):
     """Shares of the samples in percent."""
 
     train: OptionalFloat = Field(None, validation_alias=spelled("train", "trainPercentage"))
@@ -182,13 +226,21 @@ class SplitIn(Wire):
     )
     test: OptionalFloat = Field(None, validation_alias=spelled("test", "testPercentage"))
     purge: Switch = None
-    shuffle: Switch = Field(None, validation_alias=spelled("shuffle", "random_dat", "randomDat"))
+    shuffle: Switch = None
+    random_dat: Switch = Field(None, validation_alias=spelled("random_dat", "randomDat"))
     seed: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Maybe] = None
 
     def split(self, base: Split) -> Split:
         """Return the split in our terms, what is not given as in ``base``."""
-        given = self.model_dump(exclude_none=True)
+        given = self.model_dump(exclude_none=True, exclude={"random_dat"})
+        if self.random_dat is not None:
+            given["shuffle"] = bool(self.shuffle or self.random_dat)
         return Split.model_validate({**base.model_dump(), **given})
+
+    def warnings(self) -> Iterator[str]:
+        """Say how contradictions are read."""
+        if None not in (self.shuffle, self.random_dat) and self.shuffle != self.random_dat:
+            yield "training_split: shuffle and random_dat differ; one of them is true, so samples are mixed"
 
 
 def scale_range(wanted: bool | None, low: float | None, high: float | None) -> Range | None:
@@ -207,3 +259,25 @@ def feature_named(name: str) -> Feature | None:
     text = name.strip().lower()
     found = [f for f, german in GERMAN_FEATURES.items() if text in (f, german)]
     return found[0] if found else None
+
+
+def short_name(column: str) -> str:
+    """Return the earlier frontend's name of a calendar column.
+
+    >>> short_name("week_sin"), short_name("holiday")
+    ('W_sin', 'H')
+    """
+    feature, _, wave = column.partition("_")
+    return feature[0].upper() + (f"_{wave}" if wave else "")
+
+
+def columns_named(name: str) -> tuple[str, ...]:
+    """Return the columns a ticked name means: a calendar column in short, a whole feature, or a series.
+
+    >>> columns_named("W_sin"), columns_named("week"), columns_named("Load")
+    (('week_sin',), ('week_sin', 'week_cos'), ('Load',))
+    """
+    by_short = {short_name(column): column for feature in FEATURES for column in column_names(feature)}
+    if name in by_short:
+        return (by_short[name],)
+    return next((column_names(feature) for feature in FEATURES if name == feature), (name,))

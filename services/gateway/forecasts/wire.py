@@ -57,7 +57,7 @@ class Interval(BaseModel):
     upper: float | None
 
 
-class ForecastValue(BaseModel):
+class ForecastStep(BaseModel):
     """One step of a forecast."""
 
     time: str = Field(description="ISO 8601 by the data's clock, with its offset")
@@ -65,12 +65,12 @@ class ForecastValue(BaseModel):
     intervals: list[Interval]
 
 
-class ForecastOutput(BaseModel):
+class TargetForecast(BaseModel):
     """The forecast of one target, in its own unit."""
 
     name: str
     series_id: str
-    values: list[ForecastValue]
+    values: list[ForecastStep]
 
 
 class RowsRead(BaseModel):
@@ -109,7 +109,7 @@ class Forecast(Answer):
     levels: list[float]
     levels_unknown: list[float] = Field(description="levels for which validation has too few windows")
     n_validation: int
-    outputs: list[ForecastOutput]
+    outputs: list[TargetForecast]
     rows_read: list[RowsRead]
     filled: list[Filled]
     future: dict[str, dict[str, float]] = Field(description="values that came with the request")

@@ -40,7 +40,13 @@ REFUSALS = {
 }
 SESSION = "session_1700000000000_ab12"
 _STEPS = {"eingabe": 24, "ausgabe": 24, "zeitschrittweite": 60, "offset": 0}
-_SPLIT = {"trainPercentage": 70, "valPercentage": 20, "testPercentage": 10, "random_dat": False}
+_SPLIT = {
+    "trainPercentage": 70,
+    "valPercentage": 20,
+    "testPercentage": 10,
+    "shuffle": False,
+    "random_dat": False,
+}
 _CONFIGURATION = {
     "timeSteps": {"input": 24, "output": 24, "stepSize": 60},
     "timeFeatures": {
@@ -85,7 +91,11 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"sessionId": SESSION, "timeInfo": _TIME_INFO},
         {"sessionId": SESSION, "timeFeatures": {"day": True, "week": True, "timezone": "Europe/Vienna"}},
     ],
-    ("post", "/generate-datasets/{sid}"): [{"configuration": _CONFIGURATION}, {"datasets": [{"name": "A"}]}],
+    ("post", "/generate-datasets/{sid}"): [
+        {"configuration": _CONFIGURATION},
+        {"datasets": [{"name": "A"}]},
+        {"model_parameters": {}, "training_split": _SPLIT},
+    ],
     ("post", "/train-models/{sid}"): [
         {
             "model_parameters": {
@@ -97,7 +107,7 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {
             "modelConfigurations": {
                 "Dense_NN": {"enabled": True, "layers": [64, 32], "epochs": 20, "batchSize": 64},
-                "CNN": {"enabled": False},
+                "CNN": {"enabled": True, "filters": [32, 64], "kernelSize": 3, "epochs": 20},
             }
         },
         {
@@ -114,14 +124,16 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"models": ["LIN", {"kind": "cnn", "epochs": 20}], "n_folds": 3, "test_windows": 90, "refit": False},
     ],
     ("post", "/cancel/{sid}"): [{}],
-    ("post", "/save-evaluation-tables/{sid}"): [{"df_eval": {"Load": {"MAE": [1.0]}}, "df_eval_ts": {}}],
+    ("post", "/save-evaluation-tables/{sid}"): [
+        {"df_eval": {"Load": {"MAE": [1.0]}}, "df_eval_ts": {}, "model_type": "LIN"}
+    ],
     ("post", "/generate-plot"): [
         {
             "sessionId": SESSION,
             "plot_settings": {
                 "num_sbpl": 2, "x_sbpl": "UTC", "y_sbpl_fmt": "original", "y_sbpl_set": "separate Achsen",
-                "df_plot_in": {"Load": True}, "df_plot_out": {"Load": True}, "df_plot_fcst": {"Load": True},
             },
+            "df_plot_in": {"Load": True}, "df_plot_out": {"Load": True}, "df_plot_fcst": {"Load": True},
         }
     ],
     ("post", "/scale-data/{sid}"): [{"data": {"Load": [1.0, 2.0]}}],

@@ -23,7 +23,8 @@ from services.gateway.problems import Refused, ValidationFailed, envelope, refus
 from services.gateway.results.routes import outcome
 from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop
 from services.gateway.runs.progress import MonotoneProgress
-from services.gateway.runs.routes import TrainModels, begin_training, run_view
+from services.gateway.runs.routes import begin_training, run_view
+from services.gateway.runs.wire import TrainModels
 from shared.errors import TrainyardError
 from shared.storage.rows import DatasetRow, PlotRow, SessionRow
 

@@ -26,6 +26,14 @@ class History(Protocol):
         """Return the newest progress of each job."""
         ...
 
+    def progress_so_far(self, session_id: str, run_id: str) -> AsyncIterator[LiveMessage]:
+        """Yield everything the jobs of a run told of their progress, in order."""
+        ...
+
+    async def last(self) -> int:
+        """Return the newest sequence number of the event stream."""
+        ...
+
 
 class StreamHistory:
     """History by batched direct get."""
@@ -53,6 +61,18 @@ class StreamHistory:
         subject = f"prog.{session_id}.{run_id or '*'}.*"
         found = await self._direct("PROG", multi_last=[subject])
         return [message for m in found if (message := told(stored_subject(m), m.data, seq=None))]
+
+    async def progress_so_far(self, session_id: str, run_id: str) -> AsyncIterator[LiveMessage]:
+        """Yield everything the jobs of a run told of their progress, in order."""
+        after, subject = 0, f"prog.{session_id}.{run_id}.*"
+        while True:
+            batch = await self._direct("PROG", seq=after + 1, next_by_subj=subject, batch=BATCH)
+            for message in batch:
+                after = sequence(message)
+                if progress := told(stored_subject(message), message.data, seq=None):
+                    yield progress
+            if len(batch) < BATCH:
+                return
 
     async def last(self) -> int:
         """Return the newest sequence number of the event stream."""

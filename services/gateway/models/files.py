@@ -62,6 +62,12 @@ class ModelFile:
             "sha256": self.sha256,
             "modified_time": _iso(self.job.updated_at),
             "path": self.key,
+            "storage_path": self.key,
+            "storage_url": self.key,
+            "model_path": self.file_name,
+            "class": WIRE_NAMES[self.job.kind],
+            "model_class": WIRE_NAMES[self.job.kind],
+            "file_type": self.suffix.lstrip("."),
         }
 
 
@@ -124,19 +130,34 @@ def _of_family(file: ModelFile, family: str, files: list[ModelFile]) -> bool:
     return neural == (family == "keras")
 
 
-async def library_versions(gateway: Gateway, job: JobRow) -> str | None:
-    """Return what a model was made with, as a header: ``keras=3.15.1, numpy=2.4.6``."""
+def model_env(libraries: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that say what a model was made with, all together and the earlier four.
+
+    >>> model_env({"keras": "3.15.1"})
+    {'X-Library-Versions': 'keras=3.15.1', 'X-Model-Env-Keras': '3.15.1'}
+    """
+    if not libraries:
+        return {}
+    known = {
+        "Python": "python", "TensorFlow": "tensorflow-cpu", "Keras": "keras", "Numpy": "numpy",
+    }  # fmt: skip
+    own = {f"X-Model-Env-{word}": libraries[name] for word, name in known.items() if name in libraries}
+    return {"X-Library-Versions": ", ".join(f"{n}={v}" for n, v in libraries.items()), **own}
+
+
+async def library_versions(gateway: Gateway, job: JobRow) -> dict[str, str]:
+    """Return what a model was made with, by library; empty where its passport does not say."""
     entry: JsonValue = job.files.get("passport.json")
     if not isinstance(entry, dict):
-        return None
+        return {}
     try:
         passport = json.loads(await gateway.objects.get(str(entry["key"])))
     except (ObjectNotFound, ValueError):
-        return None
+        return {}
     libraries = passport.get("libraries") if isinstance(passport, Mapping) else None
     if not isinstance(libraries, Mapping):
-        return None
-    return ", ".join(f"{name}={version}" for name, version in libraries.items())
+        return {}
+    return {str(name): str(version) for name, version in libraries.items()}
 
 
 def _iso(moment: datetime) -> str:

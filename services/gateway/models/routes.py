@@ -3,48 +3,107 @@
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.http.wire import Answer, Wire, spelled
-from services.gateway.models.files import FORMATS, ModelFile, choose, library_versions, model_files, preferred
+from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, YesNo, remarks, spelled
+from services.gateway.models.files import (
+    FORMATS,
+    ModelFile,
+    choose,
+    library_versions,
+    model_env,
+    model_files,
+    preferred,
+)
 from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
 from services.gateway.results.outcome import Outcome
 from services.gateway.results.routes import RunId, outcome, stored_file
+from shared.contracts.base import utc_now
 from shared.contracts.kinds import KINDS, WIRE_NAMES
 from shared.storage import keys
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
 
 router = APIRouter(tags=["models"], route_class=IdempotentRoute)
+_FITTING = {"tensorflow": "tensorflow-cpu", "keras": "keras", "numpy": "numpy"}
 _PACKAGES = ("fastapi", "pydantic", "nats-py", "faststream", "python-socketio", "uvicorn")
 
 
+class StoredModels(BaseModel):
+    """The stored files of a run's models."""
+
+    models: list[dict[str, Any]]
+    count: int
+
+
+class ModelList(Answer):
+    """The stored files of a run's models."""
+
+    session_id: str
+    run_id: str
+    data: StoredModels
+
+
+class SavedModels(BaseModel):
+    """Stored models as the system documents name them."""
+
+    models_saved: int
+    models: list[dict[str, Any]]
+    count: int
+    total_size: int = Field(description="bytes")
+    session_id: str
+
+
+class ModelsSaved(Answer):
+    """Models that are stored: they are, as soon as they are trained."""
+
+    saved: bool = True
+    message: str
+    session_id: str
+    run_id: str
+    models: list[dict[str, Any]]
+    total_uploaded: int
+    data: SavedModels
+
+
 @router.get("/list-models-database/{sid}")
-async def list_models(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
+async def list_models(sid: str, gateway: Here, session: Session, run_id: RunId = None) -> ModelList:
     """Return the stored model files of a run."""
     found = await outcome(gateway, session, run_id)
     models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
-    return Answer(run_id=found.run.id, data={"models": models, "count": len(models)})
+    data = StoredModels(models=models, count=len(models))
+    return ModelList(session_id=sid, run_id=found.run.id, data=data)
 
 
 @router.post("/save-model/{sid}")
-async def save_model(gateway: Here, session: Session, run_id: RunId = None) -> Answer:
+async def save_model(sid: str, gateway: Here, session: Session, run_id: RunId = None) -> ModelsSaved:
     """Confirm that a run's models are stored: they are, as soon as they are trained."""
     found = await outcome(gateway, session, run_id)
-    models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
-    if not models:
+    files = model_files(found.jobs)
+    if not files:
         raise NothingThere("the run has no finished model yet")
-    return Answer(saved=True, run_id=found.run.id, data={"models": models, "count": len(models)})
+    models = [file.wire(found.dataset_name) for file in files]
+    size = sum(file.size_bytes for file in files)
+    n = len(models)
+    return ModelsSaved(
+        message=f"{n} model files are stored",
+        session_id=sid,
+        run_id=found.run.id,
+        models=models,
+        total_uploaded=n,
+        data=SavedModels(models_saved=n, models=models, count=n, total_size=size, session_id=sid),
+    )
 
 
 @router.get("/download-model-h5/{sid}", response_class=StreamingResponse)
 async def download_model(
+    sid: str,
     gateway: Here,
     session: Session,
     filename: Annotated[str | None, Query(max_length=255)] = None,
@@ -54,20 +113,27 @@ async def download_model(
 ) -> StreamingResponse:
     """Return a model file; the libraries it was made with are in ``X-Library-Versions``.
 
-    Nothing named means the best model. An average is a JSON list of its members, whose own files are listed
-    beside it.
+    ``filename`` picks one of the listing, ``format`` a format of the best model; ``type=keras`` means the
+    best neural model as ``model_<session>.h5``, ``type=sklearn`` the best other one. Nothing named means the
+    same as ``type=keras``, or without a neural model the best model's own file. An average is a JSON list of
+    its members, whose own files are listed beside it.
     """
     found = await outcome(gateway, session, run_id)
     files = model_files(found.jobs)
-    if format == "h5" or (filename or "").endswith(".h5"):
+    neural = any(file.suffix == ".keras" for file in files)
+    unnamed = filename is None and format is None
+    if unnamed and (type == "keras" or (type is None and neural)):
+        file, name = await _as_h5(gateway, found, files, None, "keras"), f"model_{sid}.h5"
+    elif format == "h5" or (filename or "").endswith(".h5"):
         file = await _as_h5(gateway, found, files, filename, type)
+        name = file.file_name
     else:
         order = preferred(found.best_job())
         file = choose(files, file_name=filename, family=type, suffix=format, order=order)
-    answer = await stored_file(gateway, file.key, file.file_name, "application/octet-stream")
+        name = f"model_{sid}{file.suffix}" if unnamed else file.file_name
+    answer = await stored_file(gateway, file.key, name, "application/octet-stream")
     answer.headers["X-Content-SHA256"] = file.sha256
-    if versions := await library_versions(gateway, file.job):
-        answer.headers["X-Library-Versions"] = versions
+    answer.headers.update(model_env(await library_versions(gateway, file.job)))
     return answer
 
 
@@ -91,7 +157,7 @@ async def _as_h5(
     )
 
 
-class Predict(Wire):
+class Predict(Earlier):
     """New data for a stored model."""
 
     model_filename: str | None = Field(None, validation_alias=spelled("model_filename", "modelFilename"))
@@ -99,19 +165,48 @@ class Predict(Wire):
     job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
     input_data: JsonValue = Field(
         validation_alias=spelled("input_data", "inputData"),
-        description="windows of inputs in original units, shape (n, input_steps, n_inputs)",
+        description="windows of inputs in original units, shape (n, input_steps, n_inputs); or one of them",
+    )
+    apply_scaling: YesNo = Field(
+        True, validation_alias=spelled("apply_scaling", "applyScaling"), description="models always scale"
     )
 
 
+class Predicted(EarlierAnswer):
+    """Forecasts in original units."""
+
+    run_id: str
+    job_id: str
+    predictions: JsonValue = Field(description="shape (n, output_steps, n_outputs)")
+    model_used: str
+    timestamp: AwareDatetime
+    input_count: int = Field(description="windows")
+    n_windows: int
+    scaling_applied: bool = True
+    seconds: float
+
+
 @router.post("/predict/{sid}")
-async def predict(body: Predict, gateway: Here, session: Session) -> Answer:
+async def predict(body: Predict, gateway: Here, session: Session) -> Predicted:
     """Return forecasts of a stored model in original units."""
     found = await outcome(gateway, session, body.run_id)
     job = _meant(found, body)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "run_id": found.run.id, "job_id": job.id, "input_data": body.input_data,
     }  # fmt: skip
-    return Answer(run_id=found.run.id, job_id=job.id, **await gateway.asks.ask("trainer.predict", about))
+    told: dict[str, Any] = await gateway.asks.ask("trainer.predict", about)
+    unscaled = ("apply_scaling=false is not honoured: input_data is read in original units",)
+    return Predicted.model_validate(
+        {
+            "run_id": found.run.id,
+            "job_id": job.id,
+            "model_used": body.model_filename or job.label,
+            "timestamp": utc_now(),
+            "input_count": told["n_windows"],
+            **told,
+            **remarks(body, warnings=() if body.apply_scaling else unscaled),
+        }
+    )
 
 
 def _meant(found: Outcome, body: Predict) -> JobRow:
@@ -182,15 +277,34 @@ async def feature_importance(
     return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)
 
 
+class Environment(Answer):
+    """What this gateway runs on; null for what only the trainer's own machine has."""
+
+    python: str
+    tensorflow: str | None
+    keras: str | None
+    numpy: str | None
+    pip_install: str | None = Field(description="what opens downloaded models; null where nothing is known")
+    system: str
+    packages: dict[str, str | None]
+    model_kinds: dict[str, str] = Field(description="wire name by kind")
+    formats: list[str]
+
+
 @router.get("/environment-info")
-async def environment_info() -> Answer:
-    """Return what this gateway runs on and which models the platform knows."""
-    kinds: dict[str, JsonValue] = {kind: WIRE_NAMES[kind] for kind in KINDS}
-    packages = {name: _version(name) for name in _PACKAGES}
-    return Answer(
-        python=platform.python_version(), system=platform.system(), packages=packages, model_kinds=kinds,
+async def environment_info() -> Environment:
+    """Return what this gateway runs on, what models need, and which models the platform knows."""
+    fitting = {name: _version(package) for name, package in _FITTING.items()}
+    needed = " ".join(f"{_FITTING[name]}=={v}" for name, v in fitting.items() if v)
+    return Environment(
+        python=platform.python_version(),
+        system=platform.system(),
+        packages={name: _version(name) for name in _PACKAGES},
+        model_kinds={kind: WIRE_NAMES[kind] for kind in KINDS},
         formats=list(FORMATS.values()),
-    )  # fmt: skip
+        pip_install=f"pip install {needed}" if needed else None,
+        **fitting,
+    )
 
 
 def _version(package: str) -> str | None:

@@ -9,10 +9,10 @@ from services.gateway.problems import InvalidModelParams, fields_of, sentence
 from shared.contracts.kinds import (
     KINDS,
     MODEL_SPEC,
+    NEURAL,
     SPECS,
     WIRE_NAMES,
     Activation,
-    Kind,
     ModelSpec,
     kind_named,
     plain,
@@ -20,19 +20,31 @@ from shared.contracts.kinds import (
 
 _KIND_KEYS = ("kind", "MODE", "model_type", "modelType", "type", "model", "name")
 _NESTED_KEYS = ("parameters", "params", "config")
+_BOOSTING = frozenset(
+    {"N_ESTIMATORS", "LEARNING_RATE", "MAX_DEPTH"}
+)  # of boosted trees; come with every MODE
 _WORDS = {
     **{plain(field): field for spec in SPECS.values() for field in spec.model_fields if field != "kind"},
-    "ep": "epochs", "actf": "activation", "lr": "learning_rate", "k": "kernel_size",
+    "ep": "epochs", "actf": "activation", "lr": "learning_rate", "filters": "layers", "k": "kernel_size",
     "lay": "LAY", "n": "N", "units": "N", "neurons": "N",
 }  # fmt: skip
-_LEGACY = frozenset({"LAY", "N", "EP", "ACTF", "K", "KERNEL", "C", "EPSILON"})
-_ACTIVATIONS: dict[str, Activation] = {**{a: a for a in get_args(Activation)}, "none": "linear"}
+_LEGACY = frozenset({"LAY", "N", "EP", "ACTF", "K", "KERNEL", "C", "EPSILON"}) | _BOOSTING
+_ACTIVATIONS: dict[str, Activation] = {
+    **{a: a for a in get_args(Activation)}, "none": "linear", "keine": "linear",
+}  # fmt: skip
 
 
 def parse_models(
     configurations: Sequence[Mapping[str, JsonValue]] | Mapping[str, JsonValue],
+    *,
+    put_aside: list[str] | None = None,
 ) -> tuple[ModelSpec, ...]:
     """Return the specs of a list of configurations, or of a mapping from model name to its settings.
+
+    Parameters
+    ----------
+    put_aside
+        Takes the names of settings no such model has; None refuses them.
 
     Raises
     ------
@@ -47,7 +59,9 @@ def parse_models(
         if _switched_off(configuration):
             continue
         try:
-            specs.append(_model(configuration))
+            spec, unknown = _model(configuration, tolerant=put_aside is not None)
+            specs.append(spec)
+            (put_aside if put_aside is not None else []).extend(f"{position}.{name}" for name in unknown)
         except InvalidModelParams as error:
             problems += [_placed(field, position) for field in _fields(error)]
     if problems:
@@ -75,7 +89,8 @@ def _switched_off(configuration: Mapping[str, JsonValue]) -> bool:
     return configuration.get("enabled", True) in (False, "false", "nein", 0)
 
 
-def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
+def _model(configuration: Mapping[str, JsonValue], *, tolerant: bool) -> tuple[ModelSpec, list[str]]:
+    """Return the spec of one configuration, and the names in it that were passed over."""
     flat = {k: v for k, v in configuration.items() if k not in (*_NESTED_KEYS, "enabled", "id")}
     for key in _NESTED_KEYS:
         nested = configuration.get(key)
@@ -91,9 +106,15 @@ def _model(configuration: Mapping[str, JsonValue]) -> ModelSpec:
     legacy = named_by == "MODE"
     known_fields = SPECS[kind].model_fields
     spoken = {ours: theirs for theirs in flat if (ours := _word(theirs))}
-    values = _values(flat, {ours for ours in spoken if legacy and ours not in {*known_fields, "LAY", "N"}})
+    meant = {"LAY", "N", *known_fields} - {_word(name) for name in _BOOSTING if kind in NEURAL}
+    values = _values(flat, {ours for ours in spoken if legacy and ours not in meant})
+    layered = _layered(values, known_fields, legacy=legacy)
+    unknown = [name for name in layered if name not in known_fields] if tolerant else []
     try:
-        return MODEL_SPEC.validate_python({"kind": kind, **_layered(values, kind, known_fields)})
+        spec = MODEL_SPEC.validate_python(
+            {"kind": kind, **{name: value for name, value in layered.items() if name not in unknown}}
+        )
+        return spec, [spoken.get(name, name) for name in unknown]
     except ValidationError as error:
         raise _invalid(
             _as_sent(fields_of(error.errors(include_url=False, include_input=False)), spoken)
@@ -105,7 +126,7 @@ def _word(name: str) -> str:
 
 
 def _values(flat: Mapping[str, JsonValue], unused: set[str]) -> dict[str, JsonValue]:
-    """Return the settings in our words; MODE picks its own of the eight legacy parameters."""
+    """Return the settings in our words; MODE picks its own of the legacy parameters."""
     named = {_word(name): _value(_word(name), value) for name, value in flat.items()}
     sent = {_word(name): name for name in flat}
     return {
@@ -124,8 +145,14 @@ def _value(name: str, value: JsonValue) -> JsonValue:
     return text.lower() if name == "kernel" else text
 
 
-def _layered(values: dict[str, JsonValue], kind: Kind, known: Mapping[str, object]) -> dict[str, JsonValue]:
-    """Turn LAY layers of N units into our list of layers."""
+def _layered(
+    values: dict[str, JsonValue], known: Mapping[str, object], *, legacy: bool
+) -> dict[str, JsonValue]:
+    """Turn LAY layers of N units into our list of layers; one number of filters is one layer."""
+    if isinstance(values.get("layers"), int) and "LAY" not in values and "N" not in values:
+        values = {**values, "layers": [values["layers"]]}
+    if "layers" not in known and not legacy:
+        return values
     count, units = values.pop("LAY", None), values.pop("N", None)
     if "layers" not in known or "layers" in values or (count is None and units is None):
         return values

@@ -91,17 +91,40 @@ class Outcome:
             for job in self.jobs
         ]
 
-    def tables(self, scale: Scale = "original") -> dict[str, Any]:
-        """Return the averaging levels of the best model, or of the first that has scores, by output."""
-        result = self.results.get(self.run.best_job_id or "") or next(iter(self.results.values()), None)
+    def scored(self, model: str | None) -> ResultRow | None:
+        """Return the scores of a model by job id or label; by default the best's, or the first's."""
+        if model is None:
+            best = self.results.get(self.run.best_job_id or "")
+            return best or next((self.results[job.id] for job in self.jobs if job.id in self.results), None)
+        return next(
+            (self.results[j.id] for j in self.jobs if model in (j.id, j.label) and j.id in self.results), None
+        )
+
+    def tables(self, scale: Scale = "original", *, model: str | None = None) -> dict[str, Any]:
+        """Return the averaging levels of a model, by default the best, by output."""
+        result = self.scored(model)
         outputs = _outputs(result) if result else []
         scaled = outputs if scale == "original" else [in_training_std(output) for output in outputs]
         return {
             "df_eval": {str(output["name"]): _levels(output) for output in scaled},
             "df_eval_ts": {str(output["name"]): _steps(output) for output in scaled},
             "model": result.label if result else None,
+            "model_type": WIRE_NAMES[result.kind] if result else None,
+            "job_id": result.id if result else None,
             "scale": scale,
             "undefined": {str(o["name"]): reasons(o) for o in outputs} if scale == "standard" else {},
+        }
+
+    def performance(self) -> dict[str, Any]:
+        """Return how each model did: status, seconds and test scores by label."""
+        return {
+            job.label: {
+                "model": WIRE_NAMES[job.kind],
+                "status": job.status,
+                "seconds": job.seconds,
+                "metrics": _headline(self.results[job.id]) if job.id in self.results else None,
+            }
+            for job in self.jobs
         }
 
     def _seconds(self) -> float | None:

@@ -1,22 +1,82 @@
 """Pictures, scalings and arrays of a session's data sets and runs."""
 
 import base64
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import Field, JsonValue
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response, StreamingResponse
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from services.gateway.context import Gateway, Here, Session, Who, find_session
+from services.gateway.datasets.violins import violin_plots
+from services.gateway.datasets.wire import OptionalText, columns_named, short_name
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.http.wire import Answer, SessionId, Wire, YesNo, spelled
-from services.gateway.problems import NothingThere
+from services.gateway.http.wire import (
+    Answer,
+    Earlier,
+    EarlierAnswer,
+    Maybe,
+    SessionId,
+    YesNo,
+    remarks,
+    spelled,
+)
+from services.gateway.problems import NoPictures, NothingThere
+from services.gateway.results.data_routes import built_dataset
 from services.gateway.results.routes import API, RunId, stored_file
-from services.gateway.runs.lifecycle import find_run, newest_dataset
+from services.gateway.runs.lifecycle import find_finished_run
+from shared.contracts.specs import column_names
 from shared.storage.objects import ObjectNotFound
-from shared.storage.rows import DatasetRow, PlotRow, ScalerRow, SessionRow
+from shared.storage.rows import DatasetRow, PlotRow
 
+FOR_EVER = "private, max-age=31536000, immutable"
 router = APIRouter(tags=["plots and data"], route_class=IdempotentRoute)
+
+
+class Picture(BaseModel):
+    """A picture, inline or by its link."""
+
+    type: str
+    label: str
+    job_id: str | None = None
+    name: str | None = None
+    link: str | None = Field(None, description="PNG; ?theme=dark for dark pages, ?format=json for numbers")
+    data: str | None = Field(None, description="data URL of the PNG; left out with inline=false")
+
+
+class Visualizations(Answer):
+    """The pictures of a run by name; ``plots`` and ``visualizations`` are the same."""
+
+    session_id: str
+    run_id: str
+    plots: dict[str, Picture]
+    visualizations: dict[str, Picture]
+    count: int
+    metadata: dict[str, JsonValue]
+    created_at: AwareDatetime
+    n_dat: int | None
+    message: str
+
+
+class PlotVariables(Answer):
+    """What can be ticked in a plot."""
+
+    session_id: str
+    input_variables: list[str]
+    output_variables: list[str]
+    time_components: list[str] = Field(description="calendar columns: Y_sin .. H")
+
+
+class Drawn(EarlierAnswer):
+    """A plot that was asked for."""
+
+    session_id: str
+    run_id: str
+    plot_data: JsonValue = Field(description="data URL of the PNG, or with format=json the numbers in it")
+    plot: JsonValue = Field(description="the same")
+    seed: int
+    message: str
 
 
 @router.get("/visualizations/{sid}")
@@ -26,82 +86,128 @@ async def visualizations(
     session: Session,
     run_id: RunId = None,
     inline: Annotated[bool, Query(description="whether to send the PNGs along")] = True,
-) -> Answer:
-    """Return the pictures of a run, by name."""
-    run = await find_run(gateway, session, run_id)
+) -> Visualizations:
+    """Return the pictures of a run and the violins of its data set, by name; 404 where there are none yet."""
+    run = await find_finished_run(gateway, session, run_id)
     rows = await gateway.records.select(PlotRow, {"run_id": run.id}, order="name")
-    pictures = [row for row in rows if row.object_key.endswith(".png")]
+    pictures = [row for row in rows if row.object_key.endswith(".png") and not row.name.endswith(".dark")]
     plots = {row.name: await _picture(gateway, sid, row, inline=inline) for row in pictures}
-    return Answer(run_id=run.id, plots=plots, visualizations=plots, count=len(plots))
+    dataset = await gateway.records.get(DatasetRow, run.dataset_id)
+    for name, told in (await violin_plots(gateway, [dataset])).items() if dataset and inline else ():
+        plots[name] = Picture.model_validate({**told, "type": "violin"})
+    if not plots:
+        raise NoPictures("there are no pictures of this run yet", run_id=run.id)
+    n_windows = dataset.report.get("n_windows") if dataset else None
+    return Visualizations(
+        session_id=sid,
+        run_id=run.id,
+        plots=plots,
+        visualizations=plots,
+        count=len(plots),
+        metadata={"run_status": run.status, "reported": run.reported, "dataset_id": run.dataset_id},
+        created_at=max([run.created_at, *(row.created_at for row in rows)]),
+        n_dat=n_windows if isinstance(n_windows, int) else None,
+        message=f"{len(plots)} pictures",
+    )
 
 
-async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) -> dict[str, Any]:
-    told = {"type": row.kind, "label": row.name, "job_id": row.job_id, "link": f"{API}/plot/{sid}/{row.id}"}
+async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) -> Picture:
+    told = Picture(type=row.kind, label=row.name, job_id=row.job_id, link=f"{API}/plot/{sid}/{row.id}")
     if not inline:
         return told
     try:
         png = await gateway.objects.get(row.object_key)
     except ObjectNotFound:
-        return told | {"data": None}
-    return told | {"data": f"data:image/png;base64,{base64.b64encode(png).decode()}"}
+        return told
+    return told.model_copy(update={"data": f"data:image/png;base64,{base64.b64encode(png).decode()}"})
 
 
 @router.get("/plot/{sid}/{plot_id}", response_class=StreamingResponse)
 async def plot(
-    plot_id: str, gateway: Here, session: Session, format: Literal["png", "json"] = "png"
-) -> StreamingResponse:
-    """Return one picture, or the numbers in it."""
+    plot_id: str,
+    gateway: Here,
+    session: Session,
+    format: Literal["png", "json"] = "png",
+    theme: Literal["light", "dark"] = "light",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Return one picture, for light or dark pages, or the numbers in it; it never changes."""
     row = await gateway.records.get(PlotRow, plot_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("there is no such plot", plot_id=plot_id[:64])
+    etag = f'"{row.id}-{theme if format == "png" else format}"'
+    headers = {"etag": etag, "cache-control": FOR_EVER}
+    if if_none_match == etag:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     key = row.object_key.rsplit(".", 1)[0] + f".{format}"
+    if format == "png" and theme == "dark" and row.run_id:
+        about: dict[str, JsonValue] = {"session_id": session.id, "run_id": row.run_id, "name": row.name}
+        key = str((await gateway.asks.ask("evaluator.picture", {**about, "theme": theme}))["key"])
     media = "image/png" if format == "png" else "application/json"
-    return await stored_file(gateway, key, f"plot.{format}", media)
+    answer = await stored_file(gateway, key, f"plot.{format}", media)
+    answer.headers.update(headers)
+    return answer
 
 
 @router.get("/plot-variables/{sid}")
-async def plot_variables(gateway: Here, session: Session) -> Answer:
+async def plot_variables(sid: str, gateway: Here, session: Session) -> PlotVariables:
     """Return what can be plotted."""
-    dataset = await _dataset(gateway, session)
-    return Answer(
+    dataset = await built_dataset(gateway, session)
+    columns = [column for name, _ in dataset.spec.calendar.enabled() for column in column_names(name)]
+    return PlotVariables(
+        session_id=sid,
         input_variables=[series.name for series in dataset.spec.inputs],
         output_variables=[series.name for series in dataset.spec.outputs],
-        time_components=[name for name, _ in dataset.spec.calendar.enabled()],
+        time_components=[short_name(column) for column in columns],
     )
 
 
-class PlotSettings(Wire):
+Chosen = dict[str, YesNo]
+Wanted = Annotated[Chosen | None, Maybe]
+
+
+class PlotSettings(Earlier):
     """What a forecast plot shows."""
 
-    num_sbpl: int = Field(1, ge=1, le=100, description="how many test windows")
-    x_sbpl: Literal["UTC", "ts"] = "UTC"
-    y_sbpl_fmt: Literal["original", "skaliert"] = "original"
-    y_sbpl_set: Literal["separate Achsen", "gemeinsame Achse"] = "separate Achsen"
-    df_plot_in: dict[str, YesNo] = {}
-    df_plot_out: dict[str, YesNo] = {}
-    df_plot_fcst: dict[str, YesNo] = {}
-    model_id: str | None = Field(None, validation_alias=spelled("model_id", "modelId", "job_id"))
-    seed: int | None = Field(None, ge=0, lt=2**32)
-    format: Literal["png", "json"] = "png"
+    num_sbpl: Annotated[Annotated[int, Field(ge=1, le=100)] | None, Maybe] = Field(
+        None, description="how many test windows; default 1, at most those there are"
+    )
+    x_sbpl: Annotated[Literal["UTC", "ts"] | None, Maybe] = Field(None, description="default UTC")
+    y_sbpl_fmt: Annotated[Literal["original", "skaliert"] | None, Maybe] = Field(
+        None, description="default original"
+    )
+    y_sbpl_set: Annotated[Literal["separate Achsen", "gemeinsame Achse"] | None, Maybe] = Field(
+        None, description="default separate Achsen"
+    )
+    df_plot_in: Wanted = Field(None, description="inputs and calendar columns, by name")
+    df_plot_out: Wanted = None
+    df_plot_fcst: Wanted = None
+    model_id: OptionalText = Field(None, validation_alias=spelled("model_id", "modelId", "job_id"))
+    seed: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Maybe] = None
+    format: Annotated[Literal["png", "json"] | None, Maybe] = None
 
     def in_our_words(self) -> dict[str, JsonValue]:
         """Return the question the evaluator understands."""
         return {
             "job_id": self.model_id,
-            "n_windows": self.num_sbpl,
-            "x": "utc" if self.x_sbpl == "UTC" else "step",
+            "n_windows": self.num_sbpl or 1,
+            "x": "step" if self.x_sbpl == "ts" else "utc",
             "scaled": self.y_sbpl_fmt == "skaliert",
             "shared_axis": self.y_sbpl_set == "gemeinsame Achse",
-            "inputs": [name for name, wanted in self.df_plot_in.items() if wanted],
-            "outputs": [name for name, wanted in self.df_plot_out.items() if wanted],
-            "forecasts": [name for name, wanted in self.df_plot_fcst.items() if wanted],
+            "inputs": [column for name in _chosen(self.df_plot_in) for column in columns_named(name)],
+            "outputs": list[JsonValue](_chosen(self.df_plot_out)),
+            "forecasts": list[JsonValue](_chosen(self.df_plot_fcst)),
             "seed": self.seed or 0,
-            "format": self.format,
+            "format": self.format or "png",
         }
 
 
-class GeneratePlot(Wire):
-    """A forecast plot to be drawn."""
+def _chosen(ticked: Chosen | None) -> list[str]:
+    return [name for name, wanted in (ticked or {}).items() if wanted]
+
+
+class GeneratePlot(PlotSettings):
+    """A forecast plot to be drawn; settings stand in ``plot_settings``, beside it, or in both."""
 
     session_id: SessionId = Field(validation_alias=spelled("sessionId", "session_id"))
     plot_settings: PlotSettings = Field(
@@ -109,78 +215,30 @@ class GeneratePlot(Wire):
     )
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
 
+    def settings(self) -> PlotSettings:
+        """Return the settings of both places; those inside count for more."""
+        said = {name: getattr(self.plot_settings, name) for name in PlotSettings.model_fields}
+        inside = {name: value for name, value in said.items() if value is not None}
+        beside = {name: getattr(self, name) for name in PlotSettings.model_fields}
+        return PlotSettings.model_validate({**beside, **inside})
+
 
 @router.post("/generate-plot")
-async def generate_plot(body: GeneratePlot, gateway: Here, who: Who) -> Answer:
+async def generate_plot(body: GeneratePlot, gateway: Here, who: Who) -> Drawn:
     """Draw chosen or random test windows: inputs, outputs and forecasts."""
     session = await find_session(gateway, who, body.session_id)
-    run = await find_run(gateway, session, body.run_id)
-    about = {"session_id": session.id, "run_id": run.id, **body.plot_settings.in_our_words()}
+    run = await find_finished_run(gateway, session, body.run_id)
+    settings = body.settings()
+    about = {"session_id": session.id, "run_id": run.id, **settings.in_our_words()}
     drawn: dict[str, Any] = await gateway.asks.ask("evaluator.plot", about)
-    return Answer(run_id=run.id, **drawn)
-
-
-class ScaleData(Wire):
-    """Numbers to be scaled with the scalers of a data set."""
-
-    data: dict[str, list[float | None]] = Field(
-        validation_alias=spelled("data", "input_data"), description="values by series name"
+    picture = drawn.get("plot", drawn.get("data"))
+    return Drawn(
+        session_id=body.session_id,
+        run_id=run.id,
+        plot_data=picture,
+        plot=picture,
+        seed=settings.seed or 0,
+        message="The plot is drawn",
+        **{name: value for name, value in drawn.items() if name == "data"},
+        **remarks(body),
     )
-    inverse: bool = False
-
-
-@router.get("/scalers/{sid}")
-async def scalers(gateway: Here, session: Session) -> Answer:
-    """Return the fitted scalings of the newest data set as plain numbers."""
-    dataset, found = await _scalers(gateway, session)
-    return Answer(dataset_id=dataset.id, scalers=found, data=found)
-
-
-@router.get("/scalers/{sid}/download", response_class=Response)
-async def download_scalers(gateway: Here, session: Session) -> Response:
-    """Return the same as a file."""
-    dataset, found = await _scalers(gateway, session)
-    headers = {"content-disposition": f'attachment; filename="scalers-{dataset.id[:8]}.json"'}
-    return JSONResponse({"dataset_id": dataset.id, "scalers": found}, headers=headers)
-
-
-async def _scalers(gateway: Gateway, session: SessionRow) -> tuple[DatasetRow, Any]:
-    """Return the scalings as the ledger has them; the data set service reads them from the arrays else."""
-    dataset = await _dataset(gateway, session)
-    rows = await gateway.records.select(ScalerRow, {"dataset_id": dataset.id}, order="position")
-    if rows:
-        return dataset, [
-            {"role": row.role, "position": row.position, "name": row.name, **row.parameters} for row in rows
-        ]
-    result = await gateway.asks.ask("datasets.scalers", _about(session, dataset))
-    return dataset, result["scalers"]
-
-
-@router.post("/scale-data/{sid}")
-async def scale_data(body: ScaleData, gateway: Here, session: Session) -> Answer:
-    """Return numbers scaled with the newest data set's scalers, or back in their units."""
-    dataset = await _dataset(gateway, session)
-    about = {**_about(session, dataset), "inverse": body.inverse}
-    values: dict[str, JsonValue] = {name: list(column) for name, column in body.data.items()}
-    return Answer(dataset_id=dataset.id, **await gateway.asks.ask("datasets.scale", about | {"data": values}))
-
-
-@router.get("/download-arrays/{sid}", response_class=StreamingResponse)
-async def download_arrays(gateway: Here, session: Session) -> StreamingResponse:
-    """Return the windows of the newest data set as NumPy arrays (npz)."""
-    dataset = await _dataset(gateway, session)
-    result = await gateway.asks.ask("datasets.arrays", _about(session, dataset))
-    return await stored_file(
-        gateway, str(result["key"]), f"arrays-{dataset.id[:8]}.npz", "application/octet-stream"
-    )
-
-
-def _about(session: SessionRow, dataset: DatasetRow) -> dict[str, JsonValue]:
-    return {"session_id": session.id, "dataset_id": dataset.id}
-
-
-async def _dataset(gateway: Gateway, session: SessionRow) -> DatasetRow:
-    dataset = await newest_dataset(gateway, session, of=("ready",))
-    if dataset is None:
-        raise NothingThere("the session has no finished data set yet")
-    return dataset

@@ -11,7 +11,8 @@ from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidBacktest, NothingThere, refused_by
 from services.gateway.runs.backtests import BacktestView, find_backtest, fold_wire, start_backtest
-from services.gateway.runs.routes import MOST_MODELS, IdempotencyKey
+from services.gateway.runs.routes import IdempotencyKey
+from services.gateway.runs.wire import MOST_MODELS
 from shared.contracts.backtest import BacktestSpec
 from shared.contracts.metrics import RankingMetric
 from shared.storage.rows import DatasetRow

@@ -19,6 +19,7 @@ from shared.storage.rows import (
     DatasetStatus,
     JobRow,
     LeaseRow,
+    ResultRow,
     RunRow,
     SessionRow,
 )
@@ -37,7 +38,7 @@ async def request_dataset(
         id=derive("dataset", session.id, text, str(failed)),
         owner=session.owner,
         session_id=session.id,
-        name=name,
+        name=name or f"dataset_{len(known) + 1}",
         spec=spec,
     )
     await gateway.records.insert([row])
@@ -146,6 +147,31 @@ async def find_run(gateway: Gateway, session: SessionRow, run_id: str | None = N
     if row is None or row.session_id != session.id:
         raise RunNotFound("the session has no such run", run_id=run_id[:64])
     return row
+
+
+async def find_finished_run(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:
+    """Return a run of the session, by default the newest that finished with models.
+
+    A run that was completed comes before one that was stopped and has scored models; only where there is
+    neither is it the newest run of all.
+
+    Raises
+    ------
+    RunNotFound
+    """
+    if run_id is not None:
+        return await find_run(gateway, session, run_id)
+    ordinary: Where = {"session_id": session.id, "backtest_of": None}
+    completed = await gateway.records.select(
+        RunRow, {**ordinary, "status": "completed"}, order="-created_at", limit=1
+    )
+    if completed:
+        return completed[0]
+    over: Where = {**ordinary, "status": OneOf(("cancelled", "failed"))}
+    for run in await gateway.records.select(RunRow, over, order="-created_at"):
+        if await gateway.records.count(ResultRow, {"run_id": run.id}):
+            return run
+    return await find_run(gateway, session)
 
 
 async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:

@@ -3,13 +3,20 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from services.gateway.live.messages import LiveMessage
+from services.gateway.runs.phases import DATASET, OF_EVENT, OF_PHASE, TOTAL, TRAINING
 from shared.contracts.kinds import WIRE_NAMES
-from shared.storage.rows import LIVE_JOB, JobRow, RunRow
+from shared.storage.rows import LIVE_JOB, DatasetRow, JobRow, LogRow, RunRow
 
 _REMEMBERED = 10_000
+Phase = Literal["upload", "phase1", "phase2", "phase3", "phase4", "completed"]
+IDLE: dict[str, Any] = {
+    "run_id": None, "status": "idle", "progress": 0.0, "jobs": [], "message": "No run yet",
+    "completed_steps": 0,
+    **dict.fromkeys(("current_step", "phase", "eta_seconds", "started_at", "completed_at")),
+}  # fmt: skip
 _RUN_WORDS = {"waiting": "queued"}  # the others are the same on the wire
 
 
@@ -42,10 +49,13 @@ class RunView:
         return self.run.finished_at is not None
 
     def percent(self) -> float:
-        """Return how much is done: 100 only when the verdict is in the ledger."""
-        if self.over:
+        """Return how much is done: 100 only when the verdict of a completed run is in the ledger."""
+        if self.run.status == "completed":
             return 100.0
-        shares = [self._share(job) for job in self.jobs]
+        if self.over:  # stopped: only what was finished counts
+            shares = [float(job.status == "finished") for job in self.jobs]
+        else:
+            shares = [self._share(job) for job in self.jobs]
         return round(99.0 * sum(shares) / len(shares), 1) if shares else 0.0
 
     def phase(self) -> str:
@@ -78,6 +88,8 @@ class RunView:
             "status": _RUN_WORDS.get(run.status, run.status),
             "progress": monotone_progress.raised(run.id, self.percent()),
             "current_step": self.step(),
+            "completed_steps": self.completed_steps(),
+            "message": self.message(),
             "phase": self.phase(),
             "eta_seconds": self.eta_seconds(),
             "jobs": [self._job(job) for job in self.jobs],
@@ -86,6 +98,19 @@ class RunView:
             "cancel_requested": run.cancel_requested,
             "problem": run.problem.model_dump(mode="json") if run.problem else None,
         }
+
+    def completed_steps(self) -> int:
+        """Return how many of the seven phases are done."""
+        if self.run.status == "completed":
+            return TOTAL
+        now = OF_PHASE.get(self.phase()) or (TRAINING if self.jobs else DATASET)
+        return now.number - 1
+
+    def message(self) -> str:
+        """Return a sentence about the run."""
+        if self.run.problem:
+            return self.run.problem.message
+        return self.step() or f"Training {self.run.status}"
 
     def _running(self) -> list[JobRow]:
         return [job for job in self.jobs if job.status == "running" and job.id in self.progress]
@@ -116,3 +141,25 @@ class RunView:
             "seconds": job.seconds,
             "problem": job.problem.model_dump(mode="json") if job.problem else None,
         }
+
+
+def step_of_log(row: LogRow) -> dict[str, Any]:
+    """Return which of the seven phases a line of the log is about, as far as its event says."""
+    event = row.details.get("event")
+    step = OF_EVENT.get(event) if isinstance(event, str) else None
+    return {
+        "step_number": step and step.number,
+        "step_name": step and step.name,
+        "progress_percentage": step and step.percent,
+    }
+
+
+def workflow_phase(view: RunView | None, dataset: DatasetRow | None, *, scored: bool) -> Phase:
+    """Return which screen the earlier frontend shows; runs count for more than data sets."""
+    if view and not view.over:
+        return "phase3"
+    if scored:
+        return "phase4"
+    if dataset is None:
+        return "upload"
+    return "phase2" if dataset.status == "ready" else "phase1"

@@ -5,27 +5,42 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, load_session_data
 from services.gateway.datasets.violins import violin_plots
-from services.gateway.datasets.wire import SplitIn
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.http.wire import Answer, Wire, YesNo, spelled
-from services.gateway.models.wire import parameters, parse_models
+from services.gateway.http.wire import (
+    refuse_unknown,
+    remarks,
+)
+from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidModelParams, wrong_field
+from services.gateway.runs.answers import (
+    CancelAnswer,
+    DatasetsAsked,
+    JobAsked,
+    LogLine,
+    Logs,
+    RunEntry,
+    Runs,
+    RunStarted,
+    RunStatus,
+)
 from services.gateway.runs.lifecycle import (
     cancel,
+    find_finished_run,
     find_run,
     newest_dataset,
     request_dataset,
     run_to_stop,
     start_run,
 )
-from services.gateway.runs.progress import MonotoneProgress, RunView
-from shared.contracts.kinds import ModelSpec
-from shared.contracts.metrics import RankingMetric
+from services.gateway.runs.progress import IDLE, MonotoneProgress, RunView, step_of_log
+from services.gateway.runs.wire import Cancel, GenerateDatasets, NamedDataset, RunAll, TrainModels
+from shared.contracts.kinds import WIRE_NAMES, ModelSpec
+from shared.contracts.plan import job_ids
 from shared.contracts.specs import DatasetSpec, Split
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, LogRow, RunRow, SessionRow
@@ -34,69 +49,7 @@ router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Configurations = list[dict[str, JsonValue]] | dict[str, JsonValue]
-MOST_MODELS = 100  # of one run
 _POLL = 0.2
-
-
-class NamedDataset(Configuration):
-    """A data set of its own name; what it leaves out comes from the request's configuration."""
-
-    name: str = Field("", max_length=255)
-
-
-class GenerateDatasets(Wire):
-    """Which data sets to build; without a configuration the session's saved settings are used."""
-
-    configuration: Configuration = Configuration()
-    datasets: list[NamedDataset] = Field(default_factory=list, max_length=20)
-    dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
-
-
-class TrainModels(Wire):
-    """Which models to train, in one of three spellings."""
-
-    models: list[dict[str, JsonValue]] | None = Field(
-        None, max_length=MOST_MODELS, description="typed model specs"
-    )
-    configurations: Configurations | None = Field(
-        None,
-        max_length=MOST_MODELS,
-        validation_alias=spelled("modelConfigurations", "model_configurations"),
-    )
-    parameters: dict[str, JsonValue] | None = Field(
-        None, validation_alias=spelled("model_parameters", "modelParameters")
-    )
-    split: SplitIn | None = Field(None, validation_alias=spelled("training_split", "trainingSplit", "split"))
-    dataset_id: str | None = Field(None, validation_alias=spelled("dataset_id", "datasetId"))
-    metric: RankingMetric = "rmse"
-    ensemble: YesNo = Field(
-        True, description="whether the average of the models, weighted on validation, is one more model"
-    )
-
-    def specs(self) -> tuple[ModelSpec, ...]:
-        """Return the models that are asked for."""
-        asked: Sequence[dict[str, JsonValue]] | dict[str, JsonValue] | None
-        asked = self.models or self.configurations or ([self.parameters] if self.parameters else None)
-        if asked is None:
-            raise wrong_field(InvalidModelParams, "modelConfigurations", "name at least one model")
-        return parse_models(asked)
-
-
-class RunAll(TrainModels):
-    """Data set and models in one request."""
-
-    configuration: Configuration = Configuration()
-    dataset: DatasetSpec | None = Field(None, description="a whole data set in typed form instead")
-
-
-class RunStarted(Answer):
-    """A run that was written down and asked for."""
-
-    status: str = "training_started"
-    session_id: str
-    run_id: str
-    dataset_id: str
-    jobs: list[dict[str, Any]]
 
 
 @router.post("/generate-datasets/{sid}", status_code=202)
@@ -106,7 +59,7 @@ async def generate_datasets(
     session: Session,
     body: GenerateDatasets | None = None,
     wait: Annotated[float, Query(ge=0, le=300, description="seconds to hold the answer")] = 0,
-) -> Answer:
+) -> DatasetsAsked:
     """Ask for data sets; with ``wait`` the answer comes when they are built, or time is up."""
     asked = body or GenerateDatasets()
     rows = []
@@ -114,18 +67,21 @@ async def generate_datasets(
         rows.append(await request_dataset(gateway, session, spec, name=name))
     if wait:
         rows = await _finished(gateway, rows, wait)
-    ids = [row.id for row in rows]
+    said = remarks(asked, warnings=asked.warnings())
+    told: dict[str, Any] = {
+        "session_id": sid, "dataset_ids": [row.id for row in rows], "dataset_count": len(rows), **said,
+    }  # fmt: skip
     if any(row.status == "requested" for row in rows):
-        return Answer(status="processing", session_id=sid, dataset_ids=ids)
-    return Answer(
-        status="completed" if all(row.status == "ready" for row in rows) else "failed",
-        session_id=sid,
-        dataset_ids=ids,
-        dataset_count=len(rows),
+        return DatasetsAsked(status="processing", message="The data set is being built", **told)
+    built = all(row.status == "ready" for row in rows)
+    return DatasetsAsked(
+        status="completed" if built else "failed",
+        message="The data set is built" if built else "A data set could not be built",
+        **told,
         n_dat=sum(_number(row.report.get("n_windows")) for row in rows),
         dropped={row.name or row.id: row.report.get("dropped") for row in rows},
         violin_plots=await violin_plots(gateway, rows),
-        problems=[row.problem.model_dump(mode="json") for row in rows if row.problem],
+        problems=[row.problem for row in rows if row.problem],
     )
 
 
@@ -141,9 +97,12 @@ async def begin_training(
     gateway: Gateway, session: SessionRow, sid: str, body: TrainModels, *, key: str | None
 ) -> RunStarted:
     """Start a run on the data set a request means."""
-    models = body.specs()
+    unknown: list[str] = []
+    models = body.specs(put_aside=unknown)
     dataset = await _dataset(gateway, session, body)
-    return await _start(gateway, session, sid, dataset, models, body, key)
+    started = await _start(gateway, session, sid, dataset, models, body, key)
+    assumed = body.split.warnings() if body.split else ()
+    return started.model_copy(update=remarks(body, ignored=unknown, warnings=assumed))
 
 
 @router.post("/run/{sid}", status_code=202)
@@ -151,46 +110,72 @@ async def run(
     sid: str, body: RunAll, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Build the data set and train the models on it."""
+    refuse_unknown(body)
     models = body.specs()
     session_data = await load_session_data(gateway, session)
     configuration = body.configuration
     if body.split and configuration.split is None:
         configuration = configuration.model_copy(update={"split": body.split})
-    spec = body.dataset or dataset_spec(session_data, configuration)
+    spec = body.dataset or dataset_spec(session_data, configuration, holidays_of=None)
     check_size(gateway, session_data, spec)
     dataset = await request_dataset(gateway, session, spec)
     return await _start(gateway, session, sid, dataset, models, body, idempotency_key)
 
 
-class Cancel(Wire):
-    """What to stop: a run (the live one by default), or one job of it."""
-
-    run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
-    job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
-
-
 @router.post("/cancel/{sid}")
-async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> Answer:
+async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> CancelAnswer:
     """Ask a run, or one job of it, to stop."""
     asked = body or Cancel()
     found = await run_to_stop(gateway, session, asked.run_id)
     cancelled = await cancel(gateway, session, found, job_id=asked.job_id)
-    status = "cancelling" if cancelled else "already_over"
-    return Answer(session_id=sid, run_id=found.id, job_id=asked.job_id, status=status)
+    return CancelAnswer(
+        session_id=sid,
+        run_id=found.id,
+        job_id=asked.job_id,
+        status="cancelling" if cancelled else "already_over",
+        message="The run is asked to stop" if cancelled else "There is nothing left to stop",
+        **remarks(asked),
+    )
 
 
 @router.get("/status/{sid}")
 async def status(
     sid: str, gateway: Here, session: Session, request: Request, run_id: Annotated[str | None, Query()] = None
-) -> Answer:
+) -> RunStatus:
     """Return how far a run is, by default the newest."""
     view = await run_view(gateway, session, run_id)
-    if view is None:
-        idle: dict[str, Any] = {"run_id": None, "status": "idle", "progress": 0.0, "jobs": []}
-        absent = ("current_step", "phase", "eta_seconds", "started_at", "completed_at")
-        return Answer(session_id=sid, **idle, **dict.fromkeys(absent))
     monotone_progress: MonotoneProgress = request.app.state.monotone_progress
-    return Answer(session_id=sid, **view.wire(monotone_progress))
+    told = view.wire(monotone_progress) if view else IDLE
+    return RunStatus.model_validate({"session_id": sid, **told})
+
+
+@router.get("/runs/{sid}")
+async def list_runs(sid: str, gateway: Here, session: Session) -> Runs:
+    """Return the session's runs, newest first, backtests among them."""
+    rows = await gateway.records.select(RunRow, {"session_id": session.id}, order="-created_at")
+    best = OneOf(tuple(row.best_job_id for row in rows if row.best_job_id))
+    jobs = await gateway.records.select(JobRow, {"id": best}) if best.values else []
+    labels = {job.id: job.label for job in jobs}
+    shown = (await find_finished_run(gateway, session)).id if rows else None
+    entries = [
+        RunEntry(
+            run_id=row.id,
+            dataset_id=row.dataset_id,
+            status="queued" if row.status == "waiting" else row.status,
+            backtest_of=row.backtest_of,
+            models=[WIRE_NAMES[spec.kind] for spec in row.models],
+            metric=row.metric,
+            best_model=labels.get(row.best_job_id or ""),
+            reported=row.reported,
+            shown=row.id == shown,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            completed_at=row.finished_at,
+            problem=row.problem,
+        )
+        for row in rows
+    ]
+    return Runs(session_id=sid, runs=entries, count=len(entries))
 
 
 @router.get("/logs/{sid}")
@@ -199,15 +184,18 @@ async def logs(
     session: Session,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     level: Annotated[Literal["debug", "info", "warning", "error", "critical"] | None, Query()] = None,
-) -> Answer:
+) -> Logs:
     """Return the newest lines about the session's work."""
     levels = ("debug", "info", "warning", "error", "critical")
     wanted = levels[levels.index(level) :] if level else levels
     where: Where = {"session_id": session.id, "level": OneOf(wanted)}
     rows = await gateway.records.select(LogRow, where, order="-created_at", limit=limit)
-    lines = [row.model_dump(mode="json", include={"level", "message", "details", "run_id", "job_id"})
-             | {"time": row.created_at} for row in reversed(rows)]  # fmt: skip
-    return Answer(logs=lines, count=len(lines))
+    told = ("level", "message", "details", "run_id", "job_id")
+    lines = [
+        LogLine(**{name: getattr(row, name) for name in told}, time=row.created_at, **step_of_log(row))
+        for row in reversed(rows)
+    ]
+    return Logs(logs=lines, count=len(lines))
 
 
 async def run_view(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunView | None:
@@ -226,6 +214,8 @@ async def _wanted(
 ) -> list[tuple[str, DatasetSpec]]:
     session_data = await load_session_data(gateway, session)
     base = body.configuration
+    if body.split and base.split is None:
+        base = base.model_copy(update={"split": body.split})
     named = body.datasets or [NamedDataset()]
     wanted = []
     for one in named:
@@ -279,7 +269,10 @@ async def _start(
     started = await start_run(
         gateway, session, dataset, models, metric=asked.metric, ensemble=asked.ensemble, key=key
     )
-    jobs = [{"job_id": None, **parameters(spec)} for spec in started.models]
+    jobs = [
+        JobAsked.model_validate({"job_id": job_id, **parameters(spec)})
+        for job_id, spec in zip(job_ids(started.id, started.models), started.models, strict=True)
+    ]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)
 
 

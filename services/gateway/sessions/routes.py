@@ -2,29 +2,45 @@
 
 from collections import Counter
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
 from services.gateway.context import Here, Session, Who, ensure_session, find_session
-from services.gateway.datasets.configuration import load_session_data, saved_time_info, saved_time_steps
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.json_bodies import JsonRoute
-from services.gateway.http.wire import Answer, SessionId, Wire, spelled
+from services.gateway.http.wire import Earlier, SessionId, Wire, remarks, spelled
 from services.gateway.problems import ConfirmationRequired
+from services.gateway.sessions.answers import (
+    AllDeleted,
+    Cleaned,
+    DeletedData,
+    DeletedDetails,
+    DeletedSummary,
+    Finalized,
+    FinalizedData,
+    NamedSession,
+    OpenedData,
+    Renamed,
+    SessionDeletedAnswer,
+    SessionOpened,
+    SessionUuid,
+    UploadsState,
+    UuidAnswer,
+)
 from services.gateway.sessions.cleanup import clean_up, delete_session
-from services.gateway.sessions.listing import number_of_windows, session_list
-from services.gateway.uploads.file_routes import records_of
+from services.gateway.sessions.listing import SessionList, WholeSession, n_dat_of, session_list, whole_session
 from shared.contracts.base import new_id
+from shared.storage import keys
 from shared.storage.rows import FileRow, SessionRow
 
 router = APIRouter(tags=["sessions"], route_class=JsonRoute)
 Name = Annotated[str, Field(max_length=255)]
 
 
-class InitSession(Wire):
+class InitSession(Earlier):
     """A session to be opened; an id is made where none is sent."""
 
     session_id: SessionId | None = Field(
@@ -35,14 +51,6 @@ class InitSession(Wire):
     time_info: TimeInfo | None = Field(None, validation_alias=spelled("timeInfo", "time_info"))
     time_steps: TimeSteps | None = Field(None, validation_alias=spelled("zeitschritte", "timeSteps"))
     files: list[dict[str, JsonValue]] = Field(default_factory=list, description="announced only; not kept")
-
-
-class SessionOpened(Answer):
-    """A session that is there now."""
-
-    session_id: str = Field(serialization_alias="sessionId")
-    session_uuid: str = Field(serialization_alias="sessionUuid")
-    data: dict[str, Any]
 
 
 @router.post("/init-session", responses={201: {"model": SessionOpened}})
@@ -62,7 +70,8 @@ async def init_session(body: InitSession, gateway: Here, who: Who, response: Res
     if changes:
         await gateway.records.update(SessionRow, session.id, changes)
     response.status_code = 201 if created else 200
-    return _opened(text, session)
+    assumed = body.time_info.warnings() if body.time_info else ()
+    return _opened(text, session, **remarks(body, warnings=assumed))
 
 
 @router.post("/create-database-session", responses={201: {"model": SessionOpened}})
@@ -73,16 +82,16 @@ async def create_database_session(
     return await init_session(body, gateway, who, response)
 
 
-def _opened(text: str, session: SessionRow) -> SessionOpened:
+def _opened(text: str, session: SessionRow, **said: list[str]) -> SessionOpened:
     uuid = dashed(session.id)
-    data = {"session_id": text, "uuid": uuid, "sessionUuid": uuid, "status": "initialized"}
-    return SessionOpened(session_id=text, session_uuid=uuid, data=data)
+    data = OpenedData(session_id=text, uuid=uuid, session_uuid=uuid, directory=keys.session(session.id))
+    return SessionOpened(session_id=text, session_uuid=uuid, message="The session is open", data=data, **said)
 
 
 @router.get("/get-session-uuid/{sid}")
-async def get_session_uuid(sid: str, session: Session) -> Answer:
+async def get_session_uuid(sid: str, session: Session) -> UuidAnswer:
     """Return the canonical id behind an alias."""
-    return Answer(data={"sessionUuid": dashed(session.id), "sessionId": sid})
+    return UuidAnswer(data=SessionUuid(session_uuid=dashed(session.id), session_id=sid))
 
 
 @router.get("/list-sessions")
@@ -91,42 +100,25 @@ async def list_sessions(
     who: Who,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str | None, Query(description="the ``next`` of the previous page")] = None,
-) -> Answer:
+) -> SessionList:
     """Return the caller's own sessions, newest first."""
-    return Answer(**await session_list(gateway, who, limit=limit, before=before))
+    return await session_list(gateway, who, limit=limit, before=before)
 
 
 @router.get("/session/{sid}")
 @router.get("/session/{sid}/database")
-async def get_session(gateway: Here, session: Session) -> Answer:
+async def get_session(gateway: Here, session: Session) -> WholeSession:
     """Return the whole session."""
-    session_data = await load_session_data(gateway, session)
-    steps, info = saved_time_steps(session), saved_time_info(session)
-    files = records_of(session_data)
-    whole: dict[str, Any] = {
-        "sessionId": session.metadata.get("client_id") or dashed(session.id),
-        "sessionUuid": dashed(session.id),
-        "sessionName": session.name,
-        "status": "finalized" if session.finalized else "open",
-        "finalized": session.finalized,
-        "files": files,
-        "timeInfo": info.german(),
-        "timeFeatures": info.wire(),
-        "zeitschritte": steps.german(),
-        "timeSteps": steps.wire(),
-        "n_dat": await number_of_windows(gateway, session),
-        "total_files": len(session_data.files),
-        "createdAt": session.created_at,
-        "updatedAt": session.updated_at,
-    }
-    return Answer(session=whole, data=whole)
+    whole = await whole_session(gateway, session)
+    return WholeSession(session=whole, data=whole)
 
 
 @router.get("/session-status/{sid}")
-async def session_status(gateway: Here, session: Session) -> Answer:
+async def session_status(gateway: Here, session: Session) -> UploadsState:
     """Return how far the session's uploads are."""
     files = await gateway.records.select(FileRow, {"session_id": session.id})
     states = [file.status for file in files]
+    status: Literal["pending", "processing", "completed", "error"]
     if not states:
         status, message = "pending", "No file yet."
     elif "rejected" in states:
@@ -136,7 +128,7 @@ async def session_status(gateway: Here, session: Session) -> Answer:
     else:
         status, message = "processing", f"{states.count('ready')} of {len(states)} files are checked."
     progress = round(100 * states.count("ready") / len(states), 1) if states else 0.0
-    return Answer(status=status, progress=progress, message=message, finalized=session.finalized)
+    return UploadsState(status=status, progress=progress, message=message, finalized=session.finalized)
 
 
 class Finalize(Wire):
@@ -148,17 +140,21 @@ class Finalize(Wire):
 
 
 @router.post("/finalize-session")
-async def finalize_session(body: Finalize, gateway: Here, who: Who) -> Answer:
+async def finalize_session(body: Finalize, gateway: Here, who: Who) -> Finalized:
     """Mark the session as complete; everything else that was sent is kept as its metadata."""
-    session = await find_session(gateway, who, body.session_id)
+    session, _ = await ensure_session(gateway, who, body.session_id)
     metadata = {**session.metadata, **(body.model_extra or {})}
     await gateway.records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
-    n_files = await gateway.records.count(FileRow, {"session_id": session.id})
-    data = {"session_id": body.session_id, "status": "finalized", "database_saved": True}
-    return Answer(data=data, n_dat=await number_of_windows(gateway, session), file_count=n_files)
+    return Finalized(
+        session_id=body.session_id,
+        message="The session is finalized",
+        data=FinalizedData(session_id=body.session_id),
+        n_dat=await n_dat_of(gateway, session),
+        file_count=await gateway.records.count(FileRow, {"session_id": session.id}),
+    )
 
 
-class Rename(Wire):
+class Rename(Earlier):
     """A session's new name."""
 
     session_id: SessionId = Field(validation_alias=spelled("sessionId", "session_id"))
@@ -168,14 +164,20 @@ class Rename(Wire):
 
 
 @router.post("/session-name-change")
-async def rename(body: Rename, gateway: Here, who: Who) -> Answer:
+async def rename(body: Rename, gateway: Here, who: Who) -> Renamed:
     """Give the session another name."""
     session = await find_session(gateway, who, body.session_id)
     await gateway.records.update(SessionRow, session.id, {"name": body.session_name})
-    return Answer(sessionId=body.session_id, sessionName=body.session_name)
+    return Renamed(
+        session_id=body.session_id,
+        session_name=body.session_name,
+        message="The session has its new name",
+        data=NamedSession(session_id=body.session_id, session_name=body.session_name),
+        **remarks(body),
+    )
 
 
-class DeleteAll(Wire):
+class DeleteAll(Earlier):
     """A request to delete everything must say that it means it."""
 
     confirm_delete_all: bool = Field(
@@ -183,7 +185,7 @@ class DeleteAll(Wire):
     )
 
 
-class CleanUp(Wire):
+class CleanUp(Earlier):
     """How old an unfinished upload must be."""
 
     max_age_hours: float = Field(
@@ -192,13 +194,24 @@ class CleanUp(Wire):
 
 
 @router.post("/session/{sid}/delete")
-async def delete(sid: str, gateway: Here, session: Session, force: bool = False) -> Answer:
+async def delete(sid: str, gateway: Here, session: Session, force: bool = False) -> SessionDeletedAnswer:
     """Delete a session with its rows, bytes and queued jobs; ``force`` cancels a live run first."""
-    return Answer(session_id=sid, deleted=await delete_session(gateway, session, force=force))
+    counts = await delete_session(gateway, session, force=force)
+    rows = {table: n for table, n in counts.items() if table != "objects"}
+    return SessionDeletedAnswer(
+        session_id=sid,
+        message="The session is deleted",
+        deleted=counts,
+        data=DeletedData(
+            session_id=sid, deleted_from_database=rows, local_files_deleted=counts.get("objects", 0)
+        ),
+    )
 
 
 @router.post("/delete-all-sessions")
-async def delete_all(gateway: Here, who: Who, body: DeleteAll | None = None, force: bool = False) -> Answer:
+async def delete_all(
+    gateway: Here, who: Who, body: DeleteAll | None = None, force: bool = False
+) -> AllDeleted:
     """Delete every session of the caller."""
     if body is None or not body.confirm_delete_all:
         raise ConfirmationRequired("this deletes every session you have")
@@ -207,12 +220,22 @@ async def delete_all(gateway: Here, who: Who, body: DeleteAll | None = None, for
     total: Counter[str] = Counter()
     for session in sessions:
         total.update(await delete_session(gateway, session, force=force))
-    return Answer(deleted=dict(total), deleted_count=len(sessions))
+    rows = {table: n for table, n in total.items() if table != "objects"}
+    return AllDeleted(
+        message=f"{len(sessions)} sessions are deleted",
+        deleted=dict(total),
+        deleted_count=len(sessions),
+        summary=DeletedSummary(
+            database_records_deleted=sum(rows.values()), storage_files_deleted=total["objects"]
+        ),
+        details=DeletedDetails(deleted_counts=rows, storage_deleted={"objects": total["objects"]}),
+        **remarks(body),
+    )
 
 
 @router.post("/cleanup")
-async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Answer:
+async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Cleaned:
     """Delete the caller's uploads that began long ago and never ended."""
     age = timedelta(hours=(body or CleanUp()).max_age_hours)
-    cleaned = await clean_up(gateway, older_than=age, owner=who.user_id, session_id=who.session_id)
-    return Answer(cleaned=cleaned)
+    n = await clean_up(gateway, older_than=age, owner=who.user_id, session_id=who.session_id)
+    return Cleaned(cleaned=n, message=f"{n} unfinished uploads are deleted", **remarks(body))

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, find_session, own_id
 from services.gateway.problems import ChunkConflict, FileNotFound, InvalidConfiguration, NotCsv, TooLarge
+from services.gateway.uploads.wire import known_as
 from shared.contracts.base import derive
 from shared.contracts.events import UploadCompleted
 from shared.contracts.specs import Role
@@ -72,6 +73,11 @@ class Announcement:
     sha256: str | None = None
     options: dict[str, JsonValue] | None = None
     settings: dict[str, JsonValue] | None = None
+
+    @property
+    def name(self) -> str:
+        """The display name; files of one name and role are told apart by it."""
+        return str((self.settings or {}).get("name") or "")
 
 
 @dataclass(frozen=True)
@@ -143,12 +149,13 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
     """
     check_announcement(gateway, announced)
     where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
-    versions = await gateway.records.select(FileRow, where)
-    newest = max(versions, key=lambda row: row.generation, default=None)
-    if newest and newest.status != "rejected":
-        return _same(newest, announced)
-    generation = await _next_generation(gateway, session, announced, newest)
-    file_id = derive("file", session.id, announced.role, announced.file_name, str(generation))
+    versions = [file for file in await gateway.records.select(FileRow, where) if file.status != "rejected"]
+    meant = _meant(versions, announced.name)
+    if meant is not None:
+        return _same(await _described(gateway, meant, announced), announced)
+    generation = await _next_generation(gateway, session, announced)
+    told_apart = (announced.name,) if announced.name else ()
+    file_id = derive("file", session.id, announced.role, announced.file_name, *told_apart, str(generation))
     row = FileRow(
         id=file_id,
         owner=session.owner,
@@ -166,17 +173,42 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
     return _same(await gateway.records.get(FileRow, file_id) or row, announced)
 
 
-async def _next_generation(
-    gateway: Gateway, session: SessionRow, announced: Announcement, newest: FileRow | None
-) -> int:
+def _meant(versions: list[FileRow], name: str) -> FileRow | None:
+    """Return the file an announcement means: of its display name, or where one side has none, the nearest.
+
+    Chunks may come without the record their first one brought, and before it.
+    """
+    newest = sorted(versions, key=lambda row: (row.status == "receiving", row.generation), reverse=True)
+    if not name:
+        return newest[0] if newest else None
+    own = [row for row in newest if known_as(row)[2] == name]
+    nameless = [row for row in newest if not known_as(row)[2]]
+    return next(iter([*own, *nameless]), None)
+
+
+async def _described(gateway: Gateway, file: FileRow, announced: Announcement) -> FileRow:
+    """Take over settings that came with a later chunk than the first to arrive."""
+    if not announced.settings or file.settings or file.status != "receiving":
+        return file
+    changed = await gateway.records.update(FileRow, file.id, {"settings": announced.settings})
+    return changed or file
+
+
+async def _next_generation(gateway: Gateway, session: SessionRow, announced: Announcement) -> int:
     """Return a number no version of this file had, deleted ones included: events are said once per id."""
-    deleted = session.metadata.get(generation_key(announced.role, announced.file_name), -1)
-    return max(newest.generation if newest else -1, deleted if isinstance(deleted, int) else -1) + 1
+    where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
+    rejected = [
+        row.generation
+        for row in await gateway.records.select(FileRow, where)
+        if known_as(row)[2] == announced.name
+    ]
+    deleted = session.metadata.get(generation_key(announced.role, announced.file_name, announced.name), -1)
+    return max([*rejected, deleted if isinstance(deleted, int) else -1]) + 1
 
 
-def generation_key(role: Role, file_name: str) -> str:
+def generation_key(role: str, file_name: str, name: str) -> str:
     """Return where a session remembers the last deleted version of a file."""
-    return f"deleted:{role}:{file_name}"
+    return f"deleted:{role}:{file_name}" + (f":{name}" if name else "")
 
 
 def _same(row: FileRow, announced: Announcement) -> FileRow:
@@ -307,7 +339,7 @@ async def settle(gateway: Gateway, file: FileRow) -> Received:
 
 async def delete_file(gateway: Gateway, session: SessionRow, file: FileRow) -> None:
     """Remove a file: rows, bytes, and the series read from it."""
-    memory = {**session.metadata, generation_key(file.role, file.file_name): file.generation}
+    memory = {**session.metadata, generation_key(*known_as(file)): file.generation}
     await gateway.records.update(SessionRow, session.id, {"metadata": memory})
     series = await gateway.records.select(SeriesRow, {"file_id": file.id})
     for row in series:

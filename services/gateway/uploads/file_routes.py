@@ -9,12 +9,21 @@ from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
 from services.gateway.datasets.configuration import SessionData, load_session_data, saved_time_steps
 from services.gateway.http.json_bodies import JsonRoute
-from services.gateway.http.wire import Answer, SessionId, Wire, spelled
+from services.gateway.http.wire import (
+    Answer,
+    Earlier,
+    EarlierAnswer,
+    Maybe,
+    SessionId,
+    remarks,
+    spelled,
+)
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
-from services.gateway.uploads.wire import FileRecord, display_names, record
+from services.gateway.uploads.wire import ANNOUNCED, FileRecord, display_names, known_as, record
 from shared.contracts.specs import Role
-from shared.storage.rows import FileRow, SeriesRow
+from shared.storage.records import Where
+from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
 router = APIRouter(tags=["files"], route_class=JsonRoute)
 
@@ -24,15 +33,17 @@ def records_of(session_data: SessionData, role: Role | None = None) -> list[dict
     names = display_names(session_data.files, session_data.series)
     steps = saved_time_steps(session_data.session)
     found: list[dict[str, JsonValue]] = []
-    for file in session_data.files.values():
-        if role not in (None, file.role):
-            continue
-        n_steps = steps.input if file.role == "input" else steps.output
-        stem = file.file_name.rsplit(".", 1)[0]
-        series = session_data.of_file(file.id)
-        found += [record(file, row, name=names[row.id], n_steps=n_steps) for row in series]
-        found += [] if series else [record(file, None, name=stem, n_steps=n_steps)]
-    return found
+    for file in sorted(session_data.files.values(), key=lambda file: file.role):
+        rows: list[SeriesRow | None] = [*session_data.of_file(file.id)]
+        for row in rows or [None]:
+            name = names[row.id] if row else stem(file)
+            found.append(record(file, row, name=name, steps=steps, place=len(found)))
+    return [told for told in found if role in (None, told["type"])]
+
+
+def stem(file: FileRow) -> str:
+    """Return a file's name without its ending."""
+    return file.file_name.rsplit(".", 1)[0]
 
 
 def files_of(session_data: SessionData, role: Role | None = None) -> list[dict[str, Any]]:
@@ -63,26 +74,56 @@ def files_of(session_data: SessionData, role: Role | None = None) -> list[dict[s
     ]
 
 
+class Files(Answer):
+    """The files of a session, and a record per series in the words of the earlier frontend."""
+
+    files: list[dict[str, Any]] = Field(description="with the series read from each")
+    data: list[dict[str, JsonValue]] = Field(description="records, also under the earlier columns' names")
+    count: int = Field(description="of files")
+
+
+class FileAnnounced(EarlierAnswer):
+    """A file that is known now."""
+
+    file_id: str
+    status: str
+    missing: list[int] = Field(description="chunks still to come")
+    total_chunks: int
+    data: dict[str, JsonValue] = Field(description="its record")
+
+
+class RecordChanged(EarlierAnswer):
+    """A record as it is now."""
+
+    data: dict[str, JsonValue]
+
+
+class FileDeleted(Answer):
+    """A file that is gone."""
+
+    deleted: str
+    message: str
+
+
 @router.get("/csv-files/{sid}")
 async def list_files(
     gateway: Here, session: Session, type: Annotated[Literal["input", "output"] | None, Query()] = None
-) -> Answer:
+) -> Files:
     """Return the session's files with their series, and as records of one series each."""
     session_data = await load_session_data(gateway, session)
-    return Answer(
+    return Files(
         files=files_of(session_data, type), data=records_of(session_data, type), count=len(session_data.files)
     )
 
 
-class CreateFile(Wire):
-    """A file to come, announced before its chunks."""
+class FileData(Earlier):
+    """A file to come, as far as somebody says something about it."""
 
-    session_id: SessionId = Field(validation_alias=spelled("sessionId", "session_id"))
     file_name: str = Field(max_length=1024, validation_alias=spelled("fileName", "file_name"))
-    role: Role = Field(validation_alias=spelled("type", "fileType", "role"))
+    role: Annotated[Role | None, Maybe] = Field(None, validation_alias=spelled("type", "fileType", "role"))
     total_chunks: int = Field(1, ge=1, validation_alias=spelled("totalChunks", "total_chunks"))
     size_bytes: int | None = Field(None, ge=0, validation_alias=spelled("fileSize", "sizeBytes"))
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = Field(
+    sha256: Annotated[Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None, Maybe] = Field(
         None, validation_alias=spelled("fileHash", "sha256")
     )
     options: dict[str, JsonValue] = Field(
@@ -90,51 +131,81 @@ class CreateFile(Wire):
     )
     record: FileRecord = Field(FileRecord(), validation_alias=spelled("record", "fileMetadata", "settings"))
 
+    def announcement(self, role: Role) -> Announcement:
+        """Return what is announced."""
+        return Announcement(
+            file_name=base_name(self.file_name),
+            role=role,
+            total_chunks=self.total_chunks,
+            size_bytes=self.size_bytes,
+            sha256=self.sha256.lower() if self.sha256 else None,
+            options=self.options,
+            settings=self.record.stored(),
+        )
+
+
+class CreateFile(FileData):
+    """A file to come, announced before its chunks; the earlier frontend says it in a ``fileData``."""
+
+    session_id: SessionId = Field(validation_alias=spelled("sessionId", "session_id"))
+
+    @classmethod
+    def translated(cls, value: Any) -> Any:
+        told = value.get("fileData") if isinstance(value, dict) else None
+        if not isinstance(told, dict):
+            return value
+        own = {k: told[k] for k in ("fileName", "file_name", "type", "fileHash", "fileSize") if k in told}
+        return {**own, "record": told, **{k: v for k, v in value.items() if k != "fileData"}}
+
+
+async def role_of(gateway: Gateway, session: SessionRow, told: FileData) -> tuple[Role, list[str]]:
+    """Return the role of a file and what is assumed: it is said beside it, in its record, or not at all."""
+    if told.role and told.record.role and told.role != told.record.role:
+        return told.role, [f"fileMetadata.type says {told.record.role}; fileType counts: {told.role}"]
+    if role := told.role or told.record.role:
+        return role, []
+    where: Where = {
+        "session_id": session.id, "file_name": base_name(told.file_name), "status": "receiving",
+    }  # fmt: skip
+    coming = await gateway.records.select(FileRow, where)
+    if coming:  # a later chunk of a file whose first one said it
+        return coming[-1].role, []
+    return "input", ["type: not said, neither as fileType nor in fileMetadata; the file is taken as an input"]
+
 
 @router.post("/csv-files", status_code=201)
-async def create_file(body: CreateFile, gateway: Here, who: Who) -> Answer:
+async def create_file(body: CreateFile, gateway: Here, who: Who) -> FileAnnounced:
     """Announce a file; its chunks follow by ``PUT /upload/{sid}/{file_id}/{index}``.
 
     Announced again, it goes on where it was; if its chunks are all there, it is announced to the others.
     """
     session, _ = await ensure_session(gateway, who, body.session_id)
-    state = await settle(gateway, await open_file(gateway, session, announcement(body)))
+    role, assumed = await role_of(gateway, session, body)
+    state = await settle(gateway, await open_file(gateway, session, body.announcement(role)))
     file = state.file
-    return Answer(
+    told = record(file, None, name=stem(file))
+    return FileAnnounced(
         file_id=file.id, status=file.status, missing=state.missing, total_chunks=file.total_chunks,
-        data=record(file, None, name=file.file_name.rsplit(".", 1)[0]),
+        data={**told, "message": f"{file.file_name} is announced"}, **remarks(body, warnings=assumed),
     )  # fmt: skip
 
 
-def announcement(body: CreateFile) -> Announcement:
-    """Return what a body announces."""
-    return Announcement(
-        file_name=base_name(body.file_name),
-        role=body.role,
-        total_chunks=body.total_chunks,
-        size_bytes=body.size_bytes,
-        sha256=body.sha256.lower() if body.sha256 else None,
-        options=body.options,
-        settings=body.record.stored(),
-    )
-
-
 @router.put("/csv-files/{file_id}")
-async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> Answer:
+async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
     """Change the settings of a record; its bytes stay."""
     file, series = await _find(gateway, who, file_id)
     if series is not None:
         said = {**series.settings, **body.stored()}
         series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
     else:
-        said = {**file.settings, **body.stored()}
+        said = {ANNOUNCED: known_as(file)[2], **file.settings, **body.stored()}
         file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
-    name = series.name if series else file.file_name.rsplit(".", 1)[0]
-    return Answer(data=record(file, series, name=name))
+    name = series.name if series else stem(file)
+    return RecordChanged(data=record(file, series, name=name), **remarks(body))
 
 
 @router.delete("/csv-files/{file_id}")
-async def remove_file(file_id: str, gateway: Here, who: Who) -> Answer:
+async def remove_file(file_id: str, gateway: Here, who: Who) -> FileDeleted:
     """Delete a file, or one series of a file with several columns."""
     file, series = await _find(gateway, who, file_id)
     siblings = await gateway.records.count(SeriesRow, {"file_id": file.id})
@@ -144,7 +215,7 @@ async def remove_file(file_id: str, gateway: Here, who: Who) -> Answer:
     else:
         session = await find_session(gateway, who, file.session_id)
         await delete_file(gateway, session, file)
-    return Answer(deleted=file_id)
+    return FileDeleted(deleted=file_id, message=f"{file.file_name} is deleted")
 
 
 async def _find(gateway: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:

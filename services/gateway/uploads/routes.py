@@ -1,39 +1,50 @@
 """Bytes of files: in multipart chunks, as raw bodies, or all at once."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, RootModel, ValidationError
+from starlette.datastructures import FormData
 
+from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, Here, Session, Who, ensure_session
 from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.access import LIMITS
 from services.gateway.http.direct_body import body_of
 from services.gateway.http.json_bodies import JsonRoute, parse_json
-from services.gateway.http.wire import Answer, Wire, spelled
-from services.gateway.problems import ValidationFailed, refused_by
+from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, Maybe, remarks, spelled
+from services.gateway.problems import MissingBody, MissingFile, ValidationFailed, refused_by
 from services.gateway.uploads.chunks import Received, find_upload, open_file, received, store_chunk
-from services.gateway.uploads.file_routes import CreateFile, announcement
+from services.gateway.uploads.file_routes import FileData, role_of
 from services.gateway.uploads.wire import FileRecord
+from shared.errors import TrainyardError
+from shared.storage import keys
 from shared.storage.rows import SessionRow
 
 router = APIRouter(tags=["uploads"], route_class=JsonRoute)
+M = TypeVar("M", bound=BaseModel)
 PIECE = 1 << 20
+_FORM = frozenset(
+    ("chunk", "metadata", "additionalData", "sessionId", "uploadId", "fileName", "chunkIndex", "totalChunks",
+     "fileType")
+)  # fmt: skip
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
-class ChunkMetadata(CreateFile):
+class ChunkMetadata(FileData):
     """What comes with every chunk."""
 
     session_id: str = Field(validation_alias=spelled("sessionId", "uploadId", "session_id"))
     total_chunks: int = Field(ge=1, validation_alias=spelled("totalChunks", "total_chunks"))
     index: int = Field(ge=0, validation_alias=spelled("chunkIndex", "chunk_index"))
-    chunk_sha256: Sha256 | None = Field(None, validation_alias=spelled("chunkHash", "chunk_hash"))
+    chunk_sha256: Annotated[Sha256 | None, Maybe] = Field(
+        None, validation_alias=spelled("chunkHash", "chunk_hash")
+    )
 
 
-class AdditionalData(Wire):
+class AdditionalData(Earlier):
     """What the earlier frontend sends along with a chunk."""
 
     record: FileRecord = Field(FileRecord(), validation_alias=spelled("fileMetadata", "file_metadata"))
@@ -44,24 +55,53 @@ class AdditionalData(Wire):
     time_steps: TimeSteps | None = Field(None, validation_alias=spelled("zeitschritte", "timeSteps"))
 
 
-class ChunkReceived(Answer):
+class ChunkState(BaseModel):
+    """A chunk as the system documents name it."""
+
+    chunk_saved: bool = True
+    chunk_index: int
+    total_chunks: int
+    progress: float
+
+
+class InstantFile(BaseModel):
+    """A file that came in one request."""
+
+    file_id: str = Field(serialization_alias="fileId")
+    is_new: bool = Field(serialization_alias="isNew")
+    storage_path: str = Field(serialization_alias="storagePath")
+    message: str
+
+
+class ChunkReceived(EarlierAnswer):
     """How far the upload is."""
 
     status: str
+    message: str
     file_id: str
+    file_name: str = Field(serialization_alias="fileName")
     file_status: str
     chunk_index: int | None = None
     total_chunks: int
     received: int
     missing: list[int]
     progress: float
+    data: ChunkState | InstantFile | None = None
+
+
+class Uploads(Answer):
+    """What is still missing of each upload."""
+
+    uploads: list[ChunkReceived]
+    missing: list[int] | None = Field(description="of the only upload that was asked for")
 
 
 @router.post("/upload-chunk")
 async def upload_chunk(
     gateway: Here,
     who: Who,
-    chunk: Annotated[UploadFile, File(description="the bytes")],
+    request: Request,
+    chunk: Annotated[UploadFile | None, File(description="the bytes; required")] = None,
     metadata: Annotated[str | None, Form(description="JSON of the fields below")] = None,
     additionalData: Annotated[str | None, Form(description="JSON")] = None,
     sessionId: Annotated[str | None, Form()] = None,
@@ -76,15 +116,21 @@ async def upload_chunk(
         "sessionId": sessionId or uploadId, "fileName": fileName, "chunkIndex": chunkIndex,
         "totalChunks": totalChunks, "fileType": fileType,
     }  # fmt: skip
-    told = _metadata(metadata, {name: value for name, value in fields.items() if value is not None})
+    said: dict[str, JsonValue] = {name: value for name, value in fields.items() if value is not None}
+    if chunk is None:
+        raise MissingFile("the form has no part 'chunk' with the bytes")
+    if metadata is None and not said:
+        raise MissingBody("the form says nothing about the chunk: 'metadata' is missing")
+    told = _metadata(metadata, said)
+    extra = _additional(additionalData, await request.form())
     session, _ = await ensure_session(gateway, who, told.session_id)
-    if additionalData:
-        extra = _json(AdditionalData, additionalData, "additionalData")
-        await _keep(gateway, session, extra)
+    await _keep(gateway, session, extra)
+    if extra.record.stored() or extra.record.role:
         told = told.model_copy(update={"record": extra.record})
-    file = await open_file(gateway, session, announcement(told))
+    role, assumed = await role_of(gateway, session, told)
+    file = await open_file(gateway, session, told.announcement(role))
     state = await store_chunk(gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256)
-    return answer(state, told.index)
+    return answer(state, told.index, **remarks(told, extra, warnings=assumed))
 
 
 @router.put("/upload/{sid}/{file_id}/{index}")
@@ -110,39 +156,66 @@ async def instant_upload(
     who: Who,
     file: Annotated[UploadFile, File(description="a small CSV file")],
     sessionId: Annotated[str, Form()],
-    fileType: Annotated[str, Form()] = "input",
+    fileType: Annotated[str | None, Form(description="default: what fileMetadata says, else input")] = None,
+    fileMetadata: Annotated[str | None, Form(description="JSON: the file's record")] = None,
+    fileHash: Annotated[str | None, Form(description="SHA-256 of the file, hex")] = None,
 ) -> ChunkReceived:
     """Take one small file in one request."""
-    fields = {"sessionId": sessionId, "fileName": file.filename, "fileType": fileType}
-    told = _metadata(None, {**fields, "chunkIndex": 0, "totalChunks": 1, "fileSize": file.size})
+    fields: dict[str, JsonValue] = {
+        "sessionId": sessionId, "fileName": file.filename, "fileType": fileType, "fileHash": fileHash,
+        "chunkIndex": 0, "totalChunks": 1, "fileSize": file.size,
+    }  # fmt: skip
+    told = _metadata(None, fields)
+    if fileMetadata:
+        told = told.model_copy(update={"record": _json(FileRecord, fileMetadata, "fileMetadata")})
+    return await take_whole(gateway, who, told, file)
+
+
+async def take_whole(gateway: Gateway, who: Identity, told: ChunkMetadata, file: UploadFile) -> ChunkReceived:
+    """Store a file that came in one request."""
     session, _ = await ensure_session(gateway, who, told.session_id)
-    row = await open_file(gateway, session, announcement(told))
-    return answer(await store_chunk(gateway, row, 0, _pieces(file), sha256=None), 0)
+    role, assumed = await role_of(gateway, session, told)
+    row = await open_file(gateway, session, told.announcement(role))
+    is_new = row.status == "receiving"
+    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None)
+    message = f"{row.file_name} is uploaded"
+    kept = InstantFile(
+        file_id=row.id, is_new=is_new, storage_path=keys.chunks(session.id, row.id), message=message
+    )
+    said = answer(state, 0, **remarks(told, warnings=assumed))
+    return said.model_copy(update={"data": kept})
 
 
 @router.get("/upload-status/{sid}")
 async def upload_status(
     gateway: Here, session: Session, fileName: Annotated[str | None, Query(max_length=1024)] = None
-) -> Answer:
+) -> Uploads:
     """Return what is still missing of each upload, so that a page reload goes on where it was."""
     session_data = await load_session_data(gateway, session)
     asked = [file for file in session_data.files.values() if fileName in (None, file.file_name)]
     uploads = [answer(await received(gateway, file), None) for file in asked]
-    return Answer(uploads=uploads, missing=uploads[0].missing if len(uploads) == 1 else None)
+    return Uploads(uploads=uploads, missing=uploads[0].missing if len(uploads) == 1 else None)
 
 
-def answer(state: Received, index: int | None) -> ChunkReceived:
+def answer(state: Received, index: int | None, **said: list[str]) -> ChunkReceived:
     """Return how far an upload is."""
+    n, name = state.file.total_chunks, state.file.file_name
+    arrived = (
+        ChunkState(chunk_index=index, total_chunks=n, progress=state.progress) if index is not None else None
+    )
     return ChunkReceived(
         status="completed" if state.complete else "receiving",
+        message=f"{name} is uploaded" if state.complete else f"{name}: {len(state.indexes)} of {n} chunks",
         file_id=state.file.id,
+        file_name=name,
         file_status=state.file.status,
         chunk_index=index,
-        total_chunks=state.file.total_chunks,
+        total_chunks=n,
         received=len(state.indexes),
         missing=state.missing,
         progress=state.progress,
-        fileName=state.file.file_name,
+        data=arrived,
+        **said,
     )
 
 
@@ -161,7 +234,32 @@ def _metadata(text: str | None, fields: dict[str, JsonValue]) -> ChunkMetadata:
         raise refused_by(error, ValidationFailed, within="metadata") from None
 
 
-def _json(kind: type[AdditionalData], text: str, field: str) -> AdditionalData:
+def _additional(text: str | None, form: FormData) -> AdditionalData:
+    """Return what came along: in ``additionalData``, and in form fields of the same names beside it."""
+    said: dict[str, Any] = {}
+    if text:
+        said = _json(Fields, text, "additionalData").root
+    for name, value in form.multi_items():
+        if name not in _FORM and isinstance(value, str):
+            said.setdefault(name, _json_or_text(value))
+    try:
+        return AdditionalData.model_validate(said)
+    except ValidationError as error:
+        raise refused_by(error, ValidationFailed, within="additionalData") from None
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return parse_json(text, LIMITS["chunk"], field="form")
+    except TrainyardError:
+        return text
+
+
+class Fields(RootModel[dict[str, JsonValue]]):
+    """A JSON object."""
+
+
+def _json(kind: type[M], text: str, field: str) -> M:
     try:
         return kind.model_validate(parse_json(text, LIMITS["chunk"], field=field))
     except ValidationError as error:

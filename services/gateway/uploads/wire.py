@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from services.gateway.datasets.wire import OptionalFloat, OptionalText, Switch, scale_range
-from services.gateway.http.wire import Maybe, Wire, spelled
+from services.gateway.datasets.wire import OptionalFloat, OptionalText, Switch, TimeSteps, scale_range
+from services.gateway.http.wire import Earlier, Maybe, spelled
 from shared.contracts.specs import Content, Horizon, Resample, Role, SeriesSpec
+from shared.storage import keys
 from shared.storage.rows import FileRow, SeriesRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +25,19 @@ DATENANPASSUNG: dict[str, Resample] = {
     "Nächster Wert": "next",
 }
 _HORIZONS: dict[Role, Horizon] = {"input": Horizon(start=-24, end=0), "output": Horizon(start=0, end=24)}
+ANNOUNCED = "announced_name"  # where a file keeps the display name it came with, once it has another
+COLUMNS = {  # the columns of the earlier database, by the name of the same thing in a record
+    "file_name": "fileName", "utc_min": "utcMin", "utc_max": "utcMax",
+    "zeitschrittweite_mittelwert": "zeitschrittweiteAvgValue", "zeitschrittweite_min": "zeitschrittweiteMin",
+    "numerische_datenpunkte": "numerischeDatenpunkte", "numerischer_anteil": "numerischerAnteil",
+    "zeithorizont_start": "zeithorizontStart", "zeithorizont_end": "zeithorizontEnd",
+    "mittelwertbildung_uber_den_zeithorizont": "mittelwertbildungÜberDenZeithorizont",
+    "zeitschrittweite_transferierten_daten": "zeitschrittweiteTransferiertenDaten",
+    "offset_transferierten_daten": "offsetTransferiertenDaten", "skalierung_min": "skalierungMin",
+    "skalierung_max": "skalierungMax", "storage_path": "storagePath", "color_index": "colorIndex",
+    "zeitschrittweiteMittelwert": "zeitschrittweiteAvgValue",
+    "zeitschrittweiteMinValue": "zeitschrittweiteMin",
+}  # fmt: skip
 _GERMAN_CONTENT = {ours: german for german, ours in DATENFORM.items()}
 _GERMAN_RESAMPLE = {ours: german for german, ours in DATENANPASSUNG.items()}
 _GERMAN_RESAMPLE["auto"] = "Lineare Interpolation"  # the earlier frontend knows no word that comes closer
@@ -37,17 +51,21 @@ ResampleWord = Literal[
 ]  # fmt: skip
 
 
-class SeriesSettings(Wire):
+class SeriesSettings(Earlier):
     """How a series' window is cut. What is left out keeps its default."""
 
     name: Annotated[Annotated[str, Field(max_length=255)] | None, Maybe] = Field(
         None, validation_alias=spelled("bezeichnung", "name"), description="display name"
     )
     horizon_start: OptionalFloat = Field(
-        None, validation_alias=spelled("zeithorizontStart", "horizonStart"), description="hours"
+        None,
+        validation_alias=spelled("zeithorizontStart", "horizonStart", "zeithorizont_start"),
+        description="hours",
     )
     horizon_end: OptionalFloat = Field(
-        None, validation_alias=spelled("zeithorizontEnd", "horizonEnd"), description="hours"
+        None,
+        validation_alias=spelled("zeithorizontEnd", "horizonEnd", "zeithorizont_end"),
+        description="hours",
     )
     content: Annotated[ContentWord | None, Maybe] = Field(
         None, validation_alias=spelled("datenform", "content")
@@ -58,12 +76,17 @@ class SeriesSettings(Wire):
     average_window: Switch = Field(
         None,
         validation_alias=spelled(
-            "mittelwertbildungÜberDenZeithorizont", "mittelwertbildungUeberDenZeithorizont", "averageWindow"
+            "mittelwertbildungÜberDenZeithorizont", "mittelwertbildungUeberDenZeithorizont", "averageWindow",
+            "mittelwertbildung_uber_den_zeithorizont",
         ),
-    )
+    )  # fmt: skip
     scale: Switch = Field(None, validation_alias=spelled("skalierung", "scale"))
-    scale_min: OptionalFloat = Field(None, validation_alias=spelled("skalierungMin", "scaleMin"))
-    scale_max: OptionalFloat = Field(None, validation_alias=spelled("skalierungMax", "scaleMax"))
+    scale_min: OptionalFloat = Field(
+        None, validation_alias=spelled("skalierungMin", "scaleMin", "skalierung_min")
+    )
+    scale_max: OptionalFloat = Field(
+        None, validation_alias=spelled("skalierungMax", "scaleMax", "skalierung_max")
+    )
     max_gap: Annotated[Annotated[float, Field(gt=0)] | Literal["auto", "none"] | None, Maybe] = Field(
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
@@ -112,17 +135,46 @@ class FileRecord(SeriesSettings):
     utc_min: Any = Field(None, validation_alias=spelled("utcMin", "utc_min"))
     utc_max: Any = Field(None, validation_alias=spelled("utcMax", "utc_max"))
     step: Any = Field(None, validation_alias=spelled("zeitschrittweite", "step"))
-    step_min: Any = Field(None, validation_alias=spelled("zeitschrittweiteMin", "stepMin"))
+    step_mean: Any = Field(
+        None,
+        validation_alias=spelled(
+            "zeitschrittweiteAvgValue", "zeitschrittweiteMittelwert", "zeitschrittweite_mittelwert"
+        ),
+    )
+    step_min: Any = Field(
+        None,
+        validation_alias=spelled(
+            "zeitschrittweiteMinValue", "zeitschrittweiteMin", "zeitschrittweite_min", "stepMin"
+        ),
+    )
     offset: Any = None
     minimum: Any = Field(None, validation_alias=spelled("min"))
     maximum: Any = Field(None, validation_alias=spelled("max"))
     n: Any = Field(None, validation_alias=spelled("datenpunkte", "n"))
-    n_numeric: Any = Field(None, validation_alias=spelled("numerischeDatenpunkte", "nNumeric"))
-    numeric_share: Any = Field(None, validation_alias=spelled("numerischerAnteil", "numericShare"))
-    delta: Any = Field(None, validation_alias=spelled("zeitschrittweiteTransferiertenDaten", "delta"))
+    n_numeric: Any = Field(
+        None, validation_alias=spelled("numerischeDatenpunkte", "nNumeric", "numerische_datenpunkte")
+    )
+    numeric_share: Any = Field(
+        None, validation_alias=spelled("numerischerAnteil", "numericShare", "numerischer_anteil")
+    )
+    delta: Any = Field(
+        None,
+        validation_alias=spelled(
+            "zeitschrittweiteTransferiertenDaten", "delta", "zeitschrittweite_transferierten_daten"
+        ),
+    )
+    delta_offset: Any = Field(
+        None, validation_alias=spelled("offsetTransferiertenDaten", "offset_transferierten_daten")
+    )
+    storage_path: Any = Field(None, validation_alias=spelled("storagePath", "storage_path"))
+    file_hash: Any = Field(None, validation_alias=spelled("fileHash", "file_hash"))
     quality: Any = Field(None, validation_alias=spelled("qualityReport", "quality"))
     status: Any = None
     problem: Any = None
+    created_at: Any = Field(None, validation_alias=spelled("createdAt", "created_at"))
+    updated_at: Any = Field(None, validation_alias=spelled("updatedAt", "updated_at"))
+    size: Any = None
+    modified: Any = None
 
 
 def settings_of(file: FileRow, series: SeriesRow | None) -> SeriesSettings:
@@ -138,14 +190,40 @@ def delta_minutes(horizon: Horizon, n_steps: int | None) -> float | None:
     return (horizon.end - horizon.start) * 60 / (n_steps - 1)
 
 
+def delta_offset(horizon: Horizon, n_steps: int | None, offset: float) -> float | str | None:
+    """Return where the points of windows lie: minutes past the full hour, modulo their distance.
+
+    It is ``var`` where they lie somewhere else in every hour.
+
+    >>> delta_offset(Horizon(start=-23.9, end=0.1), 25, 0.0), delta_offset(Horizon(start=0, end=1), 8, 0.0)
+    (6.0, 'var')
+    """
+    delta = delta_minutes(horizon, n_steps)
+    if not delta:
+        return None
+    if not (60 / delta).is_integer():
+        return "var"
+    return round((offset + 60 * horizon.start) % delta, 6) % delta
+
+
+def known_as(file: FileRow) -> tuple[str, str, str]:
+    """Return what tells a file from the others of its session: role, file name, announced display name."""
+    name = file.settings.get(ANNOUNCED, file.settings.get("name"))
+    return file.role, file.file_name, name if isinstance(name, str) else ""
+
+
 def record(
-    file: FileRow, series: SeriesRow | None, *, name: str, n_steps: int | None = None
+    file: FileRow, series: SeriesRow | None, *, name: str, steps: TimeSteps | None = None, place: int = 0
 ) -> dict[str, JsonValue]:
-    """Return the record of one series, or of a file nothing is known of yet."""
+    """Return the record of one series, or of a file nothing is known of yet.
+
+    ``steps`` are the session's time steps, ``place`` the record's among all of the session.
+    """
+    n_steps = None if steps is None else steps.input if file.role == "input" else steps.output
     settings = settings_of(file, series)
     spec = settings.spec(series_id=series.id if series else "", name=name, role=file.role)
     found = series.statistics if series else {}
-    return {
+    told: dict[str, JsonValue] = {
         "id": series.id if series else file.id,
         "fileId": file.id,
         "seriesId": series.id if series else None,
@@ -155,7 +233,8 @@ def record(
         "utcMin": moment(found.get("first_ns")),
         "utcMax": moment(found.get("last_ns")),
         "zeitschrittweite": found.get("step_min"),
-        "zeitschrittweiteMin": found.get("step_min"),
+        "zeitschrittweiteAvgValue": found.get("step_min"),
+        "zeitschrittweiteMin": found.get("smallest_step_min", found.get("step_min")),
         "offset": found.get("offset"),
         "min": finite(found.get("min")),
         "max": finite(found.get("max")),
@@ -172,11 +251,17 @@ def record(
         "skalierungMin": spec.scale.min if spec.scale else None,
         "maxGap": "none" if spec.max_gap is None else spec.max_gap,
         "zeitschrittweiteTransferiertenDaten": delta_minutes(spec.horizon, n_steps),
-        "colorIndex": settings.color_index,
+        "offsetTransferiertenDaten": delta_offset(spec.horizon, n_steps, (steps and steps.offset) or 0.0),
+        "colorIndex": place if settings.color_index is None else settings.color_index,
+        "storagePath": series.object_key if series else keys.chunks(file.session_id, file.id),
         "qualityReport": series.quality if series else None,
         "status": file.status,
         "problem": file.problem.model_dump(mode="json") if file.problem else None,
+        "size": file.size_bytes,
+        "createdAt": file.created_at.isoformat(),
+        "updatedAt": file.updated_at.isoformat(),
     }
+    return told | {column: told[name] for column, name in COLUMNS.items()}
 
 
 def moment(nanoseconds: JsonValue) -> str | None:

@@ -33,7 +33,7 @@ from services.trainer.core.model import Progress
 from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
-ADVANCES_PER_SECOND = 2.0
+PROGRESS_EVERY = 0.5  # seconds: batches end much faster
 TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
@@ -42,7 +42,6 @@ class Reports:
 
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
-        self._next = 0.0
 
     def say(self, saying: Reply) -> None:
         """Write one line."""
@@ -50,22 +49,19 @@ class Reports:
             self._pipe.write(saying.model_dump_json() + "\n")
             self._pipe.flush()
 
-    def advance(self, progress: Progress) -> None:
-        """Write progress, at most twice a second."""
+
+class ProgressLines:
+    """Progress of one task as lines to the parent: the first, the last, and between them two a second."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports, self._next = reports, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Write progress unless the last line was a moment ago."""
         now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 1.0 / ADVANCES_PER_SECOND
-        self.say(
-            ProgressLine(
-                fraction=progress.fraction,
-                phase=progress.phase,
-                epoch=progress.epoch,
-                n_epochs=progress.n_epochs,
-                loss=progress.loss,
-                val_loss=progress.val_loss,
-            )
-        )
+        if now >= self._next or progress.fraction >= 1.0:
+            self._next = now + PROGRESS_EVERY
+            self._reports.say(ProgressLine(progress=progress))
 
 
 def answer(task: Task, reports: Reports) -> Reply:
@@ -73,7 +69,7 @@ def answer(task: Task, reports: Reports) -> Reply:
     try:
         match task:
             case TrainTask():
-                return tasks.train(task, reports.advance)
+                return tasks.train(task, ProgressLines(reports))
             case PredictTask():
                 return tasks.predict(task)
             case ExportTask():

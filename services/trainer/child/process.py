@@ -107,7 +107,7 @@ class ChildProcess:
         async for saying in self._sayings():
             match saying:
                 case ProgressLine():
-                    await on_advance(Progress(**saying.model_dump(exclude={"said"})))
+                    await on_advance(saying.progress)
                 case Ready():
                     continue
                 case _:

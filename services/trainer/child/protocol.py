@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.trainer.core.model import Progress
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
@@ -23,7 +24,6 @@ class TrainTask(Line):
     """Fit one model on a stored data set."""
 
     task: Literal["train"] = "train"
-    job_id: str
     spec: ModelSpec
     dataset: Path = Field(description="folder of the data set")
     output: Path = Field(description="folder for the files of the model")
@@ -33,7 +33,6 @@ class TrainTask(Line):
     threads: int | None = Field(
         default=None, ge=1, description="threads of this fit; null = the worker's own"
     )
-    attempt: int = 1
     checkpoint: Path | None = Field(
         default=None, description="file an interrupted fit goes on from; null = start anew"
     )
@@ -163,12 +162,7 @@ class ProgressLine(Line):
     """A fit has come a step further."""
 
     said: Literal["advance"] = "advance"
-    fraction: float
-    phase: str
-    epoch: int | None = None
-    n_epochs: int | None = None
-    loss: float | None = None
-    val_loss: float | None = None
+    progress: Progress
 
 
 class Rejected(Line):

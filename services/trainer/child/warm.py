@@ -27,11 +27,6 @@ from shared.contracts.kinds import KINDS, Kind
 from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, TrainyardError
 
-__all__ = [
-    "ExplainTask", "ExportTask", "FitCancelled", "FitRefused", "ForecastTask", "MemoryExceeded",
-    "PredictTask", "TrainOutcome", "TrainTask", "WarmChild", "WorkerCrashed", "WorkerStalled",
-]  # fmt: skip
-
 log = structlog.get_logger()
 
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence

@@ -3,14 +3,17 @@
 from typing import Any, assert_never
 
 from services.trainer.core.baselines import LAST_VALUE, SEASONAL_NAIVE
+from services.trainer.core.boost.kind import BOOST
 from services.trainer.core.linear.kind import LINEAR
 from services.trainer.core.model_kind import ModelKind
 from services.trainer.core.networks.kind import AR_LSTM, CNN, DENSE, LSTM
+from services.trainer.core.slots.kind import SLOTS
 from services.trainer.core.svr.kind import SVR_DIRECT, SVR_MIMO
 from shared.contracts.kinds import KINDS as NAMES
 from shared.contracts.kinds import (
     MODEL_SPEC,
     ArLstmSpec,
+    BoostSpec,
     CnnSpec,
     DenseSpec,
     Kind,
@@ -19,6 +22,7 @@ from shared.contracts.kinds import (
     LstmSpec,
     ModelSpec,
     SeasonalNaiveSpec,
+    SlotsSpec,
     SvrDirectSpec,
     SvrMimoSpec,
 )
@@ -41,6 +45,10 @@ def kind_of(spec: ModelSpec) -> ModelKind[Any, Any]:
             return SVR_MIMO
         case LinearSpec():
             return LINEAR
+        case SlotsSpec():
+            return SLOTS
+        case BoostSpec():
+            return BOOST
         case LastValueSpec():
             return LAST_VALUE
         case SeasonalNaiveSpec():

@@ -22,6 +22,7 @@ class Graph:
     layout: Layout
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
+    domains: dict[str, int] = field(default_factory=dict)  # operator sets beside ONNX's own, by name
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Append an operator."""
@@ -79,9 +80,9 @@ class Graph:
         )
         nodes = [*self.nodes, helper.make_node("Identity", [y], ["y"])]
         body = helper.make_graph(nodes, "trainyard", [x_info], [y_info], self.constants)
-        opset = helper.make_opsetid("", OPSET)
+        opsets = [helper.make_opsetid(name, number) for name, number in ({"": OPSET} | self.domains).items()]
         model = helper.make_model(
-            body, opset_imports=[opset], ir_version=IR_VERSION, producer_name="trainyard"
+            body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="trainyard"
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shared.contracts.backtest import Backtest, BacktestPart, Fold
-from shared.contracts.base import derive
-from shared.contracts.kinds import BASELINES, WIRE_NAMES, LastValueSpec, ModelSpec, SeasonalNaiveSpec
+from shared.contracts.kinds import BASELINES, WIRE_NAMES, ModelSpec
+from shared.contracts.plan import job_id, planned
 from shared.storage.rows import JobRow, RunRow
 
 
@@ -14,12 +14,10 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
 
     A backtest fits every model at every cutoff, oldest first, or without refit once for all of them.
     """
-    asked_for = {spec.kind for spec in run.models}
-    baselines: tuple[ModelSpec, ...] = (SeasonalNaiveSpec(), LastValueSpec())
-    specs = (*(b for b in baselines if b.kind not in asked_for), *run.models)
+    specs = planned(run.models)
     return tuple(
         JobRow(
-            id=derive("job", run.id, str(position)),
+            id=job_id(run.id, position),
             owner=run.owner,
             session_id=run.session_id,
             run_id=run.id,

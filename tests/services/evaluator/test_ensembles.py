@@ -359,7 +359,7 @@ async def test_the_stored_average_forecasts_what_its_members_do(
 def fit_in_place(job: JobRow, dataset: Path, output: Path) -> None:
     """Fit a job's model as the trainer's child does."""
     spec = MODEL_SPEC.validate_python(job.spec)
-    train(TrainTask(job_id=job.id, spec=spec, dataset=dataset, output=output), lambda progress: None)
+    train(TrainTask(spec=spec, dataset=dataset, output=output), lambda progress: None)
 
 
 async def forecast_of(storage: Storage, job_id: str) -> Forecast:

@@ -25,11 +25,15 @@ from shared.storage.rows import (
     ScalerRow,
 )
 from tests.services.gateway.house import House, ready_file
+from tests.services.gateway.page_contract import PAGE_ANSWERS, page_cases
 
 SID = derive("session", "local", SESSION)
 DATASET, RUN, JOB, PLOT = "1" * 32, "2" * 32, "3" * 32, "4" * 32
 FILE = derive("file", SID, "input", "load.csv", "0")
+SERIES = derive("series", derive("file", SID, "input", "load.csv", "0"), "0")
 IDS = {
+    "dataset_id": DATASET,
+    "series_id": SERIES,
     "sid": SESSION,
     "file_id": FILE,
     "index": "0",
@@ -150,6 +154,7 @@ def cases() -> list[Case]:
         Case(get, "/status/{sid}", "", 200, ("status", "progress", "current_step", "phase", "eta_seconds",
                                              "jobs", "started_at", "completed_at")),
         *examples("post", "/cancel/{sid}", 200, "status", "run_id"),
+        Case(get, "/runs/{sid}", "", 200, ("runs", "count")),
         Case(get, "/logs/{sid}", "", 200, ("logs",)),
         Case(get, "/results/{sid}", "", 200, ("evaluation_metrics", "best_model", "model_comparison",
                                               "summary", "report", "links"), OF_RUN),
@@ -163,10 +168,10 @@ def cases() -> list[Case]:
         Case(get, "/visualizations/{sid}", "", 200, ("plots",), OF_RUN),
         Case(get, "/plot/{sid}/{plot_id}", "PNG", 200),
         Case(get, "/plot-variables/{sid}", "", 200, ("input_variables", "time_components")),
-        *examples("post", "/generate-plot", 200, "plot"),
-        Case(get, "/scalers/{sid}", "", 200, ("scalers",)),
-        Case(get, "/scalers/{sid}/download", "file", 200),
-        *examples("post", "/scale-data/{sid}", 200, "scaled"),
+        *examples("post", "/generate-plot", 200, "plot_data"),
+        Case(get, "/scalers/{sid}", "", 200, ("scalers", "data")),
+        Case(get, "/scalers/{sid}/download", "zip", 200),
+        *examples("post", "/scale-data/{sid}", 200, "scaled_data", "scaling_info", "metadata"),
         Case(get, "/download-arrays/{sid}", "npz", 200),
         Case(get, "/list-models-database/{sid}", "", 200, ("data",), OF_RUN),
         Case(post, "/save-model/{sid}", "", 200, ("saved", "data"), OF_RUN),
@@ -174,7 +179,7 @@ def cases() -> list[Case]:
         Case(get, "/download-model-h5/{sid}", "filename", 200, (),
              of_run(filename=f"LIN-{JOB[:8]}.onnx")),
         Case(get, "/download-model-h5/{sid}", "format=h5", 200, (), of_run(format="h5")),
-        Case(post, "/predict/{sid}", "best model of a run", 200, ("forecasts",),
+        Case(post, "/predict/{sid}", "best model of a run", 200, ("predictions", "model_used", "input_count"),
              {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
         Case(get, "/feature-importance/{sid}", "best model of a run", 200,
              ("inputs", "loss", "n_windows", "n_repeats"), OF_RUN),
@@ -190,6 +195,7 @@ def cases() -> list[Case]:
         *examples("post", "/api-keys", 201, "key", "data"),
         Case(get, "/api-keys", "", 200, ("keys",)),
         Case("DELETE", "/api-keys/{key_id}", "", 200, ("data",)),
+        *page_cases(Case, EXAMPLES["post", "/generate-datasets/{sid}"][0]["configuration"]),
         *examples("post", "/cleanup", 200, "cleaned"),
         Case("DELETE", "/csv-files/{file_id}", "", 200, ("deleted",)),
         Case(post, "/session/{sid}/delete", "", 409),
@@ -258,11 +264,12 @@ async def furnish(house: House) -> None:
         ]
     )  # fmt: skip
     house.oracle.answers = {
+        **PAGE_ANSWERS,
         "evaluator.plot": {"plot": {"data": "data:image/png;base64,AA=="}},
         "datasets.scale": {"scaled": {"Load": [0.0, 1.0]}},
         "datasets.arrays": {"key": f"{keys.dataset(SID, DATASET)}/arrays.npz"},
         "datasets.folds": {"folds": [FOLD.model_dump(mode="json")]},
-        "trainer.predict": {"forecasts": [[[1.0]]]},
+        "trainer.predict": {"predictions": [[[1.0]]], "n_windows": 1, "seconds": 0.1},
         "trainer.importance": {
             "part": "validation",
             "fitted_on_part": False,

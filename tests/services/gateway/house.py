@@ -68,6 +68,13 @@ class Past:
     async def progress(self, session_id: str, run_id: str | None = None) -> list[LiveMessage]:
         return [m for m in self.latest if m.session_id == session_id and run_id in (None, m.run_id)]
 
+    async def progress_so_far(self, session_id: str, run_id: str) -> AsyncIterator[LiveMessage]:
+        for message in await self.progress(session_id, run_id):
+            yield message
+
+    async def last(self) -> int:
+        return max((event.seq or 0 for event in self.events), default=0)
+
 
 @dataclass
 class Forgotten:

@@ -32,7 +32,7 @@ KINDS = [
 def fitted(spec: ModelSpec, stored: Path, folds: Sequence[Fold], output: Path) -> Forecast:
     """Do the job and return the forecasts it stored."""
     part = BacktestPart(model=spec.kind, folds=tuple(folds))
-    train(TrainTask(job_id="j", spec=spec, dataset=stored, output=output, backtest=part), lambda _: None)
+    train(TrainTask(spec=spec, dataset=stored, output=output, backtest=part), lambda _: None)
     return Forecast.from_arrays(bytes_to_arrays((output / "forecasts.npz").read_bytes()))
 
 

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.trainer.child.warm import (
-    FitCancelled,
-    FitRefused,
-    TrainOutcome,
-    TrainTask,
-    WarmChild,
-    WorkerCrashed,
-)
+from services.trainer.child.process import WorkerCrashed
+from services.trainer.child.protocol import TrainOutcome, TrainTask
+from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.core.problems import ModelTooLarge
 from services.trainer.job_loop import FitCrashed, JobLoop, JobMetrics

@@ -30,7 +30,7 @@ from shared.series.problems import (
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.build import assemble
 from shared.windows.columns import GridColumn
-from shared.windows.dataset import Dataset, build_dataset, build_window, dataset_key
+from shared.windows.dataset import Dataset, Part, build_dataset, build_window, dataset_key
 from tests.shared.windows.oracle import expected
 from tests.shared.windows.strategies import START, requests, thorough
 
@@ -123,17 +123,18 @@ def test_batches_are_the_part_in_pieces() -> None:
     assert whole.x.dtype == np.float32
 
 
-def test_the_parts_of_a_purged_split_share_no_row() -> None:
+def test_the_parts_of_a_purged_split_share_no_target_and_read_what_was_known() -> None:
     dataset = build_dataset(request(), {"s": hourly(200)})
+    n_inputs = len(dataset.spec.inputs)
 
-    rows = [
-        {row for i in dataset.indices(part) for p in dataset.provenance(int(i)) for row in p.rows.ravel()}
-        for part in ("train", "validation", "test")
-    ]
+    def rows(part: Part, *, of: slice) -> set[int]:
+        samples = dataset.indices(part)
+        return {r for i in samples for p in dataset.provenance(int(i))[of] for r in p.rows.ravel().tolist()}
 
-    assert all(rows)
-    assert not rows[0] & rows[1]
-    assert not rows[1] & rows[2]
+    inputs, targets = slice(0, n_inputs), slice(n_inputs, None)
+    assert not rows("train", of=targets) & rows("validation", of=targets)
+    assert not rows("validation", of=targets) & rows("test", of=targets)
+    assert rows("test", of=inputs) & rows("validation", of=targets)  # known at its reference time: no leak
 
 
 def test_scalers_know_the_training_samples_only() -> None:

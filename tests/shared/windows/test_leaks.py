@@ -218,19 +218,32 @@ def test_a_forecast_issued_after_the_reference_time_is_never_read() -> None:
     assert (dataset.x(scaled=False)[:, :, 1] == 1).all()
 
 
-def test_the_split_without_purge_shares_rows_and_with_it_does_not() -> None:
+def test_the_split_without_purge_shares_targets_and_with_it_does_not() -> None:
     spec, series = aligned()
 
-    def last_row_of_training_and_first_of_test(split: Split) -> tuple[int, int]:
+    def last_target_of_training_and_first_of_test(split: Split) -> tuple[int, int]:
         dataset = build(spec.model_copy(update={"split": split}), series)
         train, test = dataset.indices("train"), dataset.indices("test")
+        of_outputs = slice(len(spec.inputs), None)
         return (
-            max(int(p.rows.max()) for p in dataset.provenance(int(train[-1]))),
-            min(int(p.rows.min()) for p in dataset.provenance(int(test[0]))),
+            max(int(p.rows.max()) for p in dataset.provenance(int(train[-1]))[of_outputs]),
+            min(int(p.rows.min()) for p in dataset.provenance(int(test[0]))[of_outputs]),
         )
 
-    purged = last_row_of_training_and_first_of_test(Split(train=70, validation=0, test=30))
-    overlapping = last_row_of_training_and_first_of_test(Split(train=70, validation=0, test=30, purge=False))
+    halves = Split(train=70, validation=0, test=30)
+    purged = last_target_of_training_and_first_of_test(halves)
+    overlapping = last_target_of_training_and_first_of_test(halves.model_copy(update={"purge": False}))
 
     assert purged[0] < purged[1]
     assert overlapping[0] >= overlapping[1]
+
+
+def test_what_a_purged_test_sample_reads_is_older_than_its_reference_time() -> None:
+    spec, series = aligned()
+    dataset = build(spec.model_copy(update={"split": Split(train=70, validation=0, test=30)}), series)
+    times = series["s"].times_ns
+
+    for sample in dataset.indices("test"):
+        read = [p.rows.max() for p in dataset.provenance(int(sample))[: len(spec.inputs)]]
+
+        assert times[max(read)] <= dataset.ref_ns[sample]

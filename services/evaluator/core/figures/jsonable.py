@@ -1,10 +1,13 @@
-"""Figure values as JSON: arrays become lists, what is not finite becomes null."""
+"""Figure values as JSON and back: arrays become lists, what is not finite becomes null."""
 
 from dataclasses import fields, is_dataclass
 from math import isfinite
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 def plain(value: Any) -> Any:
@@ -23,4 +26,33 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float):
         return value if isfinite(value) else None
+    return value
+
+
+def rebuilt(kind: type[T], values: dict[str, Any]) -> T:
+    """Return the dataclass that ``plain`` turned into ``values``; null in an array of numbers is NaN again.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the values are not those of the class.
+    """
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, as the name says
+    return kind(**{name: _rebuilt(hints[name], values[name]) for name in known})
+
+
+def _rebuilt(hint: Any, value: Any) -> Any:
+    origin, inner = get_origin(hint), get_args(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return rebuilt(hint, value)
+    if origin is np.ndarray:
+        dtype = get_args(inner[1])[0]
+        return np.array(value, dtype=dtype) if dtype is np.float64 else np.array(value).astype(dtype)
+    if origin in (Union, UnionType):
+        return None if value is None else _rebuilt(next(i for i in inner if i is not NoneType), value)
+    if origin is tuple:
+        return tuple(_rebuilt(inner[0], item) for item in value)
+    if origin is dict:
+        return {key: _rebuilt(inner[1], item) for key, item in value.items()}
     return value

@@ -1,6 +1,6 @@
 """Turn a figure's value into bytes, in either theme."""
 
-from typing import Any
+from typing import Any, get_args
 
 from services.evaluator.core.figures.comparison import ModelComparison, draw_comparison
 from services.evaluator.core.figures.custom import CustomFigure, draw_custom
@@ -14,7 +14,7 @@ from services.evaluator.core.figures.errors import (
 )
 from services.evaluator.core.figures.folds import ErrorByFold, draw_error_by_fold
 from services.evaluator.core.figures.forecast import ForecastFigure, draw_forecast
-from services.evaluator.core.figures.jsonable import plain
+from services.evaluator.core.figures.jsonable import plain, rebuilt
 from services.evaluator.core.figures.style import THEMES, ThemeName, new_figure, to_png
 from services.evaluator.core.figures.training import TrainingHistory, draw_training_history
 
@@ -34,6 +34,18 @@ def to_json(data: FigureData) -> dict[str, Any]:
     """Return everything the drawing shows as plain values, with the figure's kind."""
     values: dict[str, Any] = plain(data)
     return {"kind": type(data).__name__, **values}
+
+
+def from_json(values: dict[str, Any]) -> FigureData:
+    """Return the figure that ``to_json`` described.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the values are not those of a figure.
+    """
+    kinds: dict[str, type[FigureData]] = {kind.__name__: kind for kind in get_args(FigureData)}
+    return rebuilt(kinds[values["kind"]], values)
 
 
 def render(data: FigureData, theme: ThemeName = "light") -> bytes:

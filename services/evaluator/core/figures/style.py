@@ -10,9 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from PIL import Image
 
 ThemeName = Literal["light", "dark"]
 _DPI = 144
+_COLOURS = 64  # lines, bands and the steps between them and the paper
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,17 @@ def say_nothing_to_show(axes: Axes, theme: Theme, reason: str) -> None:
 
 
 def to_png(figure: Figure) -> bytes:
-    """Return the figure's bytes; the same figure gives the same bytes."""
-    file = io.BytesIO()
-    figure.savefig(
-        file, format="png", dpi=_DPI, facecolor=figure.get_facecolor(), metadata={"Software": None}
-    )
+    """Return the figure's bytes; the same figure gives the same bytes.
+
+    A plot has few colours: with a palette it takes a third of the bytes and looks the same.
+    """
+    drawn, file = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI, facecolor=figure.get_facecolor())
+    with Image.open(drawn) as picture:
+        palette = picture.convert("RGB").quantize(
+            _COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+    palette.save(file, "PNG")
     return file.getvalue()
 
 

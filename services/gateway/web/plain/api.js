@@ -69,8 +69,8 @@ async function withPatience(work, attempts = 6) {
 }
 
 /** Follow a session: every event once and in order, across lost connections. Returns a function that stops it. */
-export function follow(sessionId, onEvent, onState = () => {}) {
-  let last = 0, attempt = 0, socket, stopped = false;
+export function follow(sessionId, onEvent, onState = () => {}, after = 0) {
+  let last = after, attempt = 0, socket, stopped = false;
   const open = () => {
     const base = location.origin.replace(/^http/, "ws");
     socket = new WebSocket(`${base}/ws/sessions/${sessionId}?after=${last}`);

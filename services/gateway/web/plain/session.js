@@ -1,6 +1,6 @@
 // One session: files, configuration, training, results. What is shown comes from the gateway alone, so a
 // reload shows the same.
-import { follow, get, post, upload } from "./api.js";
+import { call, follow, get, post, upload } from "./api.js";
 import { duration, h, lineChart, number, problem, say } from "./dom.js";
 
 const MODELS = [["lin", "Linear", true], ["dense", "Dense", true], ["lstm", "LSTM", false], ["cnn", "CNN", false],
@@ -12,16 +12,16 @@ export async function openSession(main, sessionId) {
   const title = h("h2", {}, "Session");
   main.replaceChildren(title, h("div", { class: "grid" }, parts.files, parts.configuration),
     parts.training, parts.results);
-  const { session } = await get(`/session/${sessionId}`);
-  title.textContent = session.sessionName || session.sessionId;
+  const { name, last_seq } = await get(`/workspace/${sessionId}`);
+  title.textContent = name || sessionId;
 
   const training = new Training(parts.training, sessionId);
-  const showFiles = () => files(parts.files, parts.configuration, sessionId);
+  const redrawFiles = () => showFiles(parts.files, parts.configuration, sessionId);
   const showResults = () => results(parts.results, sessionId);
-  await Promise.all([showFiles(), training.load(), showResults()]);
+  await Promise.all([redrawFiles(), training.load(), showResults()]);
 
   const reactions = {
-    "file.ready": showFiles, "file.rejected": showFiles, "upload.completed": showFiles,
+    "file.ready": redrawFiles, "file.rejected": redrawFiles, "upload.completed": redrawFiles,
     "dataset.requested": () => training.load(), "dataset.ready": () => training.load(),
     "dataset.failed": () => training.load(), "training.requested": () => training.load(),
     "run.planned": () => training.load(), "model.done": () => training.load(),
@@ -37,12 +37,12 @@ export async function openSession(main, sessionId) {
   follow(sessionId, (event) => reactions[event.type]?.(event), (live) => {
     link.classList.toggle("live", live);
     link.lastElementChild.textContent = live ? "Live" : "Connecting again";
-  });
+  }, last_seq);
 }
 
 // -- files and configuration ---------------------------------------------------------------------------------
 
-async function files(place, configuration, sessionId) {
+async function showFiles(place, configuration, sessionId) {
   const { files } = await get(`/csv-files/${sessionId}`);
   const bar = h("div", {});
   const send = async (list, role) => {
@@ -57,17 +57,34 @@ async function files(place, configuration, sessionId) {
       }
     }
   };
+  const remove = async (file) => {
+    if (!confirm(`Remove ${file.fileName} (${file.type})?`)) return;
+    await call("DELETE", `/csv-files/${file.id}`);
+    await showFiles(place, configuration, sessionId);
+  };
   place.replaceChildren(h("h2", {}, "1. Files"), drop("input", "what the model sees", send),
     drop("output", "what it shall forecast", send), bar,
-    files.length ? h("ul", {}, files.map(fileLine)) : h("p", { class: "soft" },
+    files.length ? h("ul", {}, files.map((file) => fileLine(file, remove))) : h("p", { class: "soft" },
       "CSV with a time column. To forecast a series from its own past, give the same file twice."));
   configure(configuration, sessionId, files);
 }
 
-const fileLine = (file) => h("li", {}, h("strong", {}, file.fileName), ` (${file.type}) `,
+const fileLine = (file, remove) => h("li", {}, h("strong", {}, file.fileName), ` (${file.type}) `,
   file.status === "ready" ? file.series.map((s) => `${s.name}: ${number(s.statistics.n, 7)} values every ` +
-    `${number(s.statistics.step_min)} min`).join("; ") : file.status,
+    `${number(stepMinutes(s))} min${oddities(s.quality)}`).join("; ") : file.status, " ",
+  h("button", { class: "plain", "aria-label": `Remove ${file.fileName} (${file.type})`, onclick: () => remove(file) },
+    "Remove"),
   file.problem ? problem({ message: file.problem.message, suggestions: file.problem.suggestions }) : null);
+
+// The usual distance of two rows. The mean distance is another number as soon as a row is missing.
+const stepMinutes = (series) => (series.quality.step_s ?? 3600) / 60;
+
+const oddities = (quality) => {
+  const found = [["gaps", quality.gaps?.count], ["empty cells", quality.missing?.count],
+    ["cells that are no number", quality.text?.count], ["doubled stamps", quality.duplicates?.count]]
+    .filter(([, n]) => n).map(([what, n]) => `${n} ${what}`);
+  return found.length ? ` (${found.join(", ")})` : "";
+};
 
 function drop(role, meaning, send) {
   const id = `pick-${role}`;
@@ -87,10 +104,18 @@ function drop(role, meaning, send) {
   return zone;
 }
 
+// The form is made anew only when there are other series: what somebody typed stays.
+const shapes = new WeakMap();
 function configure(place, sessionId, files) {
+  const shape = JSON.stringify(files.map((file) => [file.id, file.status]));
+  if (shapes.get(place) === shape) return;
+  const kept = new Map([...place.querySelectorAll("input[name]")].map((input) => [input.name,
+    input.type === "checkbox" ? input.checked : input.value]));
+  shapes.set(place, shape);
   const series = (role) => files.filter((f) => f.type === role).flatMap((f) => f.series);
   const ready = series("input").length > 0 && series("output").length > 0;
-  const step = series("output")[0]?.statistics.step_min || 60;
+  const first = series("output")[0];
+  const step = first ? stepMinutes(first) : 60;
   const field = (name, label, value) => h("label", {}, `${label} `,
     h("input", { type: "number", name, value, min: 0, step: "any", required: true }));
   const refusal = h("div", {});
@@ -108,11 +133,14 @@ function configure(place, sessionId, files) {
     const steps = (span) => Math.max(1, Math.round(span * 60 / step));
     const window = (role, start, end) => series(role).map((s) => ({ id: s.seriesId, horizonStart: start, horizonEnd: end }));
     const tick = step / 60;
+    const inputs = series("input").map((s) => form.has(`coming-${s.seriesId}`)
+      ? { id: s.seriesId, horizonStart: tick, horizonEnd: hours("ahead") }
+      : { id: s.seriesId, horizonStart: -hours("past") + tick, horizonEnd: 0 });
     return {
       configuration: {
         timeSteps: { input: steps(hours("past")), output: steps(hours("ahead")), stepSize: step },
         timeFeatures: Object.fromEntries(["day", "week", "year"].map((name) => [name, form.has(name)])),
-        series: [...window("input", -hours("past") + tick, 0), ...window("output", tick, hours("ahead"))],
+        series: [...inputs, ...window("output", tick, hours("ahead"))],
       },
       models: MODELS.filter(([kind]) => form.has(kind)).map(([kind]) =>
         ["lin", "svr_mimo", "svr_dir"].includes(kind) ? { kind } : { kind, epochs: Number(form.get("epochs")) }),
@@ -123,9 +151,16 @@ function configure(place, sessionId, files) {
     h("fieldset", {}, h("legend", {}, "Window"), field("past", "Hours of past", 24), field("ahead", "Hours ahead", 24)),
     h("fieldset", {}, h("legend", {}, "Calendar"), box("day", "Time of day", true), box("week", "Day of week", true),
       box("year", "Time of year", false)),
+    series("input").length ? h("fieldset", {}, h("legend", {}, "Known in advance (a weather forecast, a schedule)"),
+      series("input").map((s) => box(`coming-${s.seriesId}`, s.name, false))) : null,
     h("fieldset", {}, h("legend", {}, "Models"), MODELS.map((model) => box(...model)), field("epochs", "Epochs", 20)),
     h("button", { disabled: !ready }, "Train"),
     ready ? null : h("p", { class: "soft" }, "Needs at least one checked input and one checked output.")), refusal);
+  for (const input of place.querySelectorAll("input[name]")) {
+    if (!kept.has(input.name)) continue;
+    if (input.type === "checkbox") input.checked = kept.get(input.name);
+    else input.value = kept.get(input.name);
+  }
 }
 
 // -- training ------------------------------------------------------------------------------------------------
@@ -144,12 +179,21 @@ class Training {
     this.rows = new Map(status.jobs.map((job) => [job.job_id, this.row(job)]));
     this.chart = h("div", {});
     this.draw();
+    const windows = live || !status.dataset_id ? [] : await this.windows(status.dataset_id);
     this.place.replaceChildren(h("h2", {}, "3. Training"), status.status === "idle"
       ? h("p", { class: "soft" }, "Not started yet.")
       : h("div", {}, h("p", {}, `${status.status}${status.current_step ? `: ${status.current_step}` : ""}`),
-        this.total, [...this.rows.values()].map((row) => row.line), this.chart,
+        ...windows, this.total, [...this.rows.values()].map((row) => row.line), this.chart,
         status.problem ? problem(status.problem) : null,
         live ? h("button", { class: "plain", onclick: () => post(`/cancel/${this.sessionId}`) }, "Stop") : null));
+  }
+
+  async windows(datasetId) {
+    const { dataset } = await get(`/datasets/${this.sessionId}/${datasetId}`);
+    if (dataset.status !== "ready") return [];
+    return [h("p", { class: "soft" }, `${dataset.n_windows} windows: ${dataset.n_train} to train, ` +
+      `${dataset.n_validation} to validate, ${dataset.n_test} to test.`),
+      ...dataset.findings.map((finding) => problem(finding))];
   }
 
   row(job) {
@@ -259,10 +303,10 @@ const download = ({ report, links }) => h("p", {}, {
 
 async function plots(sessionId, runId) {
   const { plots } = await get(`/visualizations/${sessionId}?inline=false&run_id=${runId}`);
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const shown = Object.entries(plots).filter(([name]) => name.endsWith(".dark") === dark);
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "?theme=dark" : "";
+  const shown = Object.entries(plots).filter(([name]) => !name.endsWith(".dark"));
   const ofOneModel = ([name]) => name.includes("/");  // pictures of the whole run come first
   shown.sort((a, b) => ofOneModel(a) - ofOneModel(b) || a[0].localeCompare(b[0]));
   return h("div", { class: "plots" }, shown.map(([, plot]) =>
-    h("a", { href: plot.link }, h("img", { src: plot.link, alt: plot.label, loading: "lazy" }))));
+    h("a", { href: plot.link + theme }, h("img", { src: plot.link + theme, alt: plot.label, loading: "lazy" }))));
 }

@@ -2,6 +2,7 @@ import csv
 import importlib.util
 import io
 import json
+import tempfile
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from services.evaluator.core.archive import stream_zip, whole
-from services.evaluator.core.report_files import archive_files, numbers
+from services.evaluator.core.figures.render import from_json, render, to_json
+from services.evaluator.core.report_files import numbers, write_files
 from services.evaluator.core.run_data import (
     ModelFacts,
     OutputFacts,
@@ -20,6 +21,7 @@ from services.evaluator.core.run_data import (
     dossier_from,
     examine,
 )
+from services.evaluator.report import draw, pack, redraw
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.series.arrays import Float64
 
@@ -55,11 +57,15 @@ def _dossier(n_validation: int = 80, n_test: int = 120) -> RunData:
 @cache
 def _zipped() -> bytes:
     dossier = _dossier()
-    extras = {"models/lin/passport.json": whole(lambda: b"{}"), "configuration.json": whole(lambda: b"{}")}
-    files = archive_files(dossier, examine(dossier), extras=extras)
-    # Drawing is slow and tested elsewhere: one model's pages stand for all.
-    drawn = {path: c for path, c in files.items() if not path.startswith(("plots/02", "plots/03"))}
-    return b"".join(stream_zip({path: c for path, c in drawn.items() if not path.endswith(".dark.png")}))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, extra = Path(scratch) / "report", Path(scratch) / "extra.json"
+        extra.write_bytes(b"{}")
+        # Drawing is slow and tested elsewhere: one model's pages stand for all.
+        for path, figure in write_files(dossier, examine(dossier), folder).items():
+            if not path.startswith(("plots/02", "plots/03")):
+                draw(figure, folder / path)
+        pack(folder, {"models/lin/passport.json": extra, "configuration.json": extra})
+        return (folder / "results.zip").read_bytes()
 
 
 def _example() -> ModuleType:
@@ -97,15 +103,13 @@ def test_a_number_that_was_tampered_with_is_found(tmp_path: Path, capsys: pytest
     assert "metrics/01-lin/test.json: differs" in capsys.readouterr().out
 
 
-def test_the_same_run_gives_the_same_bytes() -> None:
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     dossier = _dossier()
-    files = archive_files(dossier, examine(dossier))
-    skipped = ("plots/01", "plots/02", "plots/03", "plots/error")
-    few = {path: content for path, content in files.items() if not path.startswith(skipped)}
+    for name in ("first", "second"):
+        write_files(dossier, examine(dossier), tmp_path / name)
+        pack(tmp_path / name, {})
 
-    first, second = (b"".join(stream_zip(few)) for _ in range(2))
-
-    assert first == second
+    assert (tmp_path / "first/results.zip").read_bytes() == (tmp_path / "second/results.zip").read_bytes()
 
 
 def test_the_archive_holds_the_full_set_and_explains_itself() -> None:
@@ -122,13 +126,22 @@ def test_the_archive_holds_the_full_set_and_explains_itself() -> None:
     assert "LIN is better than Seasonal naive on test by" in readme
 
 
-def test_every_plot_comes_for_both_pages_and_as_data() -> None:
+def test_every_plot_comes_with_its_data_from_which_it_is_drawn_again(tmp_path: Path) -> None:
     dossier = _dossier()
 
-    plots = [path for path in archive_files(dossier, examine(dossier)) if path.startswith("plots/")]
+    drawn = write_files(dossier, examine(dossier), tmp_path)
 
-    assert len(plots) == 3 * (2 + 4 * 3)
-    assert {path.split(".", 1)[1] for path in plots} == {"png", "dark.png", "json"}
+    assert len(drawn) == 2 + 4 * 3
+    for path, figure in drawn.items():
+        stored = json.loads((tmp_path / path).with_suffix(".json").read_text())
+        assert to_json(from_json(stored)) == stored == to_json(figure)
+
+
+def test_a_plot_drawn_from_its_data_is_the_plot(tmp_path: Path) -> None:
+    dossier = _dossier()
+    figure = write_files(dossier, examine(dossier), tmp_path)["plots/01-lin/forecast.png"]
+
+    assert redraw((tmp_path / "plots/01-lin/forecast.json").read_bytes(), "dark") == render(figure, "dark")
 
 
 def test_the_numbers_are_strict_json_and_tables_with_all_models() -> None:
@@ -162,17 +175,17 @@ def test_missing_parts_cost_no_evaluation(n_validation: int, n_test: int) -> Non
     assert (findings.board.best is None) == (n_validation == 0)
 
 
-def test_models_with_one_label_keep_apart() -> None:
+def test_models_with_one_label_keep_apart(tmp_path: Path) -> None:
     dossier = _dossier()
     twin = ModelFacts("f" * 32, "LIN", "lin", dossier.models[1].forecast)
     both = RunData(
         dossier.run_id, "mae", "UTC", 1, dossier.outputs, (dossier.models[0], twin, dossier.models[2])
     )
 
-    paths = archive_files(both, examine(both))
+    write_files(both, examine(both), tmp_path)
 
-    assert {"arrays/01-lin.npz", "arrays/02-lin.npz"} <= set(paths)
-    assert b'"LIN #2"' in b"".join(paths["plots/error_by_step.json"]())
+    assert {"01-lin.npz", "02-lin.npz"} <= {path.name for path in (tmp_path / "arrays").iterdir()}
+    assert '"LIN #2"' in (tmp_path / "plots/error_by_step.json").read_text()
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 1e300], ids=["NaN", "infinite", "absurd"])

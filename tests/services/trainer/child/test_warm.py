@@ -14,18 +14,9 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from services.trainer.child.warm import (
-    ExplainTask,
-    ExportTask,
-    FitCancelled,
-    FitRefused,
-    MemoryExceeded,
-    PredictTask,
-    TrainTask,
-    WarmChild,
-    WorkerCrashed,
-    WorkerStalled,
-)
+from services.trainer.child.process import MemoryExceeded, WorkerCrashed
+from services.trainer.child.protocol import ExplainTask, ExportTask, PredictTask, TrainTask
+from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild, WorkerStalled
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.contracts.specs import Split
@@ -324,7 +315,7 @@ async def in_the_middle_of_a_fit(
 
 
 def task(spec: ModelSpec, dataset: Path, output: Path) -> TrainTask:
-    return TrainTask(job_id="job", spec=spec, dataset=dataset, output=output, threads=1)
+    return TrainTask(spec=spec, dataset=dataset, output=output, threads=1)
 
 
 def child_pid(worker: WarmChild) -> int:

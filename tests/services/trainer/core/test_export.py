@@ -14,6 +14,7 @@ from services.trainer.core.fit import fit
 from services.trainer.core.predict import Forecaster, WindowsMalformed
 from shared.contracts.kinds import (
     ArLstmSpec,
+    BoostSpec,
     CnnSpec,
     DenseSpec,
     LastValueSpec,
@@ -21,6 +22,7 @@ from shared.contracts.kinds import (
     LstmSpec,
     ModelSpec,
     SeasonalNaiveSpec,
+    SlotsSpec,
     SvrDirectSpec,
     SvrMimoSpec,
 )
@@ -36,6 +38,8 @@ from tests.support.store_models import write_model_passport
 
 CLASSICAL: list[ModelSpec] = [
     LinearSpec(),
+    SlotsSpec(),
+    BoostSpec(n_estimators=30),
     LastValueSpec(),
     SeasonalNaiveSpec(),
     SvrDirectSpec(),

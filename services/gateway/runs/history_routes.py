@@ -1,0 +1,82 @@
+"""Loss curves: of fits under way from the stream, of finished ones as they were stored."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from services.gateway.context import Gateway, Here, Session
+from services.gateway.http.wire import Answer
+from services.gateway.runs.lifecycle import find_run
+from shared.storage.objects import ObjectNotFound
+from shared.storage.rows import JobRow, SessionRow
+
+router = APIRouter(tags=["runs"])
+_CURVES = ("loss", "val_loss")
+
+
+class Curve(BaseModel):
+    """The losses of one fit by epoch: mean squared error in scaled units; null = not told."""
+
+    job_id: str
+    label: str
+    epochs: list[int]
+    loss: list[float | None]
+    val_loss: list[float | None]
+
+
+class LossHistory(Answer):
+    """Every fit of a run that has epochs."""
+
+    run_id: str
+    curves: list[Curve]
+
+
+@router.get("/history/{sid}")
+async def history(
+    gateway: Here,
+    session: Session,
+    run_id: Annotated[str | None, Query(description="default: the newest run")] = None,
+) -> LossHistory:
+    """Return the loss of every fit of a run, epoch by epoch, also while it goes on."""
+    run = await find_run(gateway, session, run_id)
+    jobs = await gateway.records.select(JobRow, {"run_id": run.id}, order="position")
+    running = any(job.status == "running" for job in jobs)
+    told = await _told(gateway, session, run.id) if running or run.finished_at is None else {}
+    curves = []
+    for job in jobs:
+        points = await _stored(gateway, job) or told.get(job.id, {})
+        if points:
+            epochs = sorted(points)
+            columns: dict[str, Any] = {name: [points[e].get(name) for e in epochs] for name in _CURVES}
+            curves.append(Curve(job_id=job.id, label=job.label, epochs=epochs, **columns))
+    return LossHistory(run_id=run.id, curves=curves)
+
+
+async def _told(
+    gateway: Gateway, session: SessionRow, run_id: str
+) -> dict[str, dict[int, dict[str, float | None]]]:
+    """Return what the fits of a run said, by job and epoch; of a fit that began again the newest counts."""
+    found: dict[str, dict[int, dict[str, float | None]]] = {}
+    async for message in gateway.history.progress_so_far(session.id, run_id):
+        epoch = message.data.get("epoch")
+        if message.job_id and isinstance(epoch, int):
+            losses = {name: message.data.get(name) for name in _CURVES}
+            found.setdefault(message.job_id, {})[epoch] = losses
+    return found
+
+
+async def _stored(gateway: Gateway, job: JobRow) -> dict[int, dict[str, float | None]]:
+    file = job.files.get("history.json")
+    if not isinstance(file, dict):
+        return {}
+    try:
+        columns = json.loads(await gateway.objects.get(str(file["key"])))
+    except ObjectNotFound:
+        return {}
+    length = max((len(columns.get(name, ())) for name in _CURVES), default=0)
+    return {
+        k + 1: {name: columns[name][k] if k < len(columns.get(name, ())) else None for name in _CURVES}
+        for k in range(length)
+    }

@@ -1,0 +1,109 @@
+// One session: its steps, and the events that keep what is shown true.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { createContext, lazy, Suspense, useContext, useEffect, useMemo, useState } from "react";
+import { Navigate, NavLink, Route, Routes, useParams } from "react-router";
+
+import { getWorkspace, type Workspace } from "../api";
+import { follow, type LiveEvent } from "../client";
+import { say, useCrumb } from "../Frame";
+import { addTexts, t, useLanguage } from "../i18n";
+import { enSession } from "../i18n/enSession";
+import { liveRun } from "../live";
+import { Loading, Trouble } from "../ui/parts";
+
+const Data = lazy(() => import("./Data"));
+const Setup = lazy(() => import("./Setup"));
+const Runs = lazy(() => import("./Runs"));
+const Run = lazy(() => import("./Run"));
+const Model = lazy(() => import("./Model"));
+const Forecast = lazy(() => import("./Forecast"));
+
+addTexts(enSession);
+const WorkspaceContext = createContext<Workspace | null>(null);
+
+/** The session that is open. */
+export function useWorkspace(): Workspace {
+  const found = useContext(WorkspaceContext);
+  if (!found) throw new Error("outside of a session");
+  return found;
+}
+
+const OF_FILES = /^(file|upload)\./;
+const OF_RUNS = new Set(["training.requested", "run.planned", "run.finished", "run.reported", "cancel.requested", "dataset.failed"]);
+
+export default function SessionScreens() {
+  useLanguage();
+  const { sid = "" } = useParams();
+  const queries = useQueryClient();
+  const tellCrumb = useCrumb();
+  const [live, setLive] = useState(false);
+  const [away, setAway] = useState(false);
+  const [gone, setGone] = useState(false);
+  const asked = useQuery({ queryKey: ["workspace", sid], queryFn: () => getWorkspace(sid), staleTime: Number.POSITIVE_INFINITY });
+  const from = asked.data?.last_seq;
+  const started = from !== undefined;
+
+  // biome-ignore lint: events are followed from the first snapshot on; later ones are newer than what was heard
+  useEffect(() => {
+    if (!started) return;
+    const pending = new Map<string, ReturnType<typeof setTimeout>>();
+    const refresh = (...key: string[]) => {
+      const name = key.join("/");
+      if (pending.has(name)) return;
+      pending.set(name, setTimeout(() => { pending.delete(name); void queries.invalidateQueries({ queryKey: key }); }, 120));
+    };
+    const hear = (event: LiveEvent) => {
+      if (event.type === "model.progress") return liveRun(event.run_id ?? "").hear(event);
+      if (event.type === "session.deleted") return setGone(true);
+      if (OF_FILES.test(event.type) || OF_RUNS.has(event.type)) refresh("workspace", sid);
+      if (event.run_id) refresh("run", event.run_id);
+      if (event.type === "run.finished") say(t("said.finished", { status: t(`status.${event.data.status as "completed"}`), best: String(event.data.best_label ?? "–") }));
+      if (event.type === "file.ready") say(t("said.fileReady", { name: String(event.data.file_name) }));
+      if (event.type === "file.rejected") say(t("said.fileRejected", { name: String(event.data.file_name) }));
+    };
+    const stop = follow(sid, { after: from ?? 0, onEvent: hear, onState: setLive, onGone: () => setGone(true) });
+    return () => { stop(); for (const timer of pending.values()) clearTimeout(timer); };
+  }, [sid, started]);
+
+  useEffect(() => {
+    if (live || !started) { setAway(false); return; }
+    const timer = setTimeout(() => setAway(true), 3000);
+    return () => clearTimeout(timer);
+  }, [live, started]);
+
+  const name = asked.data?.name || t("sessions.unnamed");
+  useEffect(() => {
+    if (asked.data) { tellCrumb({ name, live }); document.title = `${name} – Trainyard`; }
+  }, [tellCrumb, asked.data, name, live]);
+
+  const steps = useMemo(() => asked.data && ([
+    ["data", t("step.data"), asked.data.files.length], ["setup", t("step.setup"), null],
+    ["runs", t("step.runs"), asked.data.runs.length], ["forecast", t("step.forecast"), null],
+  ] as const), [asked.data, name]);
+
+  if (gone) return <main id="main"><div className="card empty"><h2>{t("session.gone")}</h2><p>{t("session.goneLead")}</p><a className="button" href="/">{t("backToSessions")}</a></div></main>;
+  if (asked.isError) return <main id="main" className="stack"><Trouble error={asked.error} again={() => void asked.refetch()} /><p><a href="/">{t("backToSessions")}</a></p></main>;
+  if (!asked.data) return <main id="main"><Loading /></main>;
+  return (
+    <WorkspaceContext.Provider value={asked.data}>
+      {away && <div className="away" role="status">{t("away.live")}</div>}
+      <nav className="steps" aria-label={t("steps")}>
+        <ul>{steps?.map(([path, text, count]) => <li key={path}><NavLink to={`/s/${sid}/${path}`}>{text}{count ? <span className="count">{count}</span> : null}</NavLink></li>)}</ul>
+      </nav>
+      <main id="main" tabIndex={-1}>
+        <Suspense fallback={<Loading />}>
+          <Routes>
+            <Route index element={<Navigate to={asked.data.runs.length ? "runs" : "data"} replace />} />
+            <Route path="data" element={<Data />} />
+            <Route path="setup" element={<Setup />} />
+            <Route path="runs" element={<Runs />} />
+            <Route path="runs/:rid" element={<Run />} />
+            <Route path="runs/:rid/models/:jid" element={<Model />} />
+            <Route path="forecast" element={<Forecast />} />
+            <Route path="*" element={<Navigate to={`/s/${sid}`} replace />} />
+          </Routes>
+        </Suspense>
+      </main>
+    </WorkspaceContext.Provider>
+  );
+}

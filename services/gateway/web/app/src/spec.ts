@@ -1,0 +1,143 @@
+// From what somebody chose on the page to the data set and the models that are asked for.
+import type { DatasetSpec, FileInfo, Preview, SeriesInfo, SeriesSpec } from "./api";
+
+export type Use = "past" | "future" | "none";
+
+export interface ModelChoice {
+  on: boolean;
+  params: Record<string, unknown>;
+}
+
+/** The form of a session; kept by the gateway, so that every page that opens the session shows the same. */
+export interface Draft {
+  targets: string[];
+  uses: Record<string, Use>;
+  horizonHours: number;
+  lookbackHours: number;
+  strideMinutes: number | null;
+  zone: string | null;
+  calendar: { day: boolean; week: boolean; year: boolean };
+  holidays: { on: boolean; country: string; subdivision: string };
+  split: { train: number; validation: number; test: number };
+  models: Record<string, ModelChoice>;
+  metric: string;
+  ensemble: boolean;
+  accepted: string[];
+}
+
+export const MODELS = ["lin", "dense", "lstm", "cnn", "ar_lstm", "svr_mimo", "svr_dir"] as const;
+const NEURAL = { layers: [64], epochs: 50, batch_size: 128, learning_rate: 0.001, patience: 2, residual: true, seed: 0 };
+const SVR = { kernel: "rbf", C: 1, epsilon: 0.1, seed: 0 };
+export const DEFAULTS: Record<string, Record<string, unknown>> = {
+  lin: {},
+  dense: { ...NEURAL, batch_size: 64, activation: "relu" },
+  lstm: { ...NEURAL, activation: "tanh" },
+  cnn: { ...NEURAL, activation: "relu", kernel_size: 3 },
+  ar_lstm: { ...NEURAL, activation: "tanh" },
+  svr_mimo: SVR,
+  svr_dir: SVR,
+};
+
+export const stepMinutes = (series: SeriesInfo): number => (series.quality.step_s ?? 3600) / 60;
+export const allSeries = (files: readonly FileInfo[]): SeriesInfo[] =>
+  files.filter((file) => file.status === "ready").flatMap((file) => file.series);
+
+/** What a session starts with, completed by what was chosen before; what no longer exists is left out. */
+export function draftOf(kept: Partial<Draft>, files: readonly FileInfo[]): Draft {
+  const series = allSeries(files);
+  const ids = new Set(series.map((one) => one.seriesId));
+  const targets = (kept.targets ?? []).filter((id) => ids.has(id));
+  if (!targets.length && kept.targets === undefined && series[0]) targets.push(series[0].seriesId);
+  const first = series.find((one) => one.seriesId === targets[0]);
+  const step = first ? stepMinutes(first) : 60;
+  const horizon = step >= 1440 ? (7 * step) / 60 : 24;
+  return {
+    targets,
+    uses: Object.fromEntries(series.map((one) => [one.seriesId, kept.uses?.[one.seriesId] ?? "past"])),
+    horizonHours: kept.horizonHours ?? horizon,
+    lookbackHours: kept.lookbackHours ?? 2 * horizon,
+    strideMinutes: kept.strideMinutes ?? null,
+    zone: kept.zone ?? null,
+    calendar: { day: step < 1440, week: true, year: false, ...kept.calendar },
+    holidays: { on: false, country: "AT", subdivision: "", ...kept.holidays },
+    split: { train: 70, validation: 20, test: 10, ...kept.split },
+    models: Object.fromEntries(MODELS.map((kind) => [kind, { on: ["lin", "dense", "lstm"].includes(kind), params: {}, ...kept.models?.[kind] }])),
+    metric: kept.metric ?? "rmse",
+    ensemble: kept.ensemble ?? true,
+    accepted: kept.accepted ?? [],
+  };
+}
+
+/** The zone of the calendar: as chosen, else that of the first target's file. */
+export function zoneOf(draft: Draft, files: readonly FileInfo[]): string {
+  const target = allSeries(files).find((one) => one.seriesId === draft.targets[0]);
+  return draft.zone ?? target?.quality.clock?.zone ?? target?.quality.file?.timezone ?? "UTC";
+}
+
+/**
+ * The data set somebody asked for. Windows follow the usual step of the first target exactly (never a mean over
+ * gaps); the past ends at the reference time, what is known in advance covers the hours to be forecast.
+ */
+export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | null {
+  const series = allSeries(files);
+  const targets = series.filter((one) => draft.targets.includes(one.seriesId));
+  if (!targets[0] || !(draft.horizonHours > 0) || !(draft.lookbackHours > 0)) return null;
+  const step = stepMinutes(targets[0]);
+  const ahead = Math.max(1, Math.round((draft.horizonHours * 60) / step));
+  const back = Math.max(1, Math.round((draft.lookbackHours * 60) / step));
+  const hours = (steps: number) => (steps * step) / 60;
+  const past = { start: -hours(back - 1) || 0, end: 0 };
+  const coming = { start: hours(1), end: hours(ahead) };
+  const inputs = series.filter((one) => (draft.uses[one.seriesId] ?? "past") !== "none");
+  if (!inputs.length) return null;
+  const windowed = (one: SeriesInfo, role: "input" | "output", horizon: typeof past) =>
+    ({ series_id: one.seriesId, name: one.name, role, horizon }) as SeriesSpec;
+  const known = (one: SeriesInfo) => draft.uses[one.seriesId] === "future" && !draft.targets.includes(one.seriesId);
+  const on = (enabled: boolean) => ({ enabled, at: "window" as const, horizon: coming, local_time: true, scale: null });
+  return {
+    series: [
+      ...inputs.map((one) => windowed(one, "input", known(one) ? coming : past)),
+      ...targets.map((one) => windowed(one, "output", coming)),
+    ],
+    input_steps: back,
+    output_steps: ahead,
+    stride: draft.strideMinutes ?? step,
+    calendar: {
+      year: on(draft.calendar.year),
+      week: on(draft.calendar.week),
+      day: on(draft.calendar.day),
+      holiday: on(draft.holidays.on),
+      timezone: zoneOf(draft, files),
+      country: draft.holidays.on ? draft.holidays.country : null,
+      subdivision: draft.holidays.on && draft.holidays.subdivision ? draft.holidays.subdivision : null,
+    },
+    split: { ...draft.split, purge: true, shuffle: false, seed: 0 },
+  } as DatasetSpec;
+}
+
+/** The models somebody asked for, as the gateway takes them. */
+export const modelsOf = (draft: Draft): Record<string, unknown>[] =>
+  MODELS.filter((kind) => draft.models[kind]?.on).map((kind) => ({ kind, ...draft.models[kind]?.params }));
+
+/** Warnings that make scores worth nothing; they hold a run back until somebody accepts them. */
+export const BLOCKING = ["LOOKS_AHEAD", "SPLIT_LEAKS", "EMPTY_PART"];
+
+export type Obstacle = "noTarget" | "noModel" | "noInput" | "split" | "noPreview" | "failed" | "leak" | "empty";
+
+/** What keeps a run from being started; empty when nothing does. */
+export function obstacles(draft: Draft, preview: Preview | undefined, failed: boolean): Obstacle[] {
+  const found: Obstacle[] = [];
+  const { train, validation, test } = draft.split;
+  if (!draft.targets.length) found.push("noTarget");
+  if (!Object.values(draft.uses).some((use) => use !== "none")) found.push("noInput");
+  if (!modelsOf(draft).length) found.push("noModel");
+  if (Math.abs(train + validation + test - 100) > 1e-6) found.push("split");
+  if (found.length) return found;
+  if (failed) return ["failed"];
+  if (!preview) return ["noPreview"];
+  const codes = new Set(preview.findings.map((finding) => finding.code));
+  const open = (code: string) => codes.has(code) && !draft.accepted.includes(code);
+  if (open("LOOKS_AHEAD") || open("SPLIT_LEAKS")) found.push("leak");
+  if ((open("EMPTY_PART") || preview.n_test === 0 || preview.n_validation === 0) && !draft.accepted.includes("EMPTY_PART")) found.push("empty");
+  return found;
+}

@@ -1,0 +1,60 @@
+"""The part of the API's description the page is written against, as JSON on standard output.
+
+``make page-types`` turns it into ``app/src/api/schema.d.ts``; a test compares the two.
+"""
+
+import json
+import sys
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from services.gateway.app import BASE, bare_app
+from services.gateway.settings import GatewaySettings
+
+USED = (
+    "/sessions", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}", "/datasets/{sid}/{dataset_id}",
+    "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}", "/run/{sid}",
+    "/feature-importance/{sid}",
+)  # fmt: skip
+
+
+def description() -> dict[str, Any]:
+    """Return the paths the page uses, with the schemas they need and nothing else."""
+    whole = bare_app(GatewaySettings(), CollectorRegistry()).openapi()
+    paths = {path: _answers(whole["paths"][f"{BASE}{path}"]) for path in USED}
+    schemas: dict[str, Any] = {}
+    wanted = _references(paths)
+    while wanted:
+        name = wanted.pop()
+        if name not in schemas:
+            schemas[name] = whole["components"]["schemas"][name]
+            wanted |= _references(schemas[name])
+    kept = {name: schemas[name] for name in sorted(schemas)}
+    return {
+        "openapi": whole["openapi"],
+        "info": whole["info"],
+        "paths": paths,
+        "components": {"schemas": kept},
+    }
+
+
+def _answers(methods: dict[str, Any]) -> dict[str, Any]:
+    """Return the operations of a path without the refusals: those have one form."""
+    return {
+        method: {**operation, "responses": {s: r for s, r in operation["responses"].items() if s < "300"}}
+        for method, operation in methods.items()
+    }
+
+
+def _references(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        own = {part["$ref"].rsplit("/", 1)[-1]} if isinstance(part.get("$ref"), str) else set()
+        return own.union(*(_references(value) for value in part.values()))
+    if isinstance(part, list):
+        return set().union(*(_references(value) for value in part))
+    return set()
+
+
+if __name__ == "__main__":
+    json.dump(description(), sys.stdout, indent=1, sort_keys=True)

@@ -1,0 +1,1 @@
+"""Boosted trees: one LightGBM model per output over (window, step) rows."""

@@ -1,0 +1,216 @@
+"""Fit boosted trees on the rows of single steps, with early stopping on the validation part."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from pydantic import JsonValue
+
+from services.trainer.core.boost.model import BoostModel, Trees, rows_with
+from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.linear.model import LinearModel
+from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
+from services.trainer.core.problems import require_trainable
+from services.trainer.core.step_rows import Recipe, recipe_of
+from shared.contracts.kinds import BoostSpec, LinearSpec
+from shared.series.arrays import Float32, Float64
+from shared.windows.samples import Layout, Samples
+
+HELD_OUT = 0.2  # share of the training part that judges when there is no validation part
+MOST_ROWS, MOST_JUDGED = 100_000, 40_000  # neighbouring windows hardly differ: more rows cost time alone
+EXPLAINED_ROWS = 2_000
+BLOCK_WINDOWS = 1024
+LEAVES = 31  # of a tree whose depth nobody bounds
+MOST_LEAVES = 255
+
+
+@dataclass(frozen=True)
+class Table:
+    """Sampled rows of one output and what the linear forecast misses there, in units of ``spread``."""
+
+    rows: Float32
+    missing: Float32
+
+
+def fit_boost(
+    spec: BoostSpec,
+    train: Samples,
+    validation: Samples,
+    layout: Layout,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Fit LightGBM on what the linear forecast misses; one model per output for all of its steps.
+
+    A row is a step of a window: the lead, the calendar and known series at its time, lags relative to it and
+    to the reference time, and the linear forecast itself. At most ``MOST_ROWS`` of them, drawn by the seed,
+    are learned from. Trees are added until the validation error stops falling; with ``spec.refit`` as many
+    are then grown on both parts, and ``Fitted.judged`` is the model that has not seen the validation part.
+
+    Raises
+    ------
+    TooFewWindows, ConstantTarget, NotFinite
+        If the training part cannot teach anything.
+    """
+    started = time.perf_counter()
+    require_trainable(train, layout)
+    seen, judge = (train, validation) if len(validation) else _hold_out(train)
+    refit = spec.refit or len(validation) == 0
+    on_progress(Progress(0.0, "linear forecast to correct"))
+    linear = fit_linear(LinearSpec(refit=refit), seen, judge, layout)
+    bases = _linear(linear.judged), _linear(linear.model)
+    judged: list[Trees] = []
+    final: list[Trees] = []
+    notes: dict[str, JsonValue] = {}
+    for output, column in enumerate(layout.outputs):
+        recipe = recipe_of(layout, output)
+        spread = float(seen.y[:, :, output].std()) or 1.0
+
+        table = partial(_table, recipe, output=output, spread=spread, seed=spec.seed)
+        report = _reports(on_progress, output, len(layout.outputs), spec.n_estimators, refit=refit)
+        teaching, judging = table(bases[0], seen, most=MOST_ROWS), table(bases[0], judge, most=MOST_JUDGED)
+        booster, curve = _grow(spec, teaching, judging, report(0))
+        n_trees = max(booster.best_iteration, 1)
+        text = booster.model_to_string(num_iteration=n_trees)
+        judged.append(Trees.of(recipe, text, spread))
+        if refit:
+            both = _joined(table(bases[1], seen, most=MOST_ROWS), table(bases[1], judge, most=MOST_ROWS // 2))
+            text = _grow(spec, both, None, report(1), n_trees=n_trees)[0].model_to_string()
+        final.append(Trees.of(recipe, text, spread))
+        notes[column.name] = _note(final[-1], judging, n_trees, curve)
+    on_progress(Progress(1.0, "done"))
+    judged_model = BoostModel(bases[0], tuple(judged))
+    model = BoostModel(bases[1], tuple(final)) if refit else judged_model
+    return Fitted(
+        model, judged_model, time.perf_counter() - started, notes={"trees": notes, "refit": spec.refit}
+    )
+
+
+def _grow(
+    spec: BoostSpec,
+    teaching: Table,
+    judging: Table | None,
+    report: Callable[[Any], None],
+    *,
+    n_trees: int | None = None,
+) -> tuple[lightgbm.Booster, list[float]]:
+    """Grow trees, at most as many as asked for; with a part that judges until they stop helping."""
+    depth = spec.max_depth
+    settings: dict[str, Any] = {
+        "objective": "l2",
+        "learning_rate": spec.learning_rate,
+        "max_depth": depth or -1,
+        "num_leaves": LEAVES if depth is None else max(2, min(2**depth, MOST_LEAVES)),
+        "min_data_in_leaf": max(1, min(40, len(teaching.rows) // 50)),
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+        "deterministic": True,
+        "force_col_wise": True,
+        "seed": spec.seed,
+        # Threads that spin on busy cores cost a hundredfold; a replica fits one model at a time.
+        "num_threads": 1,
+        "verbose": -1,
+    }
+    data = lightgbm.Dataset(teaching.rows, teaching.missing)
+    callbacks: list[Callable[[Any], Any]] = [report]
+    if judging is None:
+        return lightgbm.train(settings, data, n_trees or spec.n_estimators, callbacks=callbacks), []
+    curves: dict[str, dict[str, list[float]]] = {}
+    callbacks.append(lightgbm.record_evaluation(curves))
+    if spec.patience:
+        callbacks.append(lightgbm.early_stopping(spec.patience, verbose=False))
+    booster = lightgbm.train(
+        settings,
+        data,
+        spec.n_estimators,
+        valid_sets=[lightgbm.Dataset(judging.rows, judging.missing, reference=data)],
+        valid_names=["validation"],
+        callbacks=callbacks,
+    )
+    return booster, curves["validation"]["l2"]
+
+
+def _table(
+    recipe: Recipe, base: LinearModel, part: Samples, *, output: int, spread: float, most: int, seed: int
+) -> Table:
+    """Draw rows of a part, block by block: all of them at once would not fit for long series."""
+    n_steps = base.output_steps
+    n_rows = len(part) * n_steps
+    chosen = np.random.default_rng((seed, output)).choice(n_rows, min(n_rows, most), replace=False)
+    chosen.sort()
+    rows, missing = [], []
+    for start in range(0, len(part), BLOCK_WINDOWS):
+        first, last = np.searchsorted(chosen, (start * n_steps, (start + BLOCK_WINDOWS) * n_steps))
+        some = chosen[first:last] - start * n_steps
+        x = part.x[start : start + BLOCK_WINDOWS]
+        linear = base.predict(x)[:, :, output]
+        block = rows_with(recipe, x, linear)
+        truth = part.y[start : start + BLOCK_WINDOWS, :, output]
+        rows.append(block.reshape(-1, block.shape[2])[some])
+        missing.append(((truth - linear) / spread).ravel()[some])
+    return Table(np.concatenate(rows), np.concatenate(missing))
+
+
+def _joined(first: Table, second: Table) -> Table:
+    return Table(np.concatenate([first.rows, second.rows]), np.concatenate([first.missing, second.missing]))
+
+
+def _linear(model: object) -> LinearModel:
+    assert isinstance(model, LinearModel)
+    return model
+
+
+def _reports(
+    on_progress: OnProgress, output: int, n_outputs: int, n_trees: int, *, refit: bool
+) -> Callable[[int], Callable[[Any], None]]:
+    """Return, for each of an output's fits, what tells the library's rounds as progress."""
+    n_fits = n_outputs * (2 if refit else 1)
+
+    def report(fit: int) -> Callable[[Any], None]:
+        done = output * (2 if refit else 1) + fit
+
+        def tell(environment: Any) -> None:
+            share = (environment.iteration + 1) / max(environment.end_iteration, 1)
+            losses = environment.evaluation_result_list
+            on_progress(
+                Progress(
+                    0.05 + 0.95 * (done + share) / n_fits,
+                    "trees",
+                    environment.iteration + 1,
+                    n_trees,
+                    val_loss=float(losses[0][2]) if losses else None,
+                )
+            )
+
+        return tell
+
+    return report
+
+
+def _note(trees: Trees, judging: Table, n_trees: int, curve: list[float]) -> dict[str, JsonValue]:
+    """Return what is worth knowing of one output: its size, and what it relies on (mean absolute SHAP)."""
+    names = (*trees.recipe.names, "linear forecast")
+    values: Float64 = np.asarray(
+        trees.booster.predict(judging.rows[:EXPLAINED_ROWS], pred_contrib=True, num_threads=1)
+    )
+    shares = np.abs(values[:, :-1]).mean(axis=0)
+    order = np.argsort(-shares)[:20]
+    return {
+        "n_trees": n_trees,
+        "validation_loss": curve[n_trees - 1] if curve else None,
+        "mean_abs_shap": {names[k]: round(float(shares[k]), 6) for k in order},
+    }
+
+
+def _hold_out(train: Samples) -> tuple[Samples, Samples]:
+    """Split the newest windows off the training part."""
+    border = len(train) - max(1, int(HELD_OUT * len(train)))
+    return train.rows(slice(0, border)), train.rows(slice(border, None))

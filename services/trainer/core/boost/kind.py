@@ -1,0 +1,79 @@
+"""The boosted trees' kind."""
+
+from pathlib import Path
+
+import numpy as np
+
+from services.trainer.core.boost.fit import MOST_JUDGED, MOST_ROWS, fit_boost
+from services.trainer.core.boost.model import BoostModel, Trees
+from services.trainer.core.linear.kind import LINEAR
+from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
+from services.trainer.core.onnx_graph import Graph
+from services.trainer.core.step_rows_graph import append_rows
+from shared.contracts.kinds import BoostSpec, LinearSpec
+from shared.windows.samples import Layout
+
+ML_DOMAIN, ML_OPSET = "ai.onnx.ml", 3
+FEATURES_PER_INPUT = 13  # at most, of a series
+
+
+def to_onnx(graph: Graph, model: BoostModel, x: str) -> str:
+    """Append the linear forecast and, per output, the rows of its steps and the library's trees."""
+    linear = LINEAR.to_onnx(graph, model.base, x)
+    outputs = []
+    for output, trees in enumerate(model.outputs):
+        base = graph.node("Gather", linear, graph.constant(np.array([output])), axis=2)
+        rows = graph.node("Concat", append_rows(graph, trees.recipe, x), base, axis=2)
+        width = len(trees.recipe.features) + 1
+        flat = graph.node("Reshape", rows, graph.constant(np.array([-1, width])))
+        missing = graph.node("Mul", _trees(graph, trees, flat, output), graph.float(np.array(trees.spread)))
+        shape = graph.constant(np.array([-1, trees.recipe.output_steps, 1]))
+        outputs.append(graph.node("Add", base, graph.node("Reshape", missing, shape)))
+    return graph.node("Concat", *outputs, axis=2) if len(outputs) > 1 else outputs[0]
+
+
+def _trees(graph: Graph, trees: Trees, rows: str, output: int) -> str:
+    """Append what onnxmltools makes of the trees, under a prefix of the output."""
+    # Imported here: it takes a second that only an export has to wait.
+    import onnx
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    width = len(trees.recipe.features) + 1
+    converted = convert_lightgbm(
+        trees.booster, initial_types=[("rows", FloatTensorType([None, width]))], target_opset=15
+    )
+    prefixed = onnx.compose.add_prefix(converted, f"trees{output}/").graph
+    graph.nodes.append(onnx.helper.make_node("Identity", [rows], [prefixed.input[0].name]))
+    graph.nodes.extend(prefixed.node)
+    graph.constants.extend(prefixed.initializer)
+    graph.domains[ML_DOMAIN] = ML_OPSET
+    return str(prefixed.output[0].name)
+
+
+def save_text(model: BoostModel, layout: Layout, path: Path) -> None:
+    """Write the trees in LightGBM's own text format, one output after the other."""
+    path.write_text("\n".join(trees.text for trees in model.outputs), encoding="utf-8")
+
+
+def fit_bytes(spec: BoostSpec, size: FitSize) -> int:
+    """Count the sampled rows, twice (the library bins a copy), and the linear model's moments."""
+    rows = min(MOST_ROWS + MOST_JUDGED, size.n_windows * size.output_steps)
+    linear = LINEAR.fit_bytes(LinearSpec(), size)
+    return 2 * rows * size.n_inputs * FEATURES_PER_INPUT * FLOAT64 + linear
+
+
+def load_library() -> None:
+    """Import LightGBM."""
+    import lightgbm  # noqa: F401  # imported for its seconds, not its names
+
+
+BOOST = ModelKind(
+    spec=BoostSpec,
+    fit=fit_boost,
+    model=lambda: BoostModel,
+    to_onnx=to_onnx,
+    fit_bytes=fit_bytes,
+    files={"txt": save_text},
+    warm_up=load_library,
+)

@@ -1,0 +1,1 @@
+"""A regression per slot of the day: closed form, with interactions of the hour with everything else."""

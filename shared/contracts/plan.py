@@ -1,0 +1,25 @@
+"""Which jobs a run consists of, as far as everybody must agree on it: their order and their ids."""
+
+from collections.abc import Iterable, Sequence
+
+from shared.contracts.base import derive
+from shared.contracts.kinds import LastValueSpec, ModelSpec, SeasonalNaiveSpec
+
+
+def planned(models: Iterable[ModelSpec]) -> tuple[ModelSpec, ...]:
+    """Return what a run fits: the baselines nobody asked for first, then every model that was asked for."""
+    asked = tuple(models)
+    kinds = {spec.kind for spec in asked}
+    baselines: tuple[ModelSpec, ...] = (SeasonalNaiveSpec(), LastValueSpec())
+    return (*(spec for spec in baselines if spec.kind not in kinds), *asked)
+
+
+def job_id(run_id: str, position: int) -> str:
+    """Return the id of a run's job; it follows from the run and the job's position."""
+    return derive("job", run_id, str(position))
+
+
+def job_ids(run_id: str, models: Sequence[ModelSpec]) -> list[str]:
+    """Return the ids of the jobs of the models that were asked for, in their order."""
+    n_jobs = len(planned(models))
+    return [job_id(run_id, position) for position in range(n_jobs - len(models), n_jobs)]

@@ -1,0 +1,83 @@
+"""Boosted trees: the library's own forecasts on the same rows, and where they have to win."""
+
+import lightgbm
+import numpy as np
+
+from services.trainer.core.boost.fit import fit_boost
+from services.trainer.core.boost.model import BoostModel, rows_with
+from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.model import Progress
+from shared.contracts.kinds import BoostSpec, LinearSpec
+from tests.support.forecasting import small_dataset
+
+QUICK = BoostSpec(n_estimators=60)
+
+
+def test_forecasts_are_the_linear_ones_plus_what_the_library_says_of_its_text() -> None:
+    dataset = small_dataset()
+    fitted = fit_boost(QUICK, dataset.part("train"), dataset.part("validation"), dataset.layout)
+    model, x = fitted.model, dataset.part("test").x
+    assert isinstance(model, BoostModel)
+
+    linear = model.base.predict(x)
+    for output, trees in enumerate(model.outputs):
+        rows = rows_with(trees.recipe, x, linear[:, :, output])
+        theirs = lightgbm.Booster(model_str=trees.text).predict(rows.reshape(-1, rows.shape[2]))
+        expected = linear[:, :, output] + np.reshape(theirs, rows.shape[:2]) * trees.spread
+
+        np.testing.assert_allclose(model.predict(x)[:, :, output], expected, atol=1e-6)
+
+
+def test_a_load_that_bends_with_the_temperature_is_forecast_better_than_linear() -> None:
+    dataset = small_dataset(2000)
+    train, validation, test = (dataset.part(part) for part in ("train", "validation", "test"))
+
+    linear = fit_linear(LinearSpec(), train, validation, dataset.layout).model
+    boosted = fit_boost(BoostSpec(), train, validation, dataset.layout).model
+
+    errors = [np.square(m.predict(test.x)[:, :, 0] - test.y[:, :, 0]).mean() for m in (linear, boosted)]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_seed_decides_everything_and_progress_never_falls() -> None:
+    dataset = small_dataset()
+    parts = dataset.part("train"), dataset.part("validation")
+    told: list[Progress] = []
+
+    first = fit_boost(QUICK, *parts, dataset.layout, on_progress=told.append)
+    second = fit_boost(QUICK, *parts, dataset.layout)
+
+    x = dataset.part("test").x
+    np.testing.assert_array_equal(first.model.predict(x), second.model.predict(x))
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_early_stopping_keeps_the_best_number_of_trees_and_the_notes_say_what_they_rely_on() -> None:
+    dataset = small_dataset()
+    spec = BoostSpec(n_estimators=400, learning_rate=0.5, patience=5, refit=False)
+
+    fitted = fit_boost(spec, dataset.part("train"), dataset.part("validation"), dataset.layout)
+
+    note = fitted.notes["trees"]
+    assert isinstance(note, dict)
+    load = note["load"]
+    assert isinstance(load, dict)
+    assert isinstance(load["n_trees"], int)
+    assert load["n_trees"] < 400
+    assert fitted.judged is fitted.model
+    shap = load["mean_abs_shap"]
+    assert isinstance(shap, dict)
+    assert "temperature ahead, then" in shap
+
+
+def test_depth_bounds_the_trees() -> None:
+    dataset = small_dataset()
+    spec = BoostSpec(n_estimators=5, max_depth=1, refit=False)
+
+    fitted = fit_boost(spec, dataset.part("train"), dataset.part("validation"), dataset.layout)
+
+    assert isinstance(fitted.model, BoostModel)
+    dump = fitted.model.outputs[0].booster.dump_model()
+    assert all(tree["num_leaves"] <= 2 for tree in dump["tree_info"])
