@@ -19,6 +19,8 @@ FILE = derive("file", SID, "input", "a.csv", "0")
 RUN, PLOT = "b" * 32, "c" * 32
 IDS = {
     "sid": SID,
+    "dataset_id": "d" * 32,
+    "series_id": "e" * 32,
     "file_id": FILE,
     "index": "0",
     "plot_id": PLOT,
@@ -45,7 +47,7 @@ IN_BODY: dict[str, Any] = {
     "/api-keys": {"sessionId": SID},
 }
 NOBODYS = {
-    ("GET", "/list-sessions"), ("POST", "/delete-all-sessions"), ("POST", "/cleanup"),
+    ("GET", "/list-sessions"), ("GET", "/sessions"), ("POST", "/delete-all-sessions"), ("POST", "/cleanup"),
     ("GET", "/environment-info"), ("GET", "/api-keys"),
 }  # fmt: skip
 UPLOADS = {"/upload-chunk": "chunk", "/instant-upload": "file"}
