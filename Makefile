@@ -3,10 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-GROUPS := base ingest datasets trainer evaluator gateway local dev
+GROUPS := base ingest datasets trainer evaluator gateway local benchmarks dev
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: demo up test test-fast test-slow test-live test-supabase test-faults check format bench lock docs clean
+.PHONY: demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean
 
 demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
@@ -31,6 +31,9 @@ test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole
 
 test-faults: $(VENV)/dev.ok  ## every fault twenty times in a row; about an hour on two cores
 	TRAINYARD_FAULT_ROUNDS=20 $(BIN)/python -m pytest -q -x tests/live/test_faults.py
+
+campaign: $(VENV)/dev.ok  ## 1,000 faults over small runs; goes on where it was stopped
+	$(BIN)/python -m benchmarks.campaign
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
 	$(BIN)/ruff format --check .

@@ -18,29 +18,28 @@ from services.trainer.core.model import ignore_progress
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.windows.dataset import build_dataset
-from trainyard.demo import TIMEZONE, demo_files
+from trainyard.demo import flight_files
 
-DAY = 48  # half-hours
+DAY = 24  # hours
 
 
 def main() -> None:
-    """Forecast a day of electricity demand from the two days before."""
-    demand_csv = demo_files()[0]
-    [demand] = read_file(demand_csv.content, options=ReadOptions(timezone=TIMEZONE), file_name="demand.csv")
-    print(f"{demand.series.name}: {demand.statistics.n} rows, step {demand.quality.step_s} s")
+    """Forecast a day of departures from New York from the two days before."""
+    [flights] = read_file(flight_files()[0].content, options=ReadOptions(), file_name="departures.csv")
+    print(f"{flights.series.name}: {flights.statistics.n} rows, step {flights.quality.step_s} s")
 
-    past = Horizon(start=-(2 * DAY - 1) / 2, end=0)
-    coming = Horizon(start=0.5, end=DAY / 2)
+    past = Horizon(start=-(2 * DAY - 1), end=0)
+    coming = Horizon(start=1, end=DAY)
     spec = DatasetSpec(
         series=(
-            SeriesSpec(series_id="demand", name="demand", role="input", horizon=past),
-            SeriesSpec(series_id="demand", name="demand", role="output", horizon=coming),
+            SeriesSpec(series_id="flights", name="departures", role="input", horizon=past),
+            SeriesSpec(series_id="flights", name="departures", role="output", horizon=coming),
         ),
         input_steps=2 * DAY,
         output_steps=DAY,
         stride=timedelta(hours=1).total_seconds() / 60,
     )
-    dataset = build_dataset(spec, {"demand": demand.series})
+    dataset = build_dataset(spec, {"flights": flights.series})
     print(f"data set: {dataset.n_windows} windows, {dataset.drops.sentence()}")
 
     train, validation = dataset.part("train"), dataset.part("validation")
@@ -50,7 +49,7 @@ def main() -> None:
     truth = dataset.y_true(dataset.indices("test"))
     yesterday = dataset.x(dataset.indices("test"), scaled=False)[:, -DAY:, :1]
     error, naive = (abs(guess - truth).mean() for guess in (forecast, yesterday))
-    print(f"linear model: MAE {error:.3f} GW; the day before: {naive:.3f} GW")
+    print(f"linear model: MAE {error:.2f} flights per hour; the day before: {naive:.2f}")
 
 
 if __name__ == "__main__":

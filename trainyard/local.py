@@ -15,13 +15,16 @@ from typing import IO
 import httpx
 import nats
 import structlog
+from nats.errors import Error as NatsError
 
-from shared.errors import Unavailable
+from shared.errors import TrainyardError, Unavailable
 from shared.messaging.streams import provision
 from trainyard.broker import EmbeddedNats
 
 SERVICES = ("ingest", "datasets", "trainer", "evaluator", "gateway")
 ROOT = Path(__file__).parents[1]
+
+_FIRST_PAUSE, _LONG_LIFE = 0.25, 20.0  # seconds
 
 log = structlog.get_logger()
 
@@ -55,6 +58,14 @@ class Service:
         self.port_file = folder / "run" / f"{name}.port"
         self.process: subprocess.Popen[bytes] | None = None
         self._port: int | None = None
+        self._started_at = 0.0
+        self._pause = _FIRST_PAUSE
+
+    def pause(self) -> float:
+        """Return how long to wait before the next start, in seconds: longer after each short life."""
+        lived = time.monotonic() - self._started_at
+        self._pause = _FIRST_PAUSE if lived > _LONG_LIFE else min(10.0, 2 * self._pause)
+        return self._pause
 
     @property
     def pid(self) -> int | None:
@@ -67,6 +78,7 @@ class Service:
         self.port_file.unlink(missing_ok=True)
         logs = self._folder / "logs"
         logs.mkdir(exist_ok=True)
+        self._started_at = time.monotonic()
         with (logs / f"{self.name}.jsonl").open("ab") as sink:
             self.process = self._spawn(sink)
 
@@ -212,19 +224,31 @@ class Platform:
                 await asyncio.sleep(0.1)
 
     async def _keep_running(self) -> None:
-        """Start again what died; a process that dies at once is started ever more slowly."""
-        pauses: dict[str, float] = {}
+        """Start again what died, each on its own; a process that dies at once is started ever more slowly."""
+        due: dict[str, float] = {}
         while not self._stopping:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
             if not self.broker.alive():
                 log.warning("broker ended, starting it again")
-                self.broker.start()
-                await self._provision()
+                try:
+                    self.broker.start()
+                    await self._provision()
+                except (
+                    TrainyardError,
+                    NatsError,
+                    OSError,
+                    TimeoutError,
+                ) as error:  # it died again
+                    log.warning("broker not started", reason=type(error).__name__)
+                    continue
             for name, service in self.services.items():
-                if not service.alive():
-                    pause = pauses[name] = min(10.0, pauses.get(name, 0.25) * 2)
-                    log.warning("service ended, starting it again", service=name, pause_s=pause)
-                    await asyncio.sleep(pause)
+                if service.alive():
+                    continue
+                if name not in due:
+                    due[name] = time.monotonic() + service.pause()
+                    log.warning("service ended, starting it again", service=name)
+                if time.monotonic() >= due[name]:
+                    del due[name]
                     service.start()
 
 

@@ -126,7 +126,8 @@ async def store_arrays(question: ScaleQuestion, datasets: Annotated[Datasets, Co
     """Store X and Y of all windows and return where."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
     session_id, dataset_id = question.session_id, question.dataset_id
-    return {"key": await datasets.save_arrays(session_id, dataset_id, dataset, scaled=question.scaled)}
+    key, sha256 = await datasets.save_arrays(session_id, dataset_id, dataset, scaled=question.scaled)
+    return {"key": key, "sha256": sha256}
 
 
 @reactions.on_question("datasets.folds")

@@ -56,6 +56,8 @@ class Datasets(Protocol):
         """Return a ready data set of a session; raise ``DatasetGone`` if there is none."""
         ...
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
-        """Store X and Y of all windows, scaled or in original units, and return the object's key."""
+    async def save_arrays(
+        self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool
+    ) -> tuple[str, str]:
+        """Store X and Y of all windows, scaled or in original units; return the object's key and digest."""
         ...

@@ -18,6 +18,7 @@ from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree, put_tree
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
+from shared.storage.verified import get_verified, without_keys
 from shared.windows.dataset import Dataset, dataset_key
 
 
@@ -57,9 +58,9 @@ class LedgerDatasets:
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
-        await put_tree(self._of(order).objects, product.folder, prefix)
+        files = await put_tree(self._of(order).objects, product.folder, prefix)
         await self._of(order).records.insert(_scaler_rows(order, product.report))
-        return await self._ready(order, prefix, product.report)
+        return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
@@ -72,10 +73,12 @@ class LedgerDatasets:
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch))
+            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch), row.report.get("files"))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
-    async def save_arrays(self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool) -> str:
+    async def save_arrays(
+        self, session_id: str, dataset_id: str, dataset: Dataset, *, scaled: bool
+    ) -> tuple[str, str]:
         row = await self.load(dataset_id)
         if row is None:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
@@ -85,8 +88,8 @@ class LedgerDatasets:
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
-        await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
-        return key
+        stored = await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
+        return key, stored.digest
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
         changes = {
@@ -118,7 +121,8 @@ class LedgerDatasets:
         return self._storage.of_owner(order.owner)
 
     async def _read(self, row: SeriesRow) -> Series:
-        content = await self._storage.of_owner(row.owner).objects.get(row.object_key)
+        objects = self._storage.of_owner(row.owner).objects
+        content = await get_verified(objects, row.object_key, row.sha256)
         return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
 
 

@@ -4,7 +4,7 @@ A message that is still stored is refused by the broker, so announcing too much 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,8 +14,11 @@ from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
 from shared.messaging.publish import Publisher
-from shared.storage.records import Less, OneOf, Records
+from shared.storage.leases import is_held
+from shared.storage.records import OneOf, R, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
+
+_LONGEST_JOB_LEASE = timedelta(hours=1)  # replicas take them for minutes at most
 
 log = structlog.get_logger()
 
@@ -49,10 +52,9 @@ class Reconciler:
         return announced + await self._close_runs(before)
 
     async def _stuck_inputs(self, before: datetime) -> list[Event]:
-        old = Less(before)
-        files = await self._records.select(FileRow, {"status": "uploaded", "updated_at": old})
-        datasets = await self._records.select(DatasetRow, {"status": "requested", "updated_at": old})
-        runs = await self._records.select(RunRow, {"status": "waiting", "updated_at": old})
+        files = self._old(await self._records.select(FileRow, {"status": "uploaded"}), before)
+        datasets = self._old(await self._records.select(DatasetRow, {"status": "requested"}), before)
+        runs = self._old(await self._records.select(RunRow, {"status": "waiting"}), before)
         return [
             *(e.UploadCompleted.first(session_id=f.session_id, file_id=f.id) for f in files),
             *(e.DatasetRequested.first(session_id=d.session_id, dataset_id=d.id) for d in datasets),
@@ -68,17 +70,16 @@ class Reconciler:
         ]
 
     async def _stuck_jobs(self, before: datetime) -> list[Event]:
-        old = Less(before)
-        live = await self._records.select(JobRow, {"status": OneOf(LIVE_JOB), "updated_at": old})
+        live = self._old(await self._records.select(JobRow, {"status": OneOf(LIVE_JOB)}), before)
         now = utc_now()
-        idle = [job for job in live if job.lease_until is None or job.lease_until < now]
+        idle = [job for job in live if not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)]
         return [
             e.TrainModel.first(session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind)
             for job in idle
         ]
 
     async def _close_runs(self, before: datetime) -> int:
-        runs = await self._records.select(RunRow, {"status": OneOf(LIVE_RUN), "updated_at": Less(before)})
+        runs = self._old(await self._records.select(RunRow, {"status": OneOf(LIVE_RUN)}), before)
         return sum([await self._close_run(run) for run in runs])
 
     async def _close_run(self, run: RunRow) -> int:
@@ -104,8 +105,16 @@ class Reconciler:
         if await self._records.insert([lease]):
             return True
         mine = {"holder": self._holder, "until": until}
-        renewed = await self._records.update(LeaseRow, lease.id, mine, expect={"holder": self._holder})
-        taken = renewed or await self._records.update(
-            LeaseRow, lease.id, mine, expect={"until": Less(utc_now())}
-        )
-        return taken is not None
+        known = await self._records.get(LeaseRow, lease.id)
+        if known is None:
+            return False
+        others = known.holder != self._holder
+        if others and is_held(known.until, now=utc_now(), longest=3 * self._every):
+            return False
+        expect = {"revision": known.revision}
+        return await self._records.update(LeaseRow, lease.id, mine, expect=expect) is not None
+
+    def _old(self, rows: Sequence[R], before: datetime) -> list[R]:
+        """Return the rows nobody changed lately; one of the future was changed by a wrong clock."""
+        ahead = utc_now() + self._every
+        return [row for row in rows if row.updated_at < before or row.updated_at > ahead]

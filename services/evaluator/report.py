@@ -32,6 +32,7 @@ from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
+from shared.storage.verified import digest_in, fetch_verified, without_keys
 
 T = TypeVar("T")
 NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
@@ -70,10 +71,14 @@ class ReportWriter:
             found, drawn = await self._run(write, folder)
             await asyncio.gather(*(self._run(draw, figure, folder / path) for path, figure in drawn.items()))
             await self._run(pack, folder, files)
-            await put_tree(mine.objects, folder, keys.run(state.run.session_id, state.run.id))
+            stored = await put_tree(mine.objects, folder, keys.run(state.run.session_id, state.run.id))
         plots = tuple(sorted(drawn))
-        await mine.records.insert([_plot_row(state.run, path) for path in plots])
-        await mine.records.update(RunRow, state.run.id, {"verdict": {**state.run.verdict, **found}})
+        rows = [_plot_row(state.run, path, stored) for path in plots]
+        if await mine.records.insert(rows) < len(rows):  # a report that was interrupted left rows of its own
+            for row in rows:
+                await mine.records.update(PlotRow, row.id, {"settings": row.settings})
+        verdict = {**state.run.verdict, **found, **_archive_entry(stored)}
+        await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
     async def picture(self, run: RunRow, name: str, theme: ThemeName) -> str:
@@ -147,7 +152,8 @@ class ReportWriter:
             for file_name, file in job.files.items():
                 if isinstance(file, dict) and file_name not in ("forecasts.npz", "history.json"):
                     path = folder / f"{name}-{len(found)}"
-                    await self._storage.of_owner(job.owner).objects.fetch(str(file["key"]), path)
+                    objects = self._storage.of_owner(job.owner).objects
+                    await fetch_verified(objects, str(file["key"]), path, digest_in(job.files, file_name))
                     found[f"models/{name}/{file_name}"] = path
         return found
 
@@ -236,7 +242,12 @@ def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
     return job.backtest is not None and job.backtest.folds[-1] == newest
 
 
-def _plot_row(run: RunRow, path: str) -> PlotRow:
+def _archive_entry(files: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what the verdict keeps of the archive, by which a download is compared."""
+    return {"archive": without_keys(files).get("results.zip")}
+
+
+def _plot_row(run: RunRow, path: str, files: Mapping[str, JsonValue]) -> PlotRow:
     """Return the row of a picture, ``plots/<name>.png`` or ``plots/<model>/<name>.png``."""
     name = path.removeprefix("plots/").removesuffix(".png")
     return PlotRow(
@@ -247,6 +258,9 @@ def _plot_row(run: RunRow, path: str) -> PlotRow:
         name=name,
         kind=name.rsplit("/", 1)[-1].removesuffix(".dark"),
         object_key=f"{keys.run(run.session_id, run.id)}/{path}",
+        settings={
+            suffix: digest_in(files, path.removesuffix(".png") + f".{suffix}") for suffix in ("png", "json")
+        },
     )
 
 

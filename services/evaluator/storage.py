@@ -22,6 +22,7 @@ from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree
 from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
+from shared.storage.verified import get_verified
 from shared.windows.dataset import Dataset
 from shared.windows.folds import parts_of
 
@@ -56,7 +57,7 @@ class LedgerResults:
         file = job.files.get(name)
         if not isinstance(file, dict):
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
-        return await self._of(job).objects.get(str(file["key"]))
+        return await get_verified(self._of(job).objects, str(file["key"]), str(file["sha256"]))
 
     async def yardstick(self, job: JobRow) -> ScoringContext:
         trained_on = (job.dataset_id, job.backtest and job.backtest.train)
@@ -102,7 +103,7 @@ class LedgerResults:
         if row is None or row.object_key is None:
             raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._of(job).objects, row.object_key, Path(scratch))
+            await fetch_tree(self._of(job).objects, row.object_key, Path(scratch), row.report.get("files"))
             dataset = await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
         if job.backtest is None:
             return dataset

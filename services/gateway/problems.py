@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from shared.contracts.problems import Category, Problem
 from shared.errors import Conflict, InvalidInput, NotFound, ResourceExhausted, TrainyardError, Unavailable
+from shared.storage.verified import ObjectDamaged
 
 MOST_FIELDS = 20  # errors a refusal names
 _STATUS: dict[Category, int] = {
@@ -202,6 +203,8 @@ class NotJson(Refused):
 
 def status_of(error: TrainyardError) -> int:
     """Return the HTTP status of one of our errors."""
+    if isinstance(error, ObjectDamaged):
+        return 502
     own = getattr(error, "status", None)
     if isinstance(own, int):
         return own

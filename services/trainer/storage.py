@@ -1,6 +1,7 @@
 """The trainer's runs and jobs over the ledger and the object store."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from services.trainer.ports import LocalModel, Product, StoredObject
-from shared.contracts.base import new_id, utc_now
+from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
 from shared.errors import DatasetNotFound, ModelNotFound, Unavailable
@@ -20,6 +21,7 @@ from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import entry_of, fetch_tree, put_tree
+from shared.storage.leases import is_held
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
@@ -51,7 +53,7 @@ class LedgerModels:
         dataset = await mine.records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
             raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
-        await fetch_tree(mine.objects, dataset.object_key, folder)
+        await fetch_tree(mine.objects, dataset.object_key, folder, dataset.report.get("files"))
 
     async def keep_importance(
         self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
@@ -79,10 +81,10 @@ class LedgerModels:
         return job
 
     async def _fetched(self, job: JobRow) -> Path:
-        folder = self._cache / job.id
+        folder = self._cache / derive(job.id, json.dumps(job.files, sort_keys=True))
         if not folder.exists():
-            part = self._cache / f".{job.id}-{new_id()[:8]}"
-            await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part)
+            part = self._cache / f".{folder.name}-{new_id()[:8]}"
+            await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part, job.files)
             await asyncio.to_thread(_move, part, folder)
         return folder
 
@@ -165,7 +167,7 @@ class LedgerJobs:
         job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.status not in ("queued", "running"):
             return job
-        if job.status == "running" and job.lease_until and job.lease_until > utc_now():
+        if job.status == "running" and is_held(job.lease_until, now=utc_now(), longest=self._lease):
             raise LeaseHeld("another replica works on this job", holder=job.leased_by)
         mine = self._of(job).records
         run = await mine.get(RunRow, job.run_id)
@@ -190,10 +192,10 @@ class LedgerJobs:
         dataset = await self._of(job).records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
             raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
-        folder = self._cache / dataset.id
+        folder = self._cache / derive(dataset.id, json.dumps(dataset.report.get("files"), sort_keys=True))
         if not folder.exists():
-            part = self._cache / f".{dataset.id}-{new_id()[:8]}"
-            await fetch_tree(self._of(job).objects, dataset.object_key, part)
+            part = self._cache / f".{folder.name}-{new_id()[:8]}"
+            await fetch_tree(self._of(job).objects, dataset.object_key, part, dataset.report.get("files"))
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
         return folder

@@ -1,11 +1,13 @@
 """Whole folders of objects: a data set, a model's files."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from shared.storage.objects import Objects, Stored
+from shared.storage.verified import damaged, digest_in, fetch_verified
 
 
 async def put_tree(objects: Objects, folder: Path, prefix: str) -> dict[str, JsonValue]:
@@ -32,11 +34,25 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-async def fetch_tree(objects: Objects, prefix: str, folder: Path) -> int:
-    """Write every object below a prefix into a folder; return how many there were."""
+async def fetch_tree(objects: Objects, prefix: str, folder: Path, entries: object = None) -> int:
+    """Write every object below a prefix into a folder; return how many there were.
+
+    Parameters
+    ----------
+    entries
+        What a row keeps of the files by relative path; they have to be there, as they were stored.
+
+    Raises
+    ------
+    ObjectDamaged
+        If one is missing or has other bytes.
+    """
     keys = await objects.list(prefix)
-    for key in keys:
-        target = folder / key[len(prefix) + 1 :]
+    names = {key[len(prefix) + 1 :]: key for key in keys}
+    if isinstance(entries, Mapping) and (lost := sorted(entries.keys() - names.keys())):
+        raise damaged(f"{prefix}/{lost[0]}")
+    for name, key in names.items():
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        await objects.fetch(key, target)
+        await fetch_verified(objects, key, target, digest_in(entries, name))
     return len(keys)

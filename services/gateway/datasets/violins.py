@@ -8,6 +8,7 @@ from services.gateway.context import Gateway
 from shared.contracts.specs import FEATURES, column_names
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow
+from shared.storage.verified import digest_in, get_verified
 
 CALENDAR_COLUMNS = frozenset(name for feature in FEATURES for name in column_names(feature))
 _SHORT = {"input": "IN", "output": "OUT", "time": "TIME"}
@@ -19,7 +20,8 @@ async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str
     for row in rows:
         within = f"{row.name or row.id}:" if len(rows) > 1 else ""
         for name, told, key in violins_of(row):
-            if data := await _data_url(gateway, key):
+            digest = digest_in(row.report.get("files"), key.removeprefix(f"{row.object_key}/"))
+            if data := await _data_url(gateway, key, digest):
                 plots[f"{within}{name}"] = {"data": data, **told}
     return plots
 
@@ -47,9 +49,9 @@ def violin_key(entry: Mapping[str, Any]) -> str:
     return f"{violin_type(entry)}_{entry.get('label')}"
 
 
-async def _data_url(gateway: Gateway, key: str) -> str | None:
+async def _data_url(gateway: Gateway, key: str, digest: str | None) -> str | None:
     try:
-        png = await gateway.objects.get(key)
+        png = await get_verified(gateway.objects, key, digest)
     except ObjectNotFound:
         return None
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

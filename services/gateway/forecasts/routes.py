@@ -25,6 +25,9 @@ from shared.storage.rows import ForecastRow, JobRow, RunRow, SessionRow
 
 router = APIRouter(tags=["forecasts"], route_class=IdempotentRoute)
 Format = Annotated[Literal["json", "csv"], Query()]
+AS_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "as `format` says"}
+}
 _LOOKED_AT = 50  # newest runs among which a good one is looked for
 Model = Annotated[str, Query(max_length=255, description="a job id, a model's label, or ``best``")]
 RunName = Annotated[str | None, Query(max_length=64)]
@@ -42,7 +45,7 @@ async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Fore
     return Forecast(**json.loads(await gateway.objects.get(str(kept["key"]))))
 
 
-@router.get("/forecast/{sid}/template", response_model=Template)
+@router.get("/forecast/{sid}/template", response_model=Template, responses=AS_CSV)
 async def template(
     gateway: Here,
     session: Session,
@@ -62,7 +65,7 @@ async def template(
     return Template(run_id=job.run_id, job_id=job.id, model=job.label, **found)
 
 
-@router.get("/forecasts/{sid}", response_model=Forecasts)
+@router.get("/forecasts/{sid}", response_model=Forecasts, responses=AS_CSV)
 async def list_forecasts(
     gateway: Here,
     session: Session,
@@ -80,7 +83,7 @@ async def list_forecasts(
     return Forecasts(forecasts=[ForecastSummary.of(row) for row in rows], count=count)
 
 
-@router.get("/forecasts/{sid}/{forecast_id}", response_model=Forecast)
+@router.get("/forecasts/{sid}/{forecast_id}", response_model=Forecast, responses=AS_CSV)
 async def read_forecast(
     forecast_id: str, gateway: Here, session: Session, format: Format = "json"
 ) -> Forecast | Response:

@@ -40,7 +40,7 @@ LIMITS: dict[Body, JsonLimits] = {
     "none": JsonLimits(4 << 10, 100, 100),
     "settings": JsonLimits(64 << 10, 1_000, 5_000),
     "configuration": JsonLimits(256 << 10, 1_000, 20_000),
-    "numbers": JsonLimits(1 << 20, 400_000, 400_000),
+    "numbers": JsonLimits(512 << 10, 200_000, 200_000),
     "chunk": JsonLimits(1 << 20, 1_000, 5_000),  # of each JSON field beside the bytes
 }
 

@@ -36,6 +36,7 @@ REFUSALS = {
     "422": "fields that do not fit; each is named",
     "429": "the share of this minute is used up; see Retry-After",
     "500": "our fault; it is in the log",
+    "502": "a stored file is damaged; nothing of it is sent",
     "503": "broker, store or worker is away; see Retry-After",
 }
 SESSION = "session_1700000000000_ab12"

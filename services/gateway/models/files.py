@@ -14,6 +14,7 @@ from services.gateway.problems import NothingThere
 from shared.contracts.kinds import WIRE_NAMES, EnsembleSpec
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
+from shared.storage.verified import digest_in, get_verified
 
 FORMATS = {
     ".keras": "keras", ".h5": "h5", ".onnx": "onnx", ".skops": "skops", ".npz": "npz", ".json": "json",
@@ -151,7 +152,9 @@ async def library_versions(gateway: Gateway, job: JobRow) -> dict[str, str]:
     if not isinstance(entry, dict):
         return {}
     try:
-        passport = json.loads(await gateway.objects.get(str(entry["key"])))
+        passport = json.loads(
+            await get_verified(gateway.objects, str(entry["key"]), digest_in(job.files, "passport.json"))
+        )
     except (ObjectNotFound, ValueError):
         return {}
     libraries = passport.get("libraries") if isinstance(passport, Mapping) else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue, SkipValidation
 
 from services.gateway.context import Gateway, Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
@@ -131,8 +131,7 @@ async def download_model(
         order = preferred(found.best_job())
         file = choose(files, file_name=filename, family=type, suffix=format, order=order)
         name = f"model_{sid}{file.suffix}" if unnamed else file.file_name
-    answer = await stored_file(gateway, file.key, name, "application/octet-stream")
-    answer.headers["X-Content-SHA256"] = file.sha256
+    answer = await stored_file(gateway, file.key, name, "application/octet-stream", file.sha256)
     answer.headers.update(model_env(await library_versions(gateway, file.job)))
     return answer
 
@@ -163,7 +162,7 @@ class Predict(Earlier):
     model_filename: str | None = Field(None, validation_alias=spelled("model_filename", "modelFilename"))
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
     job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
-    input_data: JsonValue = Field(
+    input_data: SkipValidation[JsonValue] = Field(  # parsed JSON already, and much of it
         validation_alias=spelled("input_data", "inputData"),
         description="windows of inputs in original units, shape (n, input_steps, n_inputs); or one of them",
     )

@@ -179,9 +179,8 @@ async def download_arrays(
     """Return the windows of the newest data set as NumPy arrays (npz): x, y, ref_ns."""
     dataset = await built_dataset(gateway, session)
     result = await gateway.asks.ask("datasets.arrays", {**_about(session, dataset), "scaled": scaled})
-    return await stored_file(
-        gateway, str(result["key"]), f"arrays-{dataset.id[:8]}.npz", "application/octet-stream"
-    )
+    name, sha256 = f"arrays-{dataset.id[:8]}.npz", result.get("sha256")
+    return await stored_file(gateway, str(result["key"]), name, "application/octet-stream", sha256)
 
 
 def _about(session: SessionRow, dataset: DatasetRow) -> dict[str, JsonValue]:

@@ -29,6 +29,7 @@ from services.gateway.runs.lifecycle import find_finished_run
 from shared.contracts.specs import column_names
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, PlotRow
+from shared.storage.verified import get_verified
 
 FOR_EVER = "private, max-age=31536000, immutable"
 router = APIRouter(tags=["plots and data"], route_class=IdempotentRoute)
@@ -116,7 +117,7 @@ async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) ->
     if not inline:
         return told
     try:
-        png = await gateway.objects.get(row.object_key)
+        png = await get_verified(gateway.objects, row.object_key, _digest_of(row, "png"))
     except ObjectNotFound:
         return told
     return told.model_copy(update={"data": f"data:image/png;base64,{base64.b64encode(png).decode()}"})
@@ -139,14 +140,22 @@ async def plot(
     headers = {"etag": etag, "cache-control": FOR_EVER}
     if if_none_match == etag:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    key = row.object_key.rsplit(".", 1)[0] + f".{format}"
+    key, sha256 = row.object_key.rsplit(".", 1)[0] + f".{format}", _digest_of(row, format)
     if format == "png" and theme == "dark" and row.run_id:
         about: dict[str, JsonValue] = {"session_id": session.id, "run_id": row.run_id, "name": row.name}
-        key = str((await gateway.asks.ask("evaluator.picture", {**about, "theme": theme}))["key"])
+        key, sha256 = (
+            str((await gateway.asks.ask("evaluator.picture", {**about, "theme": theme}))["key"]),
+            None,
+        )
     media = "image/png" if format == "png" else "application/json"
-    answer = await stored_file(gateway, key, f"plot.{format}", media)
+    answer = await stored_file(gateway, key, f"plot.{format}", media, sha256)
     answer.headers.update(headers)
     return answer
+
+
+def _digest_of(row: PlotRow, suffix: str) -> str | None:
+    digest = row.settings.get(suffix)
+    return digest if isinstance(digest, str) else None
 
 
 @router.get("/plot-variables/{sid}")

@@ -31,7 +31,8 @@ from services.gateway.runs.routes import run_view
 from services.gateway.sessions.listing import n_dat_of
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import WIRE_NAMES
-from shared.storage.rows import DatasetRow, JobRow, ResultRow, SessionRow, TableRow
+from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow, TableRow
+from shared.storage.verified import digest_in, require_intact
 
 router = APIRouter(tags=["results"], route_class=IdempotentRoute)
 RunId = Annotated[str | None, Query(description="default: the newest run that finished with models")]
@@ -131,7 +132,7 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
         model_count=sum(job.status == "finished" for job in found.jobs) if found else 0,
         has_violin_plots=bool(names),
         violin_plot_types=names,
-        dataset=DatasetState(dataset_id=dataset.id, status=dataset.status, report=dataset.report)
+        dataset=DatasetState(dataset_id=dataset.id, status=dataset.status, report=shown_report(dataset))
         if dataset
         else None,
         status=RunStatus.model_validate(
@@ -143,6 +144,11 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
     )
 
 
+def shown_report(dataset: DatasetRow) -> dict[str, JsonValue]:
+    """Return what ingest and windows have to say about a data set, without the digests of its files."""
+    return {name: value for name, value in dataset.report.items() if name != "files"}
+
+
 @router.get("/results/{sid}/download", response_class=StreamingResponse)
 async def download(gateway: Here, session: Session, run_id: RunId = None) -> StreamingResponse:
     """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration.
@@ -152,15 +158,26 @@ async def download(gateway: Here, session: Session, run_id: RunId = None) -> Str
     """
     run = await find_finished_run(gateway, session, run_id)
     archive = await archive_of(gateway, run)
-    return await stored_file(gateway, archive, f"trainyard-{run.id[:8]}.zip", "application/zip")
+    name, run = f"trainyard-{run.id[:8]}.zip", await gateway.records.get(RunRow, run.id) or run
+    return await stored_file(gateway, archive, name, "application/zip", digest_in(run.verdict, "archive"))
 
 
-async def stored_file(gateway: Gateway, key: str, name: str, media_type: str) -> StreamingResponse:
-    """Return an object as a download."""
+async def stored_file(
+    gateway: Gateway, key: str, name: str, media_type: str, sha256: str | None
+) -> StreamingResponse:
+    """Return an object as a download, after it was found to be what was stored.
+
+    Raises
+    ------
+    NothingThere, ObjectDamaged
+    """
     size = await gateway.objects.size(key)
     if size is None:
         raise NothingThere(f"{name} is not there (yet)")
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(size)}
+    if sha256 is not None:
+        await require_intact(gateway.objects, key, sha256)
+        headers["x-content-sha256"] = sha256
     pieces: AsyncIterator[bytes] = gateway.objects.stream(key)
     return StreamingResponse(pieces, media_type=media_type, headers=headers)
 

@@ -11,6 +11,7 @@ from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec
 from shared.contracts.specs import DatasetSpec
+from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import (
     LIVE_JOB,
@@ -116,8 +117,11 @@ async def _take_turn(gateway: Gateway, session: SessionRow, run_id: str) -> None
         return
     lease = await records.get(LeaseRow, lease_id)
     holder = lease.holder if lease else ""
+    if holder == run_id:  # the same request once more, after something broke off in the middle
+        return
     live = await gateway.records.get(RunRow, holder)
-    if live.status in LIVE_RUN if live else lease is not None and lease.until > utc_now():
+    starting = lease is not None and is_held(lease.until, now=utc_now(), longest=_STARTING)
+    if live.status in LIVE_RUN if live else starting:
         raise _in_progress(holder)
     taken = await records.update(
         LeaseRow, lease_id, {"holder": run_id, "until": until}, expect={"holder": holder}

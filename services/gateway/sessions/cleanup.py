@@ -18,6 +18,7 @@ from shared.contracts.kinds import KINDS
 from shared.errors import Unavailable
 from shared.storage import keys
 from shared.storage.connect import Storage
+from shared.storage.leases import is_held
 from shared.storage.records import Less, Where
 from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
 
@@ -101,6 +102,11 @@ async def _take_lease(storage: Storage, me: str) -> bool:
     lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
     if await storage.records.insert([lease]):
         return True
-    expired: Where = {"until": Less(utc_now())}
+    known = await storage.records.get(LeaseRow, lease.id)
+    if known is None or is_held(known.until, now=utc_now(), longest=SWEEP_EVERY):
+        return False
     changes = {"holder": me, "until": until}
-    return await storage.records.update(LeaseRow, lease.id, changes, expect=expired) is not None
+    return (
+        await storage.records.update(LeaseRow, lease.id, changes, expect={"revision": known.revision})
+        is not None
+    )

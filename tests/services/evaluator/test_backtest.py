@@ -140,7 +140,7 @@ async def check_archive(storage: Storage, run: RunRow, path: Path) -> None:
     reported = await storage.records.get(RunRow, run.id)
     assert reported is not None
     assert reported.reported
-    assert reported.verdict == run.verdict | {"claims": []}
+    assert reported.verdict == run.verdict | {"claims": [], "archive": reported.verdict["archive"]}
     assert plots == ("plots/error_by_fold.png",)
     assert await recomputed.wait() == 0
     with zipfile.ZipFile(path) as archive:

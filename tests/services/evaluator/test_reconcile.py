@@ -9,7 +9,7 @@ from services.evaluator.reconcile import Reconciler
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from shared.contracts.base import Event, new_id, utc_now
 from shared.storage.connect import Storage
-from shared.storage.rows import DatasetRow, FileRow, JobRow, RunRow
+from shared.storage.rows import DatasetRow, FileRow, JobRow, LeaseRow, RunRow
 from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of
 
 SOON = timedelta(minutes=1)
@@ -98,4 +98,30 @@ async def test_a_run_nobody_can_close_does_not_keep_the_others_open(tmp_path: Pa
     await reconciler(storage, heard).look(before=utc_now() + SOON)
 
     assert heard.types == ["run.finished"]
+    await storage.close()
+
+
+async def test_a_clock_that_was_hours_ahead_keeps_nobody_waiting_for_those_hours(tmp_path: Path) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    _, jobs = await planned_run(storage)
+    ahead = utc_now() + timedelta(hours=30)
+    for job in jobs:
+        await storage.records.update(JobRow, job.id, {"status": "running", "lease_until": ahead})
+    own = {"owner": "ada", "session_id": jobs[0].session_id}
+    upload = FileRow(
+        id=new_id(),
+        role="input",
+        file_name="a.csv",
+        total_chunks=1,
+        status="uploaded",
+        updated_at=ahead,
+        **own,
+    )
+    await storage.records.insert([upload])
+    await storage.records.insert([LeaseRow(id="reconciler", owner="-", holder="gone", until=ahead)])
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    assert sorted(heard.types) == ["train.model"] * len(jobs) + ["upload.completed"]
+    assert await reconciler(storage, heard)._hold()
     await storage.close()

@@ -102,3 +102,16 @@ async def test_a_deleted_job_is_nobodys(tmp_path: Path) -> None:
 
     assert await replica(storage, tmp_path).claim("deleted") is None
     await storage.close()
+
+
+async def test_a_lease_taken_by_a_clock_that_was_hours_ahead_holds_nothing(tmp_path: Path) -> None:
+    storage = await ledger(tmp_path)
+    _, jobs = await planned_run(storage)
+    ahead = replica(storage, tmp_path, lease=30 * 3600.0)
+    await ahead.claim(jobs[0].id)
+
+    claimed = await replica(storage, tmp_path).claim(jobs[0].id)
+
+    assert claimed is not None
+    assert (claimed.status, claimed.attempt) == ("running", 2)
+    await storage.close()

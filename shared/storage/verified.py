@@ -1,0 +1,115 @@
+"""Reading what was stored, and nothing else: bytes are compared with the digest the ledger keeps of them."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from shared.contracts.problems import Category
+from shared.errors import InvalidInput
+from shared.storage.objects import Objects
+
+_PIECE = 1 << 20
+
+
+class ObjectDamaged(InvalidInput):
+    """Stored bytes are not those that were stored; trying again does not mend them."""
+
+    code = "OBJECT_DAMAGED"
+    category: ClassVar[Category] = Category.INTERNAL
+    severity = "critical"
+    advice = ("Train again, or upload the file again; `trainyard fsck` lists everything that is damaged.",)
+
+
+def digest_in(entries: object, name: str) -> str | None:
+    """Return the digest a row keeps of a file; rows of earlier releases may have none.
+
+    >>> digest_in({"a.npy": {"sha256": "00", "size_bytes": 1}}, "a.npy"), digest_in({}, "a.npy")
+    ('00', None)
+    """
+    entry = entries.get(name) if isinstance(entries, Mapping) else None
+    digest = entry.get("sha256") if isinstance(entry, Mapping) else None
+    return digest if isinstance(digest, str) else None
+
+
+async def get_verified(objects: Objects, key: str, sha256: str | None) -> bytes:
+    """Return an object whole.
+
+    Raises
+    ------
+    ObjectNotFound, ObjectDamaged
+    """
+    content = await objects.get(key)
+    if sha256 is not None and await asyncio.to_thread(_digest, content) != sha256:
+        raise damaged(key)
+    return content
+
+
+async def fetch_verified(objects: Objects, key: str, target: Path, sha256: str | None) -> None:
+    """Write an object to a file; raises as ``get_verified`` does."""
+    await objects.fetch(key, target)
+    if sha256 is not None and await asyncio.to_thread(_digest_of_file, target) != sha256:
+        await asyncio.to_thread(target.unlink)
+        raise damaged(key)
+
+
+async def stream_verified(objects: Objects, key: str, sha256: str | None) -> AsyncIterator[bytes]:
+    """Yield an object in pieces, after all of it was read once and found to be what was stored.
+
+    Should it change between the two readings, the last piece is not given.
+    """
+    if sha256 is not None:
+        await require_intact(objects, key, sha256)
+    digest, held = hashlib.sha256(), b""
+    async for piece in objects.stream(key):
+        if held:
+            yield held
+        digest.update(piece)
+        held = piece
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise damaged(key)
+    yield held
+
+
+async def require_intact(objects: Objects, key: str, sha256: str) -> None:
+    """Raise ``ObjectDamaged`` if the bytes of an object are not those that were stored."""
+    digest = hashlib.sha256()
+    async for piece in objects.stream(key):
+        digest.update(piece)
+    if digest.hexdigest() != sha256:
+        raise damaged(key)
+
+
+def require_digest(path: Path, sha256: str | None, key: str) -> None:
+    """Raise ``ObjectDamaged`` if a fetched file is not what was stored."""
+    if sha256 is not None and _digest_of_file(path) != sha256:
+        raise damaged(key)
+
+
+def damaged(key: str) -> ObjectDamaged:
+    """Return the error of an object whose bytes have changed."""
+    return ObjectDamaged("a stored file is not as it was stored", file=key.rsplit("/", 1)[-1])
+
+
+def without_keys(entries: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return sizes and digests of files whose place is known anyway."""
+    return {
+        name: {part: value for part, value in entry.items() if part != "key"}
+        for name, entry in entries.items()
+        if isinstance(entry, dict)
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
