@@ -104,6 +104,7 @@ class ResourceExhausted(InvalidInput):
 
     code = "RESOURCE_EXHAUSTION"
     category = Category.RESOURCE_EXHAUSTION
+    severity = "critical"
 
 
 class InternalError(InvalidInput):

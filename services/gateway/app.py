@@ -29,6 +29,8 @@ from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
 from services.gateway.http.rate_limits import Limiter, StreamCounters
+from services.gateway.legacy import routes as legacy
+from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
 from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
@@ -58,6 +60,11 @@ from shared.runtime.serve import serve
 from shared.storage.connect import open_storage
 
 BASE = f"{API}training"
+EXPOSED = (
+    "Content-Disposition", "ETag", "Retry-After", "X-Content-SHA256", "X-Library-Versions",
+    "X-Model-Env-Keras", "X-Model-Env-Numpy", "X-Model-Env-Python", "X-Model-Env-TensorFlow",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+)  # fmt: skip
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -89,23 +96,12 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
     parts = (
-        sessions,
-        files,
-        uploads,
-        datasets,
-        runs,
-        results,
-        backtests,
-        models,
-        forecasts,
-        plots,
-        data,
-        keys,
-    )
-    for part in parts:
-        app.include_router(part.router, prefix=BASE, dependencies=[Depends(within_scope)])
-    for router in PAGE_ROUTERS:
+        sessions, files, uploads, datasets, runs, results, backtests, models, forecasts, plots, data, keys,
+    )  # fmt: skip
+    everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
+    for router in everything:
         app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
+    app.include_router(legacy.outside)
     app.include_router(health.router)
     app.include_router(websocket.router)
     app.state.rooms = add_socketio(app)
@@ -184,10 +180,11 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Chunk-SHA256"],
-        expose_headers=["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
+        expose_headers=list(EXPOSED),
     )
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(CompressionMiddleware)
+    app.add_middleware(EarlierPaths)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -220,6 +220,7 @@ def envelope(problem: Problem) -> dict[str, Any]:
         "category": problem.category.value,
         "severity": problem.severity,
         "suggestions": list(problem.suggestions),
+        "suggestion": problem.suggestions[0] if problem.suggestions else None,
         "data": None,
     }
     return {**body, "details": problem.details} if problem.details else body

@@ -198,8 +198,20 @@ class TrainModel(Event):
     kind: Kind
 
 
+class EpochLoss(Facts):
+    """The losses after one epoch, which counts from 1."""
+
+    epoch: int
+    loss: float
+    val_loss: float
+
+
 class ModelProgress(Message):
-    """How far a fit has come; a memory of at most 1,000 per job, of which clients are told the newest."""
+    """How far a fit has come; a memory of at most 1,000 per job, of which clients are told the newest.
+
+    ``epoch`` is the newest that is over, ``loss`` and ``val_loss`` are its. ``curve`` holds the epochs that
+    ended since the message before, so that each is told once.
+    """
 
     type: ClassVar[str] = "model.progress"
     stream: ClassVar[str | None] = "PROG"
@@ -215,6 +227,7 @@ class ModelProgress(Message):
     loss: float | None = None
     val_loss: float | None = None
     eta_seconds: float | None = None
+    curve: tuple[EpochLoss, ...] = ()
 
 
 class CancelNow(Message):

@@ -66,10 +66,12 @@ class EverybodyIsLocal:
 def bearer(headers: Mapping[str, str]) -> str | None:
     """Return the token of an ``Authorization: Bearer`` header, or an ``X-API-Key``.
 
-    >>> bearer({"authorization": "Bearer abc"}), bearer({})
-    ('abc', None)
+    Of another scheme it is the whole header, which is no token: that answer is clearer than "none came".
+
+    >>> bearer({"authorization": "Bearer abc"}), bearer({"authorization": "Basic abc"}), bearer({})
+    ('abc', 'Basic abc', None)
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    return headers.get("x-api-key")
+    return headers.get("x-api-key") or headers.get("authorization") or None

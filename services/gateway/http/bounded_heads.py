@@ -49,8 +49,8 @@ class BoundedProtocol(HttpToolsProtocol):
         in_head, n_begun, body_before = self._in_head, self._n_begun, self._body_bytes
         self._head_bytes += len(data) if in_head else 0
         super().data_received(data)
-        if self.transport.is_closing():
-            return
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # closed, or a WebSocket from now on: its own protocol has its own clock
         if self._in_head and self._head_bytes > HEAD_BYTES:
             self._refuse()
             return

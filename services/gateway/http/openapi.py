@@ -19,6 +19,7 @@ ENVELOPE: dict[str, Any] = {
         "category": {"enum": [category.value for category in Category]},
         "severity": {"enum": ["info", "warning", "error", "critical"]},
         "suggestions": {"type": "array", "items": {"type": "string"}},
+        "suggestion": {"type": ["string", "null"], "description": "the first of them"},
         "data": {"type": "null"},
         "details": {"type": "object", "description": "facts; `fields` names each wrong field"},
     },
@@ -144,6 +145,11 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"model": "LIN", "at": "2026-01-31T06:00:00+01:00", "horizon": 24, "intervals": [80, 95]},
         {"future": {"temperature": {"2026-01-31T07:00:00+01:00": 3.5}}},
     ],
+    ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
+    ("post", "/save-forecast-config/{sid}"): [
+        {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}
+    ],
+    ("post", "/api-keys/{sid}"): [{"name": "nightly forecast", "expires_in_days": 30}],
     ("post", "/api-keys"): [{"name": "nightly forecast", "sessionId": SESSION}],
 }  # fmt: skip
 

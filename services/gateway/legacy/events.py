@@ -1,9 +1,20 @@
 """Events in the words of the earlier frontend: progress that never falls, one end per run."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from math import sqrt
 from typing import Any
 
 from services.gateway.live.messages import PROGRESS, LiveMessage
+from services.gateway.runs.phases import (
+    DATASET,
+    EVALUATING,
+    PREPARING,
+    TESTING,
+    TOTAL,
+    TRAINING,
+    Step,
+)
 from services.gateway.runs.progress import RunView
 from shared.contracts.kinds import WIRE_NAMES
 from shared.storage.rows import LIVE_JOB
@@ -11,19 +22,21 @@ from shared.storage.rows import LIVE_JOB
 LegacyEvent = tuple[str, dict[str, Any]]
 COMPLETE, COMPLETE_TOO = "training_complete", "training_completed"
 ERROR, ERROR_TOO = "error", "training_error"
+CANCELLED = "training_cancelled"
+REPORTED = "visualizations_ready"
 DATASET_COMPLETE = "dataset_generation_complete"
-TERMINAL = frozenset({COMPLETE, COMPLETE_TOO, ERROR, ERROR_TOO})
+TERMINAL = frozenset({COMPLETE, COMPLETE_TOO, ERROR_TOO, CANCELLED})
 UPLOADS = {
     "upload.completed": "upload_completed",
     "file.ready": "file_ready",
     "file.rejected": "file_rejected",
 }
-_PHASES = {
-    "dataset.requested": ("dataset_generation", "Building the data set"),
-    "dataset.ready": ("dataset_ready", "The data set is built"),
-    "training.requested": ("training_requested", "Training is about to start"),
-    "run.planned": ("training", "Training"),
-    "cancel.requested": ("cancelling", "Stopping"),
+_PHASES: dict[str, tuple[str, str, Step]] = {
+    "dataset.requested": ("dataset_generation", "Building the data set", DATASET),
+    "dataset.ready": ("dataset_ready", "The data set is built", PREPARING),
+    "training.requested": ("training_requested", "Training is about to start", PREPARING),
+    "run.planned": ("training", "Training", TRAINING),
+    "cancel.requested": ("cancelling", "Stopping", TRAINING),
 }
 
 
@@ -40,6 +53,7 @@ class LegacyEvents:
         self._run_id: str | None = None
         self._shares: dict[str, float] = {}
         self._epochs: dict[str, int] = {}
+        self._began: dict[str, float] = {}
         self._highest = 0.0
         self._ended = False
         self._passed_over: set[str] = set()
@@ -72,29 +86,27 @@ class LegacyEvents:
         self._run_id = run_id
         self._shares = dict.fromkeys(jobs, 0.0)
         self._epochs = {}
+        self._began = {}
         self._highest = 0.0
         self._ended = False
 
     def _phase(self, message: LiveMessage) -> list[LegacyEvent]:
         known = _PHASES.get(message.type)
-        return [("phase_update", {"phase": known[0], "message": known[1]})] if known else []
+        if not known:
+            return []
+        phase, text, step = known
+        return [("phase_update", {"phase": phase, "message": text, **_stepped(step)})]
 
     def _about(self, message: LiveMessage) -> list[LegacyEvent]:
         data = message.data
         match message.type:
             case "upload.completed" | "file.ready" | "file.rejected":
                 return [(UPLOADS[message.type], dict(data))]
-            case "dataset.requested":
-                return [("dataset_status_update", {"status": "processing", "dataset_id": data["dataset_id"]})]
-            case "dataset.ready":
-                told = {"status": "completed", "dataset_id": data["dataset_id"], "n_dat": data["n_windows"]}
-                return [("dataset_status_update", told), (DATASET_COMPLETE, {"dataset_count": 1, **told})]
-            case "dataset.failed":
-                problem = data["problem"]
-                return [("dataset_status_update", {"status": "failed", "error": problem["message"], **data})]
+            case "dataset.requested" | "dataset.ready" | "dataset.failed":
+                return _dataset(message.type, data)
             case "run.planned":
                 self._shares = {job["job_id"]: self._shares.get(job["job_id"], 0.0) for job in data["jobs"]}
-                return [self._progress("training", "Training", {})]
+                return [self._progress("training", "Training", {}, TRAINING)]
             case "model.done" if data["status"] != "finished":
                 self._shares[message.job_id or ""] = 1.0
                 return [("model_complete", self._model(message, metrics=None)), self._after(message)]
@@ -104,12 +116,14 @@ class LegacyEvents:
                 return [("model_complete", self._model(message, metrics=metrics)), self._after(message)]
             case "run.finished":
                 return self._end(message)
+            case "run.reported":
+                return [(REPORTED, {"run_id": message.run_id, "message": "The pictures are there"})]
             case other if other == PROGRESS:
                 return self._heard(message)
         return []
 
     def _heard(self, message: LiveMessage) -> list[LegacyEvent]:
-        """Tell a job's progress, and its losses once per epoch."""
+        """Tell a job's progress, and the losses of each epoch once."""
         if self._ended or message.job_id is None:
             return []
         job, data = message.job_id, message.data
@@ -123,22 +137,53 @@ class LegacyEvents:
             "val_loss": data.get("val_loss"),
             "eta_seconds": data.get("eta_seconds"),
         }
-        lines = [self._progress(str(data["phase"]), f"{data['label']}: {data['phase']}", detail)]
-        epoch = data.get("epoch")
-        if isinstance(epoch, int) and epoch > self._epochs.get(job, 0):
-            self._epochs[job] = epoch
-            lines.append(("training_metrics", detail))
+        text = f"{data['label']}: {data['phase']}"
+        lines = [self._progress(str(data["phase"]), text, detail, TRAINING)]
+        told = self._epochs.get(job, 0)
+        for one in data.get("curve") or ():
+            if one["epoch"] > told:
+                self._epochs[job] = told = one["epoch"]
+                lines.append(("training_metrics", self._metrics(message, detail, one)))
         return lines
 
-    def _after(self, message: LiveMessage) -> LegacyEvent:
-        return self._progress("training", f"{message.data['label']} is done", {"job_id": message.job_id})
+    def _metrics(
+        self, message: LiveMessage, detail: Mapping[str, Any], one: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the losses of one epoch."""
+        eta, started = detail["eta_seconds"], self._began.setdefault(str(message.job_id), _now())
+        epoch, loss, val_loss = one["epoch"], one["loss"], one["val_loss"]
+        return {
+            **detail,
+            "timestamp": datetime.now(UTC).isoformat(),
+            "metrics_type": "real_time",
+            "run_id": message.run_id,
+            "epoch": epoch,
+            "loss": loss,
+            "val_loss": val_loss,
+            "accuracy": None,
+            "val_accuracy": None,
+            "root_mean_squared_error": _root(loss),
+            "val_root_mean_squared_error": _root(val_loss),
+            "eta_formatted": None if eta is None else formatted(eta),
+            "progress_percent": self._highest,
+            "epoch_duration": round((_now() - started) / epoch, 3),
+        }
 
-    def _progress(self, phase: str, text: str, detail: Mapping[str, Any]) -> LegacyEvent:
+    def _after(self, message: LiveMessage) -> LegacyEvent:
+        about = {"job_id": message.job_id}
+        return self._progress("training", f"{message.data['label']} is done", about, TESTING)
+
+    def _progress(
+        self, phase: str, text: str, detail: Mapping[str, Any], step: Step, status: str = "processing"
+    ) -> LegacyEvent:
         shares = self._shares.values()
         percent = round(99.0 * sum(shares) / len(shares), 1) if shares else 0.0
         self._highest = max(self._highest, percent)
         names = ("model_name", "epoch", "total_epochs", "loss", "val_loss", "eta_seconds")
-        told = {"progress_percent": self._highest, "phase": phase, "message": text, "run_id": self._run_id}
+        told = {
+            "status": status, "progress_percent": self._highest, "phase": phase, "message": text,
+            "run_id": self._run_id, **_stepped(step),
+        }  # fmt: skip
         return "training_progress", {**dict.fromkeys(names), **told, **detail}
 
     def _model(self, message: LiveMessage, *, metrics: object) -> dict[str, Any]:
@@ -157,14 +202,74 @@ class LegacyEvents:
         if self._ended:
             return []
         self._ended = True
-        self._highest = 100.0
         data = message.data
         status, run_id = data["status"], message.run_id
-        last = self._progress(status, f"Training {status}", {"eta_seconds": 0.0})
-        phase: LegacyEvent = ("phase_update", {"phase": status, "message": f"Training {status}"})
+        phase: LegacyEvent = (
+            "phase_update",
+            {"phase": status, "message": f"Training {status}", **_stepped(EVALUATING)},
+        )
         if status == "failed":
             problem = data.get("problem") or {"code": "TRAINING_FAILED", "message": "training failed"}
-            body = {"run_id": run_id, "error": problem["message"], **problem}
+            body = {"run_id": run_id, "status": "failed", "error": problem["message"], **problem}
             return [phase, (ERROR, body), (ERROR_TOO, body)]
-        body = {"run_id": run_id, "status": status}
+        if status == "cancelled":
+            last = self._progress(status, "Training cancelled", {"eta_seconds": None}, TRAINING, status)
+            stopped = {"run_id": run_id, "status": status, "message": "Training was cancelled"}
+            return [phase, last, (CANCELLED, stopped)]
+        self._highest = 100.0
+        last = self._progress(status, f"Training {status}", {"eta_seconds": 0.0}, EVALUATING, status)
+        last[1]["completed_steps"] = TOTAL
+        body = {"run_id": run_id, "status": status, "success": True, "message": "Training completed"}
         return [phase, last, (COMPLETE, body), (COMPLETE_TOO, body)]
+
+
+def _dataset(kind: str, data: Mapping[str, Any]) -> list[LegacyEvent]:
+    """Tell how far a data set is; one that failed is told as an error, too."""
+    about = {"dataset_id": data["dataset_id"], "eta_seconds": None}
+    if kind == "dataset.requested":
+        told = {
+            "status": "processing",
+            "progress": 5,
+            "step": DATASET.name,
+            "message": "Building the data set",
+        }
+        return [("dataset_status_update", {**about, **told})]
+    if kind == "dataset.failed":
+        problem = data["problem"]
+        told = {"status": "failed", "progress": 0, "step": DATASET.name, "message": problem["message"]}
+        failed = {**about, **told, "error": problem["message"], "problem": problem}
+        return [("dataset_status_update", failed), (ERROR, {**problem, **failed})]
+    told = {
+        "status": "completed", "progress": 100, "step": PREPARING.name, "message": "The data set is built",
+        "n_dat": data["n_windows"],
+    }  # fmt: skip
+    return [
+        ("dataset_status_update", {**about, **told}),
+        (DATASET_COMPLETE, {"dataset_count": 1, **about, **told}),
+    ]
+
+
+def _stepped(step: Step) -> dict[str, Any]:
+    """Return which of the seven phases this is, under all the names a stepper reads."""
+    return {
+        "step": step.number, "current_step": step.name, "total_steps": TOTAL,
+        "completed_steps": step.number - 1,
+    }  # fmt: skip
+
+
+def formatted(seconds: float) -> str:
+    """Return a remaining time for people.
+
+    >>> formatted(75), formatted(3.4)
+    ('1m 15s', '3s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest}s" if minutes else f"{rest}s"
+
+
+def _root(loss: float | None) -> float | None:
+    return sqrt(loss) if loss is not None and loss >= 0 else None
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

@@ -5,9 +5,11 @@ session has a follower of its own. The polling transport needs sticky balancing,
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 import socketio
 import structlog
@@ -18,11 +20,11 @@ from pydantic_core import to_jsonable_python
 from services.gateway.auth.identity import Identity
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
-from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, LegacyEvents
+from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
 from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
-from services.gateway.results.routes import outcome
+from services.gateway.results.routes import API, outcome
 from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop
-from services.gateway.runs.progress import MonotoneProgress
+from services.gateway.runs.progress import IDLE, MonotoneProgress
 from services.gateway.runs.routes import begin_training, run_view
 from services.gateway.runs.wire import TrainModels
 from shared.errors import TrainyardError
@@ -30,6 +32,11 @@ from shared.storage.rows import DatasetRow, PlotRow, SessionRow
 
 _MAX_MESSAGE = 1_000_000
 _MAX_ROOMS = 50
+_FAILED = defaultdict(
+    lambda: "training_session_error",
+    {"request_dataset_status": "dataset_status_error", "request_training_status": "training_status_error",
+     "get_status": "training_status_error"},
+)  # fmt: skip
 
 log = structlog.get_logger()
 Body = dict[str, Any]
@@ -62,6 +69,8 @@ class Rooms:
             "join_training_session": self._join,
             "join_upload_room": self._join_uploads,
             "leave_training_session": self._leave,
+            "join": self._join_plainly,
+            "leave": self._leave_plainly,
             "start_training": self._start,
             "cancel_training": self._cancel,
             "get_status": self._status,
@@ -69,7 +78,7 @@ class Rooms:
             "request_dataset_status": self._dataset_status,
         }
         for name, handler in questions.items():
-            self.server.on(name, self._answering(handler))
+            self.server.on(name, self._answering(name, handler))
 
     async def close(self) -> None:
         """Stop every follower."""
@@ -86,9 +95,10 @@ class Rooms:
 
     async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
-        header = str(environ.get("HTTP_AUTHORIZATION", ""))
+        header = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ")
+        asked = parse_qs(str(environ.get("QUERY_STRING", ""))).get("token", [""])[0]
         try:
-            who = await self._gateway.verifier.identify(token or header.removeprefix("Bearer ") or None)
+            who = await self._gateway.verifier.identify(token or header or asked or None)
         except Refused as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from None
         self._clients[sid] = Client(sid, who)
@@ -99,7 +109,7 @@ class Rooms:
         for task in client.followers.values() if client else ():
             task.cancel()
 
-    def _answering(self, handler: Handler) -> Callable[[str, Any], Awaitable[Body]]:
+    def _answering(self, name: str, handler: Handler) -> Callable[[str, Any], Awaitable[Body]]:
         """Wrap a question: find the session, answer the asker alone, refuse in the one envelope."""
 
         async def answer(sid: str, data: Any = None) -> Body:
@@ -114,6 +124,8 @@ class Rooms:
             except TrainyardError as error:
                 refusal = envelope(error.problem())
                 await self.server.emit("error", refusal, to=sid)
+                told = {**refusal, "status": "error", "message": error.message}
+                await self.server.emit(_FAILED[name], told, to=sid)
                 return refusal
 
         return answer
@@ -130,7 +142,12 @@ class Rooms:
         self._follow(gateway, client, session, text)
         view = await run_view(gateway, session)
         told = view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0}
-        joined = _plain({"session_id": text, "room": f"training_{text}", "training_status": told})
+        joined = _plain(
+            {
+                "status": "success", "session_id": text, "room": f"training_{text}",
+                "message": "Joined the training session", "training_status": told,
+            }
+        )  # fmt: skip
         await self.server.emit("training_session_joined", joined, to=client.sid)
         return {"success": True, **joined}
 
@@ -138,9 +155,27 @@ class Rooms:
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
         self._follow(gateway, client, session, text)
-        joined = {"session_id": text, "room": f"upload_{text}"}
+        joined = {"session_id": text, "uploadId": text, "room": f"upload_{text}", "status": "success"}
         await self.server.emit("upload_room_joined", joined, to=client.sid)
+        await self.server.emit("joined_room", joined, to=client.sid)
         return {"success": True, **joined}
+
+    async def _join_plainly(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        self._follow(gateway, client, session, text)
+        joined = {"session_id": text, "uploadId": text, "message": "Joined the room"}
+        await self.server.emit("status", joined, to=client.sid)
+        return {"success": True, **joined}
+
+    async def _leave_plainly(
+        self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
+    ) -> Body:
+        left = await self._leave(gateway, client, session, text, body)
+        told = {"session_id": text, "uploadId": text, "message": "Left the room"}
+        await self.server.emit("status", told, to=client.sid)
+        await self.server.emit("left_room", told, to=client.sid)
+        return {**left, **told}
 
     async def _leave(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
@@ -148,7 +183,9 @@ class Rooms:
         task = client.followers.pop(session.id, None)
         if task:
             task.cancel()
-        return {"success": True, "session_id": text}
+        left = {"status": "success", "session_id": text, "message": "Left the training session"}
+        await self.server.emit("training_session_left", left, to=client.sid)
+        return {"success": True, **left}
 
     async def _start(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
@@ -174,9 +211,12 @@ class Rooms:
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
         view = await run_view(gateway, session, body.get("run_id"))
-        told = view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0, "jobs": []}
-        answer = _plain({"session_id": text, **told})
-        await self.server.emit("training_status", answer, to=client.sid)
+        told = view.wire(MonotoneProgress()) if view else IDLE
+        trained = sum(job.status == "finished" for job in view.jobs) if view else 0
+        since = (view.run.updated_at if view else session.updated_at).isoformat()
+        answer = _plain({"session_id": text, "last_updated": since, "models_trained": trained, **told})
+        for event in ("training_status_update", "training_status"):
+            await self.server.emit(event, answer, to=client.sid)
         return {"success": True, **answer}
 
     async def _dataset_status(
@@ -185,7 +225,17 @@ class Rooms:
         row = await newest_dataset(gateway, session)
         words = {"requested": "processing", "ready": "completed"}
         status = words.get(row.status, row.status) if row else "idle"
-        answer = {"session_id": text, "status": status, "dataset_id": row.id if row else None}
+        problem = row.problem.message if row and row.problem else None
+        answer = {
+            "session_id": text,
+            "status": status,
+            "dataset_id": row.id if row else None,
+            "progress": 100 if status == "completed" else 0,
+            "message": problem or f"The data set is {status}" if row else "No data set yet",
+            "error_details": problem,
+            "last_updated": (row.updated_at if row else session.updated_at).isoformat(),
+            "processing_stopped": status != "processing",
+        }
         await self.server.emit("dataset_status_update", answer, to=client.sid)
         return {"success": True, **answer}
 
@@ -231,10 +281,22 @@ async def _enriched(gateway: Gateway, session: SessionRow, name: str, body: Body
                 **body,
                 "evaluation_metrics": found.metrics(),
                 "best_model": found.best(),
-                "visualizations": {row.name: {"id": row.id, "type": row.kind} for row in plots},
+                "visualizations": pictures_of(body["session_id"], plots),
             }
         )
+    if name == REPORTED:
+        plots = await gateway.records.select(PlotRow, {"run_id": body["run_id"]}, order="name")
+        return {**body, "visualizations": pictures_of(body["session_id"], plots)}
     return body
+
+
+def pictures_of(sid: str, rows: Sequence[PlotRow]) -> Body:
+    """Return the pictures of a run by name, each with its type and link."""
+    return {
+        row.name: {"id": row.id, "type": row.kind, "link": f"{API}/plot/{sid}/{row.id}"}
+        for row in rows
+        if not row.name.endswith(".dark")
+    }
 
 
 def _plain(body: Mapping[str, Any]) -> Body:

@@ -17,8 +17,8 @@ class Subscription:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._events: list[LiveMessage] = []
-        self._progress: OrderedDict[str, LiveMessage] = OrderedDict()
+        self._n_events = 0
+        self._waiting: OrderedDict[int | str, LiveMessage] = OrderedDict()
         self._wake = asyncio.Event()
         self.overflowed = asyncio.Event()
 
@@ -27,22 +27,23 @@ class Subscription:
         if self.overflowed.is_set():
             return
         if message.seq is None:
-            self._progress[message.topic] = message
-        elif len(self._events) < self._limit:
-            self._events.append(message)
+            self._waiting[message.topic] = message.after(self._waiting.get(message.topic))
+            self._waiting.move_to_end(message.topic)
+        elif self._n_events < self._limit:
+            self._n_events += 1
+            self._waiting[self._n_events] = message
         else:
-            self._events.clear()
-            self._progress.clear()
+            self._waiting.clear()
             self.overflowed.set()
         self._wake.set()
 
     async def take(self) -> list[LiveMessage]:
-        """Wait for messages and return all of them: events in order, then the newest progress."""
+        """Wait for messages and return all of them in the order they came, of progress the newest."""
         await self._wake.wait()
         self._wake.clear()
-        taken = [*self._events, *self._progress.values()]
-        self._events.clear()
-        self._progress.clear()
+        taken = [*self._waiting.values()]
+        self._waiting.clear()
+        self._n_events = 0
         return taken
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from shared.contracts.events import EVENTS, ModelProgress
 
 PROGRESS = ModelProgress.type
+_EPOCHS = 1_000  # a fit has no more
 _ENVELOPE = frozenset({"v", "session_id", "run_id", "job_id", "event_id", "correlation_id", "time"})
 
 
@@ -29,6 +30,14 @@ class LiveMessage:
     def topic(self) -> str:
         """What a newer message of the same topic makes out of date."""
         return f"{self.run_id}.{self.job_id}"
+
+    def after(self, older: "LiveMessage | None") -> "LiveMessage":
+        """Return this progress with the epochs of one that nobody was told yet."""
+        if older is None or not older.data.get("curve"):
+            return self
+        data = {**self.data, "curve": [*older.data["curve"], *(self.data.get("curve") or ())][-_EPOCHS:]}
+        text = json.dumps({**json.loads(self.text), "data": data}, separators=(",", ":"), ensure_ascii=False)
+        return replace(self, data=data, text=text)
 
 
 @cache

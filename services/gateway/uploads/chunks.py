@@ -149,11 +149,12 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
     """
     check_announcement(gateway, announced)
     where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
-    versions = [file for file in await gateway.records.select(FileRow, where) if file.status != "rejected"]
-    meant = _meant(versions, announced.name)
+    rows = await gateway.records.select(FileRow, where)
+    meant = _meant([row for row in rows if row.status != "rejected"], announced.name)
     if meant is not None:
         return _same(await _described(gateway, meant, announced), announced)
-    generation = await _next_generation(gateway, session, announced)
+    # From the rows as they were seen: two first chunks at once get the same number, and the same id.
+    generation = _next_generation(session, announced, rows)
     told_apart = (announced.name,) if announced.name else ()
     file_id = derive("file", session.id, announced.role, announced.file_name, *told_apart, str(generation))
     row = FileRow(
@@ -194,16 +195,11 @@ async def _described(gateway: Gateway, file: FileRow, announced: Announcement) -
     return changed or file
 
 
-async def _next_generation(gateway: Gateway, session: SessionRow, announced: Announcement) -> int:
+def _next_generation(session: SessionRow, announced: Announcement, rows: list[FileRow]) -> int:
     """Return a number no version of this file had, deleted ones included: events are said once per id."""
-    where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
-    rejected = [
-        row.generation
-        for row in await gateway.records.select(FileRow, where)
-        if known_as(row)[2] == announced.name
-    ]
+    versions = [row.generation for row in rows if known_as(row)[2] == announced.name]
     deleted = session.metadata.get(generation_key(announced.role, announced.file_name, announced.name), -1)
-    return max([*rejected, deleted if isinstance(deleted, int) else -1]) + 1
+    return max([*versions, deleted if isinstance(deleted, int) else -1]) + 1
 
 
 def generation_key(role: str, file_name: str, name: str) -> str:

@@ -30,6 +30,7 @@ _FORM = frozenset(
     ("chunk", "metadata", "additionalData", "sessionId", "uploadId", "fileName", "chunkIndex", "totalChunks",
      "fileType")
 )  # fmt: skip
+_WHOLE_FORM = frozenset(("file", "sessionId", "fileType", "fileMetadata", "fileHash"))
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -67,6 +68,7 @@ class ChunkState(BaseModel):
 class InstantFile(BaseModel):
     """A file that came in one request."""
 
+    id: str
     file_id: str = Field(serialization_alias="fileId")
     is_new: bool = Field(serialization_alias="isNew")
     storage_path: str = Field(serialization_alias="storagePath")
@@ -154,6 +156,7 @@ async def put_chunk(
 async def instant_upload(
     gateway: Here,
     who: Who,
+    request: Request,
     file: Annotated[UploadFile, File(description="a small CSV file")],
     sessionId: Annotated[str, Form()],
     fileType: Annotated[str | None, Form(description="default: what fileMetadata says, else input")] = None,
@@ -166,8 +169,17 @@ async def instant_upload(
         "chunkIndex": 0, "totalChunks": 1, "fileSize": file.size,
     }  # fmt: skip
     told = _metadata(None, fields)
-    if fileMetadata:
-        told = told.model_copy(update={"record": _json(FileRecord, fileMetadata, "fileMetadata")})
+    beside = {
+        name: value
+        for name, value in (await request.form()).multi_items()
+        if name not in _WHOLE_FORM and isinstance(value, str)
+    }
+    inside = _json(Fields, fileMetadata, "fileMetadata").root if fileMetadata else {}
+    try:
+        record = FileRecord.model_validate({**beside, **inside})
+    except ValidationError as error:
+        raise refused_by(error, ValidationFailed, within="fileMetadata") from None
+    told = told.model_copy(update={"record": record})
     return await take_whole(gateway, who, told, file)
 
 
@@ -178,9 +190,12 @@ async def take_whole(gateway: Gateway, who: Identity, told: ChunkMetadata, file:
     row = await open_file(gateway, session, told.announcement(role))
     is_new = row.status == "receiving"
     state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None)
-    message = f"{row.file_name} is uploaded"
     kept = InstantFile(
-        file_id=row.id, is_new=is_new, storage_path=keys.chunks(session.id, row.id), message=message
+        id=row.id,
+        file_id=row.id,
+        is_new=is_new,
+        storage_path=keys.chunks(session.id, row.id),
+        message=f"{row.file_name} is uploaded",
     )
     said = answer(state, 0, **remarks(told, warnings=assumed))
     return said.model_copy(update={"data": kept})

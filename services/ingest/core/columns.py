@@ -6,10 +6,19 @@ from dataclasses import dataclass
 
 from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
+from services.ingest.core.periods import Period, period_column
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
+from services.ingest.core.stamp_grammar import is_clock_time
 from services.ingest.core.table import Table
-from services.ingest.core.time_column import UNITS_NS, TimeRule, calendar_rule, epoch_rule, named_rule
-from services.ingest.core.timestamps import is_clock_time, is_stamp
+from services.ingest.core.time_column import (
+    UNITS_NS,
+    TimeRule,
+    calendar_rule,
+    epoch_rule,
+    excel_rule,
+    named_rule,
+)
+from services.ingest.core.timestamps import is_stamp
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
 _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing says so more clearly
@@ -21,22 +30,54 @@ _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing sa
     )
 )
 _USUAL_SHARE = 0.8
+_ID_HINT = re.compile(
+    r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b|^serial|seriennr",
+    re.IGNORECASE,
+)
+_PARTS = (  # names of columns in the order of a stamp, and what their numbers lie between
+    (
+        ("year", "jahr", "yyyy", "year (utc)", "año", "ano", "annee", "année", "anno", "yr", "rok", "jaar"),
+        (1700, 2261),
+    ),
+    (("month", "monat", "mm", "mes", "mois", "mese", "mo", "mon", "maand"), (1, 12)),
+    (("day", "tag", "dd", "dia", "día", "jour", "giorno", "dy", "dag"), (1, 31)),
+    (("hour", "stunde", "hh", "hora", "heure", "ora", "hr", "uur", "std"), (0, 25)),
+    (("minute", "min", "minuto", "minuut", "mn"), (0, 59)),
+)
 
 
 @dataclass(frozen=True)
 class Columns:
     """The roles of a table's columns, by 0-based index.
 
-    ``time`` holds one index, or two where date and time of day stand apart. ``skipped`` columns are
-    no series, each for the reason beside it.
+    ``time`` holds one index, two where date and time of day stand apart, or those of year, month, day and
+    so on; ``period`` is the column with the hour or settlement period of the day. ``skipped`` columns
+    are no series, each for the reason beside it.
     """
 
     time: tuple[int, ...]
     time_rule: TimeRule
+    period: Period | None
     issued: int | None
     issued_rule: TimeRule | None
     values: tuple[int, ...]
     skipped: tuple[tuple[int, str], ...]
+
+    @property
+    def of_time(self) -> tuple[int, ...]:
+        """The columns that say when a row is."""
+        period = () if self.period is None else (self.period.column,)
+        return (*self.time, *period, *(() if self.issued is None else (self.issued,)))
+
+    @property
+    def stamps(self) -> tuple[int, ...]:
+        """The columns that are read as bytes."""
+        return self.of_time
+
+    @property
+    def counted(self) -> bool:
+        """Whether days are divided by counting, not by a clock."""
+        return self.period is not None and self.period.style == "counted"
 
 
 def choose_columns(table: Table, options: ReadOptions) -> Columns:
@@ -53,12 +94,20 @@ def choose_columns(table: Table, options: ReadOptions) -> Columns:
     issued = _issue_column(table, options, written)
     rest = {index: rule for index, rule in written.items() if index != issued}
     time, rule = _named_time(table, options) if options.time_columns else _found_time(table, options, rest)
-    taken = {*time, *(() if issued is None else (issued,))}
+    period = period_column(table, time[0], time) if _wants_period(table, time) else None
+    period_of = () if period is None else (period.column,)
+    taken = {*time, *period_of, *(() if issued is None else (issued,))}
     named = tuple(index_of(table, name) for name in options.value_columns)
     skipped = [(i, _no_series(table, i, written)) for i in range(table.n_columns) if i not in taken]
     values = named or tuple(index for index, reason in skipped if not reason)
     reasons = tuple((i, reason or "not chosen") for i, reason in skipped if i not in values)
-    return Columns(time, rule, issued, None if issued is None else written[issued], values, reasons)
+    issued_rule = None if issued is None else written[issued]
+    return Columns(time, rule, period, issued, issued_rule, values, reasons)
+
+
+def _wants_period(table: Table, time: tuple[int, ...]) -> bool:
+    """Tell a date whose time of day may stand in a column of periods."""
+    return (len(time) == 1 and _is_date_only(table, time[0])) or len(time) == 3
 
 
 def index_of(table: Table, name: str) -> int:
@@ -91,12 +140,15 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
     written = {i: rule for i, rule in rules.items() if rule is not None}
     if written:
         return written
-    counted = {i: epoch_rule(table.column(i)) for i in range(table.n_columns)}
-    return {
-        i: rule
-        for i, rule in counted.items()
-        if rule is not None and (i == 0 or _TIME_HINT.search(table.headers[i]))
-    }
+    for rule_of in (epoch_rule, excel_rule):
+        counted = {
+            i: rule_of(table.column(i))
+            for i in range(table.n_columns)
+            if _TIME_HINT.search(table.headers[i]) or (i == 0 and rule_of is epoch_rule)
+        }
+        if found := {i: rule for i, rule in counted.items() if rule is not None}:
+            return found
+    return {}
 
 
 def _leftmost(rules: dict[int, TimeRule]) -> dict[int, TimeRule]:
@@ -132,12 +184,45 @@ def _found_time(
 ) -> tuple[tuple[int, ...], TimeRule]:
     """Choose among the columns of stamps: with a time of day, called like time, the leftmost."""
     if not written:
+        if parts := _calendar_parts(table):
+            return parts, TimeRule()
         raise _not_stamps(table, 0)
-    best = max(written, key=lambda i: (not _is_date_only(table, i), _hint(table.headers[i], options), -i))
+    best = max(
+        written,
+        key=lambda i: (
+            _distinct_share(table, i) if not _is_date_only(table, i) else -1.0,
+            _hint(table.headers[i], options),
+            -i,
+        ),
+    )
     clock = _clock_column(table, best) if _is_date_only(table, best) else None
+    # a column of dates and times of day beats one of periods
     if clock is None or calendar_rule(_joined(table, (best, clock))) is None:
         return (best,), written[best]
     return (best, clock), written[best]
+
+
+def _distinct_share(table: Table, index: int) -> float:
+    """Return the share of different stamps, in tenths: of several columns the one with the fewest doubles."""
+    cells = table.column(index)
+    return round(len(set(cells)) / len(cells), 1)
+
+
+def _calendar_parts(table: Table) -> tuple[int, ...] | None:
+    """Return the columns of year, month and day, and of hour and minute where the day has them."""
+    found: list[int] = []
+    for names, (low, high) in _PARTS:
+        column = next((i for i, header in enumerate(table.headers) if header.lower().strip() in names), None)
+        if column is None:
+            break
+        cells = table.column(column)
+        if not cells or not all(cell.isdigit() and low <= int(cell[:6]) <= high for cell in cells):
+            break
+        found.append(column)
+    if len(found) < 3:
+        return None
+    hours = {int(cell) for cell in table.column(found[3])} if len(found) > 3 else {0}
+    return tuple(found[:3]) if max(hours) > 23 or (min(hours) == 1 and max(hours) == 24) else tuple(found)
 
 
 def _hint(header: str, options: ReadOptions) -> int:
@@ -164,8 +249,21 @@ def _share_of_clocks(cells: Sequence[str]) -> float:
 
 
 def _joined(table: Table, columns: tuple[int, ...]) -> list[str]:
-    rows = (" ".join(row.cells[i] for i in columns) for row in table.body)
-    return [text for text in rows if text.strip()]
+    rows = (joined_text([row.cells[i] for i in columns]) for row in table.body)
+    return [text for text in rows if text.strip(" -:")]
+
+
+def joined_text(parts: Sequence[str]) -> str:
+    """Return the stamp whose parts stand in several columns.
+
+    >>> joined_text(["31.12.2024", "13:45"]), joined_text(["2024", "12", "31", "5"])
+    ('31.12.2024 13:45', '2024-12-31 5:00')
+    """
+    if len(parts) < 3:
+        return " ".join(parts)
+    year, month, day, *clock = (part.strip() for part in parts)
+    hour = f" {clock[0]}:{(clock[1] if len(clock) > 1 else '0').zfill(2)}" if clock else ""
+    return f"{year}-{month}-{day}{hour}"
 
 
 def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
@@ -173,9 +271,17 @@ def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
     cells = table.column(index)
     if index in written or _share_of_clocks(cells) >= _USUAL_SHARE:
         return "other time stamps"
+    if table.headers[index].lower() in ("table", "result") and "_value" in table.headers:
+        return "annotation"
+    if _ID_HINT.search(table.headers[index]) and len(cells) > 1 and len(set(cells)) == 1:
+        return "identification"
     if not table.headers[index] and any(table.headers) and not cells:
         return "empty"
-    if table.headers[index] in ("", "rownames", "index") and any(table.headers) and _counts_rows(cells):
+    if (
+        table.headers[index] in ("", "rownames", "index", "Unnamed: 0")
+        and any(table.headers)
+        and _counts_rows(cells)
+    ):
         return "row numbers"
     return ""
 

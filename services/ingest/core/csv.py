@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from services.ingest.core.dialect import BLANKS, Row
 from services.ingest.core.encoding import Source, open_source
-from services.ingest.core.numbers import Decimal, parse_numbers
+from services.ingest.core.fixed_width import Cells, as_cells
+from services.ingest.core.numbers import Decimal, NumberStyle, parse_numbers
 from services.ingest.core.problems import BrokenQuotes, EmptyFile, RaggedTable
-from services.ingest.core.shapes import Cells
 from shared.series.arrays import Bool, Float64, Int64
 
 CHUNK_ROWS = 1 << 18
@@ -26,10 +27,16 @@ class Layout:
 
     encoding: str
     delimiter: str
-    decimal: Decimal | None  # None: no number of the file's beginning shows it
+    styles: Mapping[int, NumberStyle]  # of the value columns, as the file's beginning shows them
     n_columns: int
     n_above: int
     first_line: int
+
+    @property
+    def decimal(self) -> Decimal:
+        """The mark most columns have; the parser reads others as text."""
+        marks = [style.decimal for style in self.styles.values() if style.decimal]
+        return max(marks, key=marks.count) if marks else "."
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,9 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive lines of the file, blank lines included; row i is line ``first_line + i``."""
+    """Rows of the file in its order, blank ones included, each with its line."""
 
-    first_line: int
+    lines: Int64
     stamps: Mapping[int, Cells]
     numbers: Mapping[int, Numbers]
 
@@ -81,7 +88,7 @@ def read_chunks(
     Parameters
     ----------
     source
-        The file; `survey` has proved that it decodes.
+        The file; `first_pass` has proved that it decodes.
     layout
         Its dialect and frame.
     stamps, values
@@ -99,13 +106,13 @@ def read_chunks(
         # Not usecols: with it, the parser no longer reports lines with too many cells.
         frames = pd.read_csv(
             stream,
-            sep=layout.delimiter,
-            decimal=layout.decimal or ".",
+            sep=r"\s+" if layout.delimiter == BLANKS else layout.delimiter,
+            decimal=layout.decimal,
             encoding=layout.encoding,
             header=None,
             names=range(layout.n_columns),
             index_col=False,
-            dtype=_types(layout.n_columns, stamps, values),
+            dtype=_types(layout, stamps, values),
             skiprows=layout.n_above,
             skip_blank_lines=False,  # a row must know its line
             skipinitialspace=True,
@@ -113,31 +120,44 @@ def read_chunks(
             chunksize=chunk_rows,
         )
         for frame in frames:
-            yield _chunk(frame, line, stamps, values, layout.decimal)
+            lines = np.arange(line, line + len(frame), dtype=np.int64)
+            yield Chunk(
+                lines,
+                {index: frame[index].to_numpy() for index in stamps},
+                {index: _numbers(frame[index], layout.styles[index]) for index in values},
+            )
             line += len(frame)
 
 
-def _types(n_columns: int, stamps: Sequence[int], values: Sequence[int]) -> dict[int, str]:
-    """Stamps as fixed-width bytes; one byte of what nobody reads; the parser's choice for values."""
-    others = {index: "S1" for index in range(n_columns) if index not in values}
-    return others | dict.fromkeys(stamps, f"S{_STAMP_WIDTH}")
-
-
-def _chunk(
-    frame: pd.DataFrame, line: int, stamps: Sequence[int], values: Sequence[int], decimal: Decimal | None
+def held_chunk(
+    rows: Sequence[Row], styles: Mapping[int, NumberStyle], *, stamps: Sequence[int], values: Sequence[int]
 ) -> Chunk:
+    """Return rows that are in memory already as one chunk."""
+    numbers = {}
+    for index in values:
+        texts = np.array([row.cells[index] for row in rows], dtype=object)
+        read, is_text = parse_numbers(texts, styles[index])
+        where = np.flatnonzero(is_text)
+        numbers[index] = Numbers(read, where, tuple(texts[where]))
     return Chunk(
-        first_line=line,
-        stamps={index: frame[index].to_numpy() for index in stamps},
-        numbers={index: _numbers(frame[index], decimal) for index in values},
+        lines=np.array([row.line for row in rows], dtype=np.int64),
+        stamps={index: as_cells([row.cells[index] for row in rows]) for index in stamps},
+        numbers=numbers,
     )
 
 
-def _numbers(column: "pd.Series[float]", decimal: Decimal | None) -> Numbers:
+def _types(layout: Layout, stamps: Sequence[int], values: Sequence[int]) -> dict[int, str | type]:
+    """Stamps as fixed-width bytes; one byte of what nobody reads; the parser's choice for plain values."""
+    types: dict[int, str | type] = {index: "S1" for index in range(layout.n_columns) if index not in values}
+    types |= {i: object for i in values if layout.styles[i].decimal not in (None, layout.decimal)}
+    return types | dict.fromkeys(stamps, f"S{_STAMP_WIDTH}")
+
+
+def _numbers(column: "pd.Series[float]", style: NumberStyle) -> Numbers:
     if column.dtype.kind in "iuf":
         return Numbers(np.asarray(column, dtype=np.float64))
     texts = column.map(str, na_action="ignore").to_numpy(dtype=object)
-    values, is_text = parse_numbers(texts, decimal)
+    values, is_text = parse_numbers(texts, style)
     rows = np.flatnonzero(is_text)
     return Numbers(values, rows, tuple(texts[rows]))
 

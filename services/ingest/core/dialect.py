@@ -1,6 +1,7 @@
 """How a table is written: which delimiter splits its lines, and the rows of its beginning."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from services.ingest.core.problems import BrokenQuotes, MixedDelimiters, OneColu
 
 # Order is preference: a semicolon or tab beats the comma, which may be the decimal mark beside it.
 DELIMITERS = (";", "\t", "|", ",")
-_NAMES = {";": "semicolon", "\t": "tab", "|": "vertical bar", ",": "comma"}
+_NAMES = {" ": "blank", ";": "semicolon", "\t": "tab", "|": "vertical bar", ",": "comma"}
+BLANKS = " "  # any number of them
 _SAMPLE_LINES = 1000
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_DIGITS_OF_DATA = 5  # more digits than a header usually has
 _USUAL_SHARE = 0.9  # of the lines have the same number of cells in an orderly table
 _LEAST_SHARE = 0.6  # below, the lines do not agree on a delimiter
 
@@ -40,6 +44,8 @@ def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     >>> split_rows(["a;b\\n", "\\n", '"x;y"; 2\\n'], ";")
     [Row(line=1, n_above=0, cells=('a', 'b')), Row(line=3, n_above=2, cells=('x;y', '2'))]
     """
+    if delimiter == BLANKS:
+        lines = [" ".join(line.split()) + "\n" if line.strip() else "\n" for line in lines]
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     rows, begin = [], 1
     try:
@@ -66,10 +72,14 @@ def find_delimiter(lines: Sequence[str]) -> str:
         If one splits some lines and another the rest, naming the first line that deviates.
     """
     sample = [line for line in lines if line.strip()][:_SAMPLE_LINES]
-    shares = {delimiter: _agreement(sample, delimiter) for delimiter in DELIMITERS}
+    bare = [_QUOTED.sub("q", line) for line in sample]  # what stands within quotes splits nothing
+    shares = {delimiter: _agreement(bare, delimiter) for delimiter in DELIMITERS}
     orderly = [delimiter for delimiter in DELIMITERS if shares[delimiter] >= _USUAL_SHARE]
-    best = orderly[0] if orderly else max(DELIMITERS, key=lambda delimiter: shares[delimiter])
+    named = [delimiter for delimiter in orderly if _splits_header(bare, delimiter)]
+    best = next(iter(named or orderly), max(DELIMITERS, key=lambda delimiter: shares[delimiter]))
     if shares[best] < _LEAST_SHARE:
+        if _agreement([" ".join(line.split()) for line in bare], BLANKS) >= _USUAL_SHARE:
+            return BLANKS
         _refuse(lines, shares)
     return best
 
@@ -81,6 +91,14 @@ def delimiter_name(delimiter: str) -> str:
     'semicolon'
     """
     return _NAMES.get(delimiter, repr(delimiter))
+
+
+def _splits_header(lines: Sequence[str], delimiter: str) -> bool:
+    """Tell whether the line above the data has as many cells as they: `Time,Area` knows no bar of BZN|AT."""
+    rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
+    usual = Counter(map(len, rows)).most_common(1)[0][0]
+    first = next((i for i, line in enumerate(lines) if sum(map(str.isdigit, line)) > _DIGITS_OF_DATA), 0)
+    return first == 0 or (len(rows[first - 1]) > 1 and abs(len(rows[first - 1]) - usual) <= 1)
 
 
 def _agreement(lines: Sequence[str], delimiter: str) -> float:

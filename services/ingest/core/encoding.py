@@ -40,7 +40,7 @@ _FOREIGN_RUN = re.compile(r"[^\W\x00-\x7f]{3}")  # three non-ASCII letters in a 
 
 
 @dataclass(frozen=True)
-class Survey:
+class FirstPass:
     """What one pass over a file tells: ``sample`` is its beginning, ``n_lines`` counts its lines."""
 
     encoding: str
@@ -72,7 +72,7 @@ def open_source(source: Source) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def survey(source: Source, *, encoding: str | None = None) -> Survey:
+def first_pass(source: Source, *, encoding: str | None = None) -> FirstPass:
     """Read a file once: find its encoding, prove that all of it decodes, count its lines.
 
     Parameters
@@ -152,7 +152,7 @@ def _western_or_guess(around: bytes) -> str:
     return best.encoding if best else "latin-1"
 
 
-def _decode_all(source: Source, encoding: str) -> Survey:
+def _decode_all(source: Source, encoding: str) -> FirstPass:
     n_lines, ends_open, sample = 0, False, ""
     after_return = quoted = False
     for text in _blocks(source, encoding):
@@ -171,7 +171,7 @@ def _decode_all(source: Source, encoding: str) -> Survey:
     if _MARKUP.match(sample):
         raise NotText("the file is a web page or XML, not a CSV file")
     complete = len(sample) <= _SAMPLE_CHARS
-    return Survey(encoding, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete, quoted)
+    return FirstPass(encoding, n_lines + ends_open, sample[:_SAMPLE_CHARS], complete, quoted)
 
 
 def _blocks(source: Source, encoding: str) -> Iterator[str]:
@@ -192,6 +192,18 @@ def _blocks(source: Source, encoding: str) -> Iterator[str]:
                 yield text
             if not block:
                 return
+
+
+def lines_of(source: Source, encoding: str) -> Iterator[str]:
+    """Yield the lines of a file that decodes, ends kept."""
+    rest = ""
+    for text in _blocks(source, encoding):
+        lines = _split(rest + text)
+        rest = (
+            lines.pop() if lines else ""
+        )  # may go on in the next block, be it with the second half of \\r\\n
+        yield from lines
+    yield from _split(rest)
 
 
 def _refuse_control(text: str, encoding: str) -> None:

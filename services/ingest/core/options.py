@@ -1,7 +1,7 @@
 """What a user can say about a file, for when finding out is not enough."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError, field_validator
 
@@ -22,7 +22,18 @@ class ReadOptions(Spec):
     delimiter: str | None = None
     decimal: Decimal | None = Field(default=None, description="the decimal mark of numbers")
     time_columns: tuple[str, ...] = Field(
-        default=(), max_length=2, description="the column of time stamps, or those of date and time of day"
+        default=(), max_length=5, description="the column of time stamps, or those of date and time of day"
+    )
+    key_columns: tuple[str, ...] | None = Field(
+        default=None,
+        max_length=3,
+        description="columns that name several series (meter, sensor), one per value; empty = none does",
+    )
+    doubled: Literal["last", "first", "mean", "sum"] | None = Field(
+        default=None, description="which of the rows with one stamp holds, or what is made of them"
+    )
+    missing_values: tuple[float, ...] | None = Field(
+        default=None, description="numbers that stand for no value, such as -999; empty = none does"
     )
     issue_column: str | None = Field(
         default=None, description="for archived forecasts: when each row became known"
@@ -30,7 +41,7 @@ class ReadOptions(Spec):
     value_columns: tuple[str, ...] = Field(default=(), description="the series to read; empty = all columns")
     timezone: str | None = Field(default=None, description="IANA zone of stamps without offset; null = UTC")
     time_format: str | None = Field(
-        default=None, description="a strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns"
+        default=None, description="a strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, excel_days"
     )
     day_first: bool | None = Field(default=None, description="whether 03/04/2024 is the third of April")
     interval_end_minutes: float = Field(

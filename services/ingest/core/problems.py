@@ -107,6 +107,26 @@ class UnknownColumn(InvalidInput):
     advice = ("Use a column name from the file's header line, or 'column 2' by position.",)
 
 
+class KeyColumn(InvalidInput):
+    """Rows repeat their stamps and differ in a column that may name several series."""
+
+    code = "KEY_COLUMN"
+    advice = (
+        "Say which columns name a series (key_columns), or that none does (key_columns: []).",
+        "The file need not be sent again.",
+    )
+
+
+class DoubledStamps(InvalidInput):
+    """Many rows share their stamp with another one, and nothing tells them apart."""
+
+    code = "DOUBLED_STAMPS"
+    advice = (
+        "Say what holds (doubled: last, first, mean or sum), or which columns tell them apart (key_columns).",
+        "The file need not be sent again.",
+    )
+
+
 class MissingChunks(InvalidInput):
     """The upload is not complete."""
 

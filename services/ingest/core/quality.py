@@ -107,6 +107,14 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Sentinels:
+    """Numbers that stand for no value, and where; their cells are missing."""
+
+    numbers: tuple[float, ...]
+    found: Found
+
+
+@dataclass(frozen=True)
 class QualityReport:
     """What a user should know about one series before trusting it.
 
@@ -130,6 +138,7 @@ class QualityReport:
     outliers: Outliers
     constant: Stretches
     clock: Clock | None
+    sentinels: Sentinels | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the report as JSON values."""
@@ -246,7 +255,14 @@ def find_stretches(values: Float64, times_ns: Int64, lines: Int64) -> Stretches:
 
 
 def assess(
-    values: Float64, times_ns: Int64, lines: Int64, *, time: TimeFindings, cells: CellFindings, n_rows: int
+    values: Float64,
+    times_ns: Int64,
+    lines: Int64,
+    *,
+    time: TimeFindings,
+    cells: CellFindings,
+    n_rows: int,
+    sentinels: Sentinels | None = None,
 ) -> QualityReport:
     """Put the report of one series together.
 
@@ -276,6 +292,7 @@ def assess(
         steps=time.steps,
         gaps=time.gaps,
         clock=time.clock,
+        sentinels=sentinels,
     )
 
 

@@ -1,80 +1,40 @@
 """A file becomes series: the whole way from bytes to sorted UTC stamps, values and a quality report."""
 
-from dataclasses import dataclass
-
-import numpy as np
-from pydantic import JsonValue
-from pydantic_core import to_jsonable_python
-
-from services.ingest.core.columns import Columns, choose_columns
-from services.ingest.core.csv import Layout, read_chunks
 from services.ingest.core.dialect import find_delimiter, split_rows
-from services.ingest.core.encoding import Source, Survey, survey
-from services.ingest.core.names import column_name, display_names
-from services.ingest.core.numbers import Decimal, decimal_mark
+from services.ingest.core.encoding import Source, first_pass
+from services.ingest.core.facts import FileFacts, SeriesRead, Skipped
+from services.ingest.core.names import display_names
 from services.ingest.core.options import ReadOptions
-from services.ingest.core.problems import BrokenQuotes, TableTooLarge
-from services.ingest.core.quality import QualityReport, assess
-from services.ingest.core.rows import Rows, collect_rows
-from services.ingest.core.stamps import Stamps, settle_stamps
+from services.ingest.core.periods import looks_like_a_day_per_row, unfolded
+from services.ingest.core.problems import (
+    BadTimestamp,
+    EmptyFile,
+    MixedDelimiters,
+    NoTimeColumn,
+    RaggedTable,
+    TableTooLarge,
+)
+from services.ingest.core.sheets import SetAside, find_sheets, is_odd
 from services.ingest.core.table import Table, find_table
-from shared.series.problems import NoNumbers
-from shared.series.series import Series, Statistics
+from services.ingest.core.table_series import NamedSeries, TextFile, read_table
+from shared.errors import InvalidInput
 
 __all__ = ["FileFacts", "ReadOptions", "SeriesRead", "Skipped", "read_file"]
 
-
-MAX_COLUMNS = 2000
-MAX_CELLS = 1 << 28  # 2 GiB of float64; 500 MB of text cannot hold more
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A column that is no series, and why."""
-
-    column: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """How a file was written, as found or as told."""
-
-    encoding: str
-    delimiter: str
-    decimal: Decimal
-    first_line: int  # of the data
-    time_columns: tuple[str, ...]
-    time_format: str
-    day_first: bool | None  # None: the order of day and month makes no difference
-    timezone: str
-    issue_column: str | None
-    skipped: tuple[Skipped, ...]
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the facts as JSON values."""
-        facts: dict[str, JsonValue] = to_jsonable_python(self)
-        return facts
-
-
-@dataclass(frozen=True)
-class SeriesRead:
-    """One value column of a file, checked."""
-
-    series: Series
-    quality: QualityReport
-    statistics: Statistics
-    file: FileFacts
+MAX_HELD_LINES = 300_000  # of a file that is no plain table and is taken apart in memory
+MAX_HELD_CELLS = 3_000_000
+_ODD = (NoTimeColumn, BadTimestamp, RaggedTable, EmptyFile, MixedDelimiters)
 
 
 def read_file(
     source: Source, *, options: ReadOptions | None = None, file_name: str | None = None
 ) -> list[SeriesRead]:
-    """Read a CSV file into one series per value column.
+    """Read a CSV file into one series per value column, and per meter, sensor or block of it.
 
-    Delimiter, decimal mark, encoding, header, time column and time format are found out unless the
-    options name them. Rows are sorted; of rows with the same stamp the last one of the file holds.
-    Cells that are no finite numbers are missing, and reported with their lines.
+    Delimiter, decimal marks, encoding, header, time column, keys and time format are found out unless
+    the options name them. Rows are sorted; no row is dropped, merged or made up without the report
+    saying so, and what can be read in two ways is a question. Cells that are no finite numbers are
+    missing, and reported with their lines.
 
     Parameters
     ----------
@@ -87,12 +47,13 @@ def read_file(
 
     Returns
     -------
-    One entry per value column, in the order of the file.
+    One entry per series, in the order of the file.
 
     Raises
     ------
     InvalidInput
-        One subclass per cause (`problems.py`), naming the line, what was found and what to do.
+        One subclass per cause (`problems.py`), naming the line, what was found and what to do; where
+        ``details["question"]`` is there, one of its candidates as an option is the answer.
 
     Examples
     --------
@@ -101,132 +62,61 @@ def read_file(
     ('Last', [1.5, 2.0], 60.0)
     """
     options = options or ReadOptions()
-    if file_name is None:
-        file_name = "" if isinstance(source, bytes) else source.name
-    seen = survey(source, encoding=options.encoding)
+    seen = first_pass(source, encoding=options.encoding)
     delimiter = options.delimiter or find_delimiter(seen.lines())
-    table = find_table(split_rows(seen.lines(), delimiter), delimiter=delimiter)
-    _require_columns(table)
-    columns = choose_columns(table, options)
-    _require_values(columns, n_lines=seen.n_lines)
-    decimal = options.decimal or _decimal(table, columns, delimiter)
-    rows, decimal = _read_rows(source, seen, table, columns, delimiter, decimal)
-    stamps = settle_stamps(rows, options)
-    numeric = _numeric_columns(rows, table, columns, options)
-    facts = _facts(seen, delimiter, decimal, table, columns, numeric, stamps)
-    names = display_names([_name(table, columns.values[k]) for k in numeric], file_name=file_name)
-    return [_series(rows, stamps, k, name, facts) for k, name in zip(numeric, names, strict=True)]
+    file = TextFile(source, seen, delimiter)
+    aside: tuple[SetAside, ...] = ()
+    try:
+        found = _read_plain(file, options)
+    except _ODD as problem:
+        found, aside = _read_sheets(file, options, problem)
+    called = file_name if file_name is not None else "" if isinstance(source, bytes) else source.name
+    names = display_names([one.name for one in found], file_name=called)
+    return [one.called(name, aside) for one, name in zip(found, names, strict=True)]
 
 
-def _name(table: Table, index: int) -> str:
-    return column_name(table.headers[index], index)
-
-
-def _require_columns(table: Table) -> None:
-    if table.n_columns > MAX_COLUMNS:
-        raise TableTooLarge(
-            f"the file has {table.n_columns} columns, at most {MAX_COLUMNS} are read",
-            n_columns=table.n_columns,
-        )
-
-
-def _require_values(columns: Columns, *, n_lines: int) -> None:
-    if not columns.values:
-        raise NoNumbers("the file has no column beside its time stamps that may hold numbers")
-    n_cells = len(columns.values) * n_lines
-    if n_cells > MAX_CELLS:
-        raise TableTooLarge(
-            f"{n_lines} lines and {len(columns.values)} value columns make {n_cells} cells, "
-            f"at most {MAX_CELLS} are read",
-            n_cells=n_cells,
-            limit=MAX_CELLS,
-        )
-
-
-def _decimal(table: Table, columns: Columns, delimiter: str) -> Decimal | None:
-    cells = (cell for index in columns.values for cell in table.column(index))
-    return decimal_mark(cells, delimiter=delimiter)
-
-
-def _read_rows(
-    source: Source, seen: Survey, table: Table, columns: Columns, delimiter: str, decimal: Decimal | None
-) -> tuple[Rows, Decimal]:
-    """Read all rows; once more, if only a later part of the file shows a decimal comma."""
-    layout = Layout(seen.encoding, delimiter, decimal, table.n_columns, table.n_above, table.first_line)
-    stamps = (*columns.time, *(() if columns.issued is None else (columns.issued,)))
-    chunks = read_chunks(source, layout, stamps=stamps, values=columns.values)
-    rows = collect_rows(chunks, columns, n_lines=seen.n_lines, delimiter=delimiter)
-    if seen.quoted and rows.n_lines != seen.n_lines - table.first_line + 1:
-        raise BrokenQuotes("a quoted cell runs over the end of its line")
-    if decimal is None:
-        texts = (text for column in rows.texts for text in column)
-        shown = decimal_mark(texts, delimiter=delimiter)
-        if shown == "." or (shown == "," and not _has_fractions(rows)):
-            return _read_rows(source, seen, table, columns, delimiter, shown)
-    return rows, decimal or "."
-
-
-def _has_fractions(rows: Rows) -> bool:
-    """Tell whether decimal points have been read, so that a comma elsewhere is no decimal mark."""
-    return any(bool((np.isfinite(values) & (values != np.rint(values))).any()) for values in rows.values)
-
-
-def _numeric_columns(rows: Rows, table: Table, columns: Columns, options: ReadOptions) -> list[int]:
-    """Return the value columns (as rows of ``rows.values``) that hold a number.
+def _read_plain(file: TextFile, options: ReadOptions) -> list[NamedSeries]:
+    """Read a file that is one table from its first row of data to its end.
 
     Raises
     ------
-    NoNumbers
-        If none does, or one that the user chose does not.
+    RaggedTable
+        If it is none: a day per row, stamps in the header, several time columns.
     """
-    numeric = [k for k, values in enumerate(rows.values) if np.isfinite(values).any()]
-    wanted = range(len(columns.values)) if options.value_columns or not numeric else numeric
-    for k in wanted:
-        if k not in numeric:
-            name = _name(table, columns.values[k])
-            cell = f"; the first is {rows.texts[k][0][:40]!r}" if rows.texts[k] else ""
-            raise NoNumbers(
-                f"column {name!r}: not one of {len(rows.lines)} cells is a number{cell}",
-                column=name,
-                line=int(rows.lines[0]),
-            )
-    return numeric
+    rows = split_rows(file.seen.lines(), file.delimiter)
+    table = find_table(rows, delimiter=file.delimiter)
+    if not options.time_columns and (is_odd(table) or looks_like_a_day_per_row(table) is not None):
+        raise RaggedTable("the file is no table with a stamp per row", line=table.first_line)
+    return read_table(file, table, options)
 
 
-def _facts(
-    seen: Survey,
-    delimiter: str,
-    decimal: Decimal,
-    table: Table,
-    columns: Columns,
-    numeric: list[int],
-    stamps: Stamps,
-) -> FileFacts:
-    empty = [(index, "no numbers") for k, index in enumerate(columns.values) if k not in numeric]
-    return FileFacts(
-        encoding=seen.encoding,
-        delimiter=delimiter,
-        decimal=decimal,
-        first_line=table.first_line,
-        time_columns=tuple(_name(table, index) for index in columns.time),
-        time_format=columns.time_rule.name,
-        day_first=stamps.day_first,
-        timezone=stamps.timezone,
-        issue_column=None if columns.issued is None else _name(table, columns.issued),
-        skipped=tuple(Skipped(_name(table, i), reason) for i, reason in sorted([*columns.skipped, *empty])),
-    )
+def _read_sheets(
+    file: TextFile, options: ReadOptions, problem: InvalidInput
+) -> tuple[list[NamedSeries], tuple[SetAside, ...]]:
+    """Take a file apart that is no plain table, and read its parts.
+
+    Raises
+    ------
+    InvalidInput
+        What the plain reading met, if the file is not understood this way either.
+    """
+    if file.seen.n_lines > MAX_HELD_LINES:
+        raise problem
+    try:
+        rows = split_rows(file.all_lines(), file.delimiter)
+        if sum(len(row.cells) for row in rows) > MAX_HELD_CELLS:
+            raise problem
+        sheets = find_sheets(rows)
+        if sheets is None:
+            raise problem from None
+        found = [one for table in sheets.tables for one in read_table(file, _upright(table), options)]
+    except (*_ODD, TableTooLarge) as other:
+        raise problem if not isinstance(other, TableTooLarge) else other from other
+    return found, sheets.set_aside
 
 
-def _series(rows: Rows, stamps: Stamps, column: int, name: str, facts: FileFacts) -> SeriesRead:
-    values = stamps.arrange(rows.values[column])
-    values = np.where(np.isfinite(values), values, np.nan)
-    series = Series(name, stamps.times_ns, values, stamps.issued_ns)
-    quality = assess(
-        values,
-        stamps.times_ns,
-        stamps.lines,
-        time=stamps.findings,
-        cells=rows.cell_findings(column),
-        n_rows=len(rows.lines),
-    )
-    return SeriesRead(series, quality, series.statistics(), facts)
+def _upright(table: Table) -> Table:
+    """Return a table with a stamp per row."""
+    date = looks_like_a_day_per_row(table)
+    turned = None if date is None else unfolded(table, date)
+    return turned or table

@@ -4,13 +4,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from services.ingest.core.dialect import Row, delimiter_name
+from services.ingest.core.fixed_width import as_cells
 from services.ingest.core.names import clean
-from services.ingest.core.numbers import is_numeric
+from services.ingest.core.numbers import is_missing, is_numeric
 from services.ingest.core.problems import EmptyFile, RaggedTable
-from services.ingest.core.timestamps import is_clock_time, is_stamp
+from services.ingest.core.stamp_grammar import is_clock_time
+from services.ingest.core.timestamps import NAT, is_stamp, read_stamps
+from shared.series.arrays import Bool
 
 _MAX_UNIT_ROWS = 3  # rows of units and descriptions between header and data
+_FEW_COLUMNS, _FEW_ROWS = 200, 300  # a table with more columns is judged by its first rows
+_USUAL_SHARE = 0.8  # of a column's lower half must be stamps for it to tell data from what stands above
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,19 @@ class Table:
     n_above
         How many rows (not lines: a quoted header may run over several) stand above it, blank ones included.
     body
-        The first rows of data, one cell per column.
+        The first rows of data, one cell per column; all of them where ``held``.
+    label
+        What a block of a file with several is called; "" for the only one.
+    held
+        Whether the rows were taken from the file already, as it is no plain table.
     """
 
     headers: tuple[str, ...]
     first_line: int
     n_above: int
     body: tuple[Row, ...]
+    label: str = ""
+    held: bool = False
 
     @property
     def n_columns(self) -> int:
@@ -40,15 +53,16 @@ class Table:
         return len(self.headers)
 
     def column(self, index: int) -> list[str]:
-        """Return the non-empty cells of a column's beginning."""
-        return [row.cells[index] for row in self.body if row.cells[index]]
+        """Return the non-empty cells of a column's beginning; fewer of many columns."""
+        body = self.body if self.n_columns <= _FEW_COLUMNS else self.body[:_FEW_ROWS]
+        return [row.cells[index] for row in body if row.cells[index]]
 
 
 def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     """Find header and body in the first rows of a file.
 
-    Lines above the header that have another number of cells (titles, comments) are passed over, and so
-    are up to three rows of units between header and data.
+    What stands above the header is passed over: titles, comments, addresses, be they padded with
+    delimiters or not; so are up to three rows of units between header and data.
 
     Raises
     ------
@@ -57,24 +71,104 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     EmptyFile
         If there is no row of data.
     """
-    if rows[0].cells[0].lower().startswith("sep="):  # how Excel is told the delimiter
-        rows = rows[1:]
+    rows = without_marks(rows)
     if not rows:
         raise EmptyFile("the file has no rows of data")
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    found = first_data(rows, width)
+    above = rows[:found] if found else ()
     top = next(index for index, row in enumerate(rows) if len(row.cells) == width)
-    if top and not any(any(row.cells[len(rows[top - 1].cells) :]) for row in rows[top:]):
+    top = max(top, _header_row(above, width)) if above else top
+    prefix = rows[top - 1].cells if top else ()
+    shorter = top > 0 and len(rows[top - 1].cells) < width
+    if shorter and not any(any(row.cells[len(rows[top - 1].cells) :]) for row in rows[top:]):
         top -= 1  # lines that end in a delimiter: one cell more than the header, always empty
     _refuse_short_header(rows, top, delimiter)
     has_header = not _is_data(rows[top])
-    begin = _first_data(rows, top + 1) if has_header else top
+    begin = found if found and found > top else _first_data(rows, top + 1) if has_header else top
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
-    named = rows[top].cells if has_header else ()
     _refuse_long_rows(rows[begin:], width, delimiter)
-    headers = _fitted(tuple(clean(cell).lstrip("# ") for cell in named), width)
-    body = tuple(Row(row.line, row.n_above, _fitted(row.cells, width)) for row in rows[begin:])
+    headers = header_names(rows[top:begin], prefix, width) if has_header else ("",) * width
+    body = tuple(Row(row.line, row.n_above, fitted(row.cells, width)) for row in rows[begin:])
     return Table(headers, rows[begin].line, rows[begin].n_above, body)
+
+
+def without_marks(rows: Sequence[Row]) -> Sequence[Row]:
+    """Leave out the delimiter hint of Excel and lines of comment, but not a header that begins with #."""
+    if rows and rows[0].cells[0].lower().startswith("sep="):
+        rows = rows[1:]
+    marked = [row.cells[0].startswith("#") for row in rows]
+    if not any(marked):
+        return rows
+    plain = [row for row, comment in zip(rows, marked, strict=True) if not comment]
+    if not plain:
+        return rows
+    last = max((i for i, row in enumerate(rows) if marked[i] and row.line < plain[0].line), default=None)
+    is_header = last is not None and _is_data(plain[0]) and len(rows[last].cells) == len(plain[0].cells)
+    return [rows[last], *plain] if is_header and last is not None else plain
+
+
+def first_data(rows: Sequence[Row], width: int) -> int | None:
+    """Return the first row of data, told by the columns that hold stamps further down; None if none do."""
+    full = [index for index, row in enumerate(rows) if len(row.cells) >= width]
+    if len(full) < 2:
+        return None
+    stamped = np.zeros(len(rows), dtype=np.bool_)
+    shares = []
+    for column in range(min(width, 64)):
+        hits = stamps_in([rows[index].cells[column] for index in full])
+        shares.append((float(hits[len(full) // 2 :].mean()), -column, hits))
+    share, _, hits = max(shares, key=lambda one: one[:2])
+    if share < _USUAL_SHARE:
+        return None
+    stamped[full] = hits
+    return int(np.argmax(stamped))
+
+
+def stamps_in(cells: Sequence[str]) -> Bool:
+    """Tell which cells are time stamps, and no plain numbers of up to seven digits."""
+    readings = read_stamps(as_cells([cell[:64] for cell in cells]))
+    return np.not_equal(readings.day_first, NAT) | np.not_equal(readings.month_first, NAT)
+
+
+def header_names(rows: Sequence[Row], prefix: Sequence[str], width: int) -> tuple[str, ...]:
+    """Return one name per column; names that repeat get what stands above them, or else below."""
+    names = tuple(clean(cell).lstrip("# ") for cell in fitted(rows[0].cells, width))
+    if len({name for name in names if name}) == sum(map(bool, names)):
+        return names
+    over = _spread(fitted(tuple(prefix), width))
+    if sum(bool(name) for name in over) > 1:
+        return tuple(
+            clean(f"{group} {name}") if name else name for group, name in zip(over, names, strict=True)
+        )
+    if len(rows) > 1:
+        under = fitted(rows[1].cells, width)
+        return tuple(clean(f"{name} {more}") for name, more in zip(names, under, strict=True))
+    return names
+
+
+def fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """Return as many cells as a table has columns."""
+    return (cells + ("",) * width)[:width]
+
+
+def _spread(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Let a name stand for the empty cells behind it, as in a header of two levels."""
+    spread: list[str] = []
+    for cell in cells:
+        spread.append(cell or (spread[-1] if spread else ""))
+    return tuple(spread)
+
+
+def _header_row(above: Sequence[Row], width: int) -> int:
+    """Return the header among the rows above the data: of the full ones nearest to the data the topmost."""
+    filled = [sum(not is_missing(cell) for cell in row.cells) for row in above]
+    full = max(filled[-_MAX_UNIT_ROWS - 1 :])
+    row = max(index for index, n in enumerate(filled) if n == full)
+    while row and filled[row - 1] == full and row > len(above) - 1 - _MAX_UNIT_ROWS:
+        row -= 1
+    return row
 
 
 def _first_data(rows: Sequence[Row], begin: int) -> int:
@@ -121,7 +215,3 @@ def _refuse_long_rows(rows: Sequence[Row], width: int, delimiter: str) -> None:
                 line=row.line,
                 n_cells=len(row.cells),
             )
-
-
-def _fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
-    return (cells + ("",) * width)[:width]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from services.ingest.core.dialect import DELIMITERS, delimiter_name
+from services.ingest.core.fixed_width import Cells, as_cells, shapes
 from services.ingest.core.problems import AmbiguousTimestamps, BadTimestamp, MixedDelimiters, MixedZones
-from services.ingest.core.shapes import Cells, as_cells, shapes
 from services.ingest.core.timestamps import NAT, YEARS, Readings, is_stamp, read_stamps
 from shared.series.arrays import Bool, Int64
 from shared.series.problems import BadSetting
@@ -17,6 +17,9 @@ from shared.series.problems import BadSetting
 UNITS_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
 _EPOCH = re.compile(r"\s*(?P<whole>\d{1,19})(?:[.,](?P<fraction>\d{1,9}))?\s*")
 _EPOCH_DIGITS = {9: "epoch_s", 10: "epoch_s", 12: "epoch_ms", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
+EXCEL = "excel_days"
+_EXCEL_EPOCH_DAYS = 25_569  # from 1899-12-30 to 1970-01-01
+_EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119
 _DAY_NS = 86_400 * 10**9
 _LEAST_SHARE = 0.5  # of a column's first cells must be stamps for it to be the time column
 _SHOWN = 5
@@ -32,10 +35,13 @@ class TimeRule:
         """Read cells; ``NAT`` where one is no time stamp."""
         if self.name == "calendar":
             return read_stamps(cells)
+        if self.name == EXCEL:
+            stamps = _read_excel(cells)
+            return Readings(stamps, stamps, *np.zeros((2, len(cells)), dtype=np.bool_))
         unit_ns = UNITS_NS.get(self.name)
         stamps = _strptime(cells, self.name) if unit_ns is None else _read_epoch(cells, unit_ns)
         zoned = unit_ns is not None or "%z" in self.name
-        return Readings(stamps, stamps, np.full(len(cells), zoned))
+        return Readings(stamps, stamps, np.full(len(cells), zoned), np.zeros(len(cells), dtype=np.bool_))
 
     def share(self, texts: Sequence[str]) -> float:
         """Return the share of texts that this rule reads."""
@@ -52,7 +58,7 @@ def named_rule(time_format: str) -> TimeRule:
         If it is neither an epoch nor a strptime format.
     """
     rule = TimeRule(time_format)
-    if time_format in UNITS_NS:
+    if time_format in (*UNITS_NS, EXCEL):
         return rule
     try:
         if "%" not in time_format:
@@ -77,11 +83,28 @@ def epoch_rule(texts: Sequence[str]) -> TimeRule | None:
     >>> epoch_rule(["1704067200", "1704070800"]), epoch_rule(["17", "18"])
     (TimeRule(name='epoch_s'), None)
     """
-    digits = {len(text.strip().split(".")[0]) for text in texts}
+    digits = {len(re.split("[.,]", text.strip())[0]) for text in texts}
     units = {_EPOCH_DIGITS.get(count) for count in digits}
     unit = units.pop() if len(units) == 1 else None
     rule = TimeRule(unit) if unit else None
     return rule if rule and rule.share(texts) >= _LEAST_SHARE else None
+
+
+def excel_rule(texts: Sequence[str]) -> TimeRule | None:
+    """Return the rule for texts that count days since 1900 as workbooks do, None if they do not.
+
+    They must ascend by whole minutes within the years 1954 to 2119, and not be far apart.
+
+    >>> excel_rule(["45292", "45292.041667"]), excel_rule(["45292", "45291"])
+    (TimeRule(name='excel_days'), None)
+    """
+    rule = TimeRule(EXCEL)
+    stamps = rule.read(as_cells(list(texts))).day_first
+    if len(stamps) < 2 or (stamps == NAT).any():
+        return None
+    distance = np.diff(stamps)
+    orderly = (distance > 0).all() and (distance < 400 * _DAY_NS).all()
+    return rule if orderly and len({text.strip() for text in texts}) == len(texts) else None
 
 
 def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter: str) -> None:
@@ -97,7 +120,7 @@ def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter:
     bad = np.flatnonzero(~_is_read(readings))
     if not len(bad):
         return
-    found = [(int(lines[row]), cells[row].decode("ascii", "replace")) for row in bad[:_SHOWN]]
+    found = [(int(lines[row]), cells[row].decode("utf-8", "replace")) for row in bad[:_SHOWN]]
     line, text = found[0]
     others = [mark for mark in DELIMITERS if mark in text and mark != delimiter]
     if other := next((mark for mark in others if is_stamp(text.split(mark)[0])), None):
@@ -151,16 +174,20 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
     raise _contradiction(both, allowed, lines)
 
 
-def require_one_clock(zoned: Bool, lines: Int64) -> bool:
-    """Return whether the stamps name their offset from UTC: all of them, or none.
+def require_one_clock(readings: Readings, lines: Int64, *, local: bool) -> Bool:
+    """Return which stamps name their offset from UTC: all of them, or none.
+
+    Where the file's zone is known (``local``), abbreviations such as CEST may stand in single rows, as in
+    the hour that comes twice.
 
     Raises
     ------
     MixedZones
         If only some do, naming the first line that differs from the first row.
     """
-    if len(zoned) == 0 or (zoned == zoned[0]).all():
-        return bool(len(zoned) and zoned[0])
+    zoned = readings.zoned
+    if len(zoned) == 0 or (zoned == zoned[0]).all() or (local and (zoned <= readings.named).all()):
+        return zoned
     line = int(lines[np.flatnonzero(zoned != zoned[0])[0]])
     has, had = ("no", "one") if zoned[0] else ("an", "none")
     raise MixedZones(
@@ -209,8 +236,23 @@ def _read_epoch(cells: Cells, unit_ns: int) -> Int64:
     return stamps
 
 
+def _read_excel(cells: Cells) -> Int64:
+    """Read counts of days since 1899-12-30, to the nearest second."""
+    texts = (
+        pd.Series(np.char.decode(cells, "utf-8", "replace"), dtype=object).str.strip().str.replace(",", ".")
+    )
+    days = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
+    valid = (days >= _EXCEL_DAYS[0]) & (days < _EXCEL_DAYS[1])
+    seconds = np.rint(np.where(valid, days, 0.0) * 86_400).astype(np.int64)
+    minutes = (
+        np.rint(seconds / 60).astype(np.int64) * 60
+    )  # written with six places, they miss by parts of a second
+    seconds = np.where(np.abs(seconds - minutes) <= 1, minutes, seconds)
+    return np.where(valid, (seconds - _EXCEL_EPOCH_DAYS * 86_400) * 10**9, NAT)
+
+
 def _strptime(cells: Cells, pattern: str) -> Int64:
-    texts = pd.Series(cells.astype(str), dtype=object)
+    texts = pd.Series(np.char.decode(cells, "utf-8", "replace"), dtype=object)
     parsed = pd.to_datetime(texts, format=pattern, errors="coerce", utc="%z" in pattern)
     moments = parsed.dt.tz_localize(None).to_numpy()
     years = moments.astype("M8[Y]").astype(np.int64) + 1970

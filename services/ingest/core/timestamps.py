@@ -1,4 +1,4 @@
-"""Time stamps from text: one grammar for every way of writing date, time and offset.
+"""Time stamps from text (`stamp_grammar.py`) as nanoseconds, a column at a time.
 
 Day-first and month-first readings of 03/04/2024 are both returned; which one holds is a question to
 the whole column (`time_column.py`), never to a single cell.
@@ -9,39 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ingest.core.shapes import Cells, Shape, as_cells, shapes
+from services.ingest.core.fixed_width import Cells, Shape, as_cells, shapes
+from services.ingest.core.stamp_grammar import ZONES_MINUTES, as_written, match_stamp, month_named
 from shared.series.arrays import Bool, Int64
 
 NAT = np.iinfo(np.int64).min  # "no time", numpy's own marker
-
-_TIME = (
-    r"(?:(?:T|,? )\s*(?P<hour>\d{1,2})"
-    r"(?:(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)"
-    r"|(?P<minute2>\d{2})(?P<second2>\d{2})?)?"
-    r"\s*(?P<half>[AaPp]\.?[Mm]\.?|Uhr)?)?"
-)
-_ZONE = r"\s*(?P<zone>Z|z|UTC|GMT|(?P<sign>[+-])(?P<zone_hours>\d{2}):?(?P<zone_minutes>\d{2})?)?\s*"
-_NAMED = r"(?P<name>[A-Za-z?]{3,9})\.?"
-_COMPACT = r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
-_DATES = (
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
-    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})",
-    r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-    _COMPACT,
-    rf"(?P<day>\d{{1,2}})[ .-]\s*{_NAMED}[ ,-]\s*(?P<year>\d{{4}}|\d{{2}})",
-    rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
-)
-_GRAMMAR = (
-    *(re.compile(rf"\s*{date}{_TIME}{_ZONE}") for date in _DATES),
-    re.compile(rf"\s*{_COMPACT}(?P<hour>\d{{2}})(?P<minute>\d{{2}})?(?P<second>\d{{2}})?\s*"),
-)
-_CLOCK = re.compile(
-    r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
-)
-_MONTHS = {  # the first three letters, English and German; "m?r" is "Mär" in ASCII
-    "jan": 1, "feb": 2, "mar": 3, "mrz": 3, "m?r": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6,
-    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12,
-}  # fmt: skip
 
 YEARS = (1700, 2262)  # what int64 nanoseconds can hold, with room to spare
 _COMPACT_YEARS = (1900, 2100)  # 20240131 is a date, 17040672 is a number
@@ -53,15 +25,22 @@ _SECOND = 1_000_000_000
 class Readings:
     """Unix nanoseconds per cell by the clock of the text, ``NAT`` where a cell is no time stamp.
 
-    ``zoned`` cells named their offset and are UTC already. Where no date is written with its parts in
-    an order that could be either, both readings are the same array. ``dotted`` is true if all such
-    dates are written with dots, which is day first wherever it is done.
+    ``zoned`` cells named their offset and are UTC already, ``named`` ones by an abbreviation such as CEST.
+    Where no date is written with its parts in an order that could be either, both readings are the same
+    array. ``dotted`` is true if all such dates are written with dots, which is day first wherever it is done.
     """
 
     day_first: Int64
     month_first: Int64
     zoned: Bool
+    named: Bool
     dotted: bool = False
+
+    def take(self, rows: Int64) -> "Readings":
+        """Return some of the cells' readings."""
+        day_first = self.day_first[rows]
+        month_first = day_first if self.month_first is self.day_first else self.month_first[rows]
+        return Readings(day_first, month_first, self.zoned[rows], self.named[rows], self.dotted)
 
 
 def read_stamps(cells: Cells) -> Readings:
@@ -85,10 +64,10 @@ def read_stamps(cells: Cells) -> Readings:
     """
     day_first = np.full(len(cells), NAT)
     month_first = day_first
-    zoned = np.zeros(len(cells), dtype=bool)
+    zoned, named = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
     marks: set[str] = set()
     for shape in shapes(cells):
-        match = _match(shape.example)
+        match = match_stamp(shape.example)
         if match is None:
             continue
         parts = _Parts(shape, match)
@@ -102,8 +81,9 @@ def read_stamps(cells: Cells) -> Readings:
             stamps = parts.stamps("day", "month")
             day_first[shape.rows] = stamps
             month_first[shape.rows] = stamps
-        zoned[shape.rows] = match["zone"] is not None if "zone" in match.groupdict() else False
-    return Readings(day_first, month_first, zoned, dotted=marks == {"."})
+        zoned[shape.rows] = parts.is_zoned
+        named[shape.rows] = parts.zone_minutes is not None
+    return Readings(day_first, month_first, zoned, named, dotted=marks == {"."})
 
 
 def is_stamp(text: str) -> bool:
@@ -116,21 +96,31 @@ def is_stamp(text: str) -> bool:
     return bool(max(readings.day_first[0], readings.month_first[0]) > NAT)
 
 
-def is_clock_time(text: str) -> bool:
-    """Tell whether a text is a time of day alone, as in files with a column for date and one for time."""
-    return _CLOCK.fullmatch(text) is not None
-
-
-def _match(example: str) -> re.Match[str] | None:
-    return next((match for grammar in _GRAMMAR if (match := grammar.fullmatch(example))), None)
-
-
 @dataclass(frozen=True)
 class _Parts:
     """The cells of one shape, and where in them the grammar found year, month, day and so on."""
 
     shape: Shape
     match: re.Match[str]
+
+    @property
+    def zone_minutes(self) -> int | None:
+        """Minutes east of Greenwich where the cells name their zone by letters."""
+        return ZONES_MINUTES.get((self._text("zone") or "").upper())
+
+    @property
+    def is_zoned(self) -> bool:
+        """Whether the cells name their offset."""
+        return self.zone_minutes is not None or (self._text("sign") is not None and not self._is_interval())
+
+    def _is_interval(self) -> bool:
+        """Tell 00:00-00:15, 00:15-00:30 and so on from offsets: all are equally long, and no two the same."""
+        minute = "minute2" if self._text("minute2") else "minute"
+        if self._text("sign") != "-" or self._text("zone_minutes") is None or self._text(minute) is None:
+            return False
+        ends = self._number("zone_hours") * 60 + self._number("zone_minutes")
+        lengths = (ends - self._number("hour") * 60 - self._number(minute)) % (24 * 60)
+        return len(np.unique(ends)) > 1 and len(np.unique(lengths)) == 1
 
     def stamps(self, day: str, month: str) -> Int64:
         days, valid_date = self._days(day, month)
@@ -148,6 +138,8 @@ class _Parts:
 
     def _days(self, day: str, month: str) -> tuple[Int64, Bool]:
         """Return days since 1970 and which of the dates exist."""
+        if self._text("week") is not None:
+            return self._days_of_week()
         years, months, days = self._year(), self._month(month), self._number(day, 1)
         low, high = _COMPACT_YEARS if self._is_compact() else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
@@ -166,10 +158,20 @@ class _Parts:
         return years + np.where(years < 69, 2000, 1900)  # the POSIX rule for %y
 
     def _month(self, group: str) -> Int64:
+        if self._text("quarter") is not None:
+            return self._number("quarter") * 3 - 2
         name = self._text("name")
         if name is None:
             return self._number(group, 1)
-        return np.full(len(self.shape.matrix), _MONTHS.get(name.lower()[:3], 0))
+        return np.full(len(self.shape.matrix), month_named(as_written(name)))
+
+    def _days_of_week(self) -> tuple[Int64, Bool]:
+        """Return the days of ISO weeks: week 1 is that of 4 January, weeks begin on Monday."""
+        years, weeks = self._year(), self._number("week")
+        fourth = (years - 1970).astype("M8[Y]").astype("M8[D]").astype(np.int64) + 3
+        monday = fourth - (fourth + 3) % 7
+        days = monday + 7 * (weeks - 1) + self._number("weekday_number", 1) - 1
+        return days, (weeks >= 1) & (weeks <= 53) & (years >= YEARS[0]) & (years < YEARS[1])
 
     def _seconds_of_day(self) -> tuple[Int64, Bool]:
         minute, second = ("minute2", "second2") if self._text("minute2") else ("minute", "second")
@@ -183,7 +185,9 @@ class _Parts:
         return total, valid & (total <= 86_400)  # 24:00 is the end of the day
 
     def _offset_seconds(self) -> Int64 | int:
-        if self._text("sign") is None:
+        if self.zone_minutes is not None:
+            return self.zone_minutes * 60
+        if self._text("sign") is None or self._is_interval():
             return 0
         offset = self._number("zone_hours") * 3600 + self._number("zone_minutes") * 60
         return -offset if self._text("sign") == "-" else offset

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO, assert_never
 
@@ -30,6 +31,7 @@ from services.trainer.child.protocol import (
 )
 from services.trainer.core.kinds import KINDS
 from services.trainer.core.model import Progress
+from shared.contracts.events import EpochLoss
 from shared.errors import InternalError, InvalidInput, ResourceExhausted
 from shared.runtime.parent import die_with_parent
 
@@ -55,13 +57,20 @@ class ProgressLines:
 
     def __init__(self, reports: Reports) -> None:
         self._reports, self._next = reports, 0.0
+        self._newest_epoch = 0
+        self._curve: list[EpochLoss] = []  # what ended since the last line
 
     def __call__(self, progress: Progress) -> None:
-        """Write progress unless the last line was a moment ago."""
+        """Write progress unless the last line was a moment ago; no epoch is lost in between."""
         now = time.monotonic()
+        epoch, loss, val_loss = progress.epoch, progress.loss, progress.val_loss
+        if epoch and epoch > self._newest_epoch and loss is not None and val_loss is not None:
+            self._newest_epoch = epoch
+            self._curve.append(EpochLoss(epoch=epoch, loss=loss, val_loss=val_loss))
         if now >= self._next or progress.fraction >= 1.0:
             self._next = now + PROGRESS_EVERY
-            self._reports.say(ProgressLine(progress=progress))
+            self._reports.say(ProgressLine(progress=replace(progress, curve=tuple(self._curve))))
+            self._curve.clear()
 
 
 def answer(task: Task, reports: Reports) -> Reply:

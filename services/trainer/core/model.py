@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from shared.contracts.events import EpochLoss
 from shared.contracts.kinds import Kind
 from shared.series.arrays import Float32
 from shared.windows.samples import Layout
@@ -35,7 +36,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fit is; ``fraction`` runs from 0 to 1 and never falls."""
+    """How far a fit is; ``fraction`` runs from 0 to 1 and never falls.
+
+    ``epoch`` is the newest that is over, ``loss`` and ``val_loss`` are its; ``curve`` holds every epoch that
+    ended since progress was told last.
+    """
 
     fraction: float
     phase: str
@@ -43,6 +48,7 @@ class Progress:
     n_epochs: int | None = None
     loss: float | None = None
     val_loss: float | None = None
+    curve: tuple[EpochLoss, ...] = ()
 
 
 @dataclass(frozen=True)

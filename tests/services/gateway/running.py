@@ -150,6 +150,7 @@ async def play_a_run(house: Running, session_id: str, *, pause: float = 0.0) -> 
                 "epoch": epoch,
                 "n_epochs": 4,
                 "loss": 1.0,
+                "curve": [{"epoch": n, "loss": 1 / n, "val_loss": 2 / n} for n in range(1, epoch + 1)],
             }
             await house.say(ModelProgress.model_validate({**named, **progress}))
             await asyncio.sleep(pause)

@@ -25,6 +25,7 @@ async def drive(house: House, http: httpx.AsyncClient, case: Case) -> str | None
         "/train-models/{sid}",
         "/run/{sid}",
         "/backtest/{sid}",
+        "/start-complete-pipeline/{sid}",
     ):  # one run at a time: let the last one be over
         for run in await house.records.select(RunRow, {"status": OneOf(LIVE_RUN)}):
             await house.records.update(RunRow, run.id, {"status": "completed", "finished_at": utc_now()})

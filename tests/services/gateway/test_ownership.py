@@ -48,7 +48,8 @@ IN_BODY: dict[str, Any] = {
 }
 NOBODYS = {
     ("GET", "/list-sessions"), ("GET", "/sessions"), ("POST", "/delete-all-sessions"), ("POST", "/cleanup"),
-    ("GET", "/environment-info"), ("GET", "/api-keys"),
+    ("GET", "/environment-info"), ("GET", "/api-keys"), ("GET", "/api-parameters"),
+    ("GET", "/api/keepalive/{sid}"),
 }  # fmt: skip
 UPLOADS = {"/upload-chunk": "chunk", "/instant-upload": "file"}
 

@@ -194,7 +194,7 @@ def _train(
 
     def on_batch(epoch: int, batch: int) -> None:
         done = (epoch + (batch + 1) / n_batches) / spec.epochs
-        on_progress(replace(course.progress(spec.epochs), fraction=done, epoch=epoch + 1))
+        on_progress(replace(course.progress(spec.epochs), fraction=done))
 
     def on_epoch(epoch: int, loss: float) -> bool:
         nonlocal course, best

@@ -17,7 +17,11 @@ def told(kind: str, data: dict[str, Any], job: str | None = None) -> LiveMessage
 
 
 def progress(job: str, fraction: float, epoch: int) -> LiveMessage:
-    data = {"kind": "dense", "label": "Dense", "fraction": fraction, "phase": "training", "epoch": epoch}
+    curve = [{"epoch": n, "loss": 1 / n, "val_loss": 2 / n} for n in range(max(1, epoch - 2), epoch + 1)]
+    data = {
+        "kind": "dense", "label": "Dense", "fraction": fraction, "phase": "training", "epoch": epoch,
+        "curve": curve,
+    }  # fmt: skip
     return told("model.progress", data, job)
 
 
@@ -52,7 +56,15 @@ def test_progress_never_falls_and_the_end_comes_once(
     ends = Counter(name for name, _ in lines if name in TERMINAL)
     assert percent == sorted(percent)
     assert set(ends.values()) == {1}
-    assert len(ends) == 2
+    assert (
+        set(ends)
+        == {
+            "completed": {"training_complete", "training_completed"},
+            "failed": {"training_error"},
+            "cancelled": {"training_cancelled"},
+        }[end.data["status"]]
+    )
+    assert (percent[-1] == 100 if percent else True) or end.data["status"] != "completed"
     assert {body["session_id"] for _, body in lines} == {"session_1_a"}
 
 
@@ -62,8 +74,25 @@ def test_losses_are_told_once_per_epoch(epochs: list[int]) -> None:
 
     lines = [line for epoch in epochs for line in narrator.tell(progress(JOBS[0], 0.1, epoch))]
 
-    heard = [body["epoch"] for name, body in lines if name == "training_metrics"]
-    assert heard == sorted(set(heard))
+    heard = [body for name, body in lines if name == "training_metrics"]
+    assert [one["epoch"] for one in heard] == sorted({one["epoch"] for one in heard})
+    assert all((one["loss"], one["val_loss"]) == (1 / one["epoch"], 2 / one["epoch"]) for one in heard)
+
+
+def test_epochs_between_two_messages_are_told_too() -> None:
+    narrator = LegacyEvents("s")
+
+    lines = [line for epoch in (1, 3, 6, 6) for line in narrator.tell(progress(JOBS[0], 0.1, epoch))]
+
+    assert [body["epoch"] for name, body in lines if name == "training_metrics"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_data_set_that_failed_is_an_error_too() -> None:
+    failed = told("dataset.failed", {"dataset_id": "d", "problem": {"code": "X", "message": "too short"}})
+
+    names = [name for name, _ in LegacyEvents("s").tell(failed)]
+
+    assert names == ["dataset_status_update", "error"]
 
 
 def test_a_backtest_is_passed_over_from_its_first_word_to_its_last() -> None:

@@ -53,3 +53,18 @@ async def test_a_closed_box_hears_nothing_and_leaves_nothing() -> None:
     hub.tell(event(1))
 
     assert len(hub) == 0
+
+
+async def test_epochs_of_progress_that_was_passed_over_are_told_with_the_next() -> None:
+    hub = Hub(limit=3)
+    box = hub.open("s")
+    lines = [
+        LiveMessage(None, "model.progress", "s", "r", "j", {"curve": [{"epoch": n}]}, '{"data": {}}')
+        for n in (1, 2, 3)
+    ]
+
+    hub.tell_all(lines)
+
+    (told,) = await box.take()
+    assert [one["epoch"] for one in told.data["curve"]] == [1, 2, 3]
+    assert '"curve":[{"epoch":1}' in told.text

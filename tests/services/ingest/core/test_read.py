@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ingest.core import csv, table_series
 from services.ingest.core.read import ReadOptions, SeriesRead, read_file
 from shared.series.problems import NoNumbers
 
@@ -341,10 +342,8 @@ def test_chunk_borders_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     content = "\n".join(lines).encode()
     whole = only(read_file(content))
 
-    reader: Callable[..., object] = read_file.__globals__["read_chunks"]
-    monkeypatch.setitem(
-        read_file.__globals__, "read_chunks", lambda *a, **k: reader(*a, **{**k, "chunk_rows": 13})
-    )
+    reader: Callable[..., object] = csv.read_chunks
+    monkeypatch.setattr(table_series, "read_chunks", lambda *a, **k: reader(*a, **{**k, "chunk_rows": 13}))
     pieces = only(read_file(content))
 
     assert np.array_equal(whole.series.values, pieces.series.values, equal_nan=True)

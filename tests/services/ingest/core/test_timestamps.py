@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.core.shapes import MAX_SHAPES, as_cells, shapes
+from services.ingest.core.fixed_width import MAX_SHAPES, as_cells, shapes
+from services.ingest.core.stamp_grammar import is_clock_time
 from services.ingest.core.time_column import TimeRule, epoch_rule
-from services.ingest.core.timestamps import NAT, is_clock_time, is_stamp, read_stamps
+from services.ingest.core.timestamps import NAT, is_stamp, read_stamps
 
 EPOCH = datetime(1970, 1, 1)
 moments = st.datetimes(datetime(1700, 1, 1), datetime(2261, 12, 31))

@@ -25,7 +25,7 @@ class Shape:
 
     example: str
     rows: Int64 | slice
-    matrix: ByteMatrix  # (n_cells, width), ASCII codes of these cells
+    matrix: ByteMatrix  # (n_cells, width), codes of these cells
 
     def number(self, span: tuple[int, int]) -> Int64:
         """Read the digits in columns [start, end) as one whole number per cell."""
@@ -36,12 +36,12 @@ class Shape:
 
 
 def as_cells(texts: list[str]) -> Cells:
-    """Return texts as fixed-width bytes; what is not ASCII is replaced, as no stamp contains it.
+    """Return texts as fixed-width UTF-8 bytes, as the parser of files does.
 
     >>> as_cells(["1.1.2024", "Mär"])
-    array([b'1.1.2024', b'M?r'], dtype='|S8')
+    array([b'1.1.2024', b'M\\xc3\\xa4r'], dtype='|S8')
     """
-    return np.array([text.encode("ascii", "replace") for text in texts] or [b""], dtype=np.bytes_)[
+    return np.array([text.encode("utf-8", "replace") for text in texts] or [b""], dtype=np.bytes_)[
         : len(texts)
     ]
 
@@ -82,4 +82,4 @@ def _matrix(cells: Cells) -> ByteMatrix:
 
 
 def _text(cell: bytes) -> str:
-    return cell.decode("ascii", "replace")
+    return cell.decode("latin-1")  # one letter a byte: places in it are places in the cell

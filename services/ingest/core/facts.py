@@ -1,0 +1,54 @@
+"""What is told of a file with its series: how it was written, as found or as told."""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+
+from services.ingest.core.numbers import Decimal
+from services.ingest.core.quality import QualityReport
+from services.ingest.core.sheets import SetAside
+from shared.series.series import Series, Statistics
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A column that is no series, and why."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """How a file was written, as found or as told."""
+
+    encoding: str
+    delimiter: str
+    decimal: Decimal
+    first_line: int  # of the data
+    time_columns: tuple[str, ...]
+    time_format: str
+    day_first: bool | None  # None: the order of day and month makes no difference
+    timezone: str
+    issue_column: str | None
+    skipped: tuple[Skipped, ...]
+    period_column: str | None = None  # hours or settlement periods beside a date
+    key_columns: tuple[str, ...] = ()  # that name several series
+    unit: str = ""  # behind the numbers
+    set_aside: tuple[SetAside, ...] = ()  # rows that are no data
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the facts as JSON values."""
+        facts: dict[str, JsonValue] = to_jsonable_python(self)
+        return facts
+
+
+@dataclass(frozen=True)
+class SeriesRead:
+    """One series of a file, checked."""
+
+    series: Series
+    quality: QualityReport
+    statistics: Statistics
+    file: FileFacts
