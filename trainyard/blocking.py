@@ -178,6 +178,19 @@ class Client:
             )
         )
 
+    def extend(
+        self,
+        file_id: str,
+        rows: str | Sequence[Mapping[str, JsonValue]],
+        *,
+        available_at: datetime | None = None,
+        trust_values: bool = False,
+    ) -> dict[str, Any]:
+        """Add rows to a file; see ``AsyncClient.extend``."""
+        return self._wait(
+            self._async.extend(file_id, rows, available_at=available_at, trust_values=trust_values)
+        )
+
     def forecasts(self, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
         """Return the session's forecasts, newest first."""
         return self._wait(self._async.forecasts(session_id, limit=limit))

@@ -70,6 +70,28 @@ class ForecastCalls:
         }
         return Forecast.model_validate(await self._call("POST", f"/forecast/{session_id}", json=body))
 
+    async def extend(
+        self: Calls,
+        file_id: str,
+        rows: str | Sequence[Mapping[str, JsonValue]],
+        *,
+        available_at: datetime | None = None,
+        trust_values: bool = False,
+    ) -> dict[str, Any]:
+        """Add rows to a file: CSV text, or one mapping per row; corrections replace what was there.
+
+        Raises
+        ------
+        ApiError
+            If columns, step or unit are not those of the file: the problem says what differs.
+        """
+        body: dict[str, Any] = {"csv": rows} if isinstance(rows, str) else {"rows": [dict(r) for r in rows]}
+        body |= {
+            "available_at": available_at.isoformat() if available_at else None,
+            "trust_values": trust_values,
+        }
+        return await self._call("POST", f"/csv-files/{file_id}/rows", json=body)
+
     async def forecasts(self: Calls, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
         """Return the session's forecasts, newest first."""
         answer = await self._call("GET", f"/forecasts/{session_id}", params={"limit": limit})

@@ -49,6 +49,7 @@ from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
+from services.gateway.uploads import row_routes
 from services.gateway.web.page import add_page
 from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
@@ -96,7 +97,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     app.state.checks = {}
     parts = (
-        sessions, files, uploads, datasets, runs, results, backtests, models, forecasts, plots, data, keys,
+        sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, forecasts, plots,
+        data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:

@@ -148,7 +148,7 @@ async def forecast(
     worker: Annotated[WarmChild, Context()],
 ) -> Json:
     """Forecast the future with a stored model and keep it; a scenario keeps its plain forecast, too."""
-    order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of)
+    order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of or question.at)
     task = await _forecast_task(question, order, models)
     parent: ForecastRow | None = None
     plain: Json | None = None

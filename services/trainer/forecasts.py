@@ -12,12 +12,14 @@ from services.trainer.ports import ForecastOrder
 from shared.contracts.base import derive, new_id, utc_now
 from shared.errors import DatasetNotFound, ModelNotFound
 from shared.models.passport import PASSPORT
+from shared.series.extend import extended
+from shared.series.series import Series
 from shared.storage import keys
-from shared.storage.codecs import json_to_bytes
+from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays, json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree
 from shared.storage.records import OneOf
-from shared.storage.rows import DatasetRow, FileRow, ForecastRow, JobRow, SeriesRow
+from shared.storage.rows import DatasetRow, FileRow, ForecastRow, JobRow, RowBatchRow, SeriesRow
 
 KEPT = 64  # folders of data sets, and files of rows, on this machine
 
@@ -39,9 +41,14 @@ class LedgerForecasts:
         folder = await self._fetched_dataset(mine, dataset.object_key)
         wanted = tuple({spec.series_id for spec in dataset.spec.inputs})
         series = await mine.records.select(SeriesRow, {"session_id": session_id, "id": OneOf(wanted)})
-        rows = {row.id: await self._fetched_rows(mine, row) for row in series}
+        seen_by = datetime.fromisoformat(as_of) if as_of else None
+        rows, versions = {}, {}
+        for row in series:
+            version, batches = await self._version(mine, row, seen_by)
+            versions[row.id] = f"{row.id}-{version}"
+            rows[row.id] = await self._fetched_rows(mine, row, batches)
         zone = await self._zone(mine, dataset)
-        return ForecastOrder(job, folder, rows, {row.id: row.sha256 for row in series}, zone)
+        return ForecastOrder(job, folder, rows, versions, zone)
 
     async def keep(
         self,
@@ -96,11 +103,33 @@ class LedgerForecasts:
             await asyncio.to_thread(self._put_in_place, part, folder)
         return folder
 
-    async def _fetched_rows(self, mine: Storage, row: SeriesRow) -> Path:
-        path = self._cache / f"rows-{derive(row.object_key, row.sha256)}.npz"
+    async def _version(
+        self, mine: Storage, row: SeriesRow, seen_by: datetime | None
+    ) -> tuple[str, list[RowBatchRow] | None]:
+        """Return what names the rows of a series that had arrived by a moment, and their batches.
+
+        None for batches means: the newest rows, which lie in one piece.
+        """
+        if seen_by is None or row.version == 0:
+            return row.sha256, None
+        batches = await mine.records.select(RowBatchRow, {"file_id": row.file_id}, order="version")
+        arrived = [
+            batch for batch in batches if batch.available_at <= seen_by and batch.version <= row.version
+        ]
+        if len(arrived) == row.version:
+            return row.sha256, None
+        return derive(row.base_key or row.object_key, *(batch.object_key for batch in arrived)), arrived
+
+    async def _fetched_rows(self, mine: Storage, row: SeriesRow, batches: list[RowBatchRow] | None) -> Path:
+        source = row.object_key if batches is None else row.base_key or row.object_key
+        names = [batch.object_key for batch in batches or []]
+        path = self._cache / f"rows-{derive(source, row.sha256 if batches is None else '', *names)}.npz"
         if not path.exists():
             part = self._cache / f".{new_id()}"
-            await mine.objects.fetch(row.object_key, part)
+            await mine.objects.fetch(source, part)
+            if batches:
+                parts = [await mine.objects.get(key) for key in names]
+                await asyncio.to_thread(_extend, part, parts, row.position)
             await asyncio.to_thread(self._put_in_place, part, path)
         return path
 
@@ -124,6 +153,19 @@ class LedgerForecasts:
         file = await mine.records.get(FileRow, target.file_id) if target else None
         zone = file.options.get("timezone") if file else None
         return zone if isinstance(zone, str) and zone else "UTC"
+
+
+def _extend(path: Path, batches: list[bytes], position: int) -> None:
+    """Put the rows of batches into the file of a series."""
+    prefix = f"{position}."
+    grown = extended(
+        Series.from_arrays(bytes_to_arrays(path.read_bytes())),
+        [
+            Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+            for arrays in map(bytes_to_arrays, batches)
+        ],
+    )
+    path.write_bytes(arrays_to_bytes(grown.to_arrays()))
 
 
 def _passport(job: JobRow) -> str | None:

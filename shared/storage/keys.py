@@ -21,6 +21,16 @@ def series(session_id: str, series_id: str) -> str:
     return f"{session(session_id)}/series/{series_id}.npz"
 
 
+def series_version(session_id: str, series_id: str, version: int) -> str:
+    """One series with all rows up to a version."""
+    return f"{session(session_id)}/series/{series_id}-{version:06d}.npz"
+
+
+def batches(session_id: str, file_id: str) -> str:
+    """The rows of a file that came after its upload, batch by batch."""
+    return f"{session(session_id)}/files/{file_id}/rows"
+
+
 def dataset(session_id: str, dataset_id: str) -> str:
     """The files of a data set."""
     return f"{session(session_id)}/datasets/{dataset_id}"

@@ -66,7 +66,11 @@ class ChunkRow(Row):
 
 
 class SeriesRow(Row):
-    """One canonical series: where its bytes are, and what a user is told about it."""
+    """One canonical series: where its bytes are, and what a user is told about it.
+
+    ``version`` counts the batches of rows that came after the upload; the rows of the upload alone stay under
+    ``base_key`` then.
+    """
 
     table: ClassVar[str] = "training_series"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id",), ("session_id",))
@@ -80,6 +84,24 @@ class SeriesRow(Row):
     statistics: Json
     quality: Json
     settings: Json = {}
+    version: int = 0
+    base_key: str | None = None
+
+
+class RowBatchRow(Row):
+    """Rows that came for a file after its upload; its id follows from the file and the version."""
+
+    table: ClassVar[str] = "row_batches"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id", "version"), ("session_id",))
+
+    session_id: str
+    file_id: str
+    version: int
+    available_at: AwareDatetime
+    n_rows: int
+    n_new: int
+    n_changed: int
+    object_key: str
 
 
 class DatasetRow(Row):
@@ -308,9 +330,9 @@ class ApiKeyRow(Row):
 
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
-    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow,
+    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    ForecastRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow,
-    ChunkRow, FileRow,
+    ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow,
+    SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

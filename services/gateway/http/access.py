@@ -77,6 +77,7 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/csv-files": Access("session", "settings"),
     f"PUT {API}/csv-files/{{file_id}}": Access("session", "settings"),
     f"DELETE {API}/csv-files/{{file_id}}": Access("session"),
+    f"POST {API}/csv-files/{{file_id}}/rows": Access("session", "numbers"),
     f"POST {API}/upload-chunk": Access("session", "chunk"),
     f"PUT {API}/upload/{{sid}}/{{file_id}}/{{index}}": Access("session", "chunk"),
     f"POST {API}/instant-upload": Access("session", "chunk"),

@@ -184,6 +184,7 @@ def cases() -> list[Case]:
              {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
         Case(get, "/feature-importance/{sid}", "best model of a run", 200,
              ("inputs", "loss", "n_windows", "n_repeats"), OF_RUN),
+        *examples("post", "/csv-files/{file_id}/rows", 200, "version", "n_new", "n_changed", "series"),
         *examples("post", "/forecast/{sid}", 200, "forecast_id", "model", "passport_sha256", "reference_time",
                   "timezone", "levels", "outputs", "rows_read", "filled", "parent_id", "difference"),
         Case(get, "/forecast/{sid}/template", "", 200, ("reference_time", "inputs")),
@@ -291,6 +292,7 @@ async def furnish(house: House) -> None:
                 {"name": "Load", "source": "series", "rise": 0.5, "deviation": 0.01, "relative": 2.5},
             ],
         },
+        "ingest.rows": {"version": 1, "n_new": 1, "n_changed": 0, "series": []},
         "trainer.forecast": {"forecast_id": FORECAST, "key": keys.forecast(SID, FORECAST)},
         "trainer.template": {
             "reference_time": "2026-01-31T06:00:00+01:00",
