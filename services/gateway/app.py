@@ -32,11 +32,11 @@ from services.gateway.http.rate_limits import Limiter, StreamCounters
 from services.gateway.legacy import routes as legacy
 from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
-from services.gateway.live import websocket
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
+from services.gateway.plans.quotas import EverythingAllowed, TablePlans
 from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
@@ -45,6 +45,7 @@ from services.gateway.runs import backtest_routes as backtests
 from services.gateway.runs import routes as runs
 from services.gateway.runs.progress import MonotoneProgress
 from services.gateway.sessions import routes as sessions
+from services.gateway.sessions import websocket
 from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
@@ -145,6 +146,7 @@ async def connect(
         post=Publisher(broker),
         hub=hub,
         history=StreamHistory(client),
+        plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))

@@ -11,6 +11,7 @@ from services.gateway.auth.session_ids import canonical
 from services.gateway.http.rate_limits import Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
+from services.gateway.plans.quotas import EverythingAllowed, Plans
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
@@ -52,6 +53,7 @@ class Gateway:
     queue: Queue
     asks: Workers
     everything: Storage
+    plans: Plans = field(default_factory=EverythingAllowed)
     arrivals: ReceivedChunks = field(default_factory=ReceivedChunks)
 
     def service_records(self, owner: str) -> Records:

@@ -61,6 +61,9 @@ class GatewaySettings(CommonSettings):
     gateway_report_patience: timedelta = Field(
         default=timedelta(seconds=50), description="longest wait of a download for a report being written"
     )
+    gateway_plans: bool = Field(
+        default=False, description="whether work needs a subscription whose month is not used up"
+    )
     gateway_web_dir: Path | None = Field(
         default=None, description="a built page to serve at / instead of the plain one"
     )

@@ -13,7 +13,7 @@ from nats.errors import NoRespondersError
 from pydantic import JsonValue, ValidationError
 
 from shared.contracts.problems import Category, Problem
-from shared.errors import InvalidInput, TrainyardError, Unavailable
+from shared.errors import InternalError, InvalidInput, Unavailable
 
 Question = Literal[
     "evaluator.plot", "evaluator.picture", "trainer.predict", "trainer.export", "trainer.importance",
@@ -81,4 +81,4 @@ def result_of(payload: bytes) -> dict[str, Any]:
             return result
         raise RefusedByWorker(Problem.model_validate(body["problem"]))
     except (ValueError, KeyError, AttributeError, ValidationError) as error:
-        raise TrainyardError("a service gave an answer nobody can read") from error
+        raise InternalError("a service gave an answer nobody can read") from error

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from shared.contracts.base import derive
-from shared.contracts.kinds import LastValueSpec, ModelSpec, SeasonalNaiveSpec
+from shared.contracts.kinds import BASELINES, MODEL_SPEC, REFERENCE_KIND, ModelSpec
 
 
 def planned(models: Iterable[ModelSpec]) -> tuple[ModelSpec, ...]:
     """Return what a run fits: the baselines nobody asked for first, then every model that was asked for."""
     asked = tuple(models)
     kinds = {spec.kind for spec in asked}
-    baselines: tuple[ModelSpec, ...] = (SeasonalNaiveSpec(), LastValueSpec())
-    return (*(spec for spec in baselines if spec.kind not in kinds), *asked)
+    baselines = sorted(BASELINES, key=lambda kind: kind != REFERENCE_KIND)  # the reference first
+    return (*(MODEL_SPEC.validate_python({"kind": kind}) for kind in baselines if kind not in kinds), *asked)
 
 
 def job_id(run_id: str, position: int) -> str:

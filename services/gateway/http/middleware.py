@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import structlog
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -249,7 +250,8 @@ def problem_response(error: TrainyardError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
         headers["Retry-After"] = "2"
-    return JSONResponse(envelope(error.problem()), status, headers)
+    beside: dict[str, JsonValue] = getattr(error, "beside", {})
+    return JSONResponse(beside | envelope(error.problem()), status, headers)
 
 
 def extra_headers(error: TrainyardError) -> Iterable[tuple[str, str]]:

@@ -94,7 +94,9 @@ async def start_run(
         correlation_id=run_id,
     )
     if not await gateway.records.get(RunRow, run_id):
+        await gateway.plans.check(session.owner, "training")
         await _take_turn(gateway, session, run_id)
+        await gateway.plans.spend(session.owner, "training", run_id)
         await gateway.records.insert([row])
     event = TrainingRequested.first(
         session_id=session.id,

@@ -170,6 +170,7 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
         settings=announced.settings or {},
         options=announced.options or {},
     )
+    await gateway.plans.spend(session.owner, "processing", file_id)
     await gateway.records.insert([row])
     return _same(await gateway.records.get(FileRow, file_id) or row, announced)
 

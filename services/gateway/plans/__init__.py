@@ -1,0 +1,1 @@
+"""Plans and quotas: who may start how much work in a month."""
