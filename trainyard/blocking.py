@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -11,7 +12,19 @@ from pydantic import JsonValue
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Role
 from trainyard.client import AsyncClient
-from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
+from trainyard.forecasting import Future
+from trainyard.responses import (
+    Backtest,
+    Forecast,
+    ForecastSummary,
+    Importance,
+    Live,
+    Run,
+    RunResults,
+    RunStatus,
+    Series,
+    UploadedFile,
+)
 
 T = TypeVar("T")
 
@@ -142,6 +155,53 @@ class Client:
     def backtest_results(self, session_id: str, *, run_id: str | None = None) -> Backtest:
         """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
         return self._wait(self._async.backtest_results(session_id, run_id=run_id))
+
+    def forecast(
+        self,
+        session_id: str,
+        *,
+        model: str = "best",
+        run_id: str | None = None,
+        at: datetime | None = None,
+        as_of: datetime | None = None,
+        horizon: float | None = None,
+        future: Future | None = None,
+        intervals: Sequence[float] = (50, 80, 95),
+    ) -> Forecast:
+        """Return tomorrow's numbers; see ``AsyncClient.forecast``."""
+        return self._wait(
+            self._async.forecast(
+                session_id,
+                model=model,
+                run_id=run_id,
+                at=at,
+                as_of=as_of,
+                horizon=horizon,
+                future=future,
+                intervals=intervals,
+            )
+        )
+
+    def extend(
+        self,
+        file_id: str,
+        rows: str | Sequence[Mapping[str, JsonValue]],
+        *,
+        available_at: datetime | None = None,
+        trust_values: bool = False,
+    ) -> dict[str, Any]:
+        """Add rows to a file; see ``AsyncClient.extend``."""
+        return self._wait(
+            self._async.extend(file_id, rows, available_at=available_at, trust_values=trust_values)
+        )
+
+    def forecasts(self, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
+        """Return the session's forecasts, newest first."""
+        return self._wait(self._async.forecasts(session_id, limit=limit))
+
+    def forecast_template(self, session_id: str, *, model: str = "best") -> dict[str, JsonValue]:
+        """Return the stamps and columns a forecast needs that are known in advance."""
+        return self._wait(self._async.forecast_template(session_id, model=model))
 
     def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
         """Stop a run, or one model of it."""

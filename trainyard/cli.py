@@ -27,6 +27,7 @@ from shared.storage.fsck import check_store, remove_leftovers
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
+from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import ROOT, LocalSettings, Platform
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 
@@ -93,7 +94,13 @@ def demo(
                 country=shown.country,
                 subdivision=shown.subdivision,
             )
-            await _train(client, session, spec, shown.models, data / "results")
+            if await _train(client, session, spec, shown.models, data / "results"):
+                tomorrow = await client.forecast(session)
+                show_forecast(console, tomorrow)
+                table, picture = data / "tomorrow.csv", data / "tomorrow.png"
+                saved = await asyncio.to_thread(save_forecast, tomorrow, csv=table, plot=picture)
+                console.print(f"  tomorrow's numbers: [bold]{', '.join(map(str, saved))}[/]")
+        console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
 
     _run(show())
 
@@ -279,6 +286,29 @@ def backtest(
 
 
 @app.command()
+def forecast(
+    session: str,
+    model: Annotated[str, typer.Option(help="a job id or a label; best is the winner")] = "best",
+    horizon: Annotated[str | None, typer.Option(help="how far, such as 24h")] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the values there")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw the values and their intervals there")] = None,
+    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Forecast from the newest rows with the session's best model."""
+    hours = parse_duration(horizon).total_seconds() / 3600 if horizon else None
+
+    async def work() -> None:
+        async with AsyncClient(url, token=token) as client:
+            found = await client.forecast(session, model=model, horizon=hours)
+            show_forecast(console, found)
+            for path in await asyncio.to_thread(save_forecast, found, csv=csv, plot=plot):
+                console.print(f"  [bold]{path}[/]")
+
+    _run(work())
+
+
+@app.command()
 def watch(
     session: str,
     run_id: str,
@@ -392,7 +422,8 @@ async def _train(
     out: Path,
     *,
     ensemble: bool = True,
-) -> None:
+) -> bool:
+    """Run, show and save; return whether the run completed."""
     started = await client.run(session, spec, models, ensemble=ensemble)
     last = await RunBars(console).follow(client.watch(session, started.run_id))
     found = await client.results(session, run_id=started.run_id)
@@ -402,7 +433,7 @@ async def _train(
         console.print(f"[red bold]the run {found.status}[/]")
         if last is not None and last.data.get("problem"):
             show_problem(console, Problem.model_validate(last.data["problem"]))
-        raise typer.Exit(1)
+        return False
     out.mkdir(parents=True, exist_ok=True)
     with console.status("writing tables, plots and the archive ..."):
         async with asyncio.timeout(300):
@@ -412,7 +443,7 @@ async def _train(
     archive = await client.download(session, out / "results.zip", run_id=started.run_id)
     await asyncio.to_thread(shutil.unpack_archive, archive, out)
     console.print(f"  results, tables, plots and models: [bold]{out}[/]")
-    console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
+    return True
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

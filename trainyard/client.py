@@ -16,6 +16,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.errors import TrainyardError
+from trainyard.forecasting import ForecastCalls
 from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
 
 CHUNK_BYTES = 8 * 2**20  # of one request: half as many requests as a browser needs, hardly more to send again
@@ -38,7 +39,7 @@ class ApiError(TrainyardError):
         return self.answer
 
 
-class AsyncClient:
+class AsyncClient(ForecastCalls):
     """A client of one gateway.
 
     Parameters

@@ -1,5 +1,6 @@
 """What the gateway answers, as typed values; fields a client does not know are ignored."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
@@ -124,3 +125,77 @@ class Live(Answer):
     job_id: str | None = None
     time: str | None = None
     data: dict[str, Any] = {}
+
+
+class Interval(Answer):
+    """A prediction interval of one value; ends are None where validation has too few windows."""
+
+    level: float
+    lower: float | None = None
+    upper: float | None = None
+
+
+class ForecastValue(Answer):
+    """One step of a forecast, stamped by the data's clock."""
+
+    time: datetime
+    value: float | None = None
+    intervals: tuple[Interval, ...] = ()
+
+
+class ForecastOutput(Answer):
+    """The forecast of one target."""
+
+    name: str
+    values: tuple[ForecastValue, ...] = ()
+
+
+class Forecast(Answer):
+    """A forecast of the future: values in original units with intervals, and what they rest on."""
+
+    forecast_id: str
+    run_id: str
+    job_id: str
+    model: str
+    version: int | None = None
+    passport_sha256: str | None = None
+    reference_time: datetime
+    timezone: str
+    parent_id: str | None = None
+    horizon_hours: float
+    outputs: tuple[ForecastOutput, ...]
+    rows_read: tuple[dict[str, Any], ...] = ()
+    filled: tuple[dict[str, Any], ...] = ()
+    difference: tuple[dict[str, Any], ...] | None = None
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row per target and step: time, series, value, and two columns per level."""
+        return [
+            {"time": value.time, "series": output.name, "value": value.value}
+            | {f"{end}_{i.level:g}": getattr(i, end) for i in value.intervals for end in ("lower", "upper")}
+            for output in self.outputs
+            for value in output.values
+        ]
+
+    def frame(self) -> Any:
+        """Return ``table`` as a pandas frame indexed by time; pandas must be installed."""
+        import pandas as pd
+
+        return pd.DataFrame(self.table()).set_index("time")
+
+
+class ForecastSummary(Answer):
+    """One line of the list of forecasts."""
+
+    forecast_id: str
+    run_id: str
+    job_id: str
+    model: str
+    version: int | None = None
+    reference_time: datetime
+    last_time: datetime
+    created_at: datetime
+    parent_id: str | None = None
+    scored: bool = False
+    n_scored: int = 0
+    scores: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from services.gateway.auth.sockets import SocketCounts
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
+from services.gateway.forecasts import routes as forecasts
 from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
@@ -60,6 +61,7 @@ from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import file_routes as files
 from services.gateway.uploads import routes as uploads
+from services.gateway.uploads import row_routes
 from services.gateway.web.page import add_page
 from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
@@ -108,7 +110,10 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.registry = registry
     app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
-    parts = (sessions, files, uploads, datasets, runs, results, backtests, models, plots, data, keys)
+    parts = (
+        sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, forecasts, plots,
+        data, keys,
+    )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
         app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])

@@ -7,6 +7,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
 from services.ingest.handlers import reactions
+from services.ingest.rows import LedgerRows
 from services.ingest.scan import Clamd, NoScanner
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
@@ -23,7 +24,11 @@ def create_app(settings: IngestSettings) -> AsgiFastStream:
     async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         try:
-            collaborators = {"uploads": LedgerUploads(storage), "scanner": scanner or NoScanner()}
+            collaborators = {
+                "uploads": LedgerUploads(storage),
+                "scanner": scanner or NoScanner(),
+                "rows": LedgerRows(storage),
+            }
             checks = {"storage": storage.ping} | ({"scanner": scanner.ping} if scanner else {})
             yield ServiceParts(collaborators, checks)
         finally:

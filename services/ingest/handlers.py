@@ -5,14 +5,30 @@ from typing import Annotated
 
 import structlog
 from faststream import Context
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from services.ingest.core.read import ReadOptions, read_file
 from services.ingest.ports import Scanner, Uploads
+from services.ingest.rows import LedgerRows, told
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 
 reactions = Reactions()
+
+
+class RowsQuestion(BaseModel):
+    """Rows that came for a file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    file_id: str
+    csv: str
+    available_at: AwareDatetime | None = None
+    trust_values: bool = False
+
+
 log = structlog.get_logger()
 
 
@@ -42,3 +58,16 @@ async def ingest(
     series = await uploads.accept(upload, columns)
     log.info("file ready", n_series=len(series))
     return FileReady.caused_by(event, **named, series=series)
+
+
+@reactions.on_question("ingest.rows")
+async def extend(question: RowsQuestion, rows: Annotated[LedgerRows, Context()]) -> dict[str, JsonValue]:
+    """Add rows to the series of a checked file, or say what differs."""
+    found = await rows.extend(
+        question.session_id,
+        question.file_id,
+        question.csv.encode(),
+        question.available_at,
+        trust_values=question.trust_values,
+    )
+    return told(found)

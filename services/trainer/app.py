@@ -9,8 +9,10 @@ from pathlib import Path
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
+from services.trainer.answers import answers
 from services.trainer.child.warm import WarmChild
-from services.trainer.handlers import answering, fitting, planning
+from services.trainer.forecasts import LedgerForecasts
+from services.trainer.handlers import fitting, planning
 from services.trainer.job_loop import JobLoop
 from services.trainer.metrics import JobMetrics
 from services.trainer.settings import TrainerSettings
@@ -28,20 +30,15 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
     @asynccontextmanager
     async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
-        worker = WarmChild(
-            threads=settings.trainer_threads,
-            memory_bytes=settings.trainer_memory_bytes,
-            stall_seconds=settings.trainer_stall.total_seconds(),
-            warm_for=settings.trainer_kinds,
-        )
+        child, answering = _children(settings)
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
-            datasets, models = Path(cache) / "datasets", Path(cache) / "models"
-            for folder in (datasets, models):
+            datasets, models, rows = (Path(cache) / name for name in ("datasets", "models", "rows"))
+            for folder in (datasets, models, rows):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
             job_loop = JobLoop(
                 jobs,
-                worker,
+                child,
                 broker,
                 JobMetrics(instruments.registry),
                 beat=settings.ack_wait.total_seconds() / 3,
@@ -50,10 +47,10 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 checkpoints=settings.checkpoints,
                 deliveries=instruments.deliveries,
             )
-            fits = "fit" in settings.trainer_roles
-            if fits:  # who only answers starts the child at the first question
-                await worker.start()
-            working = asyncio.create_task(_work(broker, job_loop, settings) if fits else _rest())
+            started = [*([child] if settings.fits else []), *([answering] if settings.answers else [])]
+            for one in started:
+                await one.start()
+            working = asyncio.create_task(_work(broker, job_loop, settings))
 
             async def hand_back() -> None:
                 working.cancel()
@@ -63,25 +60,44 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 "runs": LedgerRuns(storage),
                 "job_loop": job_loop,
                 "models": LedgerModels(storage, cache=models),
-                "worker": worker,
+                "forecasts": LedgerForecasts(storage, cache=rows),
+                "worker": answering,
             }
             try:
                 yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
             finally:
                 await hand_back()
-                await worker.stop()
+                for one in started:
+                    await one.stop()
                 await storage.close()
 
-    parts = {"plan": planning, "fit": fitting, "answer": answering}
+    parts = {"plan": planning, "fit": fitting, "answer": answers}
     return worker_app("trainer", settings, [parts[role] for role in settings.trainer_roles], lifespan)
 
 
-async def _rest() -> None:
-    """Have nothing to fit."""
+def _children(settings: TrainerSettings) -> tuple[WarmChild, WarmChild]:
+    """Return the child that fits and the one that answers; neither is started.
+
+    The one that answers takes one thread, so that it disturbs no fit. Where fits are at home, too, it loads
+    the libraries of networks when the first network is asked: two loads at the start would be one too many.
+    """
+    stall = settings.trainer_stall.total_seconds()
+    fitting = WarmChild(
+        threads=settings.trainer_threads,
+        memory_bytes=settings.trainer_memory_bytes,
+        stall_seconds=stall,
+        warm_for=settings.trainer_kinds,
+    )
+    warm_for = () if settings.fits else settings.trainer_kinds
+    return fitting, WarmChild(
+        threads=1, memory_bytes=settings.trainer_memory_bytes, stall_seconds=stall, warm_for=warm_for
+    )
 
 
 async def _work(broker: NatsBroker, job_loop: JobLoop, settings: TrainerSettings) -> None:
     """Wait for the broker, then work."""
+    if not settings.fits:
+        return
     await connected(broker)
     await job_loop.run(WorkQueue(broker.connection, settings.trainer_kinds))
 

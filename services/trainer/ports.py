@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.problems import Problem
-from shared.storage.rows import JobRow, RunRow
+from shared.storage.rows import ForecastRow, JobRow, RunRow
 
 
 class Runs(Protocol):
@@ -116,4 +116,36 @@ class Models(Protocol):
 
     async def add(self, session_id: str, job_id: str, path: Path) -> StoredObject:
         """Store one more file beside a model's own."""
+        ...
+
+
+@dataclass(frozen=True)
+class ForecastOrder:
+    """What a forecast of the future rests on, on this machine: the model's data set and the newest rows.
+
+    ``rows`` are files by series id, ``versions`` the hashes of their rows; ``zone`` is the data's clock.
+    """
+
+    job: JobRow
+    dataset: Path
+    rows: dict[str, Path]
+    versions: dict[str, str]
+    zone: str
+
+
+class Forecasts(Protocol):
+    """Forecasts of the future, kept in the ledger."""
+
+    async def order(self, session_id: str, job_id: str, *, as_of: str | None) -> ForecastOrder:
+        """Fetch what a forecast rests on; raise ``ModelNotFound`` or ``DatasetNotFound`` if it is gone."""
+        ...
+
+    async def keep(
+        self,
+        order: ForecastOrder,
+        document: Mapping[str, JsonValue],
+        asked: Mapping[str, JsonValue],
+        parent_id: str | None,
+    ) -> ForecastRow:
+        """Store a forecast under the id that follows from model, rows and question; return its row."""
         ...

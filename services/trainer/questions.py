@@ -1,5 +1,6 @@
 """Windows and forecasts between JSON and the files the child process reads and writes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,3 +31,29 @@ def read_forecasts(path: Path) -> JsonValue:
     with np.load(path, allow_pickle=False) as stored:
         forecasts: JsonValue = stored["y_pred"].tolist()
     return forecasts
+
+
+def difference(scenario: Mapping[str, JsonValue], plain: Mapping[str, JsonValue]) -> JsonValue:
+    """Return, by output, how much a scenario's values lie above those of the plain forecast, step by step."""
+    found: list[JsonValue] = []
+    for ours, theirs in zip(_outputs(scenario), _outputs(plain), strict=True):
+        pairs = zip(_values(ours), _values(theirs), strict=True)
+        steps: list[JsonValue] = [
+            {"time": a["time"], "difference": _minus(a["value"], b["value"])} for a, b in pairs
+        ]
+        found.append({"name": ours["name"], "values": steps})
+    return found
+
+
+def _outputs(document: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    outputs = document["outputs"]
+    return [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
+
+
+def _values(output: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    values = output["values"]
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
+def _minus(a: JsonValue, b: JsonValue) -> float | None:
+    return a - b if isinstance(a, int | float) and isinstance(b, int | float) else None

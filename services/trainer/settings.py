@@ -21,8 +21,9 @@ class TrainerSettings(CommonSettings):
     trainer_roles: tuple[Role, ...] = Field(
         default=("plan", "fit", "answer"),
         min_length=1,
-        description="what this replica does, as JSON list: plan runs, fit models, answer questions about "
-        "models; where fitting replicas come and go, one other replica plans and answers",
+        description="what this replica does, as JSON list: plan runs, fit models, answer about stored ones "
+        "(forecasts, exports, importance), fits and answers in a child process each; where fitting replicas "
+        "come and go, one other replica plans and answers",
     )
     trainer_kinds: tuple[Kind, ...] = Field(
         default=KINDS, description="model kinds this replica serves, as JSON list"
@@ -42,6 +43,16 @@ class TrainerSettings(CommonSettings):
         description="folder that outlives a replica and is shared by all, where a killed fit goes on from; "
         "null = beside the embedded stores, or none with remote ones",
     )
+
+    @property
+    def fits(self) -> bool:
+        """Whether this replica takes jobs."""
+        return "fit" in self.trainer_roles
+
+    @property
+    def answers(self) -> bool:
+        """Whether this replica answers about stored models."""
+        return "answer" in self.trainer_roles
 
     @property
     def checkpoints(self) -> Path | None:

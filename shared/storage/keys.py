@@ -21,6 +21,16 @@ def series(session_id: str, series_id: str) -> str:
     return f"{session(session_id)}/series/{series_id}.npz"
 
 
+def series_version(session_id: str, series_id: str, version: int) -> str:
+    """One series with all rows up to a version."""
+    return f"{session(session_id)}/series/{series_id}-{version:06d}.npz"
+
+
+def batches(session_id: str, file_id: str) -> str:
+    """The rows of a file that came after its upload, batch by batch."""
+    return f"{session(session_id)}/files/{file_id}/rows"
+
+
 def dataset(session_id: str, dataset_id: str) -> str:
     """The files of a data set."""
     return f"{session(session_id)}/datasets/{dataset_id}"
@@ -49,3 +59,8 @@ def attempt(session_id: str, run_id: str, job_id: str, number: int) -> str:
 def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
     """Which inputs a job's model relies on, as measured with one seed."""
     return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"
+
+
+def forecast(session_id: str, forecast_id: str) -> str:
+    """The document of one forecast of the future."""
+    return f"{session(session_id)}/forecasts/{forecast_id}.json"

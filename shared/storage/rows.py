@@ -66,7 +66,11 @@ class ChunkRow(Row):
 
 
 class SeriesRow(Row):
-    """One canonical series: where its bytes are, and what a user is told about it."""
+    """One canonical series: where its bytes are, and what a user is told about it.
+
+    ``version`` counts the batches of rows that came after the upload; the rows of the upload alone stay under
+    ``base_key`` then.
+    """
 
     table: ClassVar[str] = "training_series"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id",), ("session_id",))
@@ -80,6 +84,24 @@ class SeriesRow(Row):
     statistics: Json
     quality: Json
     settings: Json = {}
+    version: int = 0
+    base_key: str | None = None
+
+
+class RowBatchRow(Row):
+    """Rows that came for a file after its upload; its id follows from the file and the version."""
+
+    table: ClassVar[str] = "row_batches"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id", "version"), ("session_id",))
+
+    session_id: str
+    file_id: str
+    version: int
+    available_at: AwareDatetime
+    n_rows: int
+    n_new: int
+    n_changed: int
+    object_key: str
 
 
 class DatasetRow(Row):
@@ -265,6 +287,35 @@ class TableRow(Row):
     content: Json
 
 
+class ForecastRow(Row):
+    """One forecast of the future; its id follows from model, rows and what was asked.
+
+    ``parent_id`` is the plain forecast a scenario differs from. ``scores`` are those of ``n_scored`` values
+    whose truth has arrived.
+    """
+
+    table: ClassVar[str] = "forecasts"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("session_id", "created_at"), ("session_id", "scored", "last_time"), ("run_id",), ("job_id",),
+    )  # fmt: skip
+
+    session_id: str
+    run_id: str
+    job_id: str
+    kind: JobKind
+    label: str
+    version: int | None = None
+    passport_sha256: str | None = None
+    reference_time: AwareDatetime
+    last_time: AwareDatetime
+    parent_id: str | None = None
+    object_key: str
+    asked: Json = {}
+    scored: bool = False
+    n_scored: int = 0
+    scores: Json = {}
+
+
 class ApiKeyRow(Row):
     """A key a user made for programs; only its hash is kept."""
 
@@ -314,9 +365,10 @@ class UsageRow(Row):
 
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
-    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow,
+    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
     SubscriptionPlanRow, UserSubscriptionRow, UsageRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
+    ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow,
+    SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

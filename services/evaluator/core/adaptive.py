@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluator.core.intervals import LEVELS, Intervals, fit_intervals, quantiles_of
 from shared.scoring.forecasts import Forecast
+from shared.scoring.intervals import LEVELS, Intervals, fit_intervals, quantiles_of
 from shared.series.arrays import Bool, Float64, Int64
 
 RECENT_NS = 28 * 86_400_000_000_000

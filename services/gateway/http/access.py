@@ -78,6 +78,7 @@ ROUTES: dict[str, Access] = {
     f"PUT {API}/csv-files/{{file_id}}": Access("session", "settings"),
     f"POST {API}/csv-files/{{file_id}}/answer": Access("session", "settings"),
     f"DELETE {API}/csv-files/{{file_id}}": Access("session"),
+    f"POST {API}/csv-files/{{file_id}}/rows": Access("session", "numbers"),
     f"POST {API}/upload-chunk": Access("session", "chunk"),
     f"PUT {API}/upload/{{sid}}/{{file_id}}/{{index}}": Access("session", "chunk"),
     f"POST {API}/instant-upload": Access("session", "chunk"),
@@ -106,7 +107,7 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/get-training-results/{{sid}}": Access("session"),
     f"GET {API}/results-summary/{{sid}}": Access("session"),
     f"GET {API}/results/{{sid}}/download": Access("session"),
-    f"GET {API}/forecasts/{{sid}}": Access("session"),
+    f"GET {API}/test-forecasts/{{sid}}": Access("session"),
     f"GET {API}/evaluation-tables/{{sid}}": Access("session"),
     f"POST {API}/save-evaluation-tables/{{sid}}": Access("session", "numbers"),
     # pictures and data
@@ -125,6 +126,11 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/predict/{{sid}}": Access("session", "numbers"),
     f"GET {API}/feature-importance/{{sid}}": Access("session"),
     f"GET {API}/environment-info": Access("anybody"),
+    # forecasts
+    f"POST {API}/forecast/{{sid}}": Access("session", "numbers"),
+    f"GET {API}/forecast/{{sid}}/template": Access("session"),
+    f"GET {API}/forecasts/{{sid}}": Access("session"),
+    f"GET {API}/forecasts/{{sid}}/{{forecast_id}}": Access("session"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),
     f"GET {API}/metrics/{{sid}}": Access("session"),

@@ -140,6 +140,15 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("post", "/scale-data/{sid}"): [{"data": {"Load": [1.0, 2.0]}}],
     ("post", "/predict/{sid}"): [{"input_data": [[[1.0], [2.0]]]}],
+    ("post", "/csv-files/{file_id}/rows"): [
+        {"csv": "time,load\n2026-01-31 00:00,51.5\n"},
+        {"rows": [{"time": "2026-01-31T00:00:00+01:00", "load": 51.5}]},
+    ],
+    ("post", "/forecast/{sid}"): [
+        {},
+        {"model": "LIN", "at": "2026-01-31T06:00:00+01:00", "horizon": 24, "intervals": [80, 95]},
+        {"future": {"temperature": {"2026-01-31T07:00:00+01:00": 3.5}}},
+    ],
     ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
     ("post", "/save-forecast-config/{sid}"): [
         {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}

@@ -49,7 +49,7 @@ class ForecastWindow(Answer):
     outputs: list[ForecastOutput]
 
 
-@router.get("/forecasts/{sid}")
+@router.get("/test-forecasts/{sid}")
 async def forecasts(
     gateway: Here,
     session: Session,

@@ -219,7 +219,7 @@ class FileAnswer(Earlier):
 @router.post("/csv-files/{file_id}/answer", status_code=201)
 async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -> FileAnnounced:
     """Read a file again with the answer to the question it was rejected with; its bytes are here still."""
-    file, _ = await _find(gateway, who, file_id)
+    file, _ = await find_file(gateway, who, file_id)
     session = await find_session(gateway, who, file.session_id)
     state = await answer_question(gateway, session, file, body.options)
     told = record(state.file, None, name=stem(state.file))
@@ -233,7 +233,7 @@ async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -
 @router.put("/csv-files/{file_id}")
 async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
     """Change the settings of a record; its bytes stay."""
-    file, series = await _find(gateway, who, file_id)
+    file, series = await find_file(gateway, who, file_id)
     if series is not None:
         said = checked_settings({**series.settings, **body.stored()}, file.role)
         series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
@@ -248,7 +248,7 @@ async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -
 @router.delete("/csv-files/{file_id}")
 async def remove_file(file_id: str, gateway: Here, who: Who) -> FileDeleted:
     """Delete a file, or one series of a file with several columns."""
-    file, series = await _find(gateway, who, file_id)
+    file, series = await find_file(gateway, who, file_id)
     siblings = await gateway.records.count(SeriesRow, {"file_id": file.id})
     if series is not None and siblings > 1:
         await gateway.objects.delete(series.object_key)
@@ -259,7 +259,7 @@ async def remove_file(file_id: str, gateway: Here, who: Who) -> FileDeleted:
     return FileDeleted(deleted=file_id, message=f"{file.file_name} is deleted")
 
 
-async def _find(gateway: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
+async def find_file(gateway: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
     """Return the file of a file's or series' id, and the series if it was one; only the caller's own."""
     series = await gateway.records.get(SeriesRow, text)
     file = await gateway.records.get(FileRow, series.file_id if series else text)

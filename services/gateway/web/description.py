@@ -14,7 +14,7 @@ from services.gateway.settings import GatewaySettings
 
 USED = (
     "/sessions", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}", "/datasets/{sid}/{dataset_id}",
-    "/series/{sid}/{series_id}", "/history/{sid}", "/forecasts/{sid}", "/run/{sid}",
+    "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}", "/run/{sid}",
     "/feature-importance/{sid}",
 )  # fmt: skip
 

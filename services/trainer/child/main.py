@@ -15,11 +15,12 @@ from typing import TextIO, assert_never
 
 from pydantic import TypeAdapter
 
-from services.trainer.child import tasks
+from services.trainer.child import forecasting, tasks
 from services.trainer.child.protocol import (
     SIGNS_OF_NO_MEMORY,
     ExplainTask,
     ExportTask,
+    ForecastTask,
     PredictTask,
     ProgressLine,
     Ready,
@@ -84,6 +85,8 @@ def answer(task: Task, reports: Reports) -> Reply:
                 return tasks.export(task)
             case ExplainTask():
                 return tasks.explain(task)
+            case ForecastTask():
+                return forecasting.forecast(task)
             case _:
                 assert_never(task)
     except InvalidInput as error:

@@ -71,6 +71,23 @@ class ExplainTask(StoredModelTask):
     seed: int = 0
 
 
+class ForecastTask(StoredModelTask):
+    """Forecast from the newest rows, or from a moment, with a stored model."""
+
+    task: Literal["forecast"] = "forecast"
+    dataset: Path = Field(description="folder of the data set the model was fitted on")
+    backtest: BacktestPart | None = None
+    rows: dict[str, Path] = Field(description="canonical .npz of each series, by series id; never changed")
+    zone: str = Field(description="IANA name of the clock that stamps the values")
+    at: str | None = Field(default=None, description="ISO 8601; null = the newest reference time")
+    horizon_hours: float | None = None
+    levels: tuple[float, ...] = (0.5, 0.8, 0.95)
+    future: dict[str, list[float | None] | dict[str, float]] = Field(
+        default={}, description="by input: one value per stamp of the template, or values by stamp"
+    )
+    template_only: bool = Field(default=False, description="tell what a forecast needs and compute none")
+
+
 class StoredFile(Line):
     """A file of a model, as it was written."""
 
@@ -127,6 +144,14 @@ class ExplainOutcome(Line):
     seconds: float
 
 
+class ForecastOutcome(Line):
+    """A forecast, or what one needs, as the document that is stored and answered."""
+
+    said: Literal["forecast"] = "forecast"
+    document: dict[str, JsonValue]
+    seconds: float
+
+
 class Ready(Line):
     """The libraries that the kinds to be warm for need are loaded."""
 
@@ -149,8 +174,17 @@ class Rejected(Line):
     trace: str | None = Field(default=None, description="of an error of ours, for the log and nowhere else")
 
 
-Task = Annotated[TrainTask | PredictTask | ExportTask | ExplainTask, Field(discriminator="task")]
+Task = Annotated[
+    TrainTask | PredictTask | ExportTask | ExplainTask | ForecastTask, Field(discriminator="task")
+]
 Reply = Annotated[
-    TrainOutcome | PredictOutcome | ExportOutcome | ExplainOutcome | Ready | ProgressLine | Rejected,
+    TrainOutcome
+    | PredictOutcome
+    | ExportOutcome
+    | ExplainOutcome
+    | ForecastOutcome
+    | Ready
+    | ProgressLine
+    | Rejected,
     Field(discriminator="said"),
 ]

@@ -18,6 +18,7 @@ from services.trainer.child.protocol import (
     PredictOutcome,
     PredictTask,
     StoredFile,
+    StoredModelTask,
     TrainOutcome,
     TrainTask,
 )
@@ -52,7 +53,7 @@ from shared.windows.folds import parts_of
 from shared.windows.samples import Layout
 
 WINDOWS_AT_ONCE = 2048
-MODELS_KEPT = 4  # loaded models the child remembers
+MODELS_KEPT = 16  # loaded models the child remembers
 
 
 def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
@@ -134,7 +135,7 @@ def told_floors(layout: Layout) -> dict[str, JsonValue]:
 def predict(task: PredictTask) -> PredictOutcome:
     """Forecast the windows of a file with a stored model; a model is loaded once."""
     started = time.perf_counter()
-    forecaster = _stored(task)
+    forecaster = stored_forecaster(task)
     with np.load(task.windows, allow_pickle=False) as file:
         windows: Float64 = file["x"].astype(np.float64)
     np.savez(task.output, y_pred=forecaster.forecast(windows))
@@ -150,7 +151,7 @@ def export(task: ExportTask) -> ExportOutcome:
 def explain(task: ExplainTask) -> ExplainOutcome:
     """Measure on validation windows which inputs a stored model relies on."""
     started = time.perf_counter()
-    forecaster = _stored(task)
+    forecaster = stored_forecaster(task)
     dataset = divided(Dataset.open(task.dataset), task.backtest)
     layout, validation = dataset.layout, dataset.indices("validation")
     chosen = validation[choose_windows(len(validation), len(inputs_of(layout)), seed=task.seed)]
@@ -182,7 +183,7 @@ def explain(task: ExplainTask) -> ExplainOutcome:
     )
 
 
-def _stored(task: PredictTask | ExplainTask) -> Forecaster | AverageForecaster:
+def stored_forecaster(task: StoredModelTask) -> Forecaster | AverageForecaster:
     """Return the model a task means; a changed passport is another model."""
     return _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
 

@@ -12,6 +12,8 @@ from services.trainer.child.protocol import (
     ExplainTask,
     ExportOutcome,
     ExportTask,
+    ForecastOutcome,
+    ForecastTask,
     PredictOutcome,
     PredictTask,
     Rejected,
@@ -124,6 +126,12 @@ class WarmChild:
         """Measure in the child what a model relies on; raises as ``train`` does."""
         outcome = await self._ask(task, self._any_threads, _ignore)
         assert isinstance(outcome, ExplainOutcome)
+        return outcome
+
+    async def forecast(self, task: ForecastTask) -> ForecastOutcome:
+        """Forecast the future in the child; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, ForecastOutcome)
         return outcome
 
     @property

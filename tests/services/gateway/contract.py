@@ -1,5 +1,6 @@
 """Every path of the contract with the bodies both generations of clients send, and what must come back."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,6 +17,7 @@ from shared.storage.rows import (
     ApiKeyRow,
     DatasetRow,
     FileRow,
+    ForecastRow,
     JobRow,
     LogRow,
     PlotRow,
@@ -38,6 +40,7 @@ IDS = {
     "index": "0",
     "plot_id": PLOT,
     "key_id": "all.key",
+    "forecast_id": "7" * 32,
 }
 LEVEL = {
     "delta_minutes": 60.0,
@@ -53,6 +56,29 @@ FOLD = Fold(
     test=(724, 814),
 )
 OF_RUN = {"params": {"run_id": RUN}}
+AS_CSV = {"params": {"format": "csv"}}
+FORECAST = "7" * 32
+FORECAST_DOCUMENT: dict[str, Any] = {
+    "forecast_id": FORECAST, "run_id": RUN, "job_id": JOB, "model": "LIN", "kind": "lin",
+    "passport_sha256": "0" * 64, "created_at": "2026-01-31T05:02:00+00:00", "parent_id": None,
+    "reference_time": "2026-01-31T06:00:00+01:00", "timezone": "Europe/Vienna", "horizon_hours": 1.0,
+    "levels": [80.0], "levels_unknown": [], "n_validation": 900, "future": {},
+    "outputs": [
+        {
+            "name": "=Load",
+            "series_id": "s",
+            "values": [
+                {
+                    "time": "2026-01-31T07:00:00+01:00",
+                    "value": 1.5,
+                    "intervals": [{"level": 80.0, "lower": 1.0, "upper": None}],
+                }
+            ],
+        }
+    ],
+    "rows_read": [{"series": "Load", "first": "a", "last": "b", "n_rows": 24}],
+    "filled": [{"series": "Load", "time": "a", "how": "interpolated", "from": ["a", "b"]}],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,6 +185,15 @@ def cases() -> list[Case]:
              {"json": {"run_id": RUN, "input_data": [[[1.0]]]}}),
         Case(get, "/feature-importance/{sid}", "best model of a run", 200,
              ("inputs", "loss", "n_windows", "n_repeats"), OF_RUN),
+        *examples("post", "/csv-files/{file_id}/rows", 200, "version", "n_new", "n_changed", "series"),
+        *examples("post", "/forecast/{sid}", 200, "forecast_id", "model", "passport_sha256", "reference_time",
+                  "timezone", "levels", "outputs", "rows_read", "filled", "parent_id", "difference"),
+        Case(get, "/forecast/{sid}/template", "", 200, ("reference_time", "inputs")),
+        Case(get, "/forecast/{sid}/template", "format=csv", 200, (), AS_CSV),
+        Case(get, "/forecasts/{sid}", "", 200, ("forecasts", "count")),
+        Case(get, "/forecasts/{sid}", "format=csv", 200, (), AS_CSV),
+        Case(get, "/forecasts/{sid}/{forecast_id}", "", 200, ("forecast_id", "outputs")),
+        Case(get, "/forecasts/{sid}/{forecast_id}", "format=csv", 200, (), AS_CSV),
         Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
         Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
         Case(get, "/comprehensive-evaluation/{sid}", "", 200, ("metrics",)),
@@ -206,6 +241,7 @@ async def furnish(house: House) -> None:
     await objects.put(keys.archive(SID, RUN), b"zip")
     await objects.put(f"{keys.dataset(SID, DATASET)}/arrays.npz", b"npz")
     await objects.put(f"{folder}/model.h5", b"h5")
+    await objects.put(keys.forecast(SID, FORECAST), json.dumps(FORECAST_DOCUMENT).encode())
     announced = FileRow(id=FILE, role="input", file_name="load.csv", total_chunks=1, **own)
     await house.records.insert(
         [
@@ -231,6 +267,10 @@ async def furnish(house: House) -> None:
                 id="5" * 32, dataset_id=DATASET, role="input", position=0, name="Load",
                 parameters={"lo": 0.0, "hi": 1.0}, **own,
             ),
+            ForecastRow(
+                id=FORECAST, run_id=RUN, job_id=JOB, kind="lin", label="LIN", reference_time=utc_now(),
+                last_time=utc_now(), object_key=keys.forecast(SID, FORECAST), **own,
+            ),
             LogRow(id="6" * 32, message="hello", **own),
             ApiKeyRow(id="all.key", owner="local", key_sha256="0" * 64),
         ]
@@ -251,6 +291,15 @@ async def furnish(house: House) -> None:
             "seed": 0,
             "inputs": [
                 {"name": "Load", "source": "series", "rise": 0.5, "deviation": 0.01, "relative": 2.5},
+            ],
+        },
+        "ingest.rows": {"version": 1, "n_new": 1, "n_changed": 0, "series": []},
+        "trainer.forecast": {"forecast_id": FORECAST, "key": keys.forecast(SID, FORECAST)},
+        "trainer.template": {
+            "reference_time": "2026-01-31T06:00:00+01:00",
+            "timezone": "Europe/Vienna",
+            "inputs": [
+                {"series": "=Load", "stamps": [{"time": "2026-01-31T07:00:00+01:00", "known": False}]}
             ],
         },
         "trainer.export": {"key": f"{folder}/model.h5", "size_bytes": 2, "sha256": sha256(b"h5").hexdigest()},

@@ -59,7 +59,7 @@ def page_cases(case: "type[Case]", configuration: dict[str, Any]) -> list["Case"
         case("GET", "/history/{sid}", "run_id", 200, ("curves",), {"params": {"run_id": "2" * 32}}),
         case(
             "GET",
-            "/forecasts/{sid}",
+            "/test-forecasts/{sid}",
             "run_id",
             200,
             ("outputs", "n_windows"),

@@ -18,7 +18,16 @@ from tests.services.gateway.house import House, open_house, ready_file
 SID = "a" * 32
 FILE = derive("file", SID, "input", "a.csv", "0")
 RUN, PLOT = "b" * 32, "c" * 32
-IDS = {"sid": SID, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.k1", "dataset_id": "d" * 32}
+IDS = {
+    "sid": SID,
+    "dataset_id": "d" * 32,
+    "series_id": "e" * 32,
+    "file_id": FILE,
+    "index": "0",
+    "plot_id": PLOT,
+    "key_id": "all.k1",
+    "forecast_id": "7" * 32,
+}
 IN_BODY: dict[str, Any] = {
     "/finalize-session": {"sessionId": SID},
     "/session-name-change": {"sessionId": SID, "sessionName": "mine now"},
@@ -35,6 +44,8 @@ IN_BODY: dict[str, Any] = {
     "/save-evaluation-tables/{sid}": {"df_eval": {}, "df_eval_ts": {}},
     "/predict/{sid}": {"input_data": []},
     "/scale-data/{sid}": {"data": {}},
+    "/forecast/{sid}": {},
+    "/csv-files/{file_id}/rows": {"csv": "time,A\n2026-01-01,1\n"},
     "/api-keys": {"sessionId": SID},
 }
 NOBODYS = {("GET", "/api-keys"), ("GET", "/api/keepalive/{sid}")}

@@ -17,8 +17,8 @@ from services.evaluator.core.figures.style import (
     say_nothing_to_show,
     shortened,
 )
-from services.evaluator.core.intervals import Intervals
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64, Int64
 
 _HOUR_NS = 3600 * 10**9

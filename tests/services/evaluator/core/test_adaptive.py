@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from services.evaluator.core.adaptive import adaptive_intervals
-from services.evaluator.core.intervals import fit_intervals, score_intervals
+from services.evaluator.core.intervals import score_intervals
 from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.intervals import fit_intervals
 
 HOUR_NS = 3_600_000_000_000
 LEADS = [np.array([1.0, 2.0, 24.0])]

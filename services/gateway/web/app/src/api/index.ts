@@ -161,7 +161,7 @@ export const getSeries = (sid: string, series_id: string, from_ms?: number, to_m
 export const getHistory = (sid: string, run_id: string) =>
   answer(api.GET("/history/{sid}", { params: { path: { sid }, query: { run_id } } }));
 export const getForecast = (sid: string, query: { run_id: string; job_id?: string; window?: number; at_ms?: number }) =>
-  answer(api.GET("/forecasts/{sid}", { params: { path: { sid }, query } }));
+  answer(api.GET("/test-forecasts/{sid}", { params: { path: { sid }, query } }));
 export const getImportance = (sid: string, run_id: string, job_id: string) =>
   answer(api.GET("/feature-importance/{sid}", { params: { path: { sid }, query: { run_id, job_id } } }));
 

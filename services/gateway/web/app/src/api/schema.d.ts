@@ -71,7 +71,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/forecasts/{sid}": {
+    "/test-forecasts/{sid}": {
         parameters: {
             query?: never;
             header?: never;
@@ -82,7 +82,7 @@ export interface paths {
          * Forecasts
          * @description Return one test window of a model: its past, the truth, the forecast and its bands.
          */
-        get: operations["forecasts_api_training_forecasts__sid__get"];
+        get: operations["forecasts_api_training_test_forecasts__sid__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1455,7 +1455,7 @@ export interface operations {
             };
         };
     };
-    forecasts_api_training_forecasts__sid__get: {
+    forecasts_api_training_test_forecasts__sid__get: {
         parameters: {
             query?: {
                 /** @description default: the newest run that finished with models */

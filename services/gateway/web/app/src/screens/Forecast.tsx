@@ -19,7 +19,7 @@ export default function Forecast() {
   const rows = results.data?.leaderboard.rows?.filter((row) => row.rank !== null) ?? [];
   const jid = params.get("model") ?? results.data?.best_model?.job_id ?? rows[0]?.job_id ?? "";
   const set = (name: string, value: string) => setParams((before) => { const next = new URLSearchParams(before); next.set(name, value); next.delete("window"); if (name === "run") next.delete("model"); return next; }, { replace: true });
-  const asCurl = `curl "${location.origin}/api/training/forecasts/${sid}?run_id=${rid}&job_id=${jid}&window=0"`;
+  const asCurl = `curl "${location.origin}/api/training/test-forecasts/${sid}?run_id=${rid}&job_id=${jid}&window=0"`;
   return (
     <>
       <Head title={t("forecastPage.title")} lead={t("forecastPage.lead")}>

@@ -1,0 +1,1 @@
+"""Forecasts of the future: asked for, listed, as JSON and CSV."""

@@ -1,0 +1,194 @@
+"""New rows of a file in the ledger and the object store: a version per batch, all rows in one piece."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+
+from services.ingest.core.contract import read_rows
+from shared.contracts.base import derive, utc_now
+from shared.errors import NotFound, Unavailable
+from shared.series.extend import extended
+from shared.series.series import Series
+from shared.storage import keys
+from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
+from shared.storage.connect import Storage
+from shared.storage.rows import FileRow, RowBatchRow, SeriesRow
+
+_TRIES = 8  # two batches that come at once: one waits for the other
+
+
+class FileNotReady(NotFound):
+    """There is no checked file of that id."""
+
+    code = "FILE_NOT_FOUND"
+    advice = ("Wait until the file is ready, or upload it again.",)
+
+
+class RowsBusy(Unavailable):
+    """Too many batches for one file come at the same time."""
+
+    code = "ROWS_BUSY"
+    advice = ("Send the batch again.",)
+
+
+@dataclass(frozen=True)
+class Extended:
+    """What a batch changed."""
+
+    version: int
+    n_new: int
+    n_changed: int
+    series: tuple[SeriesRow, ...]
+
+
+class LedgerRows:
+    """Batches of new rows."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def extend(
+        self, session_id: str, file_id: str, text: bytes, available_at: datetime | None, *, trust_values: bool
+    ) -> Extended:
+        """Add rows to a file's series; rows that change nothing make no version.
+
+        Raises
+        ------
+        FileNotReady
+            If the session has no such checked file.
+        InvalidInput
+            One of ``services.ingest.core``, if the rows do not fit the file.
+        """
+        file = await self._storage.records.get(FileRow, file_id)
+        if file is None or file.session_id != session_id or file.status != "ready":
+            raise FileNotReady("there is no such checked file in this session", file_id=file_id)
+        mine = self._storage.of_owner(file.owner)
+        for _ in range(_TRIES):
+            rows = await self._current(mine, file)
+            known = [await _series(mine, row.object_key) for row in rows]
+            facts = rows[0].quality.get("file")
+            fresh = await asyncio.to_thread(
+                read_rows,
+                text,
+                known,
+                options=file.options,
+                facts=facts if isinstance(facts, dict) else {},
+                file_name=file.file_name,
+                trust_values=trust_values,
+            )
+            changes = [_changes(old, new) for old, new in zip(known, fresh, strict=True)]
+            n_new, n_changed = max(n for n, _ in changes), max(n for _, n in changes)
+            version = rows[0].version
+            if n_new + n_changed == 0:
+                return Extended(version, 0, 0, tuple(rows))
+            if await self._write(mine, file, version + 1, fresh, available_at or utc_now(), n_new, n_changed):
+                return Extended(version + 1, n_new, n_changed, tuple(await self._current(mine, file)))
+        raise RowsBusy("other rows for this file kept coming", file_id=file_id)
+
+    async def _current(self, mine: Storage, file: FileRow) -> list[SeriesRow]:
+        """Return the file's series with every batch in them; what a crash left out is put in."""
+        rows = await mine.records.select(SeriesRow, {"file_id": file.id}, order="position")
+        batches = await mine.records.select(RowBatchRow, {"file_id": file.id}, order="version")
+        newest = batches[-1].version if batches else 0
+        return [row if row.version == newest else await self._grown(mine, row, batches) for row in rows]
+
+    async def _grown(self, mine: Storage, row: SeriesRow, batches: Sequence[RowBatchRow]) -> SeriesRow:
+        missing = [batch for batch in batches if batch.version > row.version]
+        series = await _series(mine, row.object_key)
+        grown = extended(series, [await batch_series(mine, batch, row) for batch in missing])
+        key = keys.series_version(row.session_id, row.id, missing[-1].version)
+        stored = await mine.objects.put(key, await asyncio.to_thread(arrays_to_bytes, grown.to_arrays()))
+        changes: Mapping[str, object] = {
+            "object_key": key,
+            "sha256": stored.digest,
+            "version": missing[-1].version,
+            "base_key": row.base_key or row.object_key,
+            "statistics": to_jsonable_python(grown.statistics(), inf_nan_mode="null"),
+        }
+        updated = await mine.records.update(SeriesRow, row.id, changes, expect={"version": row.version})
+        if row.version > 1:  # whoever reads now has the one before, not one older than that
+            await mine.objects.delete(keys.series_version(row.session_id, row.id, row.version - 1))
+        return updated or row.changed(**changes)
+
+    async def _write(
+        self,
+        mine: Storage,
+        file: FileRow,
+        version: int,
+        fresh: Sequence[Series],
+        available_at: datetime,
+        n_new: int,
+        n_changed: int,
+    ) -> bool:
+        """Claim a version for a batch; False if another batch has it."""
+        arrays = {f"{k}.{name}": a for k, one in enumerate(fresh) for name, a in one.to_arrays().items()}
+        content = await asyncio.to_thread(arrays_to_bytes, arrays)
+        batch_id = derive("rows", file.id, str(version))
+        key = f"{keys.batches(file.session_id, file.id)}/{version:06d}-{derive(content.hex())[:12]}.npz"
+        await mine.objects.put(key, content)
+        row = RowBatchRow(
+            id=batch_id,
+            owner=file.owner,
+            session_id=file.session_id,
+            file_id=file.id,
+            version=version,
+            available_at=available_at,
+            n_rows=len(fresh[0]),
+            n_new=n_new,
+            n_changed=n_changed,
+            object_key=key,
+        )
+        if await mine.records.insert([row]):
+            return True
+        kept = await mine.records.get(RowBatchRow, batch_id)
+        if kept is None or kept.object_key != key:
+            await mine.objects.delete(key)
+        return False
+
+
+async def batch_series(mine: Storage, batch: RowBatchRow, row: SeriesRow) -> Series:
+    """Return the rows a batch brought for one series."""
+    arrays = bytes_to_arrays(await mine.objects.get(batch.object_key))
+    prefix = f"{row.position}."
+    return Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+
+
+async def _series(mine: Storage, key: str) -> Series:
+    content = await mine.objects.get(key)
+    return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
+
+
+def _changes(old: Series, new: Series) -> tuple[int, int]:
+    """Return how many rows of a batch are new, and how many change a value that was there."""
+
+    def keyed(series: Series) -> dict[tuple[int, int], float]:
+        issued = series.times_ns if series.issued_ns is None else series.issued_ns
+        return dict(
+            zip(
+                zip(series.times_ns.tolist(), issued.tolist(), strict=True),
+                series.values.tolist(),
+                strict=True,
+            )
+        )
+
+    known = keyed(old)
+    fresh = keyed(new)
+    n_new = sum(1 for key in fresh if key not in known)
+    differs = (key for key, value in fresh.items() if key in known and known[key] != value)
+    return n_new, sum(1 for key in differs if fresh[key] == fresh[key] or known[key] == known[key])
+
+
+def told(found: Extended) -> dict[str, JsonValue]:
+    """Return what a batch changed as JSON."""
+    return {
+        "version": found.version,
+        "n_new": found.n_new,
+        "n_changed": found.n_changed,
+        "series": [
+            {"series_id": row.id, "name": row.name, "statistics": row.statistics} for row in found.series
+        ],
+    }

@@ -1,0 +1,195 @@
+"""What the trainer answers about stored models: in a child of its own, so that no answer waits for a fit."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from faststream import Context
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from services.trainer.child.protocol import ExplainTask, ExportTask, ForecastTask, PredictTask
+from services.trainer.child.warm import FitRefused, WarmChild
+from services.trainer.ports import ForecastOrder, Forecasts, Models
+from services.trainer.questions import difference, read_forecasts, write_windows
+from shared.messaging.broker import Reactions
+from shared.storage.rows import ForecastRow
+from shared.windows.upcoming import FutureInputsMissing
+
+answers = Reactions()
+Json = dict[str, JsonValue]
+
+
+class PredictQuestion(BaseModel):
+    """What the gateway asks about a model of a session."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    input_data: JsonValue
+
+
+class ExportQuestion(BaseModel):
+    """What the gateway asks for a model in a format that is made on request only."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    format: str = Field(default="h5", pattern=r"^[a-z0-9]{1,16}$")
+
+
+class ImportanceQuestion(BaseModel):
+    """What the gateway asks about the inputs of a model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    seed: int = 0
+
+
+class ForecastQuestion(BaseModel):
+    """What the gateway asks about the future."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    at: str | None = None
+    as_of: str | None = None
+    horizon_hours: float | None = None
+    levels: tuple[float, ...] = (50, 80, 95)
+    future: dict[str, list[float | None] | dict[str, float]] = {}
+
+    def asked(self, *, future: bool) -> Json:
+        """Return what decides the answer beside model and rows."""
+        left_out = {"session_id", "job_id"} if future else {"session_id", "job_id", "future"}
+        asked: Json = self.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+        return asked
+
+
+@answers.on_question("trainer.predict")
+async def predict(
+    question: PredictQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Forecast windows in original units with a stored model, in the child process."""
+    model = await models.local(question.session_id, question.job_id)
+    with tempfile.TemporaryDirectory(prefix="trainyard-predict-") as scratch:
+        windows, output = Path(scratch) / "windows.npz", Path(scratch) / "forecast.npz"
+        await asyncio.to_thread(write_windows, question.input_data, windows)
+        outcome = await worker.predict(
+            PredictTask(
+                model=model.folder, passport_sha256=model.passport_sha256, windows=windows, output=output
+            )
+        )
+        forecasts: JsonValue = await asyncio.to_thread(read_forecasts, output)
+    return {"predictions": forecasts, "n_windows": outcome.n_windows, "seconds": outcome.seconds}
+
+
+@answers.on_question("trainer.export")
+async def export(
+    question: ExportQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Say where a model lies in a format; what is asked for the first time is made in the child and kept."""
+    session_id, job_id, name = question.session_id, question.job_id, f"model.{question.format}"
+    stored = await models.find(session_id, job_id, name)
+    if stored is None:
+        model = await models.local(session_id, job_id)
+        with tempfile.TemporaryDirectory(prefix="trainyard-export-") as scratch:
+            output = Path(scratch) / name
+            await worker.export(
+                ExportTask(
+                    model=model.folder,
+                    passport_sha256=model.passport_sha256,
+                    format=question.format,
+                    output=output,
+                )
+            )
+            stored = await models.add(session_id, job_id, output)
+    return {"key": stored.key, "size_bytes": stored.size_bytes, "sha256": stored.sha256}
+
+
+@answers.on_question("trainer.importance")
+async def importance(
+    question: ImportanceQuestion,
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Measure which inputs a stored model relies on, in the child process, and keep the answer."""
+    session_id, job_id, seed = question.session_id, question.job_id, question.seed
+    model = await models.local(session_id, job_id)
+    with tempfile.TemporaryDirectory(prefix="trainyard-explain-") as scratch:
+        await models.fetch_dataset(session_id, job_id, Path(scratch))
+        outcome = await worker.explain(
+            ExplainTask(
+                model=model.folder,
+                passport_sha256=model.passport_sha256,
+                dataset=Path(scratch),
+                backtest=model.backtest,
+                seed=seed,
+            )
+        )
+    answer: Json = outcome.model_dump(mode="json", exclude={"said"})
+    await models.keep_importance(session_id, job_id, seed, answer)
+    return answer
+
+
+@answers.on_question("trainer.forecast")
+async def forecast(
+    question: ForecastQuestion,
+    forecasts: Annotated[Forecasts, Context()],
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Forecast the future with a stored model and keep it; a scenario keeps its plain forecast, too."""
+    order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of or question.at)
+    task = await _forecast_task(question, order, models)
+    parent: ForecastRow | None = None
+    plain: Json | None = None
+    if question.future:
+        try:
+            plain = (await worker.forecast(task.model_copy(update={"future": {}}))).document
+            parent = await forecasts.keep(order, plain, question.asked(future=False), None)
+        except FitRefused as error:
+            if error.code != FutureInputsMissing.code:
+                raise
+    document = (await worker.forecast(task)).document
+    if parent is not None and plain is not None:
+        document["difference"] = difference(document, plain)
+    kept = await forecasts.keep(order, document, question.asked(future=True), parent.id if parent else None)
+    return {"forecast_id": kept.id, "key": kept.object_key}
+
+
+@answers.on_question("trainer.template")
+async def template(
+    question: ForecastQuestion,
+    forecasts: Annotated[Forecasts, Context()],
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Say which stamps and columns a forecast needs that only somebody who knows the future can fill."""
+    order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of)
+    task = await _forecast_task(question, order, models)
+    return (await worker.forecast(task.model_copy(update={"template_only": True}))).document
+
+
+async def _forecast_task(question: ForecastQuestion, order: ForecastOrder, models: Models) -> ForecastTask:
+    model = await models.local(question.session_id, question.job_id)
+    return ForecastTask(
+        model=model.folder,
+        passport_sha256=model.passport_sha256,
+        dataset=order.dataset,
+        backtest=model.backtest,
+        rows=order.rows,
+        zone=order.zone,
+        at=question.at,
+        horizon_hours=question.horizon_hours,
+        levels=tuple(level / 100 for level in question.levels),
+        future=question.future,
+    )

@@ -1,0 +1,146 @@
+"""What the child does for a forecast of the future; models, data sets and rows are opened once and kept."""
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from services.trainer.child.protocol import ForecastOutcome, ForecastTask
+from services.trainer.child.tasks import divided, stored_forecaster
+from services.trainer.core.forecast import (
+    Json,
+    forecast_future,
+    kept_steps,
+    levels_unknown,
+    local_stamp,
+    moment_ns,
+    outputs_to_json,
+    rows_to_json,
+    template_to_json,
+)
+from shared.contracts.backtest import BacktestPart
+from shared.scoring.forecasts import Forecast
+from shared.scoring.intervals import Intervals, fit_intervals
+from shared.series.arrays import Int64
+from shared.series.problems import UnknownSeries
+from shared.series.series import Series
+from shared.windows.dataset import Dataset
+from shared.windows.upcoming import (
+    FutureValuesMalformed,
+    future_stamps,
+    missing_stamps,
+    newest_reference,
+    reference_at,
+    with_future,
+)
+
+DATASETS_KEPT, SERIES_KEPT = 16, 64
+
+
+def forecast(task: ForecastTask) -> ForecastOutcome:
+    """Answer a forecast, or what one would need."""
+    started = time.perf_counter()
+    dataset = _dataset(task.dataset, None if task.backtest is None else task.backtest.model_dump_json())
+    series = {series_id: _rows(path) for series_id, path in task.rows.items()}
+    if task.at is None:
+        ref_ns = newest_reference(dataset, series)
+    else:
+        ref_ns = reference_at(dataset, _moment(task.at, task.zone))
+    stamps = future_stamps(dataset, ref_ns)
+    document: Json = {"reference_time": local_stamp(ref_ns, task.zone), "timezone": task.zone}
+    if task.template_only:
+        missing = missing_stamps(dataset, series, ref_ns)
+        document["inputs"] = template_to_json(dataset, stamps, missing, task.zone)
+    else:
+        document |= _forecast(task, dataset, series, ref_ns, stamps)
+    return ForecastOutcome(document=document, seconds=time.perf_counter() - started)
+
+
+def _forecast(
+    task: ForecastTask,
+    dataset: Dataset,
+    series: Mapping[str, Series],
+    ref_ns: int,
+    stamps: Mapping[str, Int64],
+) -> Json:
+    n_steps = kept_steps(dataset, ref_ns, task.horizon_hours)
+    given = _future(task, stamps)
+    extended = with_future(dataset, series, ref_ns, given)
+    intervals = _intervals(task.model, task.levels)
+    found = forecast_future(dataset, stored_forecaster(task), intervals, extended, ref_ns)
+    read, filled = rows_to_json(
+        found.upcoming, [extended[s.series_id] for s in dataset.spec.inputs], task.zone
+    )
+    unknown: list[JsonValue] = [round(100 * level, 6) for level in levels_unknown(found)]
+    return {
+        "levels": [round(100 * level, 6) for level in task.levels],
+        "levels_unknown": unknown,
+        "n_validation": intervals.n_windows,
+        "horizon_hours": float(found.times_ns[n_steps - 1].max() - ref_ns) / 3.6e12,
+        "outputs": outputs_to_json(dataset, found, n_steps, task.zone),
+        "rows_read": read,
+        "filled": filled,
+        "future": {
+            name: {local_stamp(at, task.zone): value for at, value in sorted(values.items())}
+            for name, values in given.items()
+        },
+    }
+
+
+def _future(task: ForecastTask, stamps: Mapping[str, Int64]) -> dict[str, dict[int, float]]:
+    """Return the values a request gives for the future, by moment; null keeps what the rows say."""
+    found: dict[str, dict[int, float]] = {}
+    for name, given in task.future.items():
+        if name not in stamps:
+            known = ", ".join(sorted(stamps)) or "none"
+            raise UnknownSeries(
+                f"{name!r} is no input that is known in advance; these are: {known}",
+                suggestions=("Take it out of `future`, or correct its name.",),
+                field="future",
+                series=name,
+            )
+        if isinstance(given, dict):
+            found[name] = {_moment(stamp, task.zone): value for stamp, value in given.items()}
+            continue
+        if len(given) != len(stamps[name]):
+            raise FutureValuesMalformed(
+                f"{name!r} needs {len(stamps[name])} values, one per stamp; {len(given)} came",
+                field="future",
+                series=name,
+            )
+        pairs = zip(stamps[name].tolist(), given, strict=True)
+        found[name] = {at: value for at, value in pairs if value is not None}
+    return found
+
+
+def _moment(stamp: str, zone: str) -> int:
+    try:
+        return moment_ns(stamp, zone)
+    except (ValueError, OverflowError):
+        raise FutureValuesMalformed(
+            f"{stamp[:40]!r} is no moment",
+            suggestions=("Write ISO 8601, such as 2026-01-31T06:00:00+01:00.",),
+            field="at",
+        ) from None
+
+
+@lru_cache(maxsize=DATASETS_KEPT)
+def _dataset(folder: Path, backtest: str | None) -> Dataset:
+    part = None if backtest is None else BacktestPart.model_validate_json(backtest)
+    return divided(Dataset.open(folder), part)
+
+
+@lru_cache(maxsize=SERIES_KEPT)
+def _rows(path: Path) -> Series:
+    with np.load(path, allow_pickle=False) as stored:
+        return Series.from_arrays({name: stored[name] for name in stored.files})
+
+
+@lru_cache(maxsize=DATASETS_KEPT)
+def _intervals(model: Path, levels: tuple[float, ...]) -> Intervals:
+    with np.load(model / "forecasts.npz", allow_pickle=False) as stored:
+        errors = Forecast.from_arrays({name: stored[name] for name in stored.files}).validation
+    return fit_intervals(errors, levels=levels)

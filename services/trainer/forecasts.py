@@ -1,0 +1,184 @@
+"""Forecasts of the future over the ledger and the object store; what they rest on is fetched once."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from services.trainer.ports import ForecastOrder
+from shared.contracts.base import derive, new_id, utc_now
+from shared.errors import DatasetNotFound, ModelNotFound
+from shared.models.passport import PASSPORT
+from shared.series.extend import extended
+from shared.series.series import Series
+from shared.storage import keys
+from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays, json_to_bytes
+from shared.storage.connect import Storage
+from shared.storage.folders import fetch_tree
+from shared.storage.records import OneOf
+from shared.storage.rows import DatasetRow, FileRow, ForecastRow, JobRow, RowBatchRow, SeriesRow
+
+KEPT = 64  # folders of data sets, and files of rows, on this machine
+
+
+class LedgerForecasts:
+    """Forecasts in the ledger."""
+
+    def __init__(self, storage: Storage, *, cache: Path) -> None:
+        self._storage, self._cache = storage, cache
+
+    async def order(self, session_id: str, job_id: str, *, as_of: str | None) -> ForecastOrder:
+        job = await self._storage.records.get(JobRow, job_id)
+        if job is None or job.session_id != session_id or job.status != "finished":
+            raise ModelNotFound("there is no such finished model", job_id=job_id)
+        mine = self._storage.of_owner(job.owner)
+        dataset = await mine.records.get(DatasetRow, job.dataset_id)
+        if dataset is None or dataset.object_key is None:
+            raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
+        folder = await self._fetched_dataset(mine, dataset.object_key)
+        wanted = tuple({spec.series_id for spec in dataset.spec.inputs})
+        series = await mine.records.select(SeriesRow, {"session_id": session_id, "id": OneOf(wanted)})
+        seen_by = datetime.fromisoformat(as_of) if as_of else None
+        rows, versions = {}, {}
+        for row in series:
+            version, batches = await self._version(mine, row, seen_by)
+            versions[row.id] = f"{row.id}-{version}"
+            rows[row.id] = await self._fetched_rows(mine, row, batches)
+        zone = await self._zone(mine, dataset)
+        return ForecastOrder(job, folder, rows, versions, zone)
+
+    async def keep(
+        self,
+        order: ForecastOrder,
+        document: Mapping[str, JsonValue],
+        asked: Mapping[str, JsonValue],
+        parent_id: str | None,
+    ) -> ForecastRow:
+        job, reference = order.job, str(document["reference_time"])
+        rests_on = json_to_bytes(dict(sorted(order.versions.items()))).decode()
+        wanted = json_to_bytes({key: asked[key] for key in sorted(asked)}).decode()
+        forecast_id = derive("forecast", job.id, str(job.attempt), reference, rests_on, wanted)
+        mine = self._storage.of_owner(job.owner)
+        row = ForecastRow(
+            id=forecast_id,
+            owner=job.owner,
+            session_id=job.session_id,
+            run_id=job.run_id,
+            job_id=job.id,
+            kind=job.kind,
+            label=job.label,
+            passport_sha256=_passport(job),
+            reference_time=datetime.fromisoformat(reference),
+            last_time=_last_time(document),
+            parent_id=parent_id,
+            object_key=keys.forecast(job.session_id, forecast_id),
+            asked=dict(asked),
+        )
+        if kept := await mine.records.get(ForecastRow, forecast_id):
+            return kept
+        told: dict[str, JsonValue] = {
+            "forecast_id": forecast_id,
+            "run_id": job.run_id,
+            "job_id": job.id,
+            "model": job.label,
+            "kind": job.kind,
+            "passport_sha256": row.passport_sha256,
+            "created_at": utc_now().isoformat(),
+            "parent_id": parent_id,
+            "asked": dict(asked),
+            "row_versions": dict(order.versions),
+        }
+        await mine.objects.put(row.object_key, json_to_bytes({**told, **document}))
+        await mine.records.insert([row])
+        return row
+
+    async def _fetched_dataset(self, mine: Storage, key: str) -> Path:
+        folder = self._cache / f"dataset-{derive(key)}"
+        if not folder.exists():
+            part = self._cache / f".{new_id()}"
+            await fetch_tree(mine.objects, key, part)
+            await asyncio.to_thread(self._put_in_place, part, folder)
+        return folder
+
+    async def _version(
+        self, mine: Storage, row: SeriesRow, seen_by: datetime | None
+    ) -> tuple[str, list[RowBatchRow] | None]:
+        """Return what names the rows of a series that had arrived by a moment, and their batches.
+
+        None for batches means: the newest rows, which lie in one piece.
+        """
+        if seen_by is None or row.version == 0:
+            return row.sha256, None
+        batches = await mine.records.select(RowBatchRow, {"file_id": row.file_id}, order="version")
+        arrived = [
+            batch for batch in batches if batch.available_at <= seen_by and batch.version <= row.version
+        ]
+        if len(arrived) == row.version:
+            return row.sha256, None
+        return derive(row.base_key or row.object_key, *(batch.object_key for batch in arrived)), arrived
+
+    async def _fetched_rows(self, mine: Storage, row: SeriesRow, batches: list[RowBatchRow] | None) -> Path:
+        source = row.object_key if batches is None else row.base_key or row.object_key
+        names = [batch.object_key for batch in batches or []]
+        path = self._cache / f"rows-{derive(source, row.sha256 if batches is None else '', *names)}.npz"
+        if not path.exists():
+            part = self._cache / f".{new_id()}"
+            await mine.objects.fetch(source, part)
+            if batches:
+                parts = [await mine.objects.get(key) for key in names]
+                await asyncio.to_thread(_extend, part, parts, row.position)
+            await asyncio.to_thread(self._put_in_place, part, path)
+        return path
+
+    def _put_in_place(self, part: Path, target: Path) -> None:
+        """Give what was fetched its name, and forget what was fetched longest ago."""
+        try:
+            part.replace(target)
+        except OSError:  # another question fetched the same meanwhile
+            if not target.exists():
+                raise
+            shutil.rmtree(part, ignore_errors=True)
+        kept = sorted(self._cache.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in kept[2 * KEPT :]:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+    async def _zone(self, mine: Storage, dataset: DatasetRow) -> str:
+        """Return the clock of the data: the data set's, or where that is UTC the one its file was read by."""
+        if dataset.spec.calendar.timezone != "UTC":
+            return dataset.spec.calendar.timezone
+        target = await mine.records.get(SeriesRow, dataset.spec.outputs[0].series_id)
+        file = await mine.records.get(FileRow, target.file_id) if target else None
+        zone = file.options.get("timezone") if file else None
+        return zone if isinstance(zone, str) and zone else "UTC"
+
+
+def _extend(path: Path, batches: list[bytes], position: int) -> None:
+    """Put the rows of batches into the file of a series."""
+    prefix = f"{position}."
+    grown = extended(
+        Series.from_arrays(bytes_to_arrays(path.read_bytes())),
+        [
+            Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+            for arrays in map(bytes_to_arrays, batches)
+        ],
+    )
+    path.write_bytes(arrays_to_bytes(grown.to_arrays()))
+
+
+def _passport(job: JobRow) -> str | None:
+    entry = job.files.get(PASSPORT)
+    return str(entry["sha256"]) if isinstance(entry, dict) else None
+
+
+def _last_time(document: Mapping[str, JsonValue]) -> datetime:
+    stamps: list[str] = []
+    outputs = document["outputs"]
+    for output in outputs if isinstance(outputs, list) else []:
+        values = output["values"] if isinstance(output, dict) else []
+        stamps += (
+            [str(one["time"]) for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+        )
+    return max(datetime.fromisoformat(stamp) for stamp in stamps)

@@ -1,0 +1,111 @@
+"""Prediction intervals by conformal prediction: quantiles of residuals around each forecast."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.scoring.forecasts import PartForecast
+from shared.series.arrays import Float64, Int64
+
+LEVELS = (0.5, 0.8, 0.95)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """What to add to a forecast to get the ends of its interval, in the outputs' units.
+
+    ``lower`` and ``upper`` have shape (n_levels, n_steps, n_outputs) and are NaN where there are too few
+    windows for a level (fewer than 2 / (1 - level) - 1); they are the newest, for forecasts that follow.
+    Where intervals follow the seasons, ``block_lower`` and ``block_upper`` (n_blocks, n_levels, n_steps,
+    n_outputs) are those of the test windows from each of ``starts`` (n_blocks,) on.
+    """
+
+    levels: tuple[float, ...]
+    n_windows: int
+    lower: Float64
+    upper: Float64
+    starts: Int64 | None = None
+    block_lower: Float64 | None = None
+    block_upper: Float64 | None = None
+
+    def around(self, y_pred: Float64, windows: Int64 | None = None) -> tuple[Float64, Float64]:
+        """Return both ends for forecasts (n_windows, n_steps, n_outputs), levels on a new first axis.
+
+        ``windows`` (n_windows,) says which test windows they are; None: forecasts that follow.
+        """
+        lower, upper = self._ends(windows)
+        return y_pred + lower, y_pred + upper
+
+    def at_step(self, step: int, n_windows: int) -> tuple[Float64, Float64]:
+        """Return both ends of one step for test windows 0 .. n_windows - 1: (n_levels, n, n_outputs)."""
+        lower, upper = self._ends(np.arange(n_windows), step=slice(step, step + 1))
+        return lower[:, :, 0], upper[:, :, 0]
+
+    def _ends(self, windows: Int64 | None, step: slice = slice(None)) -> tuple[Float64, Float64]:
+        """Return ends (n_levels, n_windows or 1, n_steps, n_outputs)."""
+        blocks = (self.starts, self.block_lower, self.block_upper)
+        starts, lower, upper = blocks
+        if windows is None or starts is None or lower is None or upper is None:
+            return self.lower[:, None, step], self.upper[:, None, step]
+        own = np.searchsorted(starts, windows, side="right") - 1
+        return np.moveaxis(lower[own][:, :, step], 0, 1), np.moveaxis(upper[own][:, :, step], 0, 1)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return plain arrays to store beside the model."""
+        return {
+            "levels": np.array(self.levels),
+            "n_windows": np.array(self.n_windows),
+            "lower": self.lower,
+            "upper": self.upper,
+        } | {
+            name: values
+            for name in ("starts", "block_lower", "block_upper")
+            if (values := getattr(self, name)) is not None
+        }
+
+
+def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVELS) -> Intervals:
+    """Take, for every step and output, the quantiles of the validation residuals.
+
+    The ranks carry the finite-sample correction of split conformal prediction, so coverage is at least
+    the level if validation and test errors are exchangeable. Errors of overlapping windows in time
+    order only come near to that: read the coverage on test beside the intervals.
+
+    Parameters
+    ----------
+    validation
+        Forecasts the model was not fitted on; residuals that are not finite are left out.
+    levels
+        Wanted shares of true values inside, each between 0 and 1.
+    """
+    n_windows, n_steps, n_outputs = validation.y_true.shape
+    lower = np.full((len(levels), n_steps, n_outputs), np.nan)
+    upper = lower.copy()
+    for step in range(n_steps):
+        tails = np.broadcast_to((1.0 - np.array(levels))[:, None] / 2.0, (len(levels), n_outputs))
+        lower[:, step], upper[:, step] = quantiles_of(
+            validation.y_true[:, step] - validation.y_pred[:, step], tails
+        )
+    return Intervals(tuple(levels), n_windows, lower, upper)
+
+
+def quantiles_of(residuals: Float64, tails: Float64) -> tuple[Float64, Float64]:
+    """Return both ends of residuals (n_windows, n_outputs) with so much beyond each: (n_levels, n_outputs).
+
+    ``tails`` has shape (n_levels, n_outputs).
+    """
+    ordered = np.sort(np.where(np.isfinite(residuals), residuals, np.nan), axis=0)  # NaN goes last
+    n = np.isfinite(ordered).sum(axis=0)
+    low = [_ranked(ordered, n, np.floor((n + 1) * tail + 1e-9)) for tail in tails]
+    high = [_ranked(ordered, n, np.ceil((n + 1) * (1.0 - tail) - 1e-9)) for tail in tails]
+    return np.stack(low), np.stack(high)
+
+
+def _ranked(residuals: Float64, n: NDArray[np.integer[Any]], rank: Float64) -> Float64:
+    possible = (rank >= 1) & (rank <= n)
+    if not possible.any():
+        return np.full(residuals.shape[1], np.nan)
+    index = np.where(possible, rank - 1, 0).astype(np.int64)
+    return np.where(possible, np.take_along_axis(residuals, index[None], axis=0)[0], np.nan)

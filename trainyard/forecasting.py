@@ -1,0 +1,163 @@
+"""What the SDK says about forecasts of the future, and how they are shown."""
+
+from collections.abc import Mapping, Sequence
+from csv import DictWriter
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import JsonValue
+from rich.console import Console
+from rich.table import Table
+
+from trainyard.responses import Forecast, ForecastSummary
+
+Future = Mapping[str, Sequence[float | None] | Mapping[str, float]]
+
+
+class Calls(Protocol):
+    """Something that calls the gateway."""
+
+    async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]: ...
+
+
+class ForecastCalls:
+    """The part of ``AsyncClient`` that is about forecasts of the future."""
+
+    async def forecast(
+        self: Calls,
+        session_id: str,
+        *,
+        model: str = "best",
+        run_id: str | None = None,
+        at: datetime | None = None,
+        as_of: datetime | None = None,
+        horizon: float | None = None,
+        future: Future | None = None,
+        intervals: Sequence[float] = (50, 80, 95),
+    ) -> Forecast:
+        """Return tomorrow's numbers: from the newest rows, with the best model of the newest good run.
+
+        ``Forecast.frame()`` is a pandas frame, ``Forecast.table()`` plain rows.
+
+        Parameters
+        ----------
+        model
+            A job id or a label of the run; ``best`` is its winner.
+        at, as_of
+            Look ahead from a moment of the past, with the rows that had arrived by then.
+        horizon
+            Hours; by default as far as the model reaches.
+        future
+            Values of inputs known in advance: a list along the template's stamps, or values by stamp.
+        intervals
+            Levels in percent.
+
+        Raises
+        ------
+        ApiError
+            If rows or values of the future are missing: the problem names series and stamps.
+        """
+        told = {name: dict(v) if isinstance(v, Mapping) else list(v) for name, v in (future or {}).items()}
+        body = {
+            "model": model,
+            "run_id": run_id,
+            "at": at.isoformat() if at else None,
+            "as_of": as_of.isoformat() if as_of else None,
+            "horizon": horizon,
+            "future": told,
+            "intervals": list(intervals),
+        }
+        return Forecast.model_validate(await self._call("POST", f"/forecast/{session_id}", json=body))
+
+    async def extend(
+        self: Calls,
+        file_id: str,
+        rows: str | Sequence[Mapping[str, JsonValue]],
+        *,
+        available_at: datetime | None = None,
+        trust_values: bool = False,
+    ) -> dict[str, Any]:
+        """Add rows to a file: CSV text, or one mapping per row; corrections replace what was there.
+
+        Raises
+        ------
+        ApiError
+            If columns, step or unit are not those of the file: the problem says what differs.
+        """
+        body: dict[str, Any] = {"csv": rows} if isinstance(rows, str) else {"rows": [dict(r) for r in rows]}
+        body |= {
+            "available_at": available_at.isoformat() if available_at else None,
+            "trust_values": trust_values,
+        }
+        return await self._call("POST", f"/csv-files/{file_id}/rows", json=body)
+
+    async def forecasts(self: Calls, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
+        """Return the session's forecasts, newest first."""
+        answer = await self._call("GET", f"/forecasts/{session_id}", params={"limit": limit})
+        return [ForecastSummary.model_validate(one) for one in answer["forecasts"]]
+
+    async def forecast_template(self: Calls, session_id: str, *, model: str = "best") -> dict[str, JsonValue]:
+        """Return the stamps and columns a forecast needs that are known in advance."""
+        return await self._call("GET", f"/forecast/{session_id}/template", params={"model": model})
+
+
+def show_forecast(console: Console, found: Forecast) -> None:
+    """Print a forecast: one row per step, the widest interval beside the value."""
+    for output in found.outputs:
+        levels = sorted({i.level for value in output.values for i in value.intervals})
+        widest = levels[-1] if levels else None
+        table = Table(
+            title=f"{output.name}: forecast of {found.model} from {found.reference_time:%Y-%m-%d %H:%M}"
+        )
+        table.add_column(f"time ({found.timezone})")
+        table.add_column("value", justify="right")
+        if widest is not None:
+            table.add_column(f"{widest:g} % interval", justify="right")
+        for value in output.values:
+            ends = [i for i in value.intervals if i.level == widest]
+            band = [
+                f"{i.lower:.4g} .. {i.upper:.4g}" for i in ends if i.lower is not None and i.upper is not None
+            ]
+            shown = "-" if value.value is None else f"{value.value:.4g}"
+            table.add_row(f"{value.time:%Y-%m-%d %H:%M}", shown, *([*band, "-"][:1] if ends else []))
+        console.print(table)
+    filled = ", ".join(sorted({str(one["series"]) for one in found.filled}))
+    if filled:
+        console.print(f"  [yellow]{len(found.filled)} values of {filled} were filled[/]")
+
+
+def plot_forecast(found: Forecast, path: Path) -> Path:
+    """Save a picture of a forecast with its intervals; matplotlib must be installed."""
+    from matplotlib.figure import Figure  # only pictures need it
+
+    figure = Figure(figsize=(9, 3.2 * len(found.outputs)), layout="constrained")
+    axes = figure.subplots(len(found.outputs), squeeze=False)[:, 0]
+    for axis, output in zip(axes, found.outputs, strict=True):
+        times = [value.time for value in output.values]
+        for level in sorted({i.level for v in output.values for i in v.intervals}, reverse=True):
+            ends = [next(i for i in v.intervals if i.level == level) for v in output.values]
+            if all(i.lower is not None and i.upper is not None for i in ends):
+                lower, upper = [i.lower or 0.0 for i in ends], [i.upper or 0.0 for i in ends]
+                axis.fill_between(times, lower, upper, alpha=0.2, color="C0", label=f"{level:g} % interval")
+        axis.plot(times, [v.value for v in output.values], color="C0", label=f"{found.model}")
+        axis.set_title(f"{output.name}: from {found.reference_time:%Y-%m-%d %H:%M} ({found.timezone})")
+        axis.legend(loc="best", frameon=False)
+        axis.tick_params(axis="x", rotation=30)
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def save_forecast(found: Forecast, *, csv: Path | None, plot: Path | None) -> list[Path]:
+    """Write a forecast as CSV and as a picture, as far as paths are given; return those written."""
+    written = []
+    if csv is not None:
+        rows = found.table()
+        with csv.open("w", newline="", encoding="utf-8") as file:
+            writer = DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        written.append(csv)
+    if plot is not None:
+        written.append(plot_forecast(found, plot))
+    return written
