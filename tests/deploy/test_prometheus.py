@@ -100,7 +100,7 @@ def _wait_for_scrapes(url: str) -> None:
         try:
             if ask(url, 'count_over_time(up{job="trainyard"}[1m]) >= 4'):
                 return
-        except httpx.HTTPError:
+        except (httpx.HTTPError, json.JSONDecodeError):  # it answers in words while it starts
             pass
         time.sleep(0.5)
     pytest.fail("prometheus did not scrape in 40 s")
