@@ -11,7 +11,9 @@ ONLY_WITH_A_LOOP = {"events"}  # an endless stream; ``watch`` is what code witho
 def methods(client: type) -> dict[str, dict[str, object]]:
     return {
         name: {
-            p.name: (p.kind, p.default, p.annotation) for p in inspect.signature(method).parameters.values()
+            p.name: (p.kind, p.default, p.annotation)
+            for p in inspect.signature(method).parameters.values()
+            if p.name != "self"
         }
         for name, method in inspect.getmembers(client, inspect.isfunction)
         if not name.startswith("_")

@@ -45,6 +45,7 @@ IN_BODY: dict[str, Any] = {
     "/predict/{sid}": {"input_data": []},
     "/scale-data/{sid}": {"data": {}},
     "/forecast/{sid}": {},
+    "/csv-files/{file_id}/answer": {"options": {}},
     "/csv-files/{file_id}/rows": {"csv": "time,A\n2026-01-01,1\n"},
     "/api-keys": {"sessionId": SID},
 }
