@@ -9,8 +9,9 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.announcements import model_done, run_finished
+from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.intervals import covered_share, fit_intervals, quantile_loss
+from services.evaluator.core.intervals import covered_share, quantile_loss
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
@@ -55,7 +56,7 @@ async def evaluate(
     validation, test, folds = await asyncio.to_thread(_score_parts, forecast, yardstick, job.backtest)
     result = await results.save(job, validation, test, folds)
     if not folds:
-        metrics.covered(job.kind, await asyncio.to_thread(covered_share, forecast, yardstick.names))
+        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, yardstick))
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -194,6 +195,11 @@ def _label(job: JobRow | None) -> str | None:
     return job.label if job else None
 
 
+def _covered(forecast: Forecast, yardstick: ScoringContext) -> float | None:
+    intervals = adaptive_intervals(forecast, yardstick.offset_hours)
+    return covered_share(intervals, forecast.test, yardstick.names)
+
+
 def _score_parts(
     forecast: Forecast, yardstick: ScoringContext, backtest: BacktestPart | None
 ) -> tuple[Scores, Scores, tuple[Scores, ...]]:
@@ -202,5 +208,7 @@ def _score_parts(
         score, y_train=yardstick.y_train, delta_minutes=yardstick.delta_minutes, names=yardstick.names
     )
     folds = score_folds(forecast.test, backtest, scored)
-    loss = None if folds else quantile_loss(fit_intervals(forecast.validation), forecast.test)
+    loss = (
+        None if folds else quantile_loss(adaptive_intervals(forecast, yardstick.offset_hours), forecast.test)
+    )
     return scored(forecast.validation), scored(forecast.test, quantile_loss=loss), folds

@@ -25,6 +25,7 @@ from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
+from services.gateway.http.json_bodies import carries_json
 from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -37,7 +38,15 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.plans.quotas import EverythingAllowed, TablePlans
-from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.problems import (
+    NotJson,
+    ValidationFailed,
+    WrongContentType,
+    envelope,
+    fields_of,
+    http_problem,
+    sentence,
+)
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
@@ -207,6 +216,10 @@ def _add_problem_handlers(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(e["type"] == "json_invalid" for e in error.errors()):
             return told(NotJson("the request body is not JSON"))
+            return told(NotJson("the request body is not JSON"))
+        if not carries_json(request.headers) and any(tuple(e["loc"]) == ("body",) for e in error.errors()):
+            said = request.headers.get("content-type", "")[:80]
+            return told(WrongContentType(f"the body came as {said!r}; application/json is needed"))
         fields = fields_of(error.errors())
         return told(ValidationFailed(sentence(fields), fields=fields))
 

@@ -201,6 +201,14 @@ class NotJson(Refused):
     advice = ("Send a JSON object with Content-Type: application/json.",)
 
 
+class WrongContentType(Refused):
+    """A JSON body that did not come as JSON."""
+
+    status = 415
+    code = "WRONG_CONTENT_TYPE"
+    advice = ("Send the header Content-Type: application/json (curl: -H 'Content-Type: application/json').",)
+
+
 def status_of(error: TrainyardError) -> int:
     """Return the HTTP status of one of our errors."""
     if isinstance(error, ObjectDamaged):

@@ -38,15 +38,19 @@ class TimeSteps(Earlier):
     """How many steps a window has, and how far apart two windows start. All of it may still be empty."""
 
     input: Annotated[Steps | None, Maybe] = Field(
-        None, validation_alias=spelled("input", "eingabe", "inputSteps", "input_steps")
+        None,
+        validation_alias=spelled("input", "eingabe", "inputSteps", "input_steps"),
+        description="points of an input window; default: a point per row over the series' horizon",
     )
     output: Annotated[Steps | None, Maybe] = Field(
-        None, validation_alias=spelled("output", "ausgabe", "outputSteps", "output_steps")
+        None,
+        validation_alias=spelled("output", "ausgabe", "outputSteps", "output_steps"),
+        description="points of an output window; default: a point per row over the series' horizon",
     )
     step_size: Annotated[Annotated[float, Field(gt=0)] | None, Maybe] = Field(
         None,
         validation_alias=spelled("stepSize", "zeitschrittweite", "step_size", "stride"),
-        description="minutes between two windows",
+        description="minutes between two windows; default: between two rows of the first output",
     )
     offset: Annotated[Annotated[float, Field(ge=0)] | None, Maybe] = Field(
         None, validation_alias=spelled("offset", "offsett"), description="minutes past the anchor"

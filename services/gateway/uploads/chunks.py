@@ -190,9 +190,10 @@ def _meant(versions: list[FileRow], name: str) -> FileRow | None:
 
 async def _described(gateway: Gateway, file: FileRow, announced: Announcement) -> FileRow:
     """Take over settings that came with a later chunk than the first to arrive."""
-    if not announced.settings or file.settings or file.status != "receiving":
-        return file
-    changed = await gateway.records.update(FileRow, file.id, {"settings": announced.settings})
+    said = announced.settings or {}
+    if len(said) < 2 or "name" in file.settings or file.status != "receiving":
+        return file  # a default alone says nothing
+    changed = await gateway.records.update(FileRow, file.id, {"settings": {**file.settings, **said}})
     return changed or file
 
 

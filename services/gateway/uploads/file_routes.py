@@ -20,7 +20,7 @@ from services.gateway.http.wire import (
 )
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
-from services.gateway.uploads.wire import ANNOUNCED, FileRecord, display_names, known_as, record
+from services.gateway.uploads.wire import ANNOUNCED, BOTH, FileRecord, display_names, known_as, record
 from shared.contracts.specs import Role
 from shared.storage.records import Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
@@ -120,7 +120,11 @@ class FileData(Earlier):
     """A file to come, as far as somebody says something about it."""
 
     file_name: str = Field(max_length=1024, validation_alias=spelled("fileName", "file_name"))
-    role: Annotated[Role | None, Maybe] = Field(None, validation_alias=spelled("type", "fileType", "role"))
+    role: Annotated[Role | Literal["both"] | None, Maybe] = Field(
+        None,
+        validation_alias=spelled("type", "fileType", "role"),
+        description="both: one file is input and output and is sent once",
+    )
     total_chunks: int = Field(1, ge=1, validation_alias=spelled("totalChunks", "total_chunks"))
     size_bytes: int | None = Field(None, ge=0, validation_alias=spelled("fileSize", "sizeBytes"))
     sha256: Annotated[Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None, Maybe] = Field(
@@ -140,7 +144,7 @@ class FileData(Earlier):
             size_bytes=self.size_bytes,
             sha256=self.sha256.lower() if self.sha256 else None,
             options=self.options,
-            settings=self.record.stored(),
+            settings={**self.record.stored(), **({BOTH: True} if self.role == "both" else {})},
         )
 
 
@@ -160,6 +164,8 @@ class CreateFile(FileData):
 
 async def role_of(gateway: Gateway, session: SessionRow, told: FileData) -> tuple[Role, list[str]]:
     """Return the role of a file and what is assumed: it is said beside it, in its record, or not at all."""
+    if told.role == "both":
+        return "input", []
     if told.role and told.record.role and told.role != told.record.role:
         return told.role, [f"fileMetadata.type says {told.record.role}; fileType counts: {told.role}"]
     if role := told.role or told.record.role:

@@ -25,6 +25,7 @@ DATENANPASSUNG: dict[str, Resample] = {
     "Nächster Wert": "next",
 }
 _HORIZONS: dict[Role, Horizon] = {"input": Horizon(start=-24, end=0), "output": Horizon(start=0, end=24)}
+BOTH = "both_roles"  # where a file keeps that it is an output, too
 ANNOUNCED = "announced_name"  # where a file keeps the display name it came with, once it has another
 COLUMNS = {  # the columns of the earlier database, by the name of the same thing in a record
     "file_name": "fileName", "utc_min": "utcMin", "utc_max": "utcMax",
@@ -169,6 +170,7 @@ class FileRecord(SeriesSettings):
     storage_path: Any = Field(None, validation_alias=spelled("storagePath", "storage_path"))
     file_hash: Any = Field(None, validation_alias=spelled("fileHash", "file_hash"))
     quality: Any = Field(None, validation_alias=spelled("qualityReport", "quality"))
+    both: Any = None
     status: Any = None
     problem: Any = None
     created_at: Any = Field(None, validation_alias=spelled("createdAt", "created_at"))
@@ -204,6 +206,11 @@ def delta_offset(horizon: Horizon, n_steps: int | None, offset: float) -> float 
     if not (60 / delta).is_integer():
         return "var"
     return round((offset + 60 * horizon.start) % delta, 6) % delta
+
+
+def roles_of(file: FileRow) -> tuple[Role, ...]:
+    """Return what a file is: its role, or input and output."""
+    return ("input", "output") if file.settings.get(BOTH) else (file.role,)
 
 
 def known_as(file: FileRow) -> tuple[str, str, str]:
@@ -252,6 +259,7 @@ def record(
         "maxGap": "none" if spec.max_gap is None else spec.max_gap,
         "zeitschrittweiteTransferiertenDaten": delta_minutes(spec.horizon, n_steps),
         "offsetTransferiertenDaten": delta_offset(spec.horizon, n_steps, (steps and steps.offset) or 0.0),
+        "both": BOTH in file.settings,
         "colorIndex": place if settings.color_index is None else settings.color_index,
         "storagePath": series.object_key if series else keys.chunks(file.session_id, file.id),
         "qualityReport": series.quality if series else None,

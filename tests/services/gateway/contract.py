@@ -212,7 +212,7 @@ async def furnish(house: House) -> None:
             DatasetRow(id=DATASET, spec=spec, status="ready", report={"n_windows": 900}, **own),
             RunRow(
                 id=RUN, dataset_id=DATASET, models=(LinearSpec(),), status="completed", best_job_id=JOB,
-                verdict={"metric": "rmse", "rows": []}, finished_at=utc_now(), **own,
+                verdict={"metric": "rmse", "rows": [], "claims": []}, finished_at=utc_now(), **own,
             ),
             JobRow(
                 id=JOB, run_id=RUN, dataset_id=DATASET, position=0, kind="lin", label="LIN",
