@@ -61,6 +61,12 @@ class Client:
             )
         )
 
+    def answer(
+        self, session_id: str, file_id: str, options: Mapping[str, JsonValue], *, timeout: float = 300.0
+    ) -> UploadedFile:
+        """Answer the question a file was rejected with; see ``AsyncClient.answer``."""
+        return self._wait(self._async.answer(session_id, file_id, options, timeout=timeout))
+
     def files(self, session_id: str) -> list[UploadedFile]:
         """Return the session's files."""
         return self._wait(self._async.files(session_id))

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from rich.console import Console
 
 from shared.contracts.kinds import ModelSpec
+from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
 from shared.messaging.provision import provision_as
@@ -27,7 +28,7 @@ from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
 from trainyard.local import ROOT, LocalSettings, Platform
-from trainyard.plan import DEFAULT_MODELS, parse_duration, parse_models, plan_dataset
+from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -47,13 +48,8 @@ def main() -> None:
     """Run the command line; problems are printed, not traced."""
     try:
         app()
-    except ApiError as error:
-        show_problem(console, error)
-        sys.exit(1)
-    except TrainyardError as error:
-        console.print(f"[red bold]{error.code}[/]: {error.message}", highlight=False)
-        for suggestion in error.suggestions:
-            console.print(f"  {suggestion}", highlight=False)
+    except (ApiError, TrainyardError) as error:
+        show_problem(console, error.problem())
         sys.exit(1)
 
 
@@ -146,6 +142,13 @@ def run(
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(help="how to read the files: decimal=, or key_columns=meter (docs/files.md)"),
+    ] = None,
+    interpolate: Annotated[
+        bool, typer.Option(help="interpolate targets in gaps instead of leaving their samples out")
+    ] = False,
     country: Annotated[str | None, typer.Option(help="whose holidays, such as AT or US")] = None,
     subdivision: Annotated[str | None, typer.Option(help="state or province of the holidays")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the results")] = None,
@@ -156,6 +159,7 @@ def run(
     """Upload files, train models that forecast the target, show and save the results."""
     ahead, specs = parse_duration(horizon), parse_models(models)
     reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
+    reading |= parse_reading(read or ())
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
@@ -174,7 +178,10 @@ def run(
                 timezone=timezone or "UTC",
                 country=country,
                 subdivision=subdivision,
+                interpolate=interpolate,
             )
+            for line in left_out(await client.series(session), spec):
+                console.print(f"  {line}", highlight=False, markup=False)
             await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
     _run(work())
@@ -385,11 +392,15 @@ async def _train(
     ensemble: bool = True,
 ) -> None:
     started = await client.run(session, spec, models, ensemble=ensemble)
-    await RunBars(console).follow(client.watch(session, started.run_id))
+    last = await RunBars(console).follow(client.watch(session, started.run_id))
     found = await client.results(session, run_id=started.run_id)
-    show_leaderboard(console, found)
+    if found.leaderboard.get("rows"):
+        show_leaderboard(console, found)
     if found.status != "completed":
-        return
+        console.print(f"[red bold]the run {found.status}[/]")
+        if last is not None and last.data.get("problem"):
+            show_problem(console, Problem.model_validate(last.data["problem"]))
+        raise typer.Exit(1)
     out.mkdir(parents=True, exist_ok=True)
     with console.status("writing tables, plots and the archive ..."):
         async with asyncio.timeout(300):

@@ -24,7 +24,7 @@ from trainyard.broker import EmbeddedNats, open_private
 SERVICES = ("ingest", "datasets", "trainer", "evaluator", "gateway")
 ROOT = Path(__file__).parents[1]
 
-_FIRST_PAUSE, _LONG_LIFE = 0.25, 20.0  # seconds
+_FIRST_PAUSE, _LONG_LIFE, _PROVISIONING = 0.25, 20.0, 20.0  # seconds
 
 log = structlog.get_logger()
 
@@ -203,11 +203,20 @@ class Platform:
         return plan
 
     async def _provision(self) -> None:
+        """Create what the broker has to know; should it die meanwhile, say so at once and do not wait for it.
+
+        Waiting would be for ever: whoever waits here is who starts it again.
+        """
         client = await nats.connect(
-            self.broker.url, **self.broker.login("provision"), inbox_prefix=b"_INBOX.provision"
+            self.broker.url,
+            **self.broker.login("provision"),
+            inbox_prefix=b"_INBOX.provision",
+            allow_reconnect=False,
+            connect_timeout=5,
         )
         try:
-            await provision(client, ack_wait=self.settings.ack_wait)
+            async with asyncio.timeout(_PROVISIONING):
+                await provision(client, ack_wait=self.settings.ack_wait)
         finally:
             await client.close()
 
@@ -230,13 +239,17 @@ class Platform:
     async def _keep_running(self) -> None:
         """Start again what died, each on its own; a process that dies at once is started ever more slowly."""
         due: dict[str, float] = {}
+        provisioned = True
         while not self._stopping:
             await asyncio.sleep(0.25)
-            if not self.broker.alive():
+            if not self.broker.alive() or not provisioned:
                 log.warning("broker ended, starting it again")
+                provisioned = False
                 try:
-                    self.broker.start()
+                    if not self.broker.alive():
+                        self.broker.start()
                     await self._provision()
+                    provisioned = True
                 except (
                     TrainyardError,
                     NatsError,

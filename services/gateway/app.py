@@ -18,6 +18,7 @@ from starlette.requests import Request
 from services.gateway.auth import routes as keys
 from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
+from services.gateway.auth.sockets import SocketCounts
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
@@ -29,7 +30,7 @@ from services.gateway.http.json_bodies import carries_json
 from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
-from services.gateway.http.rate_limits import Limiter, StreamCounters
+from services.gateway.http.rate_limits import FailedTokens, Limiter, StreamCounters
 from services.gateway.legacy import routes as legacy
 from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
@@ -148,6 +149,7 @@ async def connect(
         limiter=Limiter(
             StreamCounters(client),
             requests=settings.gateway_requests_per_minute,
+            chunks=settings.gateway_chunks_per_minute,
             upload_bytes=settings.gateway_upload_bytes_per_minute,
         ),
         queue=JobQueue(client),
@@ -157,6 +159,10 @@ async def connect(
         history=StreamHistory(client),
         plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
+        failed_tokens=FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute),
+        sockets=SocketCounts(
+            per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
+        ),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
     stack.push_async_callback(_end, sweep)
@@ -245,6 +251,7 @@ def main() -> None:
         http=DirectProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_max_size=64 << 10,  # clients have next to nothing to say
     )
 
 

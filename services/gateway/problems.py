@@ -39,6 +39,13 @@ class BadId(Refused):
     advice = ("Use 1 to 128 letters, digits, _ and -; a UUID is best.",)
 
 
+class NoQuestion(Conflict):
+    """An answer to a file about which nothing is asked."""
+
+    code = "NO_QUESTION"
+    advice = ("Upload the file again, with options that say how it is to be read.",)
+
+
 class FileNotFound(NotFound):
     """The session has no such file."""
 

@@ -56,6 +56,27 @@ class GatewaySettings(CommonSettings):
         default=timedelta(seconds=30), description="longest silence inside a request body"
     )
     gateway_requests_per_minute: int = Field(default=100, gt=0, description="per user, over all replicas")
+    gateway_chunks_per_minute: int = Field(
+        default=6_000, gt=0, description="requests that carry chunks, per user, over all replicas"
+    )
+    gateway_failed_tokens_per_minute: int = Field(
+        default=60, gt=0, description="refused tokens per address; then only known ones are looked at"
+    )
+    gateway_sockets_per_user: int = Field(default=100, gt=0, description="live connections of one user")
+    gateway_anonymous_sockets: int = Field(
+        default=200, gt=0, description="live connections on which nobody has signed in yet"
+    )
+    gateway_user_bytes: int = Field(
+        default=200 << 30,
+        gt=0,
+        description="uploaded bytes one user may keep; with one local user the disk decides",
+    )
+    gateway_session_bytes: int = Field(
+        default=20 << 30, gt=0, description="uploaded bytes one session may keep"
+    )
+    gateway_free_bytes: int = Field(
+        default=1 << 30, ge=0, description="free space of the data folder below which nothing is uploaded"
+    )
     gateway_upload_bytes_per_minute: int = Field(
         default=20_000 * MIB, gt=0, description="chunk bytes per user and minute, over all replicas"
     )

@@ -98,7 +98,7 @@ class Frontend:
             answers.append(await self._http.post("/api/training/upload-chunk", data=form, files=files))
         return answers
 
-    async def until(self, path: str, *words: str, seconds: float = 120) -> Json:
+    async def until(self, path: str, *words: str, seconds: float = 240) -> Json:
         """Ask a path until its status is one of some words."""
         async with asyncio.timeout(seconds):
             while True:

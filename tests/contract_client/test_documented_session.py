@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.kinds import BASELINES
 from tests.contract_client.frontend import csv_file
 from tests.live.conftest import OpenYard
 
@@ -21,7 +22,7 @@ async def test_the_session_of_the_documentation_ends_with_a_leaderboard(
     script = rest.partition("<!-- session: end -->")[0].strip().removeprefix("```bash").removesuffix("```")
     (tmp_path / "load.csv").write_bytes(csv_file())
 
-    async with open_yard(kinds=("lin",)) as yard:
+    async with open_yard(kinds=("lin", *BASELINES)) as yard:
         told = script.replace("http://127.0.0.1:8000", yard.platform.url)
         shell = await asyncio.create_subprocess_exec(
             "bash", "-ec", told, cwd=tmp_path, stdout=asyncio.subprocess.PIPE

@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.contracts.kinds import BASELINES
 from tests.contract_client.frontend import SPLIT, Frontend, csv_file, file_record, model_parameters
 from tests.live.conftest import OpenYard
 from tests.services.gateway.legacy.test_socketio import BROWSER, Follower
 
-pytestmark = [pytest.mark.live, pytest.mark.keras]
+pytestmark = [pytest.mark.live, pytest.mark.keras, pytest.mark.timeout(480)]
 DOCUMENTED = """
 curl -s -w '\\n%{http_code}\\n' -X POST "$BASE/init-session" -H "Content-Type: application/json" -d "{\\"sessionId\\": \\"$SID\\"}"
 curl -s -w '\\n%{http_code}\\n' "$BASE/list-sessions"
@@ -52,7 +53,7 @@ def picture(text: Any) -> bool:
 )
 async def test_from_the_first_chunk_to_the_results(open_yard: OpenYard) -> None:
     async with (
-        open_yard(kinds=("lin", "dense")) as yard,
+        open_yard(kinds=("lin", "dense", *BASELINES)) as yard,
         httpx.AsyncClient(base_url=yard.platform.url, timeout=90) as http,
     ):
         frontend = Frontend(http)
@@ -115,7 +116,7 @@ async def results_are_there(frontend: Frontend) -> None:
 
 async def test_what_was_cancelled_hides_no_results_and_opens_none(open_yard: OpenYard) -> None:
     async with (
-        open_yard(kinds=("lin", "dense")) as yard,
+        open_yard(kinds=("lin", "dense", *BASELINES)) as yard,
         httpx.AsyncClient(base_url=yard.platform.url, timeout=90) as http,
     ):
         frontend = Frontend(http)
@@ -139,7 +140,7 @@ async def test_what_was_cancelled_hides_no_results_and_opens_none(open_yard: Ope
 
 
 async def test_the_documents_eight_curls(open_yard: OpenYard) -> None:
-    async with open_yard(kinds=("lin",)) as yard:
+    async with open_yard(kinds=("lin", *BASELINES)) as yard:
         shell = await asyncio.create_subprocess_exec(
             "bash", "-c", DOCUMENTED, stdout=asyncio.subprocess.PIPE,
             env={"BASE": f"{yard.platform.url}/api/training", "SID": "test_session_1764100000",

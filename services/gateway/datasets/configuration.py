@@ -7,9 +7,9 @@ from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Gateway
 from services.gateway.datasets.wire import HOLIDAYS_OF, SplitIn, TimeInfo, TimeSteps
-from services.gateway.http.wire import Earlier, spelled
+from services.gateway.http.wire import Earlier, spelled, tolerant
 from services.gateway.problems import InvalidConfiguration, TooLarge, refused_by, sentence
-from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, roles_of, settings_of
+from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, roles_of, stored_settings
 from shared.contracts.specs import DatasetSpec, Role, SeriesSpec, Split
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
@@ -73,12 +73,12 @@ async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionDat
 
 def saved_time_steps(session: SessionRow) -> TimeSteps:
     """Return the time steps the session has."""
-    return TimeSteps.model_validate(session.time_steps)
+    return tolerant(TimeSteps, session.time_steps)
 
 
 def saved_time_info(session: SessionRow) -> TimeInfo:
     """Return the calendar settings the session has."""
-    return TimeInfo.model_validate(session.time_info)
+    return tolerant(TimeInfo, session.time_info)
 
 
 def dataset_spec(
@@ -185,7 +185,7 @@ def _spec(
     session_data: SessionData, row: SeriesRow, name: str, role: Role | None, choice: SeriesChoice | None
 ) -> SeriesSpec:
     file = session_data.files[row.file_id]
-    known = settings_of(file, row).stored()
+    known = stored_settings(file, row)
     if role not in (None, file.role):  # the other role of a file that has both: a horizon of its own
         known = {key: value for key, value in known.items() if key not in ("horizon_start", "horizon_end")}
     said = {**known, **(choice.stored() if choice else {}), "name": name}

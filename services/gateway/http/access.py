@@ -76,6 +76,7 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/csv-files/{{sid}}": Access("session"),
     f"POST {API}/csv-files": Access("session", "settings"),
     f"PUT {API}/csv-files/{{file_id}}": Access("session", "settings"),
+    f"POST {API}/csv-files/{{file_id}}/answer": Access("session", "settings"),
     f"DELETE {API}/csv-files/{{file_id}}": Access("session"),
     f"POST {API}/upload-chunk": Access("session", "chunk"),
     f"PUT {API}/upload/{{sid}}/{{file_id}}/{{index}}": Access("session", "chunk"),

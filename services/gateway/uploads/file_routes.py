@@ -19,8 +19,17 @@ from services.gateway.http.wire import (
     spelled,
 )
 from services.gateway.problems import FileNotFound
+from services.gateway.uploads.answers import answer_question
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
-from services.gateway.uploads.wire import ANNOUNCED, BOTH, FileRecord, display_names, known_as, record
+from services.gateway.uploads.wire import (
+    ANNOUNCED,
+    BOTH,
+    FileRecord,
+    checked_settings,
+    display_names,
+    known_as,
+    record,
+)
 from shared.contracts.specs import Role
 from shared.storage.records import Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
@@ -144,7 +153,10 @@ class FileData(Earlier):
             size_bytes=self.size_bytes,
             sha256=self.sha256.lower() if self.sha256 else None,
             options=self.options,
-            settings={**self.record.stored(), **({BOTH: True} if self.role == "both" else {})},
+            settings={
+                **checked_settings(self.record.stored(), role),
+                **({BOTH: True} if self.role == "both" else {}),
+            },
         )
 
 
@@ -196,14 +208,37 @@ async def create_file(body: CreateFile, gateway: Here, who: Who) -> FileAnnounce
     )  # fmt: skip
 
 
+class FileAnswer(Earlier):
+    """What the user says to the question about a file."""
+
+    options: dict[str, JsonValue] = Field(
+        description="the candidate that holds, by its option: decimal, key_columns, doubled, day_first, ..."
+    )
+
+
+@router.post("/csv-files/{file_id}/answer", status_code=201)
+async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -> FileAnnounced:
+    """Read a file again with the answer to the question it was rejected with; its bytes are here still."""
+    file, _ = await _find(gateway, who, file_id)
+    session = await find_session(gateway, who, file.session_id)
+    state = await answer_question(gateway, session, file, body.options)
+    told = record(state.file, None, name=stem(state.file))
+    return FileAnnounced(
+        file_id=state.file.id, status=state.file.status, missing=state.missing,
+        total_chunks=state.file.total_chunks,
+        data={**told, "message": f"{file.file_name} is read again"}, **remarks(body),
+    )  # fmt: skip
+
+
 @router.put("/csv-files/{file_id}")
 async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
     """Change the settings of a record; its bytes stay."""
     file, series = await _find(gateway, who, file_id)
     if series is not None:
-        said = {**series.settings, **body.stored()}
+        said = checked_settings({**series.settings, **body.stored()}, file.role)
         series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
     else:
+        checked_settings({**file.settings, **body.stored()}, file.role)
         said = {ANNOUNCED: known_as(file)[2], **file.settings, **body.stored()}
         file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
     name = series.name if series else stem(file)

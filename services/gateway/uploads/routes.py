@@ -17,6 +17,7 @@ from services.gateway.http.direct_body import body_of
 from services.gateway.http.json_bodies import JsonRoute, parse_json
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, Maybe, remarks, spelled
 from services.gateway.problems import MissingBody, MissingFile, ValidationFailed, refused_by
+from services.gateway.sessions.metadata import with_metadata
 from services.gateway.uploads.chunks import (
     Announcement,
     Received,
@@ -139,7 +140,9 @@ async def upload_chunk(
         told = told.model_copy(update={"record": extra.record})
     role, assumed = await role_of(gateway, session, told)
     file = await open_file(gateway, session, as_before(told.announcement(role)))
-    state = await store_chunk(gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256)
+    state = await store_chunk(
+        gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256, n_bytes=chunk.size or 0
+    )
     return answer(state, told.index, **remarks(told, extra, warnings=assumed))
 
 
@@ -156,7 +159,14 @@ async def put_chunk(
     """Take one chunk of an announced file as a raw body: the fast way."""
     file = await find_upload(gateway, who, sid, file_id)
     with body_of(request, patience_s=gateway.settings.gateway_body_stall.total_seconds()) as body:
-        state = await store_chunk(gateway, file, index, body, sha256=x_chunk_sha256)
+        state = await store_chunk(
+            gateway,
+            file,
+            index,
+            body,
+            sha256=x_chunk_sha256,
+            n_bytes=int(request.headers.get("content-length", "0")),
+        )
     return answer(state, index)
 
 
@@ -197,7 +207,7 @@ async def take_whole(gateway: Gateway, who: Identity, told: ChunkMetadata, file:
     role, assumed = await role_of(gateway, session, told)
     row = await open_file(gateway, session, as_before(told.announcement(role)))
     is_new = row.status == "receiving"
-    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None)
+    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None, n_bytes=file.size or 0)
     kept = InstantFile(
         id=row.id,
         file_id=row.id,
@@ -302,6 +312,6 @@ async def _keep(gateway: Gateway, session: SessionRow, extra: AdditionalData) ->
     if extra.time_steps:
         changes["time_steps"] = extra.time_steps.model_dump(mode="json")
     if extra.session_info:
-        changes["metadata"] = {**session.metadata, **extra.session_info}
+        changes["metadata"] = with_metadata(session, extra.session_info)
     if changes:
         await gateway.records.update(SessionRow, session.id, changes)

@@ -116,6 +116,7 @@ def cases() -> list[Case]:
         Case(get, "/upload-status/{sid}", "", 200, ("uploads", "missing")),
         Case(get, "/csv-files/{sid}", "", 200, ("files", "data")),
         *examples("put", "/csv-files/{file_id}", 200, "data"),
+        Case(post, "/csv-files/{file_id}/answer", "not asked", 409, (), {"json": {"options": {}}}),
         *examples("post", "/save-zeitschritte", 200, "data", "timeSteps"),
         Case(get, "/get-zeitschritte/{sid}", "", 200, ("zeitschritte", "timeSteps")),
         *examples("post", "/save-time-info", 200, "data", "timeFeatures"),

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.gateway.http.access import ROUTES
 from services.gateway.settings import GatewaySettings
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import LinearSpec
@@ -17,7 +18,7 @@ from tests.services.gateway.house import House, open_house, ready_file
 SID = "a" * 32
 FILE = derive("file", SID, "input", "a.csv", "0")
 RUN, PLOT = "b" * 32, "c" * 32
-IDS = {"sid": SID, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.k1"}
+IDS = {"sid": SID, "file_id": FILE, "index": "0", "plot_id": PLOT, "key_id": "all.k1", "dataset_id": "d" * 32}
 IN_BODY: dict[str, Any] = {
     "/finalize-session": {"sessionId": SID},
     "/session-name-change": {"sessionId": SID, "sessionName": "mine now"},
@@ -36,11 +37,8 @@ IN_BODY: dict[str, Any] = {
     "/scale-data/{sid}": {"data": {}},
     "/api-keys": {"sessionId": SID},
 }
-NOBODYS = {
-    ("GET", "/list-sessions"), ("POST", "/delete-all-sessions"), ("POST", "/cleanup"),
-    ("GET", "/environment-info"), ("GET", "/api-keys"), ("GET", "/api-parameters"),
-    ("GET", "/api/keepalive/{sid}"),
-}  # fmt: skip
+NOBODYS = {("GET", "/api-keys"), ("GET", "/api/keepalive/{sid}")}
+OPENING = ("/init-session", "/create-database-session", "/csv-files", "/finalize-session")
 UPLOADS = {"/upload-chunk": "chunk", "/instant-upload": "file"}
 
 
@@ -49,9 +47,10 @@ def requests(house: House) -> list[httpx.Request]:
     built = []
     for method, path in operations(house):
         short = path.removeprefix("/api/training")
-        if (method, short) in NOBODYS:
+        names_nothing = ROUTES[f"{method} {path}"].scope in ("own", "anybody")
+        if names_nothing or (method, short) in NOBODYS:
             continue
-        url = "http://127.0.0.1" + re.sub(r"\{(\w+)\}", lambda m: IDS[m[1]], path)
+        url = "http://127.0.0.1" + re.sub(r"\{(\w+)\}", lambda m: IDS.get(m[1], "d" * 32), path)
         options: dict[str, Any] = {}
         if short in UPLOADS:
             options["data"] = {
@@ -110,8 +109,9 @@ async def everything(house: House) -> list[Any]:
 async def test_somebody_elses_things_answer_like_unknown_ones_on_every_route(annas: House) -> None:
     before = await everything(annas)
 
+    asked = [r for r in requests(annas) if not _opens(r)]
     async with annas.client(token="user-bert") as http:
-        answers = [(r, await http.send(_with(r, "user-bert"))) for r in requests(annas)]
+        answers = [(r, await http.send(_with(r, "user-bert"))) for r in asked]
 
     assert len(answers) > 40
     wrong = {
@@ -122,6 +122,24 @@ async def test_somebody_elses_things_answer_like_unknown_ones_on_every_route(ann
         assert answer.json()["success"] is False
         assert "anna" not in answer.text
     assert await everything(annas) == before
+
+
+async def test_whoever_opens_a_session_under_somebody_elses_id_gets_one_of_his_own(annas: House) -> None:
+    before = await everything(annas)
+
+    async with annas.client(token="user-bert") as http:
+        answers = [(r, await http.send(_with(r, "user-bert"))) for r in requests(annas) if _opens(r)]
+
+    assert len(answers) >= 5
+    assert {r.url.path: a.text for r, a in answers if a.status_code >= 300} == {}
+    assert not any("anna" in answer.text for _, answer in answers)
+    assert await everything(annas) == before
+
+
+def _opens(request: httpx.Request) -> bool:
+    """Whether a route opens the session it is told of, where there is none."""
+    path = request.url.path.removeprefix("/api/training")
+    return request.method == "POST" and path in (*UPLOADS, *OPENING)
 
 
 async def test_nobody_gets_in_on_any_route(annas: House) -> None:
