@@ -142,6 +142,7 @@ def run(
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
+    bounds: Annotated[bool, typer.Option(help="no forecast below zero if the target never was")] = True,
     read: Annotated[
         list[str] | None,
         typer.Option(help="how to read the files: decimal=, or key_columns=meter (docs/files.md)"),
@@ -178,6 +179,7 @@ def run(
                 timezone=timezone or "UTC",
                 country=country,
                 subdivision=subdivision,
+                bounded=bounds,
                 interpolate=interpolate,
             )
             for line in left_out(await client.series(session), spec):

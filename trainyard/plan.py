@@ -124,6 +124,7 @@ def plan_dataset(
     timezone: str = "UTC",
     country: str | None = None,
     subdivision: str | None = None,
+    bounded: bool = True,
     interpolate: bool = False,
 ) -> DatasetSpec:
     """Return a data set that forecasts a target from the past of all series and from the calendar.
@@ -141,6 +142,8 @@ def plan_dataset(
     future
         Names of series that are known in advance, such as schedules: their window covers the horizon and
         as much of the past before it as there is room for, with a point at every step.
+    bounded
+        Whether a target that was never below zero in training is not forecast there.
     interpolate
         Whether targets in gaps are made up from their neighbours; otherwise they are rows of the file.
     """
@@ -172,6 +175,7 @@ def plan_dataset(
                 role="output",
                 horizon=coming,
                 resample="linear" if interpolate else "auto",
+                bounded=bounded,
             ),
         ),
         input_steps=n_input,

@@ -5,6 +5,7 @@ scalers build the one window a forecast needs, so training and forecasting agree
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -78,7 +79,8 @@ class Dataset:
     @cached_property
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
-        return layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        layout = layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        return replace(layout, floors=tuple(self._floor(k) for k in range(len(layout.outputs))))
 
     @property
     def nbytes(self) -> int:
@@ -171,6 +173,12 @@ class Dataset:
             If the folder holds no finished data set.
         """
         return cls(artefact.load(folder))
+
+    def _floor(self, output: int) -> float | None:
+        """Return 0 for an output that its training part never shows below it, None otherwise."""
+        values = self.training_values(output)
+        known = values[np.isfinite(values)]
+        return 0.0 if self.spec.outputs[output].bounded and len(known) and known.min() >= 0 else None
 
     def _samples(self, index: Int64) -> Samples:
         return Samples(self.x(index), self.y(index), self.ref_ns[index])
