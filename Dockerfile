@@ -79,7 +79,13 @@ COPY --from=evaluator-libraries /opt/venv /opt/venv
 COPY services/evaluator services/evaluator
 CMD ["python", "-m", "services.evaluator.app"]
 
-FROM service AS trainer
+FROM service AS fitting
+USER 0:0
+# the OpenMP runtime, which boosted trees load
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1=12.* && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+
+FROM fitting AS trainer
 COPY --from=trainer-libraries /opt/venv /opt/venv
 COPY services/trainer services/trainer
 CMD ["python", "-m", "services.trainer.app"]
@@ -88,7 +94,7 @@ CMD ["python", "-m", "services.trainer.app"]
 FROM libraries AS trainer-gpu-libraries
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     ./install.sh trainer-gpu
-FROM service AS trainer-gpu
+FROM fitting AS trainer-gpu
 COPY --from=trainer-gpu-libraries /opt/venv /opt/venv
 COPY services/trainer services/trainer
 CMD ["python", "-m", "services.trainer.app"]

@@ -56,7 +56,7 @@ async def evaluate(
     validation, test, folds = await asyncio.to_thread(_score_parts, forecast, yardstick, job.backtest)
     result = await results.save(job, validation, test, folds)
     if not folds:
-        metrics.covered(job.kind, await asyncio.to_thread(covered_share, forecast, yardstick.names))
+        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, yardstick))
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -193,6 +193,11 @@ def _label(job: JobRow | None) -> str | None:
     if job and job.backtest:
         return job.backtest.model
     return job.label if job else None
+
+
+def _covered(forecast: Forecast, yardstick: ScoringContext) -> float | None:
+    intervals = adaptive_intervals(forecast, yardstick.offset_hours)
+    return covered_share(intervals, forecast.test, yardstick.names)
 
 
 def _score_parts(
