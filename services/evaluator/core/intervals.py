@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.scoring.forecasts import Forecast, PartForecast
-from shared.scoring.intervals import LEVELS, Intervals, fit_intervals
+from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import LEVELS, Intervals
 from shared.series.arrays import Float64
 
 
@@ -43,12 +43,12 @@ def score_intervals(
     ]
 
 
-def covered_share(forecast: Forecast, names: tuple[str, ...]) -> float | None:
-    """Return the share of test values inside the widest intervals fitted on validation; None undefined.
+def covered_share(intervals: Intervals, test: PartForecast, names: tuple[str, ...]) -> float | None:
+    """Return the share of test values inside the widest intervals; None undefined.
 
     Averaged over outputs; the level is the last of ``LEVELS``.
     """
-    scores = score_intervals(fit_intervals(forecast.validation), forecast.test, names=names)
+    scores = score_intervals(intervals, test, names=names)
     shares = [s.coverage for s in scores if s.level == max(LEVELS) and s.coverage is not None]
     return sum(shares) / len(shares) if shares else None
 
