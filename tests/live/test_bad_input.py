@@ -22,11 +22,11 @@ REFUSED = {
     "header only.csv": b"UTC;load\n",
     "one column.csv": b"load\n1\n2\n3\n",
     "binary.csv": bytes(range(256)) * 4,
-    "mixed.csv": GOOD.replace("05:00;5.5", "05:00,5.5", 1).encode(),
     "no numbers.csv": b"UTC;load\n2024-01-01 00:00;a\n2024-01-01 01:00;b\n",
     "no times.csv": b"UTC;load\nx;1\ny;2\n",
 }
 ACCEPTED = {
+    "a line of another form, set aside.csv": GOOD.replace("05:00;5.5", "05:00,5.5", 1).encode(),
     "../../x.csv": GOOD.encode(),
     "decimal comma.csv": GOOD.replace(".5", ",5").encode(),
     "bom.csv": GOOD.encode("utf-8-sig"),

@@ -37,7 +37,7 @@ class Follower:
         commands = [json.dumps(command) for command in said]
         process = await asyncio.create_subprocess_exec(
             "node", str(BROWSER / "follow.mjs"), url, sid, transport, token, *commands,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**24,
         )  # fmt: skip
         return cls(process)
 
