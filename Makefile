@@ -2,19 +2,30 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+PAGE := services/gateway/web/app
+BUILT := services/gateway/web/dist/index.html
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-GROUPS := base ingest datasets trainer evaluator gateway local benchmarks dev
+GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local benchmarks dev page
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean
+.PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean deploy-files test-deploy
 
-demo: $(VENV)/local.ok  ## train models on real data, show the leaderboard
+demo: $(VENV)/local.ok $(BUILT)  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
 
-up: $(VENV)/local.ok  ## the platform on this machine, until Ctrl-C
+up: $(VENV)/local.ok $(BUILT)  ## the platform on this machine, until Ctrl-C
 	$(BIN)/python -m trainyard up
 
-test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules  ## every test but the slow and the live ones; under ten minutes on two cores
+page: $(VENV)/local.ok $(BUILT)  ## the page, built where its sources are newer; needs Node 20 or gets it from PyPI
+
+$(BUILT): $(shell find $(PAGE)/src $(PAGE)/public -type f) $(PAGE)/index.html $(PAGE)/vite.config.ts $(PAGE)/package-lock.json | $(VENV)/local.ok
+	@$(BIN)/python -m trainyard.page
+
+page-types: $(VENV)/dev.ok  ## the page's types from the gateway's own description
+	@mkdir -p var && $(BIN)/python -m services.gateway.web.description > var/page-openapi.json
+	@npm run --silent --prefix $(PAGE) types
+
+test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules $(BUILT)  ## every test but the slow and the live ones; under ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow and not live" -q
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
@@ -23,7 +34,7 @@ test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
 test-slow: $(VENV)/dev.ok  ## long property runs and fault campaigns
 	$(BIN)/python -m pytest -m slow -q
 
-test-live: $(VENV)/dev.ok tests/browser/node_modules  ## the real services on a real broker
+test-live: $(VENV)/dev.ok tests/browser/node_modules $(BUILT)  ## the real services on a real broker
 	$(BIN)/python -m pytest -m "live and not slow" -q
 
 test-supabase: $(VENV)/dev.ok $(POSTGREST)  ## adapters, isolation and the whole flow on real Postgres and PostgREST
@@ -34,6 +45,12 @@ test-faults: $(VENV)/dev.ok  ## every fault twenty times in a row; about an hour
 
 campaign: $(VENV)/dev.ok  ## 1,000 faults over small runs; goes on where it was stopped
 	$(BIN)/python -m benchmarks.campaign
+
+deploy-files: $(VENV)/dev.ok  ## what of deploy/ follows from the code
+	$(BIN)/python -m trainyard.deployment
+
+test-deploy: $(VENV)/dev.ok  ## manifests, rules, dashboards, images; with Docker also the real containers
+	$(BIN)/python -m pytest -q tests/deploy
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents
 	$(BIN)/ruff format --check .

@@ -71,7 +71,7 @@ async def measure_predicts(yard: Yard, n: int) -> None:
             raise SystemExit(f"{job['label']} ended as {job['status']}: {job['problem']}")
         jobs[job["kind"]] = job["job_id"]
     session_id = uuid.UUID(run.session_id).hex  # as the services spell it
-    broker = await nats.connect(yard.platform.broker.url, token=yard.platform.broker.token)
+    broker = await nats.connect(yard.platform.broker.url, **yard.platform.broker.login())
     print("| one window | broker p50 ms | p95 | HTTP p50 ms | p95 |\n|---|--:|--:|--:|--:|")
     async with httpx.AsyncClient(base_url=yard.platform.url, timeout=60) as http:
         for model in ASKED:

@@ -115,6 +115,20 @@ class InternalError(InvalidInput):
     advice = ("Report it to the operators: their log names the cause.",)
 
 
+class PassedOn(InvalidInput):
+    """Another process's problem, passed on as it is; a subclass says whose."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, suggestions=problem.suggestions, **problem.details)
+        self._problem = problem
+        self.code = problem.code  # type: ignore[misc]  # theirs names the cause, not the class's
+        self.category = problem.category  # type: ignore[misc]  # the same
+
+    def problem(self) -> Problem:
+        """Return the problem as it was put."""
+        return self._problem
+
+
 class DidNotConverge(InvalidInput):
     """A fit diverged or produced numbers that are not finite."""
 

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class CommonSettings(BaseSettings):
     """Where the broker and the stores are, and how a process shows itself. Prefix ``TRAINYARD_``."""
 
-    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TRAINYARD_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     nats_url: str = Field(
         default="nats://127.0.0.1:4222", description="broker address, comma-separated for a cluster"
@@ -38,8 +40,26 @@ class CommonSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address of the health and metrics port")
     port: int = Field(default=0, ge=0, le=65535, description="0 = chosen by the kernel")
     port_file: Path | None = Field(default=None, description="where to write the port once it listens")
+    health_host: str = Field(
+        default="127.0.0.1", description="address of the gateway's own health and metrics port"
+    )
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="port of /healthz, /readyz and /metrics of the gateway; workers have one port, for these",
+    )
     parent_pid: int | None = Field(default=None, description="die when this process dies")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_levels: dict[str, str] = Field(
+        default={}, description='levels of single modules, as JSON: {"services.trainer": "DEBUG"}'
+    )
+    log_dir: Path | None = Field(
+        default=None, description="folder for JSON lines beside the console: files of 50 MB, six per process"
+    )
+    traces_url: str | None = Field(
+        default=None, description="OpenTelemetry collector (OTLP over HTTP) for traces; none = no traces"
+    )
 
     ack_wait: timedelta = Field(
         default=timedelta(seconds=60), description="silence after which work is given to others"

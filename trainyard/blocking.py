@@ -1,12 +1,12 @@
 """The SDK for code without an event loop: every call waits for its answer."""
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
+from anyio.from_thread import start_blocking_portal
 from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
@@ -34,12 +34,11 @@ async def _next(events: AsyncIterator[Live]) -> Live | None:
 
 
 class Client:
-    """``AsyncClient`` on a loop of its own, in a thread of its own."""
+    """``AsyncClient`` behind a portal: a loop of its own, in a thread of its own."""
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="trainyard-client")
-        self._thread.start()
+        self._opened = ExitStack()
+        self._portal = self._opened.enter_context(start_blocking_portal())
         self._async = AsyncClient(url, token=token, timeout=timeout)
 
     def __enter__(self) -> Self:
@@ -51,8 +50,7 @@ class Client:
     def close(self) -> None:
         """Let go of connections."""
         self._wait(self._async.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._opened.close()
 
     def create_session(self, name: str = "") -> str:
         """Open a session and return its id."""
@@ -75,6 +73,12 @@ class Client:
                 session_id, source, role=role, name=name, options=options, on_bytes=on_bytes, timeout=timeout
             )
         )
+
+    def answer(
+        self, session_id: str, file_id: str, options: Mapping[str, JsonValue], *, timeout: float = 300.0
+    ) -> UploadedFile:
+        """Answer the question a file was rejected with; see ``AsyncClient.answer``."""
+        return self._wait(self._async.answer(session_id, file_id, options, timeout=timeout))
 
     def files(self, session_id: str) -> list[UploadedFile]:
         """Return the session's files."""
@@ -207,9 +211,11 @@ class Client:
         """Save the results archive of a run to a file."""
         return self._wait(self._async.download(session_id, target, run_id=run_id))
 
-    def watch(self, session_id: str, run_id: str, *, after: int = 0) -> Iterator[Live]:
-        """Yield the events of a run until it is finished."""
-        events = self._async.watch(session_id, run_id, after=after)
+    def watch(
+        self, session_id: str, run_id: str, *, after: int = 0, until: str = "run.finished"
+    ) -> Iterator[Live]:
+        """Yield the events of a run until it is finished, or until another type of event."""
+        events = self._async.watch(session_id, run_id, after=after, until=until)
         while (event := self._wait(_next(events))) is not None:
             yield event
 
@@ -218,4 +224,7 @@ class Client:
         return self._wait(self._async.wait(session_id, run_id, timeout=timeout))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        async def working() -> T:
+            return await work
+
+        return self._portal.call(working)

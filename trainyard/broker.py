@@ -6,15 +6,16 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import httpx
+from typing import IO
 
 from shared.errors import Conflict, Unavailable
+from shared.messaging.permissions import USERS, authorization
 from shared.runtime.parent import die_with_parent
 
 
@@ -41,6 +42,13 @@ def server_binary() -> str:
     return found
 
 
+def open_private(path: Path) -> IO[bytes]:
+    """Open a file to append to that nobody else may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)  # also one of an earlier version
+    return os.fdopen(descriptor, "ab")
+
+
 def _private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -59,14 +67,17 @@ class EmbeddedNats:
         Folder of the store; locked as long as the server runs, whoever started it.
     durable
         Whether JetStream forces every write to disk before it confirms (tests may do without).
+    users
+        Whether each service has a user of its own, with exactly its subjects; else one token opens all.
     """
 
-    def __init__(self, root: Path, *, durable: bool = True) -> None:
+    def __init__(self, root: Path, *, durable: bool = True, users: bool = False) -> None:
         self.root = root
         self.durable = durable
+        self.users = users
         self.url = ""
-        self.monitoring = ""
         self.token = ""
+        self.passwords: dict[str, str] = {}
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,12 +94,12 @@ class EmbeddedNats:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = self._lock()
         try:
-            self.token = self._secret()
+            self._read_secrets()
             ports = self.root / "ports"
             shutil.rmtree(ports, ignore_errors=True)
             ports.mkdir()
             _private(self.root / "nats.conf", self._configuration(ports))
-            with (self.root / "nats.log").open("ab") as log:
+            with open_private(self.root / "nats.log") as log:
                 self._process = subprocess.Popen(
                     [server_binary(), "-c", str(self.root / "nats.conf")],
                     stdin=subprocess.DEVNULL,
@@ -134,21 +145,33 @@ class EmbeddedNats:
             raise StoreInUse("another Trainyard uses this data folder", folder=self.root.name) from error
         return descriptor
 
-    def _secret(self) -> str:
-        path = self.root / "token"
-        if not path.exists():
-            _private(path, secrets.token_urlsafe(32))
-        return path.read_text()
+    def login(self, user: str = "operator") -> dict[str, str]:
+        """Return the arguments with which a client connects as a user; the operator may do everything."""
+        return {"user": user, "password": self.passwords[user]} if self.users else {"token": self.token}
+
+    def _read_secrets(self) -> None:
+        """Take the secrets of an earlier start; make those that are missing."""
+        if not self.users:
+            path = self.root / "token"
+            if not path.exists():
+                _private(path, secrets.token_urlsafe(32))
+            self.token = path.read_text()
+            return
+        path = self.root / "passwords.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        self.passwords = {user: known.get(user) or secrets.token_urlsafe(32) for user in (*USERS, "operator")}
+        _private(path, json.dumps(self.passwords))
 
     def _configuration(self, ports: Path) -> str:
         sync = "sync_interval: always" if self.durable else ""
+        token = f"authorization {{ token: {json.dumps(self.token)} }}"
+        access = authorization(self.passwords) if self.users else token
         return f"""
 server_name: trainyard
 listen: "127.0.0.1:{self._port}"
-http: "127.0.0.1:-1"
 ports_file_dir: {json.dumps(str(ports))}
 max_payload: 8MB
-authorization {{ token: {json.dumps(self.token)} }}
+{access}
 jetstream {{
   store_dir: {json.dumps(str(self.root / "store"))}
   max_file_store: 64GB
@@ -171,11 +194,30 @@ jetstream {{
     def _ready(self, ports: Path) -> bool:
         for path in ports.glob("*.ports"):
             try:
-                found = json.loads(path.read_text())
-                self.url, self.monitoring = found["nats"][0], found["monitoring"][0]
-                answer = httpx.get(f"{self.monitoring}/healthz?js-server-only=true", timeout=1.0)
-            except (ValueError, KeyError, httpx.HTTPError):
+                self.url = json.loads(path.read_text())["nats"][0]
+            except (ValueError, KeyError):
                 return False  # the file may be seen half written
             self._port = int(self.url.rsplit(":", 1)[1])
-            return answer.status_code == 200
+            return self._answers()
         return False
+
+    def _answers(self) -> bool:
+        """Whether the server takes our credentials; it opens its port once JetStream has its store.
+
+        The server's monitoring port would tell the same, but knows no password: it stays closed.
+        """
+        login = self.login()
+        hello = {"auth_token": login["token"]} if "token" in login else {**login, "pass": login["password"]}
+        said = json.dumps({"verbose": False, "pedantic": False, **hello})
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=2.0) as connection:
+                connection.sendall(f"CONNECT {said}\r\nPING\r\n".encode())
+                answer = b""
+                while b"PONG" not in answer:
+                    piece = connection.recv(65_536)
+                    if not piece or b"-ERR" in answer:
+                        return False
+                    answer += piece
+        except OSError:
+            return False
+        return True

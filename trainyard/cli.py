@@ -12,15 +12,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import nats
 import typer
 from pydantic import JsonValue
 from rich.console import Console
 
 from shared.contracts.kinds import ModelSpec
+from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
-from shared.messaging import streams
+from shared.messaging.provision import provision_as
 from shared.settings import CommonSettings
 from shared.storage.connect import open_embedded
 from shared.storage.fsck import check_store, remove_leftovers
@@ -29,7 +29,7 @@ from trainyard.console import RunBars, show_backtest, show_claims, show_file, sh
 from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import ROOT, LocalSettings, Platform
-from trainyard.plan import DEFAULT_MODELS, parse_duration, parse_models, plan_dataset
+from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -49,13 +49,8 @@ def main() -> None:
     """Run the command line; problems are printed, not traced."""
     try:
         app()
-    except ApiError as error:
-        show_problem(console, error)
-        sys.exit(1)
-    except TrainyardError as error:
-        console.print(f"[red bold]{error.code}[/]: {error.message}", highlight=False)
-        for suggestion in error.suggestions:
-            console.print(f"  {suggestion}", highlight=False)
+    except (ApiError, TrainyardError) as error:
+        show_problem(console, error.problem())
         sys.exit(1)
 
 
@@ -154,6 +149,14 @@ def run(
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
+    bounds: Annotated[bool, typer.Option(help="no forecast below zero if the target never was")] = True,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(help="how to read the files: decimal=, or key_columns=meter (docs/files.md)"),
+    ] = None,
+    interpolate: Annotated[
+        bool, typer.Option(help="interpolate targets in gaps instead of leaving their samples out")
+    ] = False,
     country: Annotated[str | None, typer.Option(help="whose holidays, such as AT or US")] = None,
     subdivision: Annotated[str | None, typer.Option(help="state or province of the holidays")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the results")] = None,
@@ -164,6 +167,7 @@ def run(
     """Upload files, train models that forecast the target, show and save the results."""
     ahead, specs = parse_duration(horizon), parse_models(models)
     reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
+    reading |= parse_reading(read or ())
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
@@ -182,7 +186,11 @@ def run(
                 timezone=timezone or "UTC",
                 country=country,
                 subdivision=subdivision,
+                bounded=bounds,
+                interpolate=interpolate,
             )
+            for line in left_out(await client.series(session), spec):
+                console.print(f"  {line}", highlight=False, markup=False)
             await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
     _run(work())
@@ -354,18 +362,8 @@ def provision(
     replicas: Annotated[int, typer.Option(help="copies of each stream; 3 on a cluster of three")] = 1,
 ) -> None:
     """Create the broker's streams and consumers, as TRAINYARD_NATS_URL names it; safe to repeat."""
-    settings = CommonSettings()
-    token = settings.nats_token.get_secret_value() if settings.nats_token else None
-
-    async def work() -> None:
-        client = await nats.connect(settings.nats_url.split(","), token=token)
-        try:
-            await streams.provision(client, ack_wait=settings.ack_wait, replicas=replicas)
-        finally:
-            await client.close()
-        console.print("streams and consumers are there")
-
-    _run(work())
+    _run(provision_as(CommonSettings(), replicas=replicas))
+    console.print("streams and consumers are there")
 
 
 @app.command()
@@ -427,10 +425,14 @@ async def _train(
 ) -> bool:
     """Run, show and save; return whether the run completed."""
     started = await client.run(session, spec, models, ensemble=ensemble)
-    await RunBars(console).follow(client.watch(session, started.run_id))
+    last = await RunBars(console).follow(client.watch(session, started.run_id))
     found = await client.results(session, run_id=started.run_id)
-    show_leaderboard(console, found)
+    if found.leaderboard.get("rows"):
+        show_leaderboard(console, found)
     if found.status != "completed":
+        console.print(f"[red bold]the run {found.status}[/]")
+        if last is not None and last.data.get("problem"):
+            show_problem(console, Problem.model_validate(last.data["problem"]))
         return False
     out.mkdir(parents=True, exist_ok=True)
     with console.status("writing tables, plots and the archive ..."):

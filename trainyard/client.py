@@ -126,6 +126,13 @@ class AsyncClient(ForecastCalls):
         await self._send(f"/upload/{session_id}/{file_id}", content, list(announced["missing"]), on_bytes)
         return await self._checked(session_id, file_id, timeout=timeout)
 
+    async def answer(
+        self, session_id: str, file_id: str, options: Mapping[str, JsonValue], *, timeout: float = 300.0
+    ) -> UploadedFile:
+        """Answer the question a file was rejected with; it is read again without being sent again."""
+        announced = await self._call("POST", f"/csv-files/{file_id}/answer", json={"options": dict(options)})
+        return await self._checked(session_id, str(announced["file_id"]), timeout=timeout)
+
     async def _send(
         self, path: str, content: bytes, missing: list[int], on_bytes: Callable[[int, int], None] | None
     ) -> None:

@@ -1,19 +1,24 @@
 """How the command line shows a run: one bar per model, then the leaderboard."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from shared.contracts.kinds import REFERENCE_KIND
 from shared.contracts.metrics import METRICS
-from trainyard.client import ApiError
+from shared.contracts.problems import Problem
 from trainyard.responses import Backtest, Live, RunResults, UploadedFile
 
 _SHOWN = tuple(metric for metric in METRICS if metric.shown)
 _MARKS = {"finished": "[green]✓", "failed": "[red]✗", "cancelled": "[yellow]-"}
+
+
+_FEW = 5  # of what is left out is listed
 
 
 def show_file(console: Console, file: UploadedFile) -> None:
@@ -21,8 +26,34 @@ def show_file(console: Console, file: UploadedFile) -> None:
     for series in file.series:
         n, share = series.statistics.get("n"), series.statistics.get("numeric_share")
         findings = _findings(series.quality)
-        remark = f"  [yellow]{findings}[/]" if findings else ""
-        console.print(f"  {file.file_name}: [bold]{series.name}[/], {n} rows, {share} % numeric{remark}")
+        remark = f"  [yellow]{escape(findings)}[/]" if findings else ""
+        console.print(
+            f"  {escape(file.file_name)}: [bold]{escape(series.name)}[/], {n} rows, {share} % numeric{remark}"
+        )
+    if file.series:
+        for line in _reading(file.series[0].quality.get("file") or {}):
+            console.print(f"    {line}", highlight=False, markup=False)
+
+
+def _reading(facts: Any) -> Iterator[str]:
+    """Say how a file was read, and what of it is no series."""
+    time = " + ".join(facts.get("time_columns") or ())
+    period = facts.get("period_column")
+    yield (
+        f"read: time {time!r}"
+        + (f" and period {period!r}" if period else "")
+        + f" ({facts.get('time_format')}, clock {facts.get('timezone')}), decimal {facts.get('decimal')!r},"
+        f" delimiter {facts.get('delimiter')!r}"
+    )
+    if keys := facts.get("key_columns"):
+        yield f"one series per {' and '.join(keys)}"
+    for skipped in (facts.get("skipped") or [])[:_FEW]:
+        yield f"left out: column {skipped['column']!r} ({skipped['reason']})"
+    aside = facts.get("set_aside") or []
+    for row in aside[:_FEW]:
+        yield f"no data: line {row['line']} {row['cell']!r} ({row['reason']})"
+    if len(aside) > _FEW:
+        yield f"no data: {len(aside) - _FEW} more lines"
 
 
 def _findings(quality: dict[str, Any]) -> str:
@@ -31,11 +62,25 @@ def _findings(quality: dict[str, Any]) -> str:
         "duplicates": "doubled stamps",
         "unsorted": "rows out of order",
         "missing": "missing",
+        "text": "cells of text",
+        "infinite": "numbers too large",
         "gaps": "gaps",
     }
     counts = [(quality.get(key) or {}).get("count", 0) for key in names]
     found = [f"{n} {name}" for n, name in zip(counts, names.values(), strict=True) if n]
-    if (quality.get("clock") or {}).get("interval_end_suspected"):
+    if outliers := ((quality.get("outliers") or {}).get("found") or {}).get("count"):
+        found.append(f"{outliers} far from the others")
+    if sentinels := quality.get("sentinels"):
+        numbers = " and ".join(f"{number:g}" for number in sentinels["numbers"])
+        found.append(f"{sentinels['found']['count']} cells of {numbers} taken as missing")
+    clock = quality.get("clock") or {}
+    for key, words in (
+        ("assumed", "in the doubled hour, first pass assumed"),
+        ("missing", "in the skipped hour"),
+    ):
+        if n := (clock.get(key) or {}).get("count"):
+            found.append(f"{n} {words}")
+    if clock.get("interval_end_suspected"):
         found.append("stamps seem to name interval ends (--interval-end says so)")
     return ", ".join(found)
 
@@ -73,6 +118,10 @@ class RunBars:
                     f"  data set: {data['n_windows']} windows"
                     f" ({data['n_train']} train, {data['n_validation']} validation, {data['n_test']} test)"
                 )
+                for finding in data.get("findings") or []:
+                    self._progress.console.print(
+                        f"  [yellow]{finding['code']}[/]: {escape(finding['message'])}", highlight=False
+                    )
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])
@@ -172,9 +221,23 @@ def _skill(row: dict[str, Any]) -> str:
     return f"{100 * skill:+.1f} %"
 
 
-def show_problem(console: Console, error: ApiError) -> None:
-    """Print what went wrong and what to do."""
-    problem = error.problem()
-    console.print(f"[red bold]{problem.code}[/]: {problem.message}", highlight=False)
+def show_problem(console: Console, problem: Problem) -> None:
+    """Print what went wrong and what to do; of a question, how each answer is given."""
+    console.print(f"[red bold]{problem.code}[/]: {escape(problem.message)}", highlight=False)
     for suggestion in problem.suggestions:
-        console.print(f"  {suggestion}", highlight=False)
+        console.print(f"  {escape(suggestion)}", highlight=False)
+    match problem.details.get("question"):
+        case {"option": str(option), "candidates": list(candidates)}:
+            for candidate in candidates:
+                match candidate:
+                    case {"value": value, "means": means}:
+                        said = (
+                            f"--read {option}={json.dumps(value)}"
+                            if isinstance(value, list)
+                            else f"--read {option}={value}"
+                        )
+                        console.print(f"  {said}   {means}", highlight=False, markup=False)
+                    case _:
+                        pass
+        case _:
+            pass

@@ -19,12 +19,12 @@ from nats.errors import Error as NatsError
 
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.streams import provision
-from trainyard.broker import EmbeddedNats
+from trainyard.broker import EmbeddedNats, open_private
 
 SERVICES = ("ingest", "datasets", "trainer", "evaluator", "gateway")
 ROOT = Path(__file__).parents[1]
 
-_FIRST_PAUSE, _LONG_LIFE = 0.25, 20.0  # seconds
+_FIRST_PAUSE, _LONG_LIFE, _PROVISIONING = 0.25, 20.0, 20.0  # seconds
 
 log = structlog.get_logger()
 
@@ -77,9 +77,9 @@ class Service:
         self.port_file.parent.mkdir(parents=True, exist_ok=True)
         self.port_file.unlink(missing_ok=True)
         logs = self._folder / "logs"
-        logs.mkdir(exist_ok=True)
+        logs.mkdir(exist_ok=True, mode=0o700)
         self._started_at = time.monotonic()
-        with (logs / f"{self.name}.jsonl").open("ab") as sink:
+        with open_private(logs / f"{self.name}.jsonl") as sink:
             self.process = self._spawn(sink)
 
     def _spawn(self, sink: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -129,7 +129,7 @@ class Platform:
 
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
-        self.broker = EmbeddedNats(settings.data_dir / "nats", durable=settings.durable)
+        self.broker = EmbeddedNats(settings.data_dir / "nats", durable=settings.durable, users=True)
         self.services: dict[str, Service] = {}
         self._watch: asyncio.Task[None] | None = None
         self._stopping = False
@@ -144,6 +144,7 @@ class Platform:
 
     async def start(self) -> "Platform":
         """Start everything and wait until every service is ready."""
+        make_private(self.settings.data_dir)
         self.broker.start()
         try:
             await self._provision()
@@ -180,7 +181,6 @@ class Platform:
         """Return what a service needs to find the broker and the stores."""
         return {
             "TRAINYARD_NATS_URL": self.broker.url,
-            "TRAINYARD_NATS_TOKEN": self.broker.token,
             "TRAINYARD_DATA_DIR": str(self.settings.data_dir),
             "TRAINYARD_ACK_WAIT": f"PT{self.settings.ack_wait.total_seconds():g}S",
             "TRAINYARD_DRAIN": "PT4S",
@@ -195,15 +195,28 @@ class Platform:
         for name in SERVICES:
             replicas = self.settings.trainers if name == "trainer" else 1
             for number in range(1, replicas + 1):
-                own = {"TRAINYARD_PORT": str(self.settings.port)} if name == "gateway" else {}
+                own = {"TRAINYARD_NATS_USER": name, "TRAINYARD_NATS_PASSWORD": self.broker.passwords[name]}
+                if name == "gateway":
+                    own["TRAINYARD_PORT"] = str(self.settings.port)
                 label = name if number == 1 else f"{name}-{number}"
                 plan.append(Service(label, f"services.{name}.app", {**environment, **own}, folder))
         return plan
 
     async def _provision(self) -> None:
-        client = await nats.connect(self.broker.url, token=self.broker.token)
+        """Create what the broker has to know; should it die meanwhile, say so at once and do not wait for it.
+
+        Waiting would be for ever: whoever waits here is who starts it again.
+        """
+        client = await nats.connect(
+            self.broker.url,
+            **self.broker.login("provision"),
+            inbox_prefix=b"_INBOX.provision",
+            allow_reconnect=False,
+            connect_timeout=5,
+        )
         try:
-            await provision(client, ack_wait=self.settings.ack_wait)
+            async with asyncio.timeout(_PROVISIONING):
+                await provision(client, ack_wait=self.settings.ack_wait)
         finally:
             await client.close()
 
@@ -226,13 +239,17 @@ class Platform:
     async def _keep_running(self) -> None:
         """Start again what died, each on its own; a process that dies at once is started ever more slowly."""
         due: dict[str, float] = {}
+        provisioned = True
         while not self._stopping:
             await asyncio.sleep(0.25)
-            if not self.broker.alive():
+            if not self.broker.alive() or not provisioned:
                 log.warning("broker ended, starting it again")
+                provisioned = False
                 try:
-                    self.broker.start()
+                    if not self.broker.alive():
+                        self.broker.start()
                     await self._provision()
+                    provisioned = True
                 except (
                     TrainyardError,
                     NatsError,
@@ -250,6 +267,17 @@ class Platform:
                 if time.monotonic() >= due[name]:
                     del due[name]
                     service.start()
+
+
+def make_private(folder: Path) -> None:
+    """Make the data folder, its ledger and its logs nobody else's, whatever version made them."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for path in (*folder.glob("ledger.sqlite*"), *folder.glob("logs/*")):
+        path.chmod(0o600)
+    for path in (folder / "logs", folder / "objects"):
+        if path.exists():
+            path.chmod(0o700)
 
 
 async def _answers(client: httpx.AsyncClient, service: Service) -> bool:

@@ -1,8 +1,11 @@
 """From a few words on the command line to a data set: sensible windows for a target and its inputs."""
 
+import json
 import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+
+from pydantic import JsonValue
 
 from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
@@ -23,6 +26,13 @@ class BadDuration(InvalidInput):
 
     code = "BAD_DURATION"
     advice = ("Write a number and a unit: 30min, 24h, 7d or 2w.",)
+
+
+class BadReading(InvalidInput):
+    """A reading option that is no ``option=value``."""
+
+    code = "BAD_READING"
+    advice = ("Write --read decimal=, or --read key_columns=meter; docs/files.md lists the options.",)
 
 
 class UnknownTarget(InvalidInput):
@@ -47,6 +57,41 @@ def parse_duration(text: str) -> timedelta:
     if match is None or float(match[1]) == 0:
         raise BadDuration(f"{text!r} is no length of time", field="duration")
     return timedelta(minutes=float(match[1]) * _MINUTES[match[2]])
+
+
+def parse_reading(options: Sequence[str]) -> dict[str, JsonValue]:
+    """Return reading options given as ``option=value``; lists as JSON or for a single one its value.
+
+    >>> parse_reading(["decimal=,", "key_columns=meter", "missing_values=[]"])
+    {'decimal': ',', 'key_columns': ['meter'], 'missing_values': []}
+    """
+    found: dict[str, JsonValue] = {}
+    for text in options:
+        name, mark, value = text.partition("=")
+        if not mark or not name.strip():
+            raise BadReading(f"{text!r} is no option=value", field="read")
+        found[name.strip()] = _reading_value(name.strip(), value)
+    return found
+
+
+def _reading_value(name: str, value: str) -> JsonValue:
+    if value.startswith("["):
+        try:
+            parsed: JsonValue = json.loads(value)
+        except ValueError as error:
+            raise BadReading(f"{value!r} is no list", field="read") from error
+        return parsed
+    if name in ("time_columns", "key_columns", "value_columns"):
+        return [value]
+    if name == "missing_values":
+        return [float(value)]
+    return {"true": True, "false": False}.get(value, value)
+
+
+def left_out(series: Sequence[Series], spec: DatasetSpec) -> list[str]:
+    """Say which uploaded series are no inputs, and why."""
+    used = {one.series_id for one in spec.series}
+    return [f"not an input: {s.name!r} never changes" for s in series if s.series_id not in used]
 
 
 def parse_models(names: str) -> tuple[ModelSpec, ...]:
@@ -79,6 +124,8 @@ def plan_dataset(
     timezone: str = "UTC",
     country: str | None = None,
     subdivision: str | None = None,
+    bounded: bool = True,
+    interpolate: bool = False,
 ) -> DatasetSpec:
     """Return a data set that forecasts a target from the past of all series and from the calendar.
 
@@ -95,6 +142,10 @@ def plan_dataset(
     future
         Names of series that are known in advance, such as schedules: their window covers the horizon and
         as much of the past before it as there is room for, with a point at every step.
+    bounded
+        Whether a target that was never below zero in training is not forecast there.
+    interpolate
+        Whether targets in gaps are made up from their neighbours; otherwise they are rows of the file.
     """
     goal = _target(series, target)
     step = _step_minutes(goal)
@@ -106,7 +157,7 @@ def plan_dataset(
     coming = Horizon(start=step / 60, end=n_output * step / 60)
     spread = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
     known = _until(n_output, n_input, step, spread)
-    inputs = [goal, *(s for s in series if s.series_id != goal.series_id)]
+    inputs = [goal, *(s for s in series if s.series_id != goal.series_id and not _is_constant(s))]
     return DatasetSpec(
         series=(
             *(
@@ -118,7 +169,14 @@ def plan_dataset(
                 )
                 for s in inputs
             ),
-            SeriesSpec(series_id=goal.series_id, name=goal.name, role="output", horizon=coming),
+            SeriesSpec(
+                series_id=goal.series_id,
+                name=goal.name,
+                role="output",
+                horizon=coming,
+                resample="linear" if interpolate else "auto",
+                bounded=bounded,
+            ),
         ),
         input_steps=n_input,
         output_steps=n_output,
@@ -161,6 +219,12 @@ def _feature(window: Horizon, *, enabled: bool = True) -> CalendarFeature:
     if not enabled:
         return CalendarFeature()
     return CalendarFeature(enabled=True, at="window", horizon=window, local_time=True)
+
+
+def _is_constant(series: Series) -> bool:
+    """Tell a column that never changes: it says nothing of what comes."""
+    low, high = series.statistics.get("min"), series.statistics.get("max")
+    return low is not None and low == high
 
 
 def _target(series: Sequence[Series], name: str) -> Series:

@@ -166,7 +166,7 @@ async def _again(yard: FaultyPlatform, fault: Fault) -> bool:
     chosen = events[fault.nth % len(events)]
     try:
         client = await nats.connect(
-            yard.broker.url, token=yard.broker.token, connect_timeout=2, allow_reconnect=False
+            yard.broker.url, **yard.broker.login(), connect_timeout=2, allow_reconnect=False
         )
         try:
             js = client.jetstream(timeout=2)

@@ -147,7 +147,7 @@ async def follow(client: AsyncClient, run: SmallRun) -> None:
 async def check_once(yard: FaultyPlatform, storage: Storage, run: SmallRun) -> None:
     """Every event once, one end, every job with one result."""
     session = run.session_id.replace("-", "")
-    client = await nats.connect(yard.broker.url, token=yard.broker.token)
+    client = await nats.connect(yard.broker.url, **yard.broker.login())
     try:
         info = await client.jetstream().stream_info("EVT", subjects_filter=f"evt.{session}.>")
     finally:

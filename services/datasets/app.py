@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
-from prometheus_client import CollectorRegistry
 
 from services.datasets.handlers import reactions
 from services.datasets.settings import DatasetsSettings
 from services.datasets.storage import LedgerDatasets
 from shared.runtime.serve import serve
-from shared.runtime.service import ServiceParts, worker_app
+from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
 from shared.windows.size_estimate import Limits
 
@@ -20,7 +19,7 @@ def create_app(settings: DatasetsSettings) -> AsgiFastStream:
     """Build the datasets service."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
+    async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         try:
             limits = Limits(

@@ -92,7 +92,8 @@ async def build(
         return DatasetFailed.caused_by(event, dataset_id=order.id, problem=error.problem())
     log.info("dataset ready", n_windows=done.report["n_windows"])
     facts = {key: done.report[key] for key in ("n_windows", "n_train", "n_validation", "n_test", "dropped")}
-    return DatasetReady.caused_by(event, dataset_id=order.id, **facts)
+    findings = done.report.get("findings") or []
+    return DatasetReady.caused_by(event, dataset_id=order.id, findings=findings, **facts)
 
 
 async def _built(order: DatasetRow, datasets: Datasets, limits: Limits) -> DatasetRow:

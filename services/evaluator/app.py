@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
-from prometheus_client import CollectorRegistry
 
 from services.evaluator.dead_letters import DeadLetters
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
+from services.evaluator.metrics import ForecastMetrics, QueueDepth
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
@@ -20,7 +20,7 @@ from shared.contracts.base import Event
 from shared.messaging.broker import connected
 from shared.messaging.publish import Publisher
 from shared.runtime.serve import serve
-from shared.runtime.service import ServiceParts, worker_app
+from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import Storage, open_storage
 from shared.storage.rows import RunRow
 
@@ -29,19 +29,24 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
     """Build the evaluator."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
+    async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
         reporter = ReportWriter(storage, results)
         ensembles = LedgerEnsembles(storage, results)
-        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, ensembles, settings))
+        metrics = ForecastMetrics(instruments.registry)
+        reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, ensembles, settings, metrics))
 
         async def rest() -> None:
-            reconciling.cancel()
-            await asyncio.gather(reconciling, return_exceptions=True)
+            for task in (reconciling, measuring):
+                task.cancel()
+            await asyncio.gather(reconciling, measuring, return_exceptions=True)
 
         await broker.connect()
+        depth = QueueDepth(broker.connection, instruments.registry)
+        measuring = asyncio.create_task(depth.watch())
         collaborators = {
+            "metrics": metrics,
             "results": results,
             "verdicts": verdicts,
             "ensembles": ensembles,
@@ -66,13 +71,16 @@ async def _reconcile(
     verdicts: LedgerVerdicts,
     ensembles: LedgerEnsembles,
     settings: EvaluatorSettings,
+    metrics: ForecastMetrics,
 ) -> None:
     async def close(run: RunRow, cause: Event) -> Event | None:
-        return await close_if_over(cause, run.id, verdicts, ensembles)
+        return await close_if_over(cause, run.id, verdicts, ensembles, metrics)
 
     await connected(broker)
     every = settings.evaluator_reconcile_every
-    await Reconciler(storage.records, Publisher(broker), close, every=every).run()
+    await Reconciler(
+        storage.records, Publisher(broker), close, every=every, count=metrics.announced.inc
+    ).run()
 
 
 def main() -> None:

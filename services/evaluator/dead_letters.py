@@ -155,16 +155,9 @@ def read_event(subject: str, payload: str | bytes) -> Event | None:
     """Return the event a subject and payload carry, or None when they cannot be read."""
     kinds: tuple[type[Event], ...] = (*e.EVENTS, e.TrainModel)
     for kind in kinds:
-        if _matches(subject, kind.pattern()):
+        if kind.matches(subject):
             try:
                 return kind.model_validate_json(payload)
             except ValidationError:
                 return None
     return None
-
-
-def _matches(subject: str, pattern: str) -> bool:
-    tokens, expected = subject.split("."), pattern.split(".")
-    return len(tokens) == len(expected) and all(
-        wanted in ("*", t) for t, wanted in zip(tokens, expected, strict=True)
-    )

@@ -9,12 +9,14 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.announcements import model_done, run_finished
+from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.intervals import fit_intervals, quantile_loss
+from services.evaluator.core.intervals import covered_share, quantile_loss
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
+from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
 from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
@@ -36,22 +38,25 @@ EnsemblesIn = Annotated[Ensembles, Context("ensembles")]
 ReporterIn = Annotated[ReportWriter, Context("reporter")]
 ChronicleIn = Annotated[UserLog, Context("chronicle")]
 ShownWindowsIn = Annotated[ShownWindows, Context("shown_windows")]
+MetricsIn = Annotated[ForecastMetrics, Context("metrics")]
 UndertakerIn = Annotated[DeadLetters, Context("undertaker")]
 
 
 @reactions.on(ModelDone, durable="evaluator-model-done")
 async def evaluate(
-    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, ensembles: EnsemblesIn
+    event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, ensembles: EnsemblesIn, metrics: MetricsIn
 ) -> ModelEvaluated | ModelDone | RunFinished | None:
     """Score a finished model; one that failed or was cancelled may still end its run."""
     job = await results.job(event.job_id)
     if job is None:
         return None
     if job.status != "finished":
-        return await close_if_over(event, job.run_id, verdicts, ensembles)
+        return await close_if_over(event, job.run_id, verdicts, ensembles, metrics)
     forecast, yardstick = await results.forecast(job), await results.yardstick(job)
     validation, test, folds = await asyncio.to_thread(_score_parts, forecast, yardstick, job.backtest)
     result = await results.save(job, validation, test, folds)
+    if not folds:
+        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, yardstick))
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -60,10 +65,10 @@ async def evaluate(
 
 @reactions.on(ModelEvaluated, durable="evaluator-model-evaluated")
 async def close_run(
-    event: ModelEvaluated, verdicts: VerdictsIn, ensembles: EnsemblesIn
+    event: ModelEvaluated, verdicts: VerdictsIn, ensembles: EnsemblesIn, metrics: MetricsIn
 ) -> ModelDone | RunFinished | None:
     """After the run's last model: average the models, and close the run after that."""
-    return await close_if_over(event, event.run_id or "", verdicts, ensembles)
+    return await close_if_over(event, event.run_id or "", verdicts, ensembles, metrics)
 
 
 @reactions.on(RunFinished, durable="evaluator-run-finished")
@@ -127,7 +132,7 @@ async def bury_exhausted(advisory: Exhausted, undertaker: UndertakerIn) -> list[
 
 
 async def close_if_over(
-    cause: Event, run_id: str, verdicts: Verdicts, ensembles: Ensembles
+    cause: Event, run_id: str, verdicts: Verdicts, ensembles: Ensembles, metrics: ForecastMetrics
 ) -> ModelDone | RunFinished | None:
     """Bring a run all of whose jobs have ended to its end: average its models, then close it.
 
@@ -143,16 +148,21 @@ async def close_if_over(
     if not state.is_over():
         return None
     if made or state.run.status not in LIVE_RUN:
-        return await _close(cause, state, verdicts)
+        return await _close(cause, state, verdicts, metrics)
     try:
         return model_done(cause, await ensembles.make(state))
     except InvalidInput as error:
         log.info("no average of models", run_id=run_id, code=error.code, reason=error.message)
-        return await _close(cause, state, verdicts, no_ensemble=error.message)
+        return await _close(cause, state, verdicts, metrics, no_ensemble=error.message)
 
 
 async def _close(
-    cause: Event, state: RunState, verdicts: Verdicts, *, no_ensemble: str | None = None
+    cause: Event,
+    state: RunState,
+    verdicts: Verdicts,
+    metrics: ForecastMetrics,
+    *,
+    no_ensemble: str | None = None,
 ) -> RunFinished:
     """Close a run, or find it closed, and say how it ended."""
     run = state.run
@@ -173,6 +183,8 @@ async def _close(
             best_job_id=verdict.best_job_id,
             problem=verdict.problem,
         )
+        metrics.run_closed(run)
+        metrics.leaderboard(verdict.leaderboard.get("rows"))
     best = next((job for job in state.jobs if job.id == run.best_job_id), None)
     return run_finished(cause, run, best_label=_label(best))
 
@@ -183,6 +195,11 @@ def _label(job: JobRow | None) -> str | None:
     return job.label if job else None
 
 
+def _covered(forecast: Forecast, yardstick: ScoringContext) -> float | None:
+    intervals = adaptive_intervals(forecast, yardstick.offset_hours)
+    return covered_share(intervals, forecast.test, yardstick.names)
+
+
 def _score_parts(
     forecast: Forecast, yardstick: ScoringContext, backtest: BacktestPart | None
 ) -> tuple[Scores, Scores, tuple[Scores, ...]]:
@@ -191,5 +208,7 @@ def _score_parts(
         score, y_train=yardstick.y_train, delta_minutes=yardstick.delta_minutes, names=yardstick.names
     )
     folds = score_folds(forecast.test, backtest, scored)
-    loss = None if folds else quantile_loss(fit_intervals(forecast.validation), forecast.test)
+    loss = (
+        None if folds else quantile_loss(adaptive_intervals(forecast, yardstick.offset_hours), forecast.test)
+    )
     return scored(forecast.validation), scored(forecast.test, quantile_loss=loss), folds

@@ -28,8 +28,17 @@ Close = Callable[[RunRow, Event], Awaitable[Event | None]]
 class Reconciler:
     """Looks for stuck rows, one evaluator at a time."""
 
-    def __init__(self, records: Records, post: Publisher, close: Close, *, every: timedelta) -> None:
+    def __init__(
+        self,
+        records: Records,
+        post: Publisher,
+        close: Close,
+        *,
+        every: timedelta,
+        count: Callable[[], None] = lambda: None,
+    ) -> None:
         self._records, self._post, self._close, self._every = records, post, close, every
+        self._count = count
         self._holder = new_id()
 
     async def run(self) -> None:
@@ -48,6 +57,7 @@ class Reconciler:
         for event in [*await self._stuck_inputs(before), *await self._stuck_jobs(before)]:
             if await self._post.publish(event):
                 announced += 1
+                self._count()
                 log.warning("announced again", subject=event.subject())
         return announced + await self._close_runs(before)
 

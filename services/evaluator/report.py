@@ -23,15 +23,15 @@ from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, examine, json_bytes, slug
+from services.evaluator.plots import plot_row
 from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
-from shared.contracts.base import derive
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
 from shared.storage.objects import ObjectNotFound
-from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow
+from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow, ScalerRow
 from shared.storage.verified import digest_in, fetch_verified, without_keys
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ class ReportWriter:
             await self._run(pack, folder, files)
             stored = await put_tree(mine.objects, folder, keys.run(state.run.session_id, state.run.id))
         plots = tuple(sorted(drawn))
-        rows = [_plot_row(state.run, path, stored) for path in plots]
-        if await mine.records.insert(rows) < len(rows):  # a report that was interrupted left rows of its own
+        rows = [plot_row(state.run, path, stored) for path in plots]
+        if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
         verdict = {**state.run.verdict, **found, **_archive_entry(stored)}
@@ -167,16 +167,26 @@ class ReportWriter:
         return found
 
     async def _configuration(self, run: RunRow, folder: Path) -> dict[str, Path]:
-        """Write down the settings of a run."""
+        """Write down the settings of a run, and the scalings of its data set."""
         dataset = await self._storage.of_owner(run.owner).records.get(DatasetRow, run.dataset_id)
         configuration: dict[str, JsonValue] = {
             "dataset": dataset.spec.model_dump(mode="json") if dataset else None,
             "models": [model.model_dump(mode="json") for model in run.models],
             "metric": run.metric,
         }
-        path = folder / "configuration.json"
-        await asyncio.to_thread(path.write_bytes, json_bytes(configuration))
-        return {path.name: path}
+        scalers = await self._storage.of_owner(run.owner).records.select(
+            ScalerRow, {"dataset_id": run.dataset_id}, order="position"
+        )
+        told: list[JsonValue] = [
+            {"role": row.role, "position": row.position, "name": row.name, **row.parameters}
+            for row in scalers
+        ]
+        written = {}
+        for name, content in (("configuration.json", configuration), ("scalers.json", told)):
+            if content:
+                written[name] = folder / name
+                await asyncio.to_thread(written[name].write_bytes, json_bytes(content))
+        return written
 
 
 def _begin(parent: int) -> None:
@@ -245,23 +255,6 @@ def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
 def _archive_entry(files: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return what the verdict keeps of the archive, by which a download is compared."""
     return {"archive": without_keys(files).get("results.zip")}
-
-
-def _plot_row(run: RunRow, path: str, files: Mapping[str, JsonValue]) -> PlotRow:
-    """Return the row of a picture, ``plots/<name>.png`` or ``plots/<model>/<name>.png``."""
-    name = path.removeprefix("plots/").removesuffix(".png")
-    return PlotRow(
-        id=derive("plot", run.id, path),
-        owner=run.owner,
-        session_id=run.session_id,
-        run_id=run.id,
-        name=name,
-        kind=name.rsplit("/", 1)[-1].removesuffix(".dark"),
-        object_key=f"{keys.run(run.session_id, run.id)}/{path}",
-        settings={
-            suffix: digest_in(files, path.removesuffix(".png") + f".{suffix}") for suffix in ("png", "json")
-        },
-    )
 
 
 def _outputs(yardstick: ScoringContext) -> tuple[OutputFacts, ...]:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from services.evaluator.core.scores import Scores
 from services.evaluator.core.user_log import Level
+from services.evaluator.plots import expected_plots
 from services.evaluator.ports import RunState, ScoringContext
 from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
@@ -159,6 +160,9 @@ class LedgerVerdicts:
         for live in LIVE_RUN:
             closed = await mine.update(RunRow, run.id, changes, expect={"status": live})
             if closed:
+                jobs = await mine.select(JobRow, {"run_id": run.id}, order="position")
+                scored = {row.id for row in await mine.select(ResultRow, {"run_id": run.id})}
+                await mine.insert(expected_plots(closed, jobs, scored))
                 return closed
         return await mine.get(RunRow, run.id) or run
 

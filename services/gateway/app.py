@@ -18,6 +18,7 @@ from starlette.requests import Request
 from services.gateway.auth import routes as keys
 from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
+from services.gateway.auth.sockets import SocketCounts
 from services.gateway.auth.tokens import KeySet, TokenVerifier
 from services.gateway.context import Gateway
 from services.gateway.datasets import routes as datasets
@@ -26,9 +27,11 @@ from services.gateway.http import health
 from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
+from services.gateway.http.json_bodies import carries_json
+from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
-from services.gateway.http.rate_limits import Limiter, StreamCounters
+from services.gateway.http.rate_limits import FailedTokens, Limiter, StreamCounters
 from services.gateway.legacy import routes as legacy
 from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
@@ -37,7 +40,15 @@ from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
 from services.gateway.models import routes as models
 from services.gateway.plans.quotas import EverythingAllowed, TablePlans
-from services.gateway.problems import NotJson, ValidationFailed, envelope, fields_of, http_problem, sentence
+from services.gateway.problems import (
+    NotJson,
+    ValidationFailed,
+    WrongContentType,
+    envelope,
+    fields_of,
+    http_problem,
+    sentence,
+)
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
@@ -56,9 +67,11 @@ from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
 from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
-from shared.runtime.health import Check
+from shared.runtime.health import Check, Health
 from shared.runtime.serve import serve
+from shared.runtime.system_metrics import service_registry
 from shared.storage.connect import open_storage
 
 BASE = f"{API}training"
@@ -71,7 +84,7 @@ EXPOSED = (
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Build the gateway; it connects when it starts."""
-    registry = CollectorRegistry()
+    registry = service_registry("gateway")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -95,8 +108,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         description="Train time-series forecasting models: upload, configure, run, watch, compare.",
     )
     app.state.registry = registry
+    app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
-    app.state.checks = {}
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, forecasts, plots,
         data, keys,
@@ -110,7 +123,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.rooms = add_socketio(app)
     add_page(app, settings)
     require_access(app)
-    _add_gate(app, settings)
+    app.state.deliveries = DeliveryMetrics("gateway", registry)
+    _add_gate(app, settings, registry)
+    registry.register(LiveCollector(lambda: getattr(getattr(app.state, "gateway", None), "hub", None)))
     _add_problem_handlers(app)
     describe(app)
     return app
@@ -122,7 +137,7 @@ async def connect(
     """Open stores, broker and feed; they close in reverse order."""
     storage = await open_storage(settings)
     stack.push_async_callback(storage.close)
-    broker = make_broker("gateway", settings, registry=registry)
+    broker = make_broker("gateway", settings, registry=registry, deliveries=app.state.deliveries)
     await broker.start()
     stack.push_async_callback(broker.stop)
     client = broker.config.broker_config.connection_state.connection
@@ -130,7 +145,7 @@ async def connect(
     feed = Feed(client, hub)
     await feed.start()
     stack.push_async_callback(feed.stop)
-    app.state.checks = {"broker": _broker_check(broker), "storage": storage.ping}
+    app.state.health.checks |= {"broker": _broker_check(broker), "storage": storage.ping}
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
@@ -139,6 +154,7 @@ async def connect(
         limiter=Limiter(
             StreamCounters(client),
             requests=settings.gateway_requests_per_minute,
+            chunks=settings.gateway_chunks_per_minute,
             upload_bytes=settings.gateway_upload_bytes_per_minute,
         ),
         queue=JobQueue(client),
@@ -148,6 +164,10 @@ async def connect(
         history=StreamHistory(client),
         plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
         verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
+        failed_tokens=FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute),
+        sockets=SocketCounts(
+            per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
+        ),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
     stack.push_async_callback(_end, sweep)
@@ -175,7 +195,7 @@ def _broker_check(broker: NatsBroker) -> Check:
     return check
 
 
-def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
+def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry) -> None:
     """Wrap the routes; the last one added is the outermost."""
     app.add_middleware(AdmissionMiddleware, settings=settings)
     app.add_middleware(
@@ -187,28 +207,36 @@ def _add_gate(app: FastAPI, settings: GatewaySettings) -> None:
         expose_headers=list(EXPOSED),
     )
     app.add_middleware(SecurityMiddleware)
+    app.add_middleware(MetricsMiddleware, registry=registry)
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(EarlierPaths)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """Turn whatever a route raises into the one envelope."""
+    """Turn whatever a route raises into the one envelope, and count it."""
+
+    def told(error: TrainyardError) -> JSONResponse:
+        app.state.deliveries.problems.count(error.problem())
+        return problem_response(error)
 
     @app.exception_handler(TrainyardError)
     async def ours(request: Request, error: TrainyardError) -> JSONResponse:
-        return problem_response(error)
+        return told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(e["type"] == "json_invalid" for e in error.errors()):
-            return problem_response(NotJson("the request body is not JSON"))
+            return told(NotJson("the request body is not JSON"))
+        if not carries_json(request.headers) and any(tuple(e["loc"]) == ("body",) for e in error.errors()):
+            said = request.headers.get("content-type", "")[:80]
+            return told(WrongContentType(f"the body came as {said!r}; application/json is needed"))
         fields = fields_of(error.errors())
-        return problem_response(ValidationFailed(sentence(fields), fields=fields))
+        return told(ValidationFailed(sentence(fields), fields=fields))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, TrainyardError):
-            return problem_response(error.__cause__)
+            return told(error.__cause__)
         status = HTTPStatus(error.status_code)
         return JSONResponse(envelope(http_problem(status)), status, error.headers)
 
@@ -222,10 +250,12 @@ def main() -> None:
         "gateway",
         settings,
         app,
+        health=app.state.health,
         loop="auto",
         http=DirectProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_max_size=64 << 10,  # clients have next to nothing to say
     )
 
 

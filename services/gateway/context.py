@@ -7,12 +7,14 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from services.gateway.auth.identity import Identity, Verifier
-from services.gateway.auth.session_ids import canonical
-from services.gateway.http.rate_limits import Limiter
+from services.gateway.auth.session_ids import possible
+from services.gateway.auth.sockets import SocketCounts
+from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.plans.quotas import EverythingAllowed, Plans
 from services.gateway.settings import GatewaySettings
+from services.gateway.uploads.quota import UploadQuota
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
 from shared.contracts.base import Message
@@ -55,6 +57,9 @@ class Gateway:
     everything: Storage
     plans: Plans = field(default_factory=EverythingAllowed)
     arrivals: ReceivedChunks = field(default_factory=ReceivedChunks)
+    quota: UploadQuota = field(default_factory=UploadQuota)
+    failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
+    sockets: SocketCounts = field(default_factory=lambda: SocketCounts(per_user=100, anonymous=200))
 
     def service_records(self, owner: str) -> Records:
         """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""
@@ -93,30 +98,38 @@ Here = Annotated[Gateway, Depends(gateway_of)]
 Who = Annotated[Identity, Depends(identity_of)]
 
 
-def own_id(who: Identity, text: str) -> str:
-    """Return the canonical session id, if this identity may know it at all."""
-    session_id = canonical(text, who.user_id)
-    if who.session_id not in (None, session_id):
+def own_ids(who: Identity, text: str) -> tuple[str, ...]:
+    """Return the ids the session of a text may have, as far as this identity may know them at all."""
+    ids = possible(text, who.user_id)
+    if who.session_id is None:
+        return ids
+    if who.session_id not in ids:
         raise SessionNotFound("there is no such session")
-    return session_id
+    return (who.session_id,)
 
 
 async def find_session(gateway: Gateway, who: Identity, text: str) -> SessionRow:
     """Return the caller's session; somebody else's answers like an unknown one."""
-    row = await gateway.records.get(SessionRow, own_id(who, text))
-    if row is None or row.owner != who.user_id:
-        raise SessionNotFound("there is no such session")
-    return row
+    for session_id in own_ids(who, text):
+        row = await gateway.records.get(SessionRow, session_id)
+        if row is not None and row.owner == who.user_id:
+            return row
+    raise SessionNotFound("there is no such session")
 
 
 async def ensure_session(
-    gateway: Gateway, who: Identity, text: str, *, name: str = ""
+    gateway: Gateway, who: Identity, text: str, *, name: str = "", ours: bool = False
 ) -> tuple[SessionRow, bool]:
-    """Return the caller's session and whether it was made just now."""
-    session_id = own_id(who, text)
+    """Return the caller's session and whether it was made just now; ``ours``: the id was made here."""
+    try:
+        return await find_session(gateway, who, text), False
+    except SessionNotFound:
+        if who.session_id is not None:
+            raise
+    session_id = own_ids(who, text)[0 if ours else -1]  # never a UUID as it came: it may be somebody else's
     fresh = SessionRow(id=session_id, owner=who.user_id, name=name, metadata={"client_id": text})
     created = await gateway.records.insert([fresh]) == 1
-    return await find_session(gateway, who, text), created
+    return await find_session(gateway, who, session_id), created
 
 
 async def session_of(sid: str, gateway: Here, who: Who) -> SessionRow:

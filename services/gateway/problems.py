@@ -39,6 +39,13 @@ class BadId(Refused):
     advice = ("Use 1 to 128 letters, digits, _ and -; a UUID is best.",)
 
 
+class NoQuestion(Conflict):
+    """An answer to a file about which nothing is asked."""
+
+    code = "NO_QUESTION"
+    advice = ("Upload the file again, with options that say how it is to be read.",)
+
+
 class FileNotFound(NotFound):
     """The session has no such file."""
 
@@ -199,6 +206,14 @@ class NotJson(Refused):
 
     code = "INVALID_JSON"
     advice = ("Send a JSON object with Content-Type: application/json.",)
+
+
+class WrongContentType(Refused):
+    """A JSON body that did not come as JSON."""
+
+    status = 415
+    code = "WRONG_CONTENT_TYPE"
+    advice = ("Send the header Content-Type: application/json (curl: -H 'Content-Type: application/json').",)
 
 
 def status_of(error: TrainyardError) -> int:

@@ -16,7 +16,11 @@ class NotLoopback(InvalidInput):
     """Without an identity provider everybody who reaches the port is the local user."""
 
     code = "NOT_LOOPBACK"
-    advice = ("Configure Supabase (or a JWT secret) to serve other machines, or listen on 127.0.0.1.",)
+    advice = (
+        "Configure Supabase (or a JWT secret) to serve other machines, or listen on 127.0.0.1.",
+        "In a container whose port is published on the host's loopback only, set "
+        "TRAINYARD_GATEWAY_PUBLISHED_ON_LOOPBACK=true.",
+    )
 
 
 class GatewaySettings(CommonSettings):
@@ -39,6 +43,12 @@ class GatewaySettings(CommonSettings):
         default=(), description="names this gateway is reached by; empty = any with tokens, loopback without"
     )
 
+    gateway_published_on_loopback: bool = Field(
+        default=False,
+        description="true in a container whose port is published on the host's loopback only: then a gateway "
+        "without identities may listen on every address of its own network; names are still checked",
+    )
+
     gateway_max_file_bytes: int = Field(default=500 * MIB, gt=0, description="largest file")
     gateway_max_body_bytes: int = Field(default=4 * MIB, gt=0, description="largest body beside uploads")
     gateway_max_total_chunks: int = Field(default=5_000, gt=0, description="most chunks of one file")
@@ -46,6 +56,27 @@ class GatewaySettings(CommonSettings):
         default=timedelta(seconds=30), description="longest silence inside a request body"
     )
     gateway_requests_per_minute: int = Field(default=100, gt=0, description="per user, over all replicas")
+    gateway_chunks_per_minute: int = Field(
+        default=6_000, gt=0, description="requests that carry chunks, per user, over all replicas"
+    )
+    gateway_failed_tokens_per_minute: int = Field(
+        default=60, gt=0, description="refused tokens per address; then only known ones are looked at"
+    )
+    gateway_sockets_per_user: int = Field(default=100, gt=0, description="live connections of one user")
+    gateway_anonymous_sockets: int = Field(
+        default=200, gt=0, description="live connections on which nobody has signed in yet"
+    )
+    gateway_user_bytes: int = Field(
+        default=200 << 30,
+        gt=0,
+        description="uploaded bytes one user may keep; with one local user the disk decides",
+    )
+    gateway_session_bytes: int = Field(
+        default=20 << 30, gt=0, description="uploaded bytes one session may keep"
+    )
+    gateway_free_bytes: int = Field(
+        default=1 << 30, ge=0, description="free space of the data folder below which nothing is uploaded"
+    )
     gateway_upload_bytes_per_minute: int = Field(
         default=20_000 * MIB, gt=0, description="chunk bytes per user and minute, over all replicas"
     )
@@ -87,7 +118,7 @@ class GatewaySettings(CommonSettings):
 
     def require_safe_address(self) -> None:
         """Raise ``NotLoopback`` if a gateway without identities would be reachable from elsewhere."""
-        if self.single_user and not is_loopback(self.host):
+        if self.single_user and not is_loopback(self.host) and not self.gateway_published_on_loopback:
             raise NotLoopback(
                 f"the gateway has no identity provider and was told to listen on {self.host}", host=self.host
             )

@@ -12,8 +12,8 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from pydantic import JsonValue, ValidationError
 
-from shared.contracts.problems import Category, Problem
-from shared.errors import InternalError, InvalidInput, Unavailable
+from shared.contracts.problems import Problem
+from shared.errors import InternalError, PassedOn, Unavailable
 
 Question = Literal[
     "evaluator.plot", "evaluator.picture", "trainer.predict", "trainer.export", "trainer.importance",
@@ -30,17 +30,8 @@ class WorkerUnavailable(Unavailable):
     advice = ("Try again in a moment.",)
 
 
-class RefusedByWorker(InvalidInput):
-    """A service's own problem, passed on as it is."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message, suggestions=problem.suggestions, **problem.details)
-        self._problem = problem
-        self.category: Category = problem.category  # type: ignore[misc]  # the worker's, not the class's
-
-    def problem(self) -> Problem:
-        """Return the problem as the service put it."""
-        return self._problem
+class RefusedByWorker(PassedOn):
+    """A service says why it cannot answer."""
 
 
 class Workers(Protocol):

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
-from prometheus_client import CollectorRegistry
 
 from services.ingest.handlers import reactions
 from services.ingest.rows import LedgerRows
@@ -13,7 +12,7 @@ from services.ingest.scan import Clamd, NoScanner
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
 from shared.runtime.serve import serve
-from shared.runtime.service import ServiceParts, worker_app
+from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
 
@@ -22,7 +21,7 @@ def create_app(settings: IngestSettings) -> AsgiFastStream:
     scanner = scanner_of(settings)
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
+    async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
         try:
             collaborators = {

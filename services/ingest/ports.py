@@ -31,7 +31,7 @@ class Uploads(Protocol):
         ...
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
-        """Mark the file as unusable, with the reason, and remove its bytes; twice is once."""
+        """Mark the file as unusable, with the reason; twice is once. A question leaves the bytes there."""
         ...
 
 

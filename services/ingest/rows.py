@@ -24,7 +24,7 @@ _TRIES = 8  # two batches that come at once: one waits for the other
 class FileNotReady(NotFound):
     """There is no checked file of that id."""
 
-    code = "FILE_NOT_FOUND"
+    code = "FILE_NOT_READY"
     advice = ("Wait until the file is ready, or upload it again.",)
 
 

@@ -55,7 +55,8 @@ class LedgerUploads:
     async def reject(self, upload: FileRow, problem: Problem) -> None:
         mine = self._of(upload)
         await mine.records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
-        await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
+        if not problem.details.get("question"):  # an answer needs the bytes again
+            await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
 
     def _of(self, upload: FileRow) -> Storage:
         """Return the stores narrowed to the upload's owner."""

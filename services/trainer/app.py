@@ -8,19 +8,19 @@ from pathlib import Path
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
-from prometheus_client import CollectorRegistry
 
 from services.trainer.answers import answers
 from services.trainer.child.warm import WarmChild
 from services.trainer.forecasts import LedgerForecasts
-from services.trainer.handlers import reactions
-from services.trainer.job_loop import JobLoop, JobMetrics
+from services.trainer.handlers import fitting, planning
+from services.trainer.job_loop import JobLoop
+from services.trainer.metrics import JobMetrics
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from shared.messaging.broker import connected
 from shared.messaging.work_queue import WorkQueue
 from shared.runtime.serve import serve
-from shared.runtime.service import ServiceParts, worker_app
+from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
 
@@ -28,9 +28,9 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
     """Build the trainer."""
 
     @asynccontextmanager
-    async def lifespan(broker: NatsBroker, registry: CollectorRegistry) -> AsyncIterator[ServiceParts]:
+    async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
         storage = await open_storage(settings)
-        fitting, answering = _children(settings)
+        child, answering = _children(settings)
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
             datasets, models, rows = (Path(cache) / name for name in ("datasets", "models", "rows"))
             for folder in (datasets, models, rows):
@@ -38,17 +38,18 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
             job_loop = JobLoop(
                 jobs,
-                fitting,
+                child,
                 broker,
-                JobMetrics(registry),
+                JobMetrics(instruments.registry),
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
                 checkpoints=settings.checkpoints,
+                deliveries=instruments.deliveries,
             )
-            started = [*([fitting] if settings.fits else []), *([answering] if settings.answers else [])]
-            for child in started:
-                await child.start()
+            started = [*([child] if settings.fits else []), *([answering] if settings.answers else [])]
+            for one in started:
+                await one.start()
             working = asyncio.create_task(_work(broker, job_loop, settings))
 
             async def hand_back() -> None:
@@ -66,12 +67,12 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=hand_back)
             finally:
                 await hand_back()
-                for child in started:
-                    await child.stop()
+                for one in started:
+                    await one.stop()
                 await storage.close()
 
-    parts = [*([reactions] if settings.fits else []), *([answers] if settings.answers else [])]
-    return worker_app("trainer", settings, parts, lifespan)
+    parts = {"plan": planning, "fit": fitting, "answer": answers}
+    return worker_app("trainer", settings, [parts[role] for role in settings.trainer_roles], lifespan)
 
 
 def _children(settings: TrainerSettings) -> tuple[WarmChild, WarmChild]:

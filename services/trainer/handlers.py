@@ -22,25 +22,25 @@ from shared.contracts.events import (
 from shared.messaging.broker import Reactions
 from shared.storage.rows import RunRow
 
-reactions = Reactions()
+planning, fitting = Reactions(), Reactions()
 log = structlog.get_logger()
 
 
-@reactions.on(TrainingRequested, durable="trainer-training-requested")
+@planning.on(TrainingRequested, durable="trainer-training-requested")
 async def plan_requested(event: TrainingRequested, runs: Annotated[Runs, Context()]) -> list[Message]:
     """Plan a run if its data set is ready; otherwise ``dataset.ready`` will."""
     run = await runs.ready(event.run_id or "")
     return await _plan(event, run, runs) if run else []
 
 
-@reactions.on(DatasetReady, durable="trainer-dataset-ready")
+@planning.on(DatasetReady, durable="trainer-dataset-ready")
 async def plan_waiting(event: DatasetReady, runs: Annotated[Runs, Context()]) -> list[Message]:
     """Plan every run that waited for this data set."""
     waiting = await runs.waiting_for(event.dataset_id)
     return [message for run in waiting for message in await _plan(event, run, runs)]
 
 
-@reactions.on(CancelRequested, durable="trainer-cancel-requested")
+@planning.on(CancelRequested, durable="trainer-cancel-requested")
 async def cancel_queued(event: CancelRequested, runs: Annotated[Runs, Context()]) -> list[ModelDone]:
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
@@ -50,7 +50,7 @@ async def cancel_queued(event: CancelRequested, runs: Annotated[Runs, Context()]
     ]
 
 
-@reactions.on_signal(CancelNow)
+@fitting.on_signal(CancelNow)
 async def cancel_running(signal: CancelNow, job_loop: Annotated[JobLoop, Context()]) -> None:
     """End the fit in hand if it is meant."""
     job_loop.cancel(run_id=signal.run_id or "", job_id=signal.job_id)

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import structlog
 from nats.aio.msg import Msg
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.trainer.child.process import WorkerCrashed
 from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
+from services.trainer.metrics import JobMetrics
 from services.trainer.ports import Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
 from shared.storage.rows import LIVE_JOB, JobRow
@@ -38,23 +39,6 @@ class FitCrashed(Unavailable):
     code = "FIT_CRASHED"
 
 
-class JobMetrics:
-    """What the trainer counts."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.ended = Counter(
-            "trainyard_trainer_jobs", "Jobs that ended here", ["kind", "status"], registry=registry
-        )
-        self.seconds = Histogram(
-            "trainyard_trainer_fit_seconds",
-            "Seconds from claim to end",
-            ["kind"],
-            registry=registry,
-            buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
-        )
-        self.busy = Gauge("trainyard_trainer_busy", "1 while a fit is in hand", registry=registry)
-
-
 class JobLoop:
     """Takes jobs off the queue, one at a time, until it is stopped."""
 
@@ -69,7 +53,9 @@ class JobLoop:
         attempts: int,
         threads: int | None,
         checkpoints: Path | None,
+        deliveries: DeliveryMetrics | None = None,
     ) -> None:
+        self._deliveries = deliveries
         self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics
         self._post = Publisher(publisher)
         self._beat, self._attempts, self._threads = beat, attempts, threads
@@ -81,7 +67,7 @@ class JobLoop:
         """Work for ever; cancelling this hands the job in hand back at once."""
         while True:
             message = await queue.next_job()
-            async with settling(message, self._publisher.publish, every=self._beat):
+            async with settling(message, self._publisher.publish, every=self._beat, metrics=self._deliveries):
                 await self._handle(message)
 
     def cancel(self, *, run_id: str, job_id: str | None) -> None:
@@ -106,7 +92,7 @@ class JobLoop:
         started = time.monotonic()
         self._current = job
         self._cancelled.clear()
-        self._metrics.busy.set(1)
+        self._metrics.begun(job.kind, again=job.attempt > 1)
         try:
             ended = await self._end_of(job)
         except asyncio.CancelledError:
@@ -114,12 +100,13 @@ class JobLoop:
             raise
         finally:
             self._current = None
-            self._metrics.busy.set(0)
+            self._metrics.let_go(job.kind)
         if ended is None:
             raise LeaseLost("another attempt owns this job")
         self._forget(job)
-        self._metrics.ended.labels(job.kind, ended.status).inc()
-        self._metrics.seconds.labels(job.kind).observe(time.monotonic() - started)
+        self._metrics.ended(job.kind, ended.status, time.monotonic() - started)
+        if self._deliveries:
+            self._deliveries.problems.count(ended.problem)
         log.info(
             "job ended", kind=job.kind, status=ended.status, seconds=round(time.monotonic() - started, 2)
         )
@@ -154,7 +141,7 @@ class JobLoop:
             threads=self._threads,
             checkpoint=self._checkpoint(job),
         )
-        reporter = ProgressPublisher(self._post, job)
+        reporter = ProgressPublisher(self._post, job, self._metrics)
         fitting = asyncio.create_task(self._worker.train(task, reporter.report))
         watching = asyncio.create_task(self._watch(job))
         try:
@@ -203,12 +190,13 @@ class JobLoop:
 class ProgressPublisher:
     """Tells the progress of a job, with the time left; the child has thinned it out."""
 
-    def __init__(self, post: Publisher, job: JobRow) -> None:
-        self._post, self._job = post, job
+    def __init__(self, post: Publisher, job: JobRow, metrics: JobMetrics) -> None:
+        self._post, self._job, self._metrics = post, job, metrics
         self._started = time.monotonic()
 
     async def report(self, progress: Progress) -> None:
         """Publish progress; what the broker does not take is lost, the next says more."""
+        self._metrics.advanced(self._job.kind, progress)
         elapsed, share = time.monotonic() - self._started, progress.fraction
         eta = elapsed * (1.0 - share) / share if share > 0 else None
         with suppress(Unavailable):

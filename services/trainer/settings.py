@@ -10,16 +10,20 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.kinds import KINDS, Kind
 from shared.settings import CommonSettings
 
+Role = Literal["plan", "fit", "answer"]
+
 
 class TrainerSettings(CommonSettings):
     """Environment names start with ``TRAINYARD_``; the trainer's own go on with ``TRAINER_``."""
 
     model_config = SettingsConfigDict(env_prefix="TRAINYARD_", frozen=True, extra="ignore")
 
-    trainer_role: Literal["all", "fits", "answers"] = Field(
-        default="all",
-        description="what this replica does: fit models, answer about stored ones (forecasts, exports, "
-        "importance), or both, each in a child process of its own",
+    trainer_roles: tuple[Role, ...] = Field(
+        default=("plan", "fit", "answer"),
+        min_length=1,
+        description="what this replica does, as JSON list: plan runs, fit models, answer about stored ones "
+        "(forecasts, exports, importance), fits and answers in a child process each; where fitting replicas "
+        "come and go, one other replica plans and answers",
     )
     trainer_kinds: tuple[Kind, ...] = Field(
         default=KINDS, description="model kinds this replica serves, as JSON list"
@@ -43,12 +47,12 @@ class TrainerSettings(CommonSettings):
     @property
     def fits(self) -> bool:
         """Whether this replica takes jobs."""
-        return self.trainer_role != "answers"
+        return "fit" in self.trainer_roles
 
     @property
     def answers(self) -> bool:
         """Whether this replica answers about stored models."""
-        return self.trainer_role != "fits"
+        return "answer" in self.trainer_roles
 
     @property
     def checkpoints(self) -> Path | None:

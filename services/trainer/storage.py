@@ -41,10 +41,11 @@ class LedgerModels:
 
     async def local(self, session_id: str, job_id: str) -> LocalModel:
         job = await self._finished(session_id, job_id)
-        if isinstance(job.spec, EnsembleSpec):
-            for member in job.spec.members:
-                await self._fetched(await self._finished(session_id, member.job_id))
         folder, passport = await self._fetched(job), _entry(job, PASSPORT)
+        if isinstance(job.spec, EnsembleSpec):  # it looks for its members beside itself, by their ids
+            for member in job.spec.members:
+                fetched = await self._fetched(await self._finished(session_id, member.job_id))
+                await asyncio.to_thread(_link, folder.parent / member.job_id, fetched)
         return LocalModel(folder, passport.sha256 if passport else None, job.backtest)
 
     async def fetch_dataset(self, session_id: str, job_id: str, folder: Path) -> None:
@@ -81,9 +82,10 @@ class LedgerModels:
         return job
 
     async def _fetched(self, job: JobRow) -> Path:
-        folder = self._cache / derive(job.id, json.dumps(job.files, sort_keys=True))
+        folder = self._cache / derive(job.id, json.dumps(job.files, sort_keys=True)) / job.id
         if not folder.exists():
-            part = self._cache / f".{folder.name}-{new_id()[:8]}"
+            folder.parent.mkdir(exist_ok=True)
+            part = folder.with_name(f".{job.id}-{new_id()[:8]}")
             await fetch_tree(self._storage.of_owner(job.owner).objects, _prefix(job), part, job.files)
             await asyncio.to_thread(_move, part, folder)
         return folder
@@ -97,6 +99,13 @@ def _move(part: Path, folder: Path) -> None:
         if not folder.exists():
             raise
         shutil.rmtree(part)
+
+
+def _link(link: Path, folder: Path) -> None:
+    """Let a name lead to a fetched folder, to the newest one of that job."""
+    part = link.with_name(f".{link.name}-{new_id()[:8]}")
+    part.symlink_to(folder, target_is_directory=True)
+    part.replace(link)
 
 
 def _prefix(job: JobRow) -> str:

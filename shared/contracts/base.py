@@ -64,6 +64,21 @@ class Message(BaseModel):
         """Return the subject with every id replaced by ``*``: what a subscriber of this type filters on."""
         return _PLACEHOLDER.sub("*", cls.template)
 
+    @classmethod
+    def matches(cls, subject: str) -> bool:
+        """Say whether a subject is one of this type.
+
+        >>> class Ready(Event):
+        ...     type = "file.ready"
+        ...     template = "evt.{session_id}.{run}.file.{file_id}.ready"
+        >>> Ready.matches("evt.0a.-.file.0b.ready"), Ready.matches("evt.0a.-.file.0b.rejected")
+        (True, False)
+        """
+        tokens, expected = subject.split("."), cls.pattern().split(".")
+        return len(tokens) == len(expected) and all(
+            wanted in ("*", token) for token, wanted in zip(tokens, expected, strict=True)
+        )
+
 
 class Event(Message):
     """Something that happened. Each event has one subject, so it can be stored once and for ever."""

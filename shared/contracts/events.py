@@ -78,6 +78,7 @@ class DatasetReady(Event):
     n_validation: int
     n_test: int
     dropped: dict[str, JsonValue] = {}
+    findings: tuple[Problem, ...] = Field(default=(), description="what a user should look at")
 
 
 class DatasetFailed(Event):

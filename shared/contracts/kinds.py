@@ -199,13 +199,13 @@ class LastValueSpec(KindSpec):
 
 
 class SeasonalNaiveSpec(KindSpec):
-    """Baseline: the value one season ago; the season is chosen on the training part."""
+    """Baseline: the value one season ago; the season is chosen on the validation part."""
 
     name: ClassVar[str] = "Seasonal naive"
     baseline: ClassVar[bool] = True
 
     kind: Literal["seasonal_naive"] = "seasonal_naive"
-    season_length: int | None = Field(default=None, ge=1, description="steps; null = chosen on training data")
+    season_length: int | None = Field(default=None, ge=1, description="steps; null = chosen on validation")
 
 
 ModelSpec = Annotated[

@@ -84,6 +84,9 @@ class SeriesSpec(Spec):
         default="auto", description="minutes; auto = three native steps, null = no limit"
     )
     scale: Range | None = Range()
+    bounded: bool = Field(
+        default=True, description="of an output: no forecast below zero if its training part never was"
+    )
 
 
 class CalendarFeature(Spec):

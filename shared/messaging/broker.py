@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from shared.contracts.base import Event, Message
 from shared.errors import TrainyardError
 from shared.messaging.delivery import Settle
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.streams import CHRONICLE, EVERY_EVENT, REACTIONS
 from shared.settings import CommonSettings
 
@@ -64,16 +65,24 @@ def security_of(settings: CommonSettings) -> NatsSecurity | None:
     return None
 
 
-def make_broker(service: str, settings: CommonSettings, *, registry: CollectorRegistry) -> NatsBroker:
+def make_broker(
+    service: str,
+    settings: CommonSettings,
+    *,
+    registry: CollectorRegistry,
+    deliveries: DeliveryMetrics | None = None,
+) -> NatsBroker:
     """Build the broker of one service; nothing connects before it is started."""
+    counting = deliveries or DeliveryMetrics(service, registry)
 
     class SettleInTime(Settle):
         heartbeat_every = settings.ack_wait.total_seconds() / 3
+        metrics = counting
 
     async def on_error(error: Exception) -> None:
         log.warning("broker error", reason=f"{type(error).__name__}: {error}")
 
-    metrics: PrometheusMiddleware[Any, Any] = PrometheusMiddleware(
+    received: PrometheusMiddleware[Any, Any] = PrometheusMiddleware(
         settings_provider_factory=lambda _: MaskedSubjects(),
         registry=registry,
         app_name=service,
@@ -90,7 +99,7 @@ def make_broker(service: str, settings: CommonSettings, *, registry: CollectorRe
         graceful_timeout=settings.drain.total_seconds(),
         inbox_prefix=f"_INBOX.{service}",
         error_cb=on_error,
-        middlewares=[SettleInTime, metrics],
+        middlewares=[SettleInTime, received],
         logger=None,
     )
 
@@ -159,6 +168,7 @@ class Reactions:
                 stream=_STREAM[stream],
                 durable=durable,
                 pull_sub=PullSub(batch_size=1, timeout=5),
+                inbox_prefix=f"_INBOX.{durable.split('-')[0]}.".encode(),  # the service's user hears no other
                 ack_policy=AckPolicy.MANUAL,
                 no_reply=True,
                 title=durable,

@@ -19,8 +19,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from shared import traces
 from shared.contracts.base import Message, derive
 from shared.errors import InvalidInput, Unavailable
+from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
 
 MAX_FAILURES = 5  # unexpected errors of one message before it is a dead letter
@@ -90,38 +92,47 @@ async def bury(post: Callable[..., Any], message: Msg, reason: str) -> None:
     )
 
 
-async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable[[str], Any]) -> None:
-    """Acknowledge, hand back, or bury one message according to how its handler ended."""
+async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable[[str], Any]) -> str:
+    """Acknowledge, hand back, or bury one message according to how its handler ended; return which."""
     n_delivered = message.metadata.num_delivered
     if error is None:
         await message.ack()
-    elif isinstance(error, asyncio.CancelledError):
+        return "acknowledged"
+    if isinstance(error, asyncio.CancelledError):
         await asyncio.shield(message.nak())
-    elif isinstance(error, Unavailable):
+        return "handed_back"
+    if isinstance(error, Unavailable):
         log.warning("handed back", subject=message.subject, reason=error.message, n_delivered=n_delivered)
         await message.nak(delay=retry_delay(n_delivered))
-    elif isinstance(error, InvalidInput | ValidationError) or n_delivered >= MAX_FAILURES:
+        return "handed_back"
+    if isinstance(error, InvalidInput | ValidationError) or n_delivered >= MAX_FAILURES:
         log.error("dead letter", subject=message.subject, reason=repr(error), n_delivered=n_delivered)
         await bury_as(f"{type(error).__name__}: {error}")
         await message.term()
-    else:
-        log.error("handler failed", subject=message.subject, n_delivered=n_delivered, exc_info=error)
-        await message.nak(delay=retry_delay(n_delivered))
+        return "dead"
+    log.error("handler failed", subject=message.subject, n_delivered=n_delivered, exc_info=error)
+    await message.nak(delay=retry_delay(n_delivered))
+    return "failed"
 
 
 @asynccontextmanager
-async def settling(message: Msg, publish: Callable[..., Any], *, every: float) -> AsyncIterator[None]:
+async def settling(
+    message: Msg, publish: Callable[..., Any], *, every: float, metrics: DeliveryMetrics | None = None
+) -> AsyncIterator[None]:
     """Do the work of one message in the body: heartbeat while it runs, settle when it ends.
 
     Errors are settled here and go no further, except cancellation.
     """
     error: BaseException | None = None
     try:
-        async with heartbeat(message, every=every):
-            yield
+        with traces.span(f"work {message.metadata.consumer}", message.headers):
+            async with heartbeat(message, every=every):
+                yield
     except BaseException as caught:  # noqa: BLE001 - the last resort: settled below, cancellation raised again
         error = caught
-    await settle(message, error, bury_as=lambda reason: bury(publish, message, reason))
+    outcome = await settle(message, error, bury_as=lambda reason: bury(publish, message, reason))
+    if metrics:
+        metrics.ended(message.metadata.consumer, outcome)
     if error is not None and not isinstance(error, Exception):
         raise error
 
@@ -130,6 +141,7 @@ class Settle(BaseMiddleware[Any, Any]):
     """Publishes what the handler returned, then settles the message."""
 
     heartbeat_every: float = 20.0
+    metrics: DeliveryMetrics | None = None
 
     async def on_receive(self) -> None:
         """Bind who this message is about to every log line of its handling."""
@@ -143,9 +155,13 @@ class Settle(BaseMiddleware[Any, Any]):
         """Run the handler under a heartbeat and publish the events it returns."""
         if not is_jetstream(self.msg):
             return await call_next(msg)
-        async with heartbeat(self.msg, every=self.heartbeat_every):
-            result = await call_next(msg)
-            await Publisher(self.context.get("broker")).publish_all(messages_in(result))
+        name = f"handle {self.msg.metadata.consumer}"
+        with traces.span(name, self.msg.headers):
+            async with heartbeat(self.msg, every=self.heartbeat_every):
+                said = messages_in(await call_next(msg))
+                await Publisher(self.context.get("broker")).publish_all(said)
+        for message in said if self.metrics else ():
+            self.metrics.problems.count(getattr(message, "problem", None))  # type: ignore[union-attr]
         return None
 
     async def after_processed(
@@ -158,5 +174,7 @@ class Settle(BaseMiddleware[Any, Any]):
         if not is_jetstream(self.msg):
             return False
         broker = self.context.get("broker")
-        await settle(self.msg, exc_val, bury_as=lambda reason: bury(broker.publish, self.msg, reason))
+        outcome = await settle(self.msg, exc_val, bury_as=lambda why: bury(broker.publish, self.msg, why))
+        if self.metrics:
+            self.metrics.ended(self.msg.metadata.consumer, outcome)
         return isinstance(exc_val, Exception)

@@ -7,6 +7,7 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
+from shared import traces
 from shared.contracts.base import Event, Message, derive
 from shared.errors import Unavailable
 
@@ -51,7 +52,7 @@ def headers_of(message: Message) -> dict[str, str]:
     if message.stream == "EVT":
         headers["Nats-Msg-Id"] = message.event_id
     trace = message.correlation_id if len(message.correlation_id) == 32 else derive(message.correlation_id)
-    headers["traceparent"] = f"00-{trace}-{message.event_id[:16]}-01"
+    headers["traceparent"] = traces.current(trace) or f"00-{trace}-{message.event_id[:16]}-01"
     return headers
 
 

@@ -34,6 +34,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("evaluator-run-finished", e.RunFinished),
 )
 CHRONICLE, EVERY_EVENT = "evaluator-chronicle", "evt.>"
+LETTERS, EXHAUSTED = "evaluator-dead-letters", "evaluator-exhausted"
 
 
 def work_consumer(kind: Kind) -> str:
@@ -72,6 +73,7 @@ def streams(*, replicas: int = 1) -> list[StreamConfig]:
             name="PROG",
             subjects=["prog.>"],
             storage=StorageType.MEMORY,
+            num_replicas=replicas,
             max_age=12 * 3600,
             max_msgs_per_subject=1_000,  # every epoch of a fit: the loss curve of a run under way
             max_bytes=64 << 20,
@@ -120,8 +122,8 @@ def consumers(*, ack_wait: timedelta) -> list[tuple[str, ConsumerConfig]]:
     reactions.append(("EVT", durable(CHRONICLE, EVERY_EVENT)))
     work = [("JOBS", durable(work_consumer(kind), f"jobs.train.{kind}.*.*")) for kind in KINDS]
     dead = [
-        ("DLQ", durable("evaluator-dead-letters", "dlq.>")),
-        ("DLQ", durable("evaluator-exhausted", "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>")),
+        ("DLQ", durable(LETTERS, "dlq.>")),
+        ("DLQ", durable(EXHAUSTED, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>")),
     ]
     return reactions + work + dead
 

@@ -146,6 +146,7 @@ def layout_to_json(layout: Layout) -> dict[str, Any]:
         "x_scaler": layout.x_scaler.to_json(),
         "y_scaler": layout.y_scaler.to_json(),
         "own_past": list(layout.own_past),
+        "floors": list(layout.floors),
     }
 
 
@@ -160,4 +161,5 @@ def layout_from_json(facts: Mapping[str, Any]) -> Layout:
         x_scaler=Scaler.from_json(facts["x_scaler"]),
         y_scaler=Scaler.from_json(facts["y_scaler"]),
         own_past=tuple(facts["own_past"]),
+        floors=tuple(facts.get("floors", ())),
     )

@@ -1,13 +1,35 @@
-"""Structured logs: one JSON object per line, with whatever the middleware bound."""
+"""Structured logs: JSON per line for machines, plain text in a terminal, rotating files where asked."""
 
 import logging
+import logging.handlers
+import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import structlog
 
+_FILE_BYTES, _FILES = 50 << 20, 5
+_QUIET = {"nats": "WARNING", "httpx": "WARNING", "httpcore": "WARNING"}
 
-def configure_logs(service: str, *, level: str = "INFO") -> None:
-    """Send every log line of this process, ours and the libraries', to stderr as JSON."""
+
+def configure_logs(
+    service: str,
+    *,
+    level: str = "INFO",
+    levels: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Send every log line of this process, ours and the libraries', to stderr: JSON, or text in a terminal.
+
+    Parameters
+    ----------
+    levels
+        Levels of single modules, by dotted name.
+    folder
+        Where JSON lines go as well, to ``<service>-<process id>.jsonl``: six files of 50 MB at most, nobody
+        else's to read.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -15,25 +37,65 @@ def configure_logs(service: str, *, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         lambda _logger, _method, event: {**event, "service": service},
     ]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(_text(shared) if sys.stderr.isatty() else _json(shared))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [console]
+    if folder is not None:
+        root.addHandler(_rotating(folder, service, shared))
     root.setLevel(level)
-    logging.getLogger("nats").setLevel("WARNING")
-    logging.getLogger("httpx").setLevel("WARNING")
+    for module, own in {**_QUIET, **(levels or {})}.items():
+        logging.getLogger(module).setLevel(own)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _json(shared: list[structlog.typing.Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+
+
+def _text(shared: list[structlog.typing.Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.dev.ConsoleRenderer(),
+        ],
+    )
+
+
+def _rotating(folder: Path, service: str, shared: list[structlog.typing.Processor]) -> logging.Handler:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = logging.handlers.RotatingFileHandler(
+        folder / f"{service}-{os.getpid()}.jsonl",
+        maxBytes=_FILE_BYTES,
+        backupCount=_FILES,
+        delay=True,
+        encoding="utf-8",
+    )
+    handler._open = _private_open(handler)  # type: ignore[method-assign]  # the one way to choose the mode
+    handler.setFormatter(_json(shared))
+    return handler
+
+
+def _private_open(handler: logging.handlers.RotatingFileHandler):  # type: ignore[no-untyped-def]
+    def opened():  # type: ignore[no-untyped-def]
+        descriptor = os.open(handler.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(descriptor, "a", encoding="utf-8")
+
+    return opened

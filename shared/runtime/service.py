@@ -5,14 +5,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from faststream import ContextRepo
-from faststream.asgi import AsgiFastStream, AsgiResponse
-from faststream.asgi import get as route
+from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
 from shared.errors import Unavailable
 from shared.messaging.broker import Reactions, make_broker
-from shared.runtime.health import Check, json_response, metrics_response, readiness
+from shared.messaging.metrics import DeliveryMetrics
+from shared.runtime.health import Check, Health
+from shared.runtime.system_metrics import service_registry
 from shared.settings import CommonSettings
 
 
@@ -33,7 +34,15 @@ class ServiceParts:
     before_stop: Callable[[], Awaitable[None]] = _nothing
 
 
-Lifespan = Callable[[NatsBroker, CollectorRegistry], AbstractAsyncContextManager[ServiceParts]]
+@dataclass(frozen=True)
+class Instruments:
+    """What a service counts with."""
+
+    registry: CollectorRegistry
+    deliveries: DeliveryMetrics
+
+
+Lifespan = Callable[[NatsBroker, Instruments], AbstractAsyncContextManager[ServiceParts]]
 
 
 def worker_app(
@@ -44,13 +53,14 @@ def worker_app(
     Parameters
     ----------
     lifespan
-        Called with the broker, not yet connected, and the metrics registry; yields the service's parts.
+        Called with the broker, not yet connected, and what the service counts with; yields its parts.
     """
-    registry = CollectorRegistry()
-    broker = make_broker(name, settings, registry=registry)
-    for part in (reactions,) if isinstance(reactions, Reactions) else reactions:
+    registry = service_registry(name)
+    health = Health(name, registry)
+    deliveries = DeliveryMetrics(name, registry)
+    broker = make_broker(name, settings, registry=registry, deliveries=deliveries)
+    for part in [reactions] if isinstance(reactions, Reactions) else reactions:
         broker.include_router(part.router)
-    checks: dict[str, Check] = {}
     before_stop: list[Callable[[], Awaitable[None]]] = []
 
     async def broker_check() -> None:
@@ -59,10 +69,10 @@ def worker_app(
 
     @asynccontextmanager
     async def life(context: ContextRepo) -> AsyncIterator[None]:
-        async with lifespan(broker, registry) as parts:
+        async with lifespan(broker, Instruments(registry, deliveries)) as parts:
             for key, value in parts.collaborators.items():
                 context.set_global(key, value)
-            checks.update({"broker": broker_check, **parts.checks})
+            health.checks.update({"broker": broker_check, **parts.checks})
             before_stop.append(parts.before_stop)
             yield
 
@@ -70,23 +80,10 @@ def worker_app(
         for hook in before_stop:
             await hook()
 
-    @route
-    async def healthz(scope: object) -> AsgiResponse:
-        return json_response({"status": "alive", "service": name})
-
-    @route
-    async def readyz(scope: object) -> AsgiResponse:
-        ready, states = await readiness(checks)
-        return json_response({"ready": ready and bool(checks), **states}, status=200 if ready else 503)
-
-    @route
-    async def metrics(scope: object) -> AsgiResponse:
-        return metrics_response(registry)
-
     return AsgiFastStream(
         broker,
         lifespan=life,
         on_shutdown=[stop],
         logger=None,
-        asgi_routes=[("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)],
+        asgi_routes=[(path, health) for path in ("/healthz", "/readyz", "/metrics")],
     )

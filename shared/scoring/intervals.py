@@ -1,4 +1,4 @@
-"""Prediction intervals by split conformal: quantiles of validation residuals around each forecast."""
+"""Prediction intervals by conformal prediction: quantiles of residuals around each forecast."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.scoring.forecasts import PartForecast
-from shared.series.arrays import Float64
+from shared.series.arrays import Float64, Int64
 
 LEVELS = (0.5, 0.8, 0.95)
 
@@ -16,18 +16,41 @@ LEVELS = (0.5, 0.8, 0.95)
 class Intervals:
     """What to add to a forecast to get the ends of its interval, in the outputs' units.
 
-    ``lower`` and ``upper`` have shape (n_levels, n_steps, n_outputs) and are NaN where validation has
-    too few windows for a level (fewer than 2 / (1 - level) - 1).
+    ``lower`` and ``upper`` have shape (n_levels, n_steps, n_outputs) and are NaN where there are too few
+    windows for a level (fewer than 2 / (1 - level) - 1); they are the newest, for forecasts that follow.
+    Where intervals follow the seasons, ``block_lower`` and ``block_upper`` (n_blocks, n_levels, n_steps,
+    n_outputs) are those of the test windows from each of ``starts`` (n_blocks,) on.
     """
 
     levels: tuple[float, ...]
     n_windows: int
     lower: Float64
     upper: Float64
+    starts: Int64 | None = None
+    block_lower: Float64 | None = None
+    block_upper: Float64 | None = None
 
-    def around(self, y_pred: Float64) -> tuple[Float64, Float64]:
-        """Return both ends for forecasts (n_windows, n_steps, n_outputs), levels on a new first axis."""
-        return y_pred + self.lower[:, None], y_pred + self.upper[:, None]
+    def around(self, y_pred: Float64, windows: Int64 | None = None) -> tuple[Float64, Float64]:
+        """Return both ends for forecasts (n_windows, n_steps, n_outputs), levels on a new first axis.
+
+        ``windows`` (n_windows,) says which test windows they are; None: forecasts that follow.
+        """
+        lower, upper = self._ends(windows)
+        return y_pred + lower, y_pred + upper
+
+    def at_step(self, step: int, n_windows: int) -> tuple[Float64, Float64]:
+        """Return both ends of one step for test windows 0 .. n_windows - 1: (n_levels, n, n_outputs)."""
+        lower, upper = self._ends(np.arange(n_windows), step=slice(step, step + 1))
+        return lower[:, :, 0], upper[:, :, 0]
+
+    def _ends(self, windows: Int64 | None, step: slice = slice(None)) -> tuple[Float64, Float64]:
+        """Return ends (n_levels, n_windows or 1, n_steps, n_outputs)."""
+        blocks = (self.starts, self.block_lower, self.block_upper)
+        starts, lower, upper = blocks
+        if windows is None or starts is None or lower is None or upper is None:
+            return self.lower[:, None, step], self.upper[:, None, step]
+        own = np.searchsorted(starts, windows, side="right") - 1
+        return np.moveaxis(lower[own][:, :, step], 0, 1), np.moveaxis(upper[own][:, :, step], 0, 1)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return plain arrays to store beside the model."""
@@ -36,6 +59,10 @@ class Intervals:
             "n_windows": np.array(self.n_windows),
             "lower": self.lower,
             "upper": self.upper,
+        } | {
+            name: values
+            for name in ("starts", "block_lower", "block_upper")
+            if (values := getattr(self, name)) is not None
         }
 
 
@@ -57,14 +84,23 @@ def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVEL
     lower = np.full((len(levels), n_steps, n_outputs), np.nan)
     upper = lower.copy()
     for step in range(n_steps):
-        residuals = validation.y_true[:, step] - validation.y_pred[:, step]
-        residuals = np.sort(np.where(np.isfinite(residuals), residuals, np.nan), axis=0)  # NaN goes last
-        n = np.isfinite(residuals).sum(axis=0)
-        for i, level in enumerate(levels):
-            tail = (1.0 - level) / 2.0
-            lower[i, step] = _ranked(residuals, n, np.floor((n + 1) * tail + 1e-9))
-            upper[i, step] = _ranked(residuals, n, np.ceil((n + 1) * (1.0 - tail) - 1e-9))
+        tails = np.broadcast_to((1.0 - np.array(levels))[:, None] / 2.0, (len(levels), n_outputs))
+        lower[:, step], upper[:, step] = quantiles_of(
+            validation.y_true[:, step] - validation.y_pred[:, step], tails
+        )
     return Intervals(tuple(levels), n_windows, lower, upper)
+
+
+def quantiles_of(residuals: Float64, tails: Float64) -> tuple[Float64, Float64]:
+    """Return both ends of residuals (n_windows, n_outputs) with so much beyond each: (n_levels, n_outputs).
+
+    ``tails`` has shape (n_levels, n_outputs).
+    """
+    ordered = np.sort(np.where(np.isfinite(residuals), residuals, np.nan), axis=0)  # NaN goes last
+    n = np.isfinite(ordered).sum(axis=0)
+    low = [_ranked(ordered, n, np.floor((n + 1) * tail + 1e-9)) for tail in tails]
+    high = [_ranked(ordered, n, np.ceil((n + 1) * (1.0 - tail) - 1e-9)) for tail in tails]
+    return np.stack(low), np.stack(high)
 
 
 def _ranked(residuals: Float64, n: NDArray[np.integer[Any]], rank: Float64) -> Float64:

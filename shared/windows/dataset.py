@@ -5,6 +5,7 @@ scalers build the one window a forecast needs, so training and forecasting agree
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -78,7 +79,8 @@ class Dataset:
     @cached_property
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
-        return layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        layout = layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        return replace(layout, floors=tuple(self._floor(k) for k in range(len(layout.outputs))))
 
     @property
     def nbytes(self) -> int:
@@ -172,6 +174,12 @@ class Dataset:
         """
         return cls(artefact.load(folder))
 
+    def _floor(self, output: int) -> float | None:
+        """Return 0 for an output that its training part never shows below it, None otherwise."""
+        values = self.training_values(output)
+        known = values[np.isfinite(values)]
+        return 0.0 if self.spec.outputs[output].bounded and len(known) and known.min() >= 0 else None
+
     def _samples(self, index: Int64) -> Samples:
         return Samples(self.x(index), self.y(index), self.ref_ns[index])
 
@@ -198,10 +206,18 @@ def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
     if len(assembly.numbers) == 0:
         raise NoWindowFits(
             f"no window fits: {assembly.drops.sentence()}",
+            suggestions=_ways_to_fit(assembly.drops),
             field="series",
             drops=assembly.drops.to_json(),
         )
     return Dataset(assembly)
+
+
+def _ways_to_fit(drops: DroppedWindows) -> tuple[str, ...]:
+    """Say what would help; a gap in the target can be interpolated, if that is wanted."""
+    holes = any(drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in drops.drops)
+    asked = ("Or let targets in gaps be interpolated: resample 'linear' for the output (--interpolate).",)
+    return (*NoWindowFits.advice, *(asked if holes else ()))
 
 
 def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) -> Float32:

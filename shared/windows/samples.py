@@ -29,6 +29,7 @@ class Layout:
 
     ``own_past[k]`` is the X column with the observed past of output k (same series, regular spacing,
     ending at the reference time), or None when the target's own past is not among the inputs.
+    ``floors`` are what the training part shows: a target that never went below zero is not forecast there.
     """
 
     inputs: tuple[Column, ...]
@@ -39,6 +40,13 @@ class Layout:
     x_scaler: Scaler
     y_scaler: Scaler
     own_past: tuple[int | None, ...]
+    floors: tuple[float | None, ...] = ()  # per output what no forecast goes below, in its unit; () is none
+
+    def bounded(self, y: Float64) -> Float64:
+        """Return forecasts in original units, (..., n_outputs), held at the floors of their outputs."""
+        if all(floor is None for floor in self.floors):
+            return y
+        return np.maximum(y, [-np.inf if floor is None else floor for floor in self.floors])
 
     def offsets(self, column: Column, n_steps: int) -> Float64:
         """Hours relative to the reference time of a column's points, shape (n_steps,)."""

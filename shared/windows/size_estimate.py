@@ -9,7 +9,7 @@ from shared.contracts.specs import DatasetSpec, column_names
 from shared.series.grid import lattice_of, reference_grid, window_of
 from shared.series.problems import NoWindowFits, TooLarge, UnknownSeries
 from shared.series.series import NS_PER_HOUR, Statistics
-from shared.windows.columns import POINTS_PER_ROW
+from shared.windows.columns import POINTS_PER_ROW, SMALL
 
 ROW_BYTES = 16  # a stamp and a value
 VALUE_BYTES = 8
@@ -46,6 +46,7 @@ class Limits:
     max_windows: int = 10_000_000
     max_lazy_bytes: int = 8 << 30
     max_materialised_bytes: int = 256 << 30
+    max_seconds: float = 300.0  # of building; others wait meanwhile
 
 
 def estimate(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> Estimate:
@@ -74,7 +75,9 @@ def estimate(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> Estimat
     for s in spec.series:
         steps = spec.input_steps if s.role == "input" else spec.output_steps
         lattice = lattice_of(grid, window_of(s.horizon, steps, s.role))
-        points += min(lattice.size(n_windows), POINTS_PER_ROW * statistics[s.series_id].n)
+        worth = POINTS_PER_ROW * statistics[s.series_id].n + SMALL
+        # beyond that windows share no points: each of them is evaluated by itself, twice
+        points += size if (size := lattice.size(n_windows)) <= worth else 2 * n_windows * steps
     n_calendar = sum(len(column_names(name)) for name, _ in spec.calendar.enabled())
     calendar_points = n_calendar * (n_windows + spec.input_steps)
     n_rows = sum(statistics[series_id].n for series_id in {s.series_id for s in spec.series})
@@ -105,6 +108,7 @@ def check_limits(spec: DatasetSpec, expected: Estimate, limits: Limits) -> None:
         ("windows", expected.n_windows, limits.max_windows),
         ("bytes in memory", expected.lazy_bytes, limits.max_lazy_bytes),
         ("bytes materialised", expected.materialised_bytes, limits.max_materialised_bytes),
+        ("seconds of work", round(expected.seconds), round(limits.max_seconds)),
     )
     for what, needed, limit in checks:
         if needed > limit:

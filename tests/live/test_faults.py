@@ -64,7 +64,7 @@ async def subjects(yard: Yard) -> Counter[str]:
 
 
 async def connect(yard: Yard) -> Client:
-    return await nats.connect(yard.platform.broker.url, token=yard.platform.broker.token)
+    return await nats.connect(yard.platform.broker.url, **yard.platform.broker.login())
 
 
 async def n_pending(client: Client) -> int:

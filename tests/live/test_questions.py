@@ -30,7 +30,7 @@ async def test_a_finished_run_can_be_asked(open_yard: OpenYard) -> None:
         spec = short_plan(await yard.client.series(session))
 
         plotted = await http.post(f"{API}/generate-plot", json={"sessionId": session})
-        arrays = await http.get(f"{API}/download-arrays/{session}")
+        arrays = await http.get(f"{API}/download-arrays/{session}", params={"scaled": True})
         scalers = await http.get(f"{API}/scalers/{session}")
         data = {"data": {"demand": [4.0, None]}}
         scaled = await http.post(f"{API}/scale-data/{session}", json=data)
@@ -121,7 +121,7 @@ async def test_the_average_of_a_runs_models_forecasts_and_says_what_it_relies_on
 
 async def shape_of_windows(http: httpx.AsyncClient, session: str) -> tuple[int, int, int]:
     """Return the shape of two windows of a session's data set."""
-    arrays = await http.get(f"{API}/download-arrays/{session}")
+    arrays = await http.get(f"{API}/download-arrays/{session}", params={"scaled": True})
     stored = np.load(io.BytesIO(arrays.content), allow_pickle=False)
     return 2, *stored["x"].shape[1:]
 

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.intervals import LEVELS, Intervals, fit_intervals
+from shared.scoring.intervals import LEVELS, Intervals
 from shared.series.arrays import Float64
-
-__all__ = [
-    "LEVELS", "IntervalScores", "Intervals", "QuantileLoss", "fit_intervals", "pinball", "quantile_loss",
-    "score_intervals",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,16 @@ def score_intervals(
     ]
 
 
+def covered_share(intervals: Intervals, test: PartForecast, names: tuple[str, ...]) -> float | None:
+    """Return the share of test values inside the widest intervals; None undefined.
+
+    Averaged over outputs; the level is the last of ``LEVELS``.
+    """
+    scores = score_intervals(intervals, test, names=names)
+    shares = [s.coverage for s in scores if s.level == max(LEVELS) and s.coverage is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
 def quantile_loss(intervals: Intervals, part: PartForecast) -> QuantileLoss:
     """Return the pinball loss of intervals on a part they were not fitted on."""
     n_steps, n_outputs = part.y_true.shape[1:]
@@ -76,8 +81,9 @@ def _judge_step(intervals: Intervals, part: PartForecast, step: int) -> Float64:
     truth, forecast = np.where(known, truth, 0.0), np.where(known, forecast, 0.0)
     tails = (1.0 - np.array(intervals.levels)) / 2.0
     sums = np.empty((5, len(tails), truth.shape[1]))
+    lower, upper = intervals.at_step(step, len(truth))
     for i, tail in enumerate(tails):
-        low, high = forecast + intervals.lower[i, step], forecast + intervals.upper[i, step]
+        low, high = forecast + lower[i], forecast + upper[i]
         rows = (
             np.ones(truth.shape),
             (truth >= low) & (truth <= high),

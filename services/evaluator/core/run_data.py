@@ -10,19 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.claims import Claim, make_claims
 from services.evaluator.core.ensemble import Ensemble, may_join, select
-from services.evaluator.core.intervals import (
-    Intervals,
-    IntervalScores,
-    fit_intervals,
-    quantile_loss,
-    score_intervals,
-)
+from services.evaluator.core.intervals import IntervalScores, quantile_loss, score_intervals
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
 from services.evaluator.core.scores import Scores, score
 from shared.scoring.forecasts import Forecast
+from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64
 
 
@@ -87,7 +83,10 @@ def examine(dossier: RunData) -> RunNumbers:
     """Compute every number of a run from its arrays; the same dossier gives the same numbers."""
     models = dossier.models
     validation = {m.job_id: _score(dossier, m.forecast, "validation") for m in models}
-    intervals = {m.job_id: fit_intervals(m.forecast.validation) for m in models}
+    intervals = {
+        m.job_id: adaptive_intervals(m.forecast, [output.offset_hours for output in dossier.outputs])
+        for m in models
+    }
     test = {m.job_id: _score(dossier, m.forecast, "test", intervals[m.job_id]) for m in models}
     entries = [Entry(m.job_id, m.label, m.kind, validation[m.job_id], test[m.job_id]) for m in models]
     board = rank(entries, dossier.metric)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from services.evaluator.core.intervals import Intervals, fit_intervals
 from services.evaluator.core.problems import PlotImpossible
 from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.intervals import Intervals, fit_intervals
 from shared.series.arrays import Float64, Int64
 from shared.windows.dataset import Dataset
 

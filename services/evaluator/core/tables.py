@@ -10,6 +10,7 @@ from shared.contracts.metrics import METRICS
 
 HEADINGS: dict[str, str] = {metric.name: metric.heading for metric in METRICS}
 Cell = str | float | int | bool | None
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def levels_csv(scores: Scores) -> str:
@@ -42,6 +43,15 @@ def comparison_csv(board: Leaderboard) -> str:
     return as_csv(header, map(_comparison_line, board.rows))
 
 
+def plain_cell(cell: Cell) -> Cell:
+    """Return a cell no spreadsheet takes for a formula; numbers stay numbers.
+
+    >>> plain_cell("=cmd()"), plain_cell(-1.5), plain_cell("load")
+    ("'=cmd()", -1.5, 'load')
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
 def as_csv(header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
     r"""Return a CSV text with Unix line ends; None is an empty cell, numbers keep all their digits.
 
@@ -50,8 +60,8 @@ def as_csv(header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
+    writer.writerow([plain_cell(name) for name in header])
+    writer.writerows([plain_cell(cell) for cell in line] for line in lines)
     return text.getvalue()
 
 

@@ -32,6 +32,21 @@ def canonical(text: str, owner: str) -> str:
     raise BadId(f"not a session id: {text[:80]!r}")
 
 
+def possible(text: str, owner: str) -> tuple[str, ...]:
+    """Return the ids a session of this owner may have under a text, the likeliest first.
+
+    A UUID is a session's own id, or what its owner once opened it with: then, like the short form, it is
+    derived together with the owner. So whoever opens a session under somebody else's UUID gets one of his
+    own, and learns nothing.
+
+    >>> len(possible("6f0d8a54-6f6b-5a0e-9d0a-7472616e7964", "me")), len(possible("session_1_a", "me"))
+    (2, 1)
+    """
+    first = canonical(text, owner)
+    opened = derive("session", owner, first)
+    return (first, opened) if _HEX.fullmatch(text.removeprefix("session_")) else (first,)
+
+
 def dashed(session_id: str) -> str:
     """Return the id in the usual spelling of UUIDs."""
     return str(uuid.UUID(session_id))

@@ -42,15 +42,19 @@ class KeySet:
         self._http = http
         self._keep_s, self._pause_s = keep_s, pause_s
         self._keys: Mapping[str, PyJWK] = {}
-        self._fetched_at = -float("inf")
+        self._fetched_at = self._tried_at = -float("inf")
         self._one_fetch = asyncio.Lock()
 
     async def key(self, key_id: str) -> PyJWK | None:
         """Return the key of an id, or None if the provider does not have it."""
         async with self._one_fetch:
-            age = time.monotonic() - self._fetched_at
-            if age > self._keep_s or (key_id not in self._keys and age > self._pause_s):
+            now = time.monotonic()
+            stale = now - self._fetched_at > self._keep_s or key_id not in self._keys
+            if stale and now - self._tried_at > self._pause_s:
+                self._tried_at = now  # an outage is remembered, too: one knock per pause, not per token
                 await self._fetch()
+            if not self._keys:
+                raise KeysUnavailable("the identity provider does not answer")
         return self._keys.get(key_id)
 
     async def _fetch(self) -> None:
@@ -108,7 +112,7 @@ class TokenVerifier:
             )
         except jwt.ExpiredSignatureError:
             raise ExpiredToken("the access token has expired") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError):
             raise InvalidToken("the access token is not valid here") from None
         return claims
 

@@ -7,13 +7,14 @@ from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Gateway
 from services.gateway.datasets.wire import HOLIDAYS_OF, SplitIn, TimeInfo, TimeSteps
-from services.gateway.http.wire import Earlier, spelled
+from services.gateway.http.wire import Earlier, spelled, tolerant
 from services.gateway.problems import InvalidConfiguration, TooLarge, refused_by, sentence
-from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, settings_of
+from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, roles_of, stored_settings
 from shared.contracts.specs import DatasetSpec, Role, SeriesSpec, Split
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
 _FLOAT32 = 4
+MOST_STEPS = 100_000  # of a window
 
 
 class SeriesChoice(SeriesSettings):
@@ -72,12 +73,12 @@ async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionDat
 
 def saved_time_steps(session: SessionRow) -> TimeSteps:
     """Return the time steps the session has."""
-    return TimeSteps.model_validate(session.time_steps)
+    return tolerant(TimeSteps, session.time_steps)
 
 
 def saved_time_info(session: SessionRow) -> TimeInfo:
     """Return the calendar settings the session has."""
-    return TimeInfo.model_validate(session.time_info)
+    return tolerant(TimeInfo, session.time_info)
 
 
 def dataset_spec(
@@ -93,7 +94,8 @@ def dataset_spec(
     steps = wanted.time_steps or saved_time_steps(session_data.session)
     saved = saved_time_info(session_data.session).calendar
     calendar = wanted.time_features.calendar(holidays_of=holidays_of) if wanted.time_features else saved()
-    _require(session_data, steps)
+    _require(session_data)
+    steps, _ = completed(session_data, steps)
     try:
         return DatasetSpec(
             series=tuple(_chosen(session_data, wanted.series)),
@@ -108,16 +110,41 @@ def dataset_spec(
         raise refused_by(error, InvalidConfiguration, within="configuration") from None
 
 
-def _require(session_data: SessionData, steps: TimeSteps) -> None:
-    asked = {
-        "timeSteps.input": steps.input,
-        "timeSteps.output": steps.output,
-        "timeSteps.stepSize": steps.step_size,
-    }
-    missing: list[JsonValue] = [
-        {"field": field, "message": "is missing"} for field, value in asked.items() if value is None
-    ]
-    roles = {session_data.files[row.file_id].role for row in session_data.series}
+def completed(session_data: SessionData, steps: TimeSteps) -> tuple[TimeSteps, list[str]]:
+    """Return time steps with what nobody said, from the files, and say so.
+
+    A window has a point per row of its first series over the series' horizon, both ends included; windows
+    start as far apart as the rows of the first output.
+    """
+    assumed: dict[str, int | float] = {}
+    asked: tuple[tuple[Role, int | None], ...] = (("input", steps.input), ("output", steps.output))
+    for role, field in asked:
+        mine = (r for r in session_data.series if role in roles_of(session_data.files[r.file_id]))
+        row = next(mine, None)
+        if field is None and row is not None:
+            horizon = _spec(session_data, row, row.name, role, None).horizon
+            n_rows = (horizon.end - horizon.start) * 60 / native_minutes(row)
+            assumed[role] = max(1, min(MOST_STEPS, round(n_rows) + 1))
+        if role == "output" and steps.step_size is None and row is not None:
+            assumed["step_size"] = native_minutes(row)
+    words = {"input": "points per input window", "output": "points per output window",
+             "step_size": "minutes between two windows"}  # fmt: skip
+    said = [f"timeSteps: nobody said it; {value:g} {words[name]}" for name, value in assumed.items()]
+    return steps.model_copy(update=assumed), said
+
+
+def native_minutes(row: SeriesRow) -> float:
+    """Return the usual distance of two rows of a series in minutes; an hour where nothing is known."""
+    usual = row.quality.get("step_s")
+    if isinstance(usual, int | float) and usual > 0:
+        return usual / 60
+    mean = row.statistics.get("step_min")
+    return float(mean) if isinstance(mean, int | float) and mean > 0 else 60.0
+
+
+def _require(session_data: SessionData) -> None:
+    missing: list[JsonValue] = []
+    roles = {role for row in session_data.series for role in roles_of(session_data.files[row.file_id])}
     missing += [
         {"field": f"files.{role}", "message": f"upload at least one checked {role} file"}
         for role in ("input", "output")
@@ -130,16 +157,20 @@ def _require(session_data: SessionData, steps: TimeSteps) -> None:
 def _chosen(session_data: SessionData, choices: tuple[SeriesChoice, ...] | None) -> list[SeriesSpec]:
     names = display_names(session_data.files, session_data.series)
     if choices is None:
-        return [_spec(session_data, row, names[row.id], None) for row in session_data.series]
+        return [
+            _spec(session_data, row, names[row.id], role, None)
+            for row in session_data.series
+            for role in roles_of(session_data.files[row.file_id])
+        ]
     return [
-        _spec(session_data, row := _find(session_data, choice, names), names[row.id], choice)
+        _spec(session_data, row := _find(session_data, choice, names), names[row.id], choice.role, choice)
         for choice in choices
     ]
 
 
 def _find(session_data: SessionData, choice: SeriesChoice, names: Mapping[str, str]) -> SeriesRow:
     for row in session_data.series:
-        named = (session_data.files[row.file_id].role, names[row.id]) == (choice.role, choice.name)
+        named = names[row.id] == choice.name and choice.role in roles_of(session_data.files[row.file_id])
         if row.id == choice.id or (choice.id is None and named):
             return row
     what = choice.id or f"{choice.role} {choice.name!r}"
@@ -150,10 +181,15 @@ def _find(session_data: SessionData, choice: SeriesChoice, names: Mapping[str, s
     )
 
 
-def _spec(session_data: SessionData, row: SeriesRow, name: str, choice: SeriesChoice | None) -> SeriesSpec:
+def _spec(
+    session_data: SessionData, row: SeriesRow, name: str, role: Role | None, choice: SeriesChoice | None
+) -> SeriesSpec:
     file = session_data.files[row.file_id]
-    said = {**settings_of(file, row).stored(), **(choice.stored() if choice else {}), "name": name}
-    return SeriesSettings.model_validate(said).spec(series_id=row.id, name=name, role=file.role)
+    known = stored_settings(file, row)
+    if role not in (None, file.role):  # the other role of a file that has both: a horizon of its own
+        known = {key: value for key, value in known.items() if key not in ("horizon_start", "horizon_end")}
+    said = {**known, **(choice.stored() if choice else {}), "name": name}
+    return SeriesSettings.model_validate(said).spec(series_id=row.id, name=name, role=role or file.role)
 
 
 def check_size(gateway: Gateway, session_data: SessionData, spec: DatasetSpec) -> None:

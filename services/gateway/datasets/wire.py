@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from services.gateway.datasets.countries import country_code
 from services.gateway.http.wire import Earlier, Maybe, YesNo, spelled
-from services.gateway.problems import InvalidConfiguration
+from services.gateway.problems import InvalidConfiguration, refused_by
 from shared.contracts.specs import (
     FEATURES,
     Calendar,
@@ -24,7 +24,7 @@ GERMAN_FEATURES: dict[Feature, str] = {
 }  # fmt: skip
 
 Steps = Annotated[int, Field(ge=1, le=100_000)]
-OptionalFloat = Annotated[float | None, Maybe]
+OptionalFloat = Annotated[Annotated[float, Field(ge=-1e9, le=1e9)] | None, Maybe]  # hours, minutes, a range
 OptionalText = Annotated[str | None, Maybe]
 Switch = Annotated[YesNo | None, Maybe]
 HOLIDAYS_OF = "DE"  # the earlier system's, where nobody named a country
@@ -38,17 +38,21 @@ class TimeSteps(Earlier):
     """How many steps a window has, and how far apart two windows start. All of it may still be empty."""
 
     input: Annotated[Steps | None, Maybe] = Field(
-        None, validation_alias=spelled("input", "eingabe", "inputSteps", "input_steps")
+        None,
+        validation_alias=spelled("input", "eingabe", "inputSteps", "input_steps"),
+        description="points of an input window; default: a point per row over the series' horizon",
     )
     output: Annotated[Steps | None, Maybe] = Field(
-        None, validation_alias=spelled("output", "ausgabe", "outputSteps", "output_steps")
+        None,
+        validation_alias=spelled("output", "ausgabe", "outputSteps", "output_steps"),
+        description="points of an output window; default: a point per row over the series' horizon",
     )
-    step_size: Annotated[Annotated[float, Field(gt=0)] | None, Maybe] = Field(
+    step_size: Annotated[Annotated[float, Field(gt=0, le=1e9)] | None, Maybe] = Field(
         None,
         validation_alias=spelled("stepSize", "zeitschrittweite", "step_size", "stride"),
-        description="minutes between two windows",
+        description="minutes between two windows; default: between two rows of the first output",
     )
-    offset: Annotated[Annotated[float, Field(ge=0)] | None, Maybe] = Field(
+    offset: Annotated[Annotated[float, Field(ge=0, le=1e9)] | None, Maybe] = Field(
         None, validation_alias=spelled("offset", "offsett"), description="minutes past the anchor"
     )
 
@@ -171,16 +175,19 @@ class TimeInfo(Earlier):
                 fields=[{"field": "timeFeatures.country", "message": "is missing"}],
             )
         by_feature = {feature_named(name): category for name, category in self.categories.items()}
-        features = {
-            name: by_feature.get(name, Category()).feature(enabled=bool(getattr(self, name)))
-            for name in FEATURES
-        }
-        return Calendar(
-            **features,
-            timezone=self.timezone or "UTC",
-            country=country,
-            subdivision=self.subdivision,
-        )
+        try:
+            features = {
+                name: by_feature.get(name, Category()).feature(enabled=bool(getattr(self, name)))
+                for name in FEATURES
+            }
+            return Calendar(
+                **features,
+                timezone=self.timezone or "UTC",
+                country=country,
+                subdivision=self.subdivision,
+            )
+        except ValidationError as error:
+            raise refused_by(error, InvalidConfiguration, within="timeFeatures") from None
 
     def _country(self) -> str | None:
         named = {"land": self.country} | {f"{name}.land": c.country for name, c in self.categories.items()}

@@ -76,6 +76,7 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/csv-files/{{sid}}": Access("session"),
     f"POST {API}/csv-files": Access("session", "settings"),
     f"PUT {API}/csv-files/{{file_id}}": Access("session", "settings"),
+    f"POST {API}/csv-files/{{file_id}}/answer": Access("session", "settings"),
     f"DELETE {API}/csv-files/{{file_id}}": Access("session"),
     f"POST {API}/csv-files/{{file_id}}/rows": Access("session", "numbers"),
     f"POST {API}/upload-chunk": Access("session", "chunk"),
@@ -150,7 +151,6 @@ ROUTES: dict[str, Access] = {
     # health, description, live
     "GET /healthz": Access("anybody"),
     "GET /readyz": Access("anybody"),
-    "GET /metrics": Access("anybody"),
     "GET /openapi.json": Access("anybody"),
     "GET /docs": Access("anybody"),
     "WS /ws/sessions/{sid}": Access("session"),
@@ -218,6 +218,18 @@ def _patterns() -> list[tuple[str, re.Pattern[str], Access]]:
         pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
         built.append((method, pattern, access))
     return built
+
+
+def route_of(method: str, path: str) -> str | None:
+    """Return the template of the route that serves a request, or None.
+
+    >>> route_of("GET", "/api/training/status/7")
+    '/api/training/status/{sid}'
+    """
+    for name, (known, pattern, _) in zip(ROUTES, _patterns(), strict=True):
+        if known == method and pattern.fullmatch(path):
+            return name.partition(" ")[2]
+    return None
 
 
 def access_of(method: str, path: str) -> Access:

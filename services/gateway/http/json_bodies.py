@@ -4,7 +4,6 @@ Validation may cost far more than the text it is about, so what is out of propor
 """
 
 import asyncio
-import json
 import math
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -155,8 +154,3 @@ class JsonRoute(APIRoute):
             return await handler(request)
 
         return with_parsed_body
-
-
-def as_text(value: Any) -> str:
-    """Return a value as the JSON text by which its size is measured."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

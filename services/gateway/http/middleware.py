@@ -4,7 +4,7 @@ Plain ASGI: a middleware built on ``BaseHTTPMiddleware`` costs a third of the up
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.auth.identity import bearer
+from services.gateway.auth.identity import Identity, bearer
 from services.gateway.context import Gateway
 from services.gateway.http.access import access_of, body_limit
 from services.gateway.http.json_bodies import carries_json, read_json
@@ -28,6 +28,7 @@ _UPLOADS = ("/api/training/upload-chunk", "/api/training/upload/", "/api/trainin
 _UNTOLD = 4 << 20  # what a chunk without an announced length counts
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
+Charge = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
 
 
@@ -87,6 +88,8 @@ class SecurityMiddleware:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(API):
+                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         try:
@@ -124,13 +127,28 @@ class AdmissionMiddleware:
             send = _with_headers(send, share.headers())
         if scope["type"] == "http":
             limit = body_limit(scope["method"], scope["path"], self._settings)
-            receive = _measured(receive, limit, self._settings)
+            receive = _measured(receive, limit, self._settings, self._charge(scope, headers))
             try:
                 receive = await self._checked(scope, headers, receive)
             except TrainyardError as error:
                 await refuse(scope, receive, send, error)
                 return
         await self._app(scope, receive, send)
+
+    def _charge(self, scope: Scope, headers: Headers) -> Charge | None:
+        """Return what takes the bytes of a body without an announced length from its sender's share."""
+        untold = content_length(headers) is None and "identity" in scope.get("state", {})
+        if not untold or self._settings.single_user or not scope["path"].startswith(_UPLOADS):
+            return None
+        gateway: Gateway = scope["app"].state.gateway
+        who: Identity = scope["state"]["identity"]
+
+        async def charge() -> None:
+            share = await gateway.limiter.spend(who.user_id, "bytes", _UNTOLD)
+            if share.exceeded:
+                raise share.refusal()
+
+        return charge
 
     async def _checked(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
         """Check a JSON body before any route sees it; files go by as they are."""
@@ -144,7 +162,7 @@ class AdmissionMiddleware:
         """Identify, and take from the caller's share; a single user has the machine to himself."""
         app: FastAPI = scope["app"]
         gateway: Gateway = app.state.gateway
-        who = await gateway.verifier.identify(bearer(headers))
+        who = await self._identify(gateway, scope, headers)
         scope.setdefault("state", {})["identity"] = who
         limit = body_limit(scope["method"], scope["path"], self._settings)
         length = content_length(headers)
@@ -152,13 +170,29 @@ class AdmissionMiddleware:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
         if self._settings.single_user:
             return None
-        if scope["path"].startswith(_UPLOADS):
-            share = await gateway.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+        if access_of(scope["method"], scope["path"]).body == "chunk":
+            share = await gateway.limiter.spend(who.user_id, "chunks")
+            if not share.exceeded:
+                share = await gateway.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
         else:
             share = await gateway.limiter.spend(who.user_id, "requests")
         if share.exceeded:
             raise share.refusal()
         return share
+
+    async def _identify(self, gateway: Gateway, scope: Scope, headers: Headers) -> Identity:
+        """Return who asks; refused tokens are counted by the address they come from."""
+        credential, address = bearer(headers), str((scope.get("client") or ("unknown",))[0])
+        if not self._settings.single_user:
+            gateway.failed_tokens.check(address, credential)
+        try:
+            who = await gateway.verifier.identify(credential)
+        except Refused:
+            if credential is not None:
+                gateway.failed_tokens.failed(address)
+            raise
+        gateway.failed_tokens.accepted(credential)
+        return who
 
 
 def content_length(headers: Headers) -> int | None:
@@ -207,15 +241,17 @@ def origin_allowed(origin: str, host: str, settings: GatewaySettings) -> bool:
     return origin in (f"http://{host}", f"https://{host}", *settings.gateway_origins)
 
 
-def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receive:
+def _measured(
+    receive: Receive, limit: int, settings: GatewaySettings, charge: Charge | None = None
+) -> Receive:
     """Return a ``receive`` that counts the body and does not wait for ever for its next piece."""
-    seen = 0
+    seen, charged = 0, _UNTOLD
     complete = False
     patience = settings.gateway_body_stall.total_seconds()
     pace = Pace(patience)
 
     async def measured() -> Message:
-        nonlocal seen, complete
+        nonlocal seen, complete, charged
         if complete:
             return await receive()
         try:
@@ -225,6 +261,9 @@ def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receiv
             raise Stalled(f"no byte of the request body came for {patience:g} s") from None
         seen += len(message.get("body", b""))
         pace.check(seen)
+        while charge is not None and seen > charged:
+            charged += _UNTOLD
+            await charge()
         complete = not message.get("more_body", False)
         if seen > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
@@ -234,7 +273,8 @@ def _measured(receive: Receive, limit: int, settings: GatewaySettings) -> Receiv
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, error: TrainyardError) -> None:
-    """Answer a connection with a problem."""
+    """Answer a connection with a problem, and count it."""
+    scope["app"].state.deliveries.problems.count(error.problem())
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 4403, "reason": error.code})

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -14,9 +14,11 @@ from nats.errors import Error as NatsError
 from services.gateway.problems import Refused
 from shared.contracts.problems import Category
 
-Bucket = Literal["requests", "bytes"]
+Bucket = Literal["requests", "bytes", "chunks"]
 WINDOW_S = 60
 _TIMEOUT = 1.0
+_MOST_COUNTERS = 20_000
+_REMEMBERED = 300.0
 
 log = structlog.get_logger()
 
@@ -72,17 +74,19 @@ class Counters(Protocol):
 
 
 class OwnCounters:
-    """Counters of this process alone; old windows are forgotten."""
+    """Counters of this process alone; those of windows long over are forgotten."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, tuple[int, float]] = {}
 
     async def add(self, name: str, amount: int) -> int:
         """Add to a counter and return its new value."""
-        if len(self._counts) > 100_000:
-            self._counts.clear()
-        self._counts[name] += amount
-        return self._counts[name]
+        now = time.monotonic()
+        if len(self._counts) > _MOST_COUNTERS:
+            self._counts = {n: c for n, c in self._counts.items() if now - c[1] < 2 * WINDOW_S}
+        value = self._counts.get(name, (0, now))[0] + amount
+        self._counts[name] = (value, now)
+        return value
 
 
 class StreamCounters:
@@ -96,7 +100,7 @@ class StreamCounters:
         """Add to a counter and return its new value."""
         try:
             answer = await self._client.request(
-                f"limit.{name}", b"", timeout=_TIMEOUT, headers={"Nats-Incr": f"+{amount}"}
+                f"limit.{name}", b"", timeout=_TIMEOUT, headers={"Nats-Incr": f"{amount:+d}"}
             )
             return int(json.loads(answer.data)["val"])
         except (NatsError, TimeoutError, ConnectionError, KeyError, ValueError) as error:
@@ -105,15 +109,67 @@ class StreamCounters:
 
 
 class Limiter:
-    """Spends a user's share."""
+    """Spends a user's share of any sixty seconds: of this minute, and of the last as far as it still counts.
 
-    def __init__(self, counters: Counters, *, requests: int, upload_bytes: int) -> None:
+    The last minute counts in proportion to what of it lies within sixty seconds, so that the turn of a minute
+    gives nobody two shares at once. What is refused is given back.
+    """
+
+    def __init__(self, counters: Counters, *, requests: int, upload_bytes: int, chunks: int = 6_000) -> None:
         self._counters = counters
-        self._limits: dict[Bucket, int] = {"requests": requests, "bytes": upload_bytes}
+        self._limits: dict[Bucket, int] = {"requests": requests, "bytes": upload_bytes, "chunks": chunks}
 
     async def spend(self, user_id: str, bucket: Bucket, amount: int = 1) -> Quota:
-        """Take from the user's share of this minute; the share says whether it is exceeded."""
+        """Take from the user's share; the quota says whether it is exceeded."""
         window, passed = divmod(time.time(), WINDOW_S)
         token = hashlib.sha256(user_id.encode()).hexdigest()[:32]  # user text never becomes a subject
-        used = await self._counters.add(f"{bucket}.{token}.{int(window)}", amount)
-        return Quota(self._limits[bucket], used, max(1, round(WINDOW_S - passed)))
+        current, last = (f"{bucket}.{token}.{int(window) - n}" for n in (0, 1))
+        of_last = await self._counters.add(last, 0) * (1 - passed / WINDOW_S)
+        used = int(of_last) + await self._counters.add(current, amount)
+        quota = Quota(self._limits[bucket], used, max(1, round(WINDOW_S - passed)))
+        if quota.exceeded:
+            await self._counters.add(current, -amount)
+        return quota
+
+
+class FailedTokens:
+    """How many refused tokens each address has sent lately, and which credentials were good.
+
+    Past the limit only credentials that were accepted a moment ago are looked at: guessing is slowed down,
+    and who shares the address with a guesser goes on working.
+    """
+
+    def __init__(self, *, per_minute: int) -> None:
+        self._limit = per_minute
+        self._failed: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens left, when
+        self._good: OrderedDict[str, float] = OrderedDict()
+
+    def check(self, address: str, credential: str | None) -> None:
+        """Raise ``TooManyRequests`` if the address has used up its failures and the credential is unknown."""
+        accepted = self._good.get(_key(credential), -_REMEMBERED)
+        if self._left(address) >= 1 or time.monotonic() - accepted < _REMEMBERED:
+            return
+        headers = {"Retry-After": str(max(1, round(WINDOW_S / self._limit)))}
+        raise TooManyRequests("too many refused tokens came from this address", headers=headers)
+
+    def failed(self, address: str) -> None:
+        """Count a refused token."""
+        self._failed[address] = (max(0.0, self._left(address) - 1), time.monotonic())
+        self._failed.move_to_end(address)
+        while len(self._failed) > _MOST_COUNTERS:
+            self._failed.popitem(last=False)
+
+    def accepted(self, credential: str | None) -> None:
+        """Remember a good credential for a while, as its hash."""
+        self._good[_key(credential)] = time.monotonic()
+        self._good.move_to_end(_key(credential))
+        while len(self._good) > _MOST_COUNTERS:
+            self._good.popitem(last=False)
+
+    def _left(self, address: str) -> float:
+        left, at = self._failed.get(address, (float(self._limit), time.monotonic()))
+        return min(float(self._limit), left + (time.monotonic() - at) * self._limit / WINDOW_S)
+
+
+def _key(credential: str | None) -> str:
+    return hashlib.sha256((credential or "").encode("utf-8", "replace")).hexdigest()

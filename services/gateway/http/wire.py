@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import (
     AliasChoices,
@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    ValidationError,
     model_validator,
 )
 
@@ -79,6 +80,26 @@ class EarlierAnswer(Answer):
     warnings: list[str] = Field(
         default_factory=list, description="what could not be honoured, and what was done"
     )
+
+
+Part = TypeVar("Part", bound=BaseModel)
+
+
+def tolerant(kind: type[Part], stored: Mapping[str, Any]) -> Part:
+    """Return what can be read of something stored: what an earlier version accepted and this one does not
+    is left out, so that no stored value ever makes a request fail.
+    """
+    left = dict(stored)
+    while True:
+        try:
+            return kind.model_validate(left)
+        except ValidationError as error:
+            wrong = {
+                str(one["loc"][0]) for one in error.errors(include_url=False) if one["loc"]
+            } & left.keys()
+            if not wrong:
+                return kind.model_validate({})
+            left = {name: value for name, value in left.items() if name not in wrong}
 
 
 @cache

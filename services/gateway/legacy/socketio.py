@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from services.gateway.auth.identity import Identity
+from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
@@ -27,7 +28,7 @@ from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, r
 from services.gateway.runs.progress import IDLE, MonotoneProgress
 from services.gateway.runs.routes import begin_training, run_view
 from services.gateway.runs.wire import TrainModels
-from shared.errors import TrainyardError
+from shared.errors import TrainyardError, Unavailable
 from shared.storage.rows import DatasetRow, PlotRow, SessionRow
 
 _MAX_MESSAGE = 1_000_000
@@ -49,6 +50,7 @@ class Client:
 
     sid: str
     who: Identity
+    watch: asyncio.Task[None]
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -82,7 +84,7 @@ class Rooms:
 
     async def close(self) -> None:
         """Stop every follower."""
-        tasks = [task for client in self._clients.values() for task in client.followers.values()]
+        tasks = [t for client in self._clients.values() for t in (client.watch, *client.followers.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -97,23 +99,45 @@ class Rooms:
         token = auth.get("token") if isinstance(auth, dict) else None
         header = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ")
         asked = parse_qs(str(environ.get("QUERY_STRING", ""))).get("token", [""])[0]
+        credential = (token if isinstance(token, str) else "") or header or asked or None
+        gateway = self._gateway
         try:
-            who = await self._gateway.verifier.identify(token or header or asked or None)
-        except Refused as error:
+            with gateway.sockets.unknown():
+                who = await gateway.verifier.identify(credential)
+            if not gateway.settings.single_user:
+                gateway.sockets.enter(who.user_id)
+        except (Refused, Unavailable) as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from None
-        self._clients[sid] = Client(sid, who)
+        watch = asyncio.create_task(self._until_ended(sid, credential))
+        self._clients[sid] = Client(sid, who, watch)
         await self.server.emit("connected", {"sid": sid, "status": "connected"}, to=sid)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
-        for task in client.followers.values() if client else ():
+        if client is None:
+            return
+        if not self._gateway.settings.single_user:
+            self._gateway.sockets.leave(client.who.user_id)
+        for task in (client.watch, *client.followers.values()):
             task.cancel()
+
+    async def _until_ended(self, sid: str, credential: str | None) -> None:
+        """Disconnect a client when its credential is expired or revoked."""
+        code = await credential_ended(self._gateway.verifier, credential)
+        client = self._clients.get(sid)
+        if client is None:
+            return
+        await self.server.emit("error", {"success": False, "code": code}, to=sid)
+        client.watch = asyncio.create_task(asyncio.sleep(0))  # not this task, which the farewell would cancel
+        await self.server.disconnect(sid)
 
     def _answering(self, name: str, handler: Handler) -> Callable[[str, Any], Awaitable[Body]]:
         """Wrap a question: find the session, answer the asker alone, refuse in the one envelope."""
 
         async def answer(sid: str, data: Any = None) -> Body:
-            client = self._clients[sid]
+            client = self._clients.get(sid)
+            if client is None:  # it was disconnected while this was on its way
+                return {"success": False, "code": "MISSING_AUTHORIZATION"}
             gateway = self._gateway.seen_by(client.who)
             try:
                 body = data if isinstance(data, dict) else {"session_id": data}

@@ -22,10 +22,11 @@ class Subscription:
         self._wake = asyncio.Event()
         self.overflowed = asyncio.Event()
 
-    def put(self, message: LiveMessage) -> None:
-        """Add a message; never waits."""
+    def put(self, message: LiveMessage) -> int:
+        """Add a message, never waiting; return how many events an overflow has just dropped."""
         if self.overflowed.is_set():
-            return
+            return 0
+        dropped = 0
         if message.seq is None:
             self._waiting[message.topic] = message.after(self._waiting.get(message.topic))
             self._waiting.move_to_end(message.topic)
@@ -33,9 +34,11 @@ class Subscription:
             self._n_events += 1
             self._waiting[self._n_events] = message
         else:
+            dropped = self._n_events + 1
             self._waiting.clear()
             self.overflowed.set()
         self._wake.set()
+        return dropped
 
     async def take(self) -> list[LiveMessage]:
         """Wait for messages and return all of them in the order they came, of progress the newest."""
@@ -52,6 +55,8 @@ class Hub:
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
+        self.n_overflows = 0
+        self.n_dropped = 0
         self._boxes: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -73,7 +78,9 @@ class Hub:
     def tell(self, message: LiveMessage) -> None:
         """Put a message in every box of its session."""
         for box in self._boxes.get(message.session_id, ()):
-            box.put(message)
+            dropped = box.put(message)
+            self.n_overflows += dropped > 0
+            self.n_dropped += dropped
 
     def tell_all(self, messages: Iterable[LiveMessage]) -> None:
         """Put messages in their boxes, in order."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from shared.contracts.events import EVENTS, ModelProgress
@@ -40,22 +40,14 @@ class LiveMessage:
         return replace(self, data=data, text=text)
 
 
-@cache
-def _patterns() -> list[tuple[list[str], str]]:
-    return [(event.pattern().split("."), event.type) for event in EVENTS]
-
-
+@lru_cache(maxsize=1024)
 def type_of(subject: str) -> str | None:
     """Return the type of the event that lives on a subject.
 
     >>> type_of("evt.0a.-.file.0b.ready")
     'file.ready'
     """
-    tokens = subject.split(".")
-    for pattern, name in _patterns():
-        if len(pattern) == len(tokens) and all(p in ("*", t) for p, t in zip(pattern, tokens, strict=True)):
-            return name
-    return None
+    return next((event.type for event in EVENTS if event.matches(subject)), None)
 
 
 def told(subject: str, payload: bytes, *, seq: int | None) -> LiveMessage | None:

@@ -35,11 +35,11 @@ _ACTIVATIONS: dict[str, Activation] = {
 
 
 def parse_models(
-    configurations: Sequence[Mapping[str, JsonValue]] | Mapping[str, JsonValue],
+    configurations: Sequence[str | Mapping[str, JsonValue]] | Mapping[str, JsonValue],
     *,
     put_aside: list[str] | None = None,
 ) -> tuple[ModelSpec, ...]:
-    """Return the specs of a list of configurations, or of a mapping from model name to its settings.
+    """Return the specs of a list of names or configurations, or of a mapping from name to settings.
 
     Parameters
     ----------
@@ -55,7 +55,8 @@ def parse_models(
         configurations = [_named(name, value) for name, value in configurations.items()]
     specs: list[ModelSpec] = []
     problems: list[JsonValue] = []
-    for position, configuration in enumerate(configurations):
+    for position, named in enumerate(configurations):
+        configuration = {"kind": named} if isinstance(named, str) else named
         if _switched_off(configuration):
             continue
         try:

@@ -9,7 +9,7 @@ from shared.contracts.base import derive, utc_now
 from shared.contracts.problems import Category
 from shared.errors import InvalidInput, Unavailable
 from shared.storage.connect import Storage
-from shared.storage.rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
+from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 
 Work = Literal["processing", "training"]  # a file that is uploaded and read; a run of models
 

@@ -91,7 +91,8 @@ async def visualizations(
     """Return the pictures of a run and the violins of its data set, by name; 404 where there are none yet."""
     run = await find_finished_run(gateway, session, run_id)
     rows = await gateway.records.select(PlotRow, {"run_id": run.id}, order="name")
-    pictures = [row for row in rows if row.object_key.endswith(".png") and not row.name.endswith(".dark")]
+    drawn = rows if run.reported else []  # until then there are rows, but not yet the pictures
+    pictures = [row for row in drawn if row.object_key.endswith(".png") and not row.name.endswith(".dark")]
     plots = {row.name: await _picture(gateway, sid, row, inline=inline) for row in pictures}
     dataset = await gateway.records.get(DatasetRow, run.dataset_id)
     for name, told in (await violin_plots(gateway, [dataset])).items() if dataset and inline else ():

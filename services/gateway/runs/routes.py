@@ -8,7 +8,14 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import JsonValue
 
 from services.gateway.context import Gateway, Here, Session
-from services.gateway.datasets.configuration import Configuration, check_size, dataset_spec, load_session_data
+from services.gateway.datasets.configuration import (
+    Configuration,
+    check_size,
+    completed,
+    dataset_spec,
+    load_session_data,
+    saved_time_steps,
+)
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import (
@@ -67,7 +74,8 @@ async def generate_datasets(
         rows.append(await request_dataset(gateway, session, spec, name=name))
     if wait:
         rows = await _finished(gateway, rows, wait)
-    said = remarks(asked, warnings=asked.warnings())
+    assumed = await _assumed(gateway, session, asked)
+    said = remarks(asked, warnings=[*asked.warnings(), *assumed])
     told: dict[str, Any] = {
         "session_id": sid, "dataset_ids": [row.id for row in rows], "dataset_count": len(rows), **said,
     }  # fmt: skip
@@ -119,7 +127,10 @@ async def run(
     spec = body.dataset or dataset_spec(session_data, configuration, holidays_of=None)
     check_size(gateway, session_data, spec)
     dataset = await request_dataset(gateway, session, spec)
-    return await _start(gateway, session, sid, dataset, models, body, idempotency_key)
+    started = await _start(gateway, session, sid, dataset, models, body, idempotency_key)
+    steps = configuration.time_steps or saved_time_steps(session)
+    assumed = [] if body.dataset else completed(session_data, steps)[1]
+    return started.model_copy(update=remarks(warnings=assumed))
 
 
 @router.post("/cancel/{sid}")
@@ -224,6 +235,15 @@ async def _wanted(
         check_size(gateway, session_data, spec)
         wanted.append((one.name, spec))
     return wanted
+
+
+async def _assumed(gateway: Gateway, session: SessionRow, body: GenerateDatasets) -> list[str]:
+    """Return which time steps nobody said, and what was taken."""
+    if body.dataset:
+        return []
+    session_data = await load_session_data(gateway, session)
+    steps = body.configuration.time_steps or saved_time_steps(session)
+    return completed(session_data, steps)[1]
 
 
 async def _finished(gateway: Gateway, rows: list[DatasetRow], seconds: float) -> list[DatasetRow]:

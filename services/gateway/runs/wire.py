@@ -49,8 +49,8 @@ class GenerateDatasets(Earlier):
 class TrainModels(Earlier):
     """Which models to train, in one of three spellings."""
 
-    models: list[dict[str, JsonValue]] | None = Field(
-        None, max_length=MOST_MODELS, description="typed model specs"
+    models: list[str | dict[str, JsonValue]] | None = Field(
+        None, max_length=MOST_MODELS, description="names (LIN, Dense, ...) or typed model specs"
     )
     configurations: Configurations | None = Field(
         None,
@@ -77,7 +77,7 @@ class TrainModels(Earlier):
 
     def specs(self, *, put_aside: list[str] | None = None) -> tuple[ModelSpec, ...]:
         """Return the models that are asked for; ``put_aside`` takes settings they do not have."""
-        asked: Sequence[dict[str, JsonValue]] | dict[str, JsonValue] | None
+        asked: Sequence[str | dict[str, JsonValue]] | dict[str, JsonValue] | None
         asked = self.models or self.configurations or ([self.parameters] if self.parameters else None)
         if asked is None:
             raise wrong_field(InvalidModelParams, "modelConfigurations", "name at least one model")

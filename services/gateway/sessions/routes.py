@@ -32,6 +32,7 @@ from services.gateway.sessions.answers import (
 )
 from services.gateway.sessions.cleanup import clean_up, delete_session
 from services.gateway.sessions.listing import SessionList, WholeSession, n_dat_of, session_list, whole_session
+from services.gateway.sessions.metadata import with_metadata
 from shared.contracts.base import new_id
 from shared.storage import keys
 from shared.storage.rows import FileRow, SessionRow
@@ -57,12 +58,14 @@ class InitSession(Earlier):
 async def init_session(body: InitSession, gateway: Here, who: Who, response: Response) -> SessionOpened:
     """Open a session, or return it if it is there."""
     text = body.session_id or dashed(who.session_id or new_id())
-    session, created = await ensure_session(gateway, who, text, name=body.session_name or "")
+    session, created = await ensure_session(
+        gateway, who, text, name=body.session_name or "", ours=body.session_id is None
+    )
     changes: dict[str, Any] = {}
     if body.session_name and not created:
         changes["name"] = body.session_name
     if body.metadata:
-        changes["metadata"] = {**session.metadata, **body.metadata}
+        changes["metadata"] = with_metadata(session, body.metadata)
     if body.time_info:
         changes["time_info"] = body.time_info.model_dump(mode="json")
     if body.time_steps:
@@ -143,7 +146,7 @@ class Finalize(Wire):
 async def finalize_session(body: Finalize, gateway: Here, who: Who) -> Finalized:
     """Mark the session as complete; everything else that was sent is kept as its metadata."""
     session, _ = await ensure_session(gateway, who, body.session_id)
-    metadata = {**session.metadata, **(body.model_extra or {})}
+    metadata = with_metadata(session, body.model_extra or {})
     await gateway.records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
     return Finalized(
         session_id=body.session_id,

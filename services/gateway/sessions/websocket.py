@@ -1,20 +1,23 @@
 """The native live channel: replay what was missed, go on live, without a gap or a repeat."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from services.gateway.auth.identity import Identity, bearer
+from services.gateway.auth.sockets import TooManySockets, credential_ended
 from services.gateway.context import Gateway, find_session
+from services.gateway.http.access import LIMITS
+from services.gateway.http.json_bodies import parse_json
 from services.gateway.live.hub import Subscription
 from services.gateway.live.messages import LiveMessage
 from services.gateway.problems import BadId, Refused
-from shared.errors import SessionNotFound
+from shared.errors import SessionNotFound, TrainyardError, Unavailable
 
 router = APIRouter()
 
-NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW, AWAY = 4401, 4404, 4408, 1013
+NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW, TOO_MANY, AWAY = 4401, 4404, 4408, 4429, 1013
 _SUBPROTOCOL = "bearer"
 _FIRST_MESSAGE_S = 10.0
 _CLOSE_S = 10.0  # a slow client first has to read what is on its way
@@ -24,39 +27,64 @@ _CLOSE_S = 10.0  # a slow client first has to read what is on its way
 async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> None:
     """Send the events of a session as JSON messages, from ``after`` on if it is given."""
     gateway: Gateway = websocket.app.state.gateway
-    who = await _sign_in(websocket, gateway)
-    if who is None:
+    signed_in = await _sign_in(websocket, gateway)
+    if signed_in is None:
         return
+    who, credential = signed_in
+    counted = not gateway.settings.single_user
     try:
         session = await find_session(gateway.seen_by(who), who, sid)
+        if counted:
+            gateway.sockets.enter(who.user_id)
     except (SessionNotFound, BadId) as error:
         await websocket.close(NOT_YOURS, error.code)
         return
+    except TooManySockets as error:
+        await websocket.close(TOO_MANY, error.code)
+        return
     box = gateway.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
     try:
-        await _serve(websocket, box, _messages(gateway, session.id, box, after))
+        ended = credential_ended(gateway.verifier, credential)
+        await _serve(websocket, box, _messages(gateway, session.id, box, after), ended)
     finally:
         gateway.hub.close(session.id, box)
+        if counted:
+            gateway.sockets.leave(who.user_id)
 
 
-async def _sign_in(websocket: WebSocket, gateway: Gateway) -> Identity | None:
+async def _sign_in(websocket: WebSocket, gateway: Gateway) -> tuple[Identity, str | None] | None:
     """Accept and identify: by subprotocol, header, or first message; close with 4401 otherwise."""
     offered = websocket.scope.get("subprotocols", [])
     by_protocol = len(offered) == 2 and offered[0] == _SUBPROTOCOL
     await websocket.accept(_SUBPROTOCOL if by_protocol else None)
     credential = offered[1] if by_protocol else bearer(websocket.headers)
     try:
-        if credential is None and not gateway.settings.single_user:
-            first = await asyncio.wait_for(websocket.receive_json(), _FIRST_MESSAGE_S)
-            credential = first.get("token") if isinstance(first, dict) else None
-        return await gateway.verifier.identify(credential)
+        with gateway.sockets.unknown():
+            if credential is None and not gateway.settings.single_user:
+                first = await asyncio.wait_for(websocket.receive_text(), _FIRST_MESSAGE_S)
+                credential = _token_in(first)
+            return await gateway.verifier.identify(credential), credential
+    except TooManySockets as error:
+        await websocket.close(TOO_MANY, error.code)
     except Refused as error:
         await websocket.close(NOT_SIGNED_IN, error.code)
+    except Unavailable as error:
+        await websocket.close(AWAY, error.code)
     except (TimeoutError, ValueError, KeyError):
         await websocket.close(NOT_SIGNED_IN, "MISSING_AUTHORIZATION")
     except WebSocketDisconnect:
         pass
     return None
+
+
+def _token_in(text: str) -> str | None:
+    """Return the token of a first message, whatever else it may be."""
+    try:
+        first = parse_json(text, LIMITS["none"], field="message")
+    except TrainyardError:
+        return None
+    token = first.get("token") if isinstance(first, dict) else None
+    return token if isinstance(token, str) else None
 
 
 async def _messages(
@@ -77,8 +105,13 @@ async def _messages(
                 yield message
 
 
-async def _serve(websocket: WebSocket, box: Subscription, messages: AsyncIterator[LiveMessage]) -> None:
-    """Write until the client leaves, lags too far behind, or the bus is away."""
+async def _serve(
+    websocket: WebSocket,
+    box: Subscription,
+    messages: AsyncIterator[LiveMessage],
+    ended: Coroutine[None, None, str],
+) -> None:
+    """Write until the client leaves, lags too far behind, its credential ends, or the bus is away."""
 
     async def write() -> None:
         async for message in messages:
@@ -89,7 +122,8 @@ async def _serve(websocket: WebSocket, box: Subscription, messages: AsyncIterato
             pass  # clients have nothing to say; frames are read so that a farewell is seen
         raise WebSocketDisconnect
 
-    tasks = [asyncio.create_task(t) for t in (write(), read(), box.overflowed.wait())]
+    credential = asyncio.create_task(ended)
+    tasks = [*(asyncio.create_task(t) for t in (write(), read(), box.overflowed.wait())), credential]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -97,6 +131,9 @@ async def _serve(websocket: WebSocket, box: Subscription, messages: AsyncIterato
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     if any(isinstance(outcome, WebSocketDisconnect) for outcome in outcomes):
+        return
+    if credential.done() and not credential.cancelled() and credential.exception() is None:
+        await _close(websocket, NOT_SIGNED_IN, credential.result())
         return
     code, reason = (TOO_SLOW, "TOO_SLOW") if box.overflowed.is_set() else (AWAY, "BROKER_UNAVAILABLE")
     await _close(websocket, code, reason)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from pydantic import JsonValue
 
 from services.gateway.auth.identity import Identity
-from services.gateway.context import Gateway, find_session, own_id
+from services.gateway.context import Gateway, find_session, own_ids
 from services.gateway.problems import ChunkConflict, FileNotFound, InvalidConfiguration, NotCsv, TooLarge
 from services.gateway.uploads.wire import known_as
 from shared.contracts.base import derive
@@ -190,9 +190,10 @@ def _meant(versions: list[FileRow], name: str) -> FileRow | None:
 
 async def _described(gateway: Gateway, file: FileRow, announced: Announcement) -> FileRow:
     """Take over settings that came with a later chunk than the first to arrive."""
-    if not announced.settings or file.settings or file.status != "receiving":
-        return file
-    changed = await gateway.records.update(FileRow, file.id, {"settings": announced.settings})
+    said = announced.settings or {}
+    if len(said) < 2 or "name" in file.settings or file.status != "receiving":
+        return file  # a default alone says nothing
+    changed = await gateway.records.update(FileRow, file.id, {"settings": {**file.settings, **said}})
     return changed or file
 
 
@@ -231,13 +232,19 @@ async def find_file(gateway: Gateway, session: SessionRow, file_id: str) -> File
 async def find_upload(gateway: Gateway, who: Identity, sid: str, file_id: str) -> FileRow:
     """Return a file of the session that a path names; its own row names session and owner, too."""
     row = await gateway.records.get(FileRow, file_id)
-    if row is not None and row.owner == who.user_id and row.session_id == own_id(who, sid):
+    if row is not None and row.owner == who.user_id and row.session_id in own_ids(who, sid):
         return row
     return await find_file(gateway, await find_session(gateway, who, sid), file_id)
 
 
 async def store_chunk(
-    gateway: Gateway, file: FileRow, index: int, content: Content, *, sha256: str | None
+    gateway: Gateway,
+    file: FileRow,
+    index: int,
+    content: Content,
+    *,
+    sha256: str | None,
+    n_bytes: int = 0,
 ) -> Received:
     """Store one chunk and tell what is still missing; the last one announces the upload.
 
@@ -247,6 +254,8 @@ async def store_chunk(
         If the same chunk came before with other bytes.
     ChunkDamaged
         If the bytes do not have the announced hash.
+    StorageFull, QuotaExceeded
+        If ``n_bytes`` more have no room; nothing of them is stored.
     """
     if not 0 <= index < file.total_chunks:
         raise InvalidConfiguration(
@@ -258,6 +267,7 @@ async def store_chunk(
         if known or file.status != "receiving":
             await _compare(known, index, content)
         else:
+            await gateway.quota.require_room(gateway.records, gateway.settings, file, n_bytes)
             await _store(gateway, file, index, row_id, content, sha256)
     return await settle(gateway, file)
 
@@ -318,7 +328,7 @@ async def received(gateway: Gateway, file: FileRow) -> Received:
 async def settle(gateway: Gateway, file: FileRow) -> Received:
     """Announce the upload if its last chunk is there; saying so again is harmless."""
     state = await received(gateway, file)
-    limit = gateway.settings.gateway_max_file_bytes
+    limit = min(gateway.settings.gateway_max_file_bytes, file.size_bytes or 1 << 62)
     if state.size_bytes > limit:
         error = TooLarge(f"the file has more than {limit:,} bytes", field="chunk", limit_bytes=limit)
         await gateway.records.update(FileRow, file.id, {"status": "rejected", "problem": error.problem()})
@@ -328,7 +338,10 @@ async def settle(gateway: Gateway, file: FileRow) -> Received:
         return state
     await gateway.objects.sync(keys.chunks(file.session_id, file.id))
     changed = await gateway.records.update(
-        FileRow, file.id, {"status": "uploaded"}, expect={"status": "receiving"}
+        FileRow,
+        file.id,
+        {"status": "uploaded", "size_bytes": state.size_bytes},
+        expect={"status": "receiving"},
     )
     await gateway.post.publish(UploadCompleted.first(session_id=file.session_id, file_id=file.id))
     return Received(changed or file, state.indexes, state.size_bytes)

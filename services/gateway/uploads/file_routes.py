@@ -19,8 +19,17 @@ from services.gateway.http.wire import (
     spelled,
 )
 from services.gateway.problems import FileNotFound
+from services.gateway.uploads.answers import answer_question
 from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
-from services.gateway.uploads.wire import ANNOUNCED, FileRecord, display_names, known_as, record
+from services.gateway.uploads.wire import (
+    ANNOUNCED,
+    BOTH,
+    FileRecord,
+    checked_settings,
+    display_names,
+    known_as,
+    record,
+)
 from shared.contracts.specs import Role
 from shared.storage.records import Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
@@ -120,7 +129,11 @@ class FileData(Earlier):
     """A file to come, as far as somebody says something about it."""
 
     file_name: str = Field(max_length=1024, validation_alias=spelled("fileName", "file_name"))
-    role: Annotated[Role | None, Maybe] = Field(None, validation_alias=spelled("type", "fileType", "role"))
+    role: Annotated[Role | Literal["both"] | None, Maybe] = Field(
+        None,
+        validation_alias=spelled("type", "fileType", "role"),
+        description="both: one file is input and output and is sent once",
+    )
     total_chunks: int = Field(1, ge=1, validation_alias=spelled("totalChunks", "total_chunks"))
     size_bytes: int | None = Field(None, ge=0, validation_alias=spelled("fileSize", "sizeBytes"))
     sha256: Annotated[Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None, Maybe] = Field(
@@ -140,7 +153,10 @@ class FileData(Earlier):
             size_bytes=self.size_bytes,
             sha256=self.sha256.lower() if self.sha256 else None,
             options=self.options,
-            settings=self.record.stored(),
+            settings={
+                **checked_settings(self.record.stored(), role),
+                **({BOTH: True} if self.role == "both" else {}),
+            },
         )
 
 
@@ -160,6 +176,8 @@ class CreateFile(FileData):
 
 async def role_of(gateway: Gateway, session: SessionRow, told: FileData) -> tuple[Role, list[str]]:
     """Return the role of a file and what is assumed: it is said beside it, in its record, or not at all."""
+    if told.role == "both":
+        return "input", []
     if told.role and told.record.role and told.role != told.record.role:
         return told.role, [f"fileMetadata.type says {told.record.role}; fileType counts: {told.role}"]
     if role := told.role or told.record.role:
@@ -190,14 +208,37 @@ async def create_file(body: CreateFile, gateway: Here, who: Who) -> FileAnnounce
     )  # fmt: skip
 
 
+class FileAnswer(Earlier):
+    """What the user says to the question about a file."""
+
+    options: dict[str, JsonValue] = Field(
+        description="the candidate that holds, by its option: decimal, key_columns, doubled, day_first, ..."
+    )
+
+
+@router.post("/csv-files/{file_id}/answer", status_code=201)
+async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -> FileAnnounced:
+    """Read a file again with the answer to the question it was rejected with; its bytes are here still."""
+    file, _ = await find_file(gateway, who, file_id)
+    session = await find_session(gateway, who, file.session_id)
+    state = await answer_question(gateway, session, file, body.options)
+    told = record(state.file, None, name=stem(state.file))
+    return FileAnnounced(
+        file_id=state.file.id, status=state.file.status, missing=state.missing,
+        total_chunks=state.file.total_chunks,
+        data={**told, "message": f"{file.file_name} is read again"}, **remarks(body),
+    )  # fmt: skip
+
+
 @router.put("/csv-files/{file_id}")
 async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
     """Change the settings of a record; its bytes stay."""
     file, series = await find_file(gateway, who, file_id)
     if series is not None:
-        said = {**series.settings, **body.stored()}
+        said = checked_settings({**series.settings, **body.stored()}, file.role)
         series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
     else:
+        checked_settings({**file.settings, **body.stored()}, file.role)
         said = {ANNOUNCED: known_as(file)[2], **file.settings, **body.stored()}
         file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
     name = series.name if series else stem(file)

@@ -1,6 +1,7 @@
 """Bytes of files: in multipart chunks, as raw bodies, or all at once."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
@@ -16,7 +17,15 @@ from services.gateway.http.direct_body import body_of
 from services.gateway.http.json_bodies import JsonRoute, parse_json
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, Maybe, remarks, spelled
 from services.gateway.problems import MissingBody, MissingFile, ValidationFailed, refused_by
-from services.gateway.uploads.chunks import Received, find_upload, open_file, received, store_chunk
+from services.gateway.sessions.metadata import with_metadata
+from services.gateway.uploads.chunks import (
+    Announcement,
+    Received,
+    find_upload,
+    open_file,
+    received,
+    store_chunk,
+)
 from services.gateway.uploads.file_routes import FileData, role_of
 from services.gateway.uploads.wire import FileRecord
 from shared.errors import TrainyardError
@@ -130,8 +139,10 @@ async def upload_chunk(
     if extra.record.stored() or extra.record.role:
         told = told.model_copy(update={"record": extra.record})
     role, assumed = await role_of(gateway, session, told)
-    file = await open_file(gateway, session, told.announcement(role))
-    state = await store_chunk(gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256)
+    file = await open_file(gateway, session, as_before(told.announcement(role)))
+    state = await store_chunk(
+        gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256, n_bytes=chunk.size or 0
+    )
     return answer(state, told.index, **remarks(told, extra, warnings=assumed))
 
 
@@ -148,7 +159,14 @@ async def put_chunk(
     """Take one chunk of an announced file as a raw body: the fast way."""
     file = await find_upload(gateway, who, sid, file_id)
     with body_of(request, patience_s=gateway.settings.gateway_body_stall.total_seconds()) as body:
-        state = await store_chunk(gateway, file, index, body, sha256=x_chunk_sha256)
+        state = await store_chunk(
+            gateway,
+            file,
+            index,
+            body,
+            sha256=x_chunk_sha256,
+            n_bytes=int(request.headers.get("content-length", "0")),
+        )
     return answer(state, index)
 
 
@@ -187,9 +205,9 @@ async def take_whole(gateway: Gateway, who: Identity, told: ChunkMetadata, file:
     """Store a file that came in one request."""
     session, _ = await ensure_session(gateway, who, told.session_id)
     role, assumed = await role_of(gateway, session, told)
-    row = await open_file(gateway, session, told.announcement(role))
+    row = await open_file(gateway, session, as_before(told.announcement(role)))
     is_new = row.status == "receiving"
-    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None)
+    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None, n_bytes=file.size or 0)
     kept = InstantFile(
         id=row.id,
         file_id=row.id,
@@ -210,6 +228,11 @@ async def upload_status(
     asked = [file for file in session_data.files.values() if fileName in (None, file.file_name)]
     uploads = [answer(await received(gateway, file), None) for file in asked]
     return Uploads(uploads=uploads, missing=uploads[0].missing if len(uploads) == 1 else None)
+
+
+def as_before(announced: Announcement) -> Announcement:
+    """Return an announcement with the earlier system's default: values between rows are interpolated."""
+    return replace(announced, settings={"resample": "linear", **(announced.settings or {})})
 
 
 def answer(state: Received, index: int | None, **said: list[str]) -> ChunkReceived:
@@ -289,6 +312,6 @@ async def _keep(gateway: Gateway, session: SessionRow, extra: AdditionalData) ->
     if extra.time_steps:
         changes["time_steps"] = extra.time_steps.model_dump(mode="json")
     if extra.session_info:
-        changes["metadata"] = {**session.metadata, **extra.session_info}
+        changes["metadata"] = with_metadata(session, extra.session_info)
     if changes:
         await gateway.records.update(SessionRow, session.id, changes)

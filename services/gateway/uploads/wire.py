@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.datasets.wire import OptionalFloat, OptionalText, Switch, TimeSteps, scale_range
-from services.gateway.http.wire import Earlier, Maybe, spelled
+from services.gateway.http.wire import Earlier, Maybe, spelled, tolerant
+from services.gateway.problems import InvalidConfiguration, refused_by
 from shared.contracts.specs import Content, Horizon, Resample, Role, SeriesSpec
 from shared.storage import keys
 from shared.storage.rows import FileRow, SeriesRow
@@ -25,6 +27,7 @@ DATENANPASSUNG: dict[str, Resample] = {
     "Nächster Wert": "next",
 }
 _HORIZONS: dict[Role, Horizon] = {"input": Horizon(start=-24, end=0), "output": Horizon(start=0, end=24)}
+BOTH = "both_roles"  # where a file keeps that it is an output, too
 ANNOUNCED = "announced_name"  # where a file keeps the display name it came with, once it has another
 COLUMNS = {  # the columns of the earlier database, by the name of the same thing in a record
     "file_name": "fileName", "utc_min": "utcMin", "utc_max": "utcMax",
@@ -87,10 +90,10 @@ class SeriesSettings(Earlier):
     scale_max: OptionalFloat = Field(
         None, validation_alias=spelled("skalierungMax", "scaleMax", "skalierung_max")
     )
-    max_gap: Annotated[Annotated[float, Field(gt=0)] | Literal["auto", "none"] | None, Maybe] = Field(
+    max_gap: Annotated[Annotated[float, Field(gt=0, le=1e9)] | Literal["auto", "none"] | None, Maybe] = Field(
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
-    color_index: Annotated[int | None, Maybe] = Field(
+    color_index: Annotated[Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None, Maybe] = Field(
         None, validation_alias=spelled("colorIndex", "color_index")
     )
 
@@ -169,6 +172,7 @@ class FileRecord(SeriesSettings):
     storage_path: Any = Field(None, validation_alias=spelled("storagePath", "storage_path"))
     file_hash: Any = Field(None, validation_alias=spelled("fileHash", "file_hash"))
     quality: Any = Field(None, validation_alias=spelled("qualityReport", "quality"))
+    both: Any = None
     status: Any = None
     problem: Any = None
     created_at: Any = Field(None, validation_alias=spelled("createdAt", "created_at"))
@@ -178,9 +182,37 @@ class FileRecord(SeriesSettings):
 
 
 def settings_of(file: FileRow, series: SeriesRow | None) -> SeriesSettings:
-    """Return what was said about a series; a file with several columns keeps each column's own name."""
-    stored = {**file.settings, **(series.settings if series else {})}
-    return SeriesSettings.model_validate(stored)
+    """Return what was said about a series; a file with several columns keeps each column's own name.
+
+    What an earlier version stored and this one refuses is left out: it is to be shown, not to fail.
+    """
+    settings = tolerant(SeriesSettings, stored_settings(file, series))
+    for group in ((), ("horizon_start", "horizon_end"), ("scale_min", "scale_max")):
+        settings = settings.model_copy(update=dict.fromkeys(group))
+        with suppress(ValidationError):
+            settings.spec(series_id="", name=file.file_name or "-", role=file.role)
+            return settings
+    return SeriesSettings()
+
+
+def stored_settings(file: FileRow, series: SeriesRow | None) -> dict[str, JsonValue]:
+    """Return what was stored about a series, as it is."""
+    return {**file.settings, **(series.settings if series else {})}
+
+
+def checked_settings(said: Mapping[str, JsonValue], role: Role) -> dict[str, JsonValue]:
+    """Return settings that are about to be stored, if a data set can be made of them.
+
+    Raises
+    ------
+    InvalidConfiguration
+        Naming what contradicts what.
+    """
+    try:
+        SeriesSettings.model_validate(said).spec(series_id="", name="-", role=role)
+    except ValidationError as error:
+        raise refused_by(error, InvalidConfiguration) from None
+    return dict(said)
 
 
 def delta_minutes(horizon: Horizon, n_steps: int | None) -> float | None:
@@ -204,6 +236,11 @@ def delta_offset(horizon: Horizon, n_steps: int | None, offset: float) -> float 
     if not (60 / delta).is_integer():
         return "var"
     return round((offset + 60 * horizon.start) % delta, 6) % delta
+
+
+def roles_of(file: FileRow) -> tuple[Role, ...]:
+    """Return what a file is: its role, or input and output."""
+    return ("input", "output") if file.settings.get(BOTH) else (file.role,)
 
 
 def known_as(file: FileRow) -> tuple[str, str, str]:
@@ -252,6 +289,7 @@ def record(
         "maxGap": "none" if spec.max_gap is None else spec.max_gap,
         "zeitschrittweiteTransferiertenDaten": delta_minutes(spec.horizon, n_steps),
         "offsetTransferiertenDaten": delta_offset(spec.horizon, n_steps, (steps and steps.offset) or 0.0),
+        "both": BOTH in file.settings,
         "colorIndex": place if settings.color_index is None else settings.color_index,
         "storagePath": series.object_key if series else keys.chunks(file.session_id, file.id),
         "qualityReport": series.quality if series else None,

@@ -106,12 +106,14 @@ class _Reading:
         if self.options.doubled is not None or rows.issued is not None:
             return None
         names = [_name(self.table, k) for k in range(self.table.n_columns)]
-        wanted = [k for k in range(self.table.n_columns) if k not in self.columns.of_time]
+        numbers = [k for k, v in zip(self.columns.values, rows.values, strict=True) if np.isfinite(v).any()]
+        only = numbers if len(numbers) == 1 else ()  # what is left to be a series names none
+        wanted = [k for k in range(self.table.n_columns) if k not in (*self.columns.of_time, *only)]
         if index.groups is None:  # several sensors may still alternate: look at columns of names alone
             wanted = [k for k in wanted if may_name_series(names[k], self.table.column(k))]
-        if not wanted:
-            return None
-        texts = self.texts(rows, wanted)
+            if not wanted:
+                return None
+        texts = self.texts(rows, wanted) if wanted else {}
         conflicting = index.conflicting(rows.values, texts.values())
         return find_keys(texts, index.stamps_of_rows, names, conflicting=conflicting, lines=rows.lines)
 

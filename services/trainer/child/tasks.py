@@ -84,7 +84,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     unwritten = write_files(task, fitted, forecast, dataset.layout)
-    notes = fitted.notes | told_folds(task) | unwritten
+    notes = fitted.notes | told_folds(task) | told_floors(dataset.layout) | unwritten
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -123,6 +123,13 @@ def told_folds(task: TrainTask) -> dict[str, JsonValue]:
         return {}
     cutoffs: dict[str, JsonValue] = {str(f.number): f.cutoff.isoformat() for f in task.backtest.folds}
     return {"backtest": cutoffs}
+
+
+def told_floors(layout: Layout) -> dict[str, JsonValue]:
+    """Return below what no output is forecast, if there is such a bound."""
+    named = zip(layout.outputs, layout.floors, strict=True) if layout.floors else ()
+    floors: dict[str, JsonValue] = {column.name: floor for column, floor in named if floor is not None}
+    return {"no_forecast_below": floors} if floors else {}
 
 
 def predict(task: PredictTask) -> PredictOutcome:
@@ -197,7 +204,7 @@ def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
     for first in range(0, len(index), WINDOWS_AT_ONCE):
         some = index[first : first + WINDOWS_AT_ONCE]
         scaled = model.predict(dataset.x(some)).astype(np.float64)
-        y_pred[first : first + len(some)] = layout.y_scaler.inverse(scaled)
+        y_pred[first : first + len(some)] = layout.bounded(layout.y_scaler.inverse(scaled))
     return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
 
 

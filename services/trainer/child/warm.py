@@ -24,8 +24,7 @@ from services.trainer.child.protocol import (
 )
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import KINDS, Kind
-from shared.contracts.problems import Problem
-from shared.errors import InvalidInput, TrainyardError
+from shared.errors import PassedOn, TrainyardError
 
 log = structlog.get_logger()
 
@@ -38,17 +37,8 @@ class FitCancelled(TrainyardError):
     code = "CANCELLED"
 
 
-class FitRefused(InvalidInput):
+class FitRefused(PassedOn):
     """The child says why the task cannot be done."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message, suggestions=problem.suggestions, **problem.details)
-        self._problem = problem
-        self.code = problem.code  # type: ignore[misc]  # the child's error, not ours, names the cause
-
-    def problem(self) -> Problem:
-        """Return the problem as the child put it."""
-        return self._problem
 
 
 class WorkerStalled(WorkerCrashed):

@@ -105,14 +105,15 @@ def fit_seasonal_naive(
     """Return the model that repeats the value one season ago.
 
     The season of each output is ``spec.season_length`` steps of its own past, or the calendar season
-    (hour, half a day, day, week, year) with the least mean absolute error over the training part. Where
+    (hour, half a day, day, week, year) with the least mean absolute error over the validation part, as every
+    other kind chooses there; over the training part where there is none. Where
     the own past is too short for it the last value is repeated; without an own past the training mean of
     each output step is forecast. The notes say which.
     """
     started = time.perf_counter()
     weights, notes = [], {}
     for output, column in enumerate(layout.outputs):
-        found = _season(spec, train, layout, output)
+        found = _season(spec, validation if len(validation) else train, layout, output)
         last = last_value(layout.input_steps, layout.output_steps)
         weights.append(last if found is None else found[1])
         notes[column.name] = _kept(layout, output) if found is None else f"season of {found[0]:g} h"
@@ -120,7 +121,7 @@ def fit_seasonal_naive(
 
 
 def _season(
-    spec: SeasonalNaiveSpec, train: Samples, layout: Layout, output: int
+    spec: SeasonalNaiveSpec, judge: Samples, layout: Layout, output: int
 ) -> tuple[float, Float64] | None:
     """Return (season in hours, weights) of one output, None when its past shows no season."""
     own = layout.own_past[output]
@@ -131,11 +132,11 @@ def _season(
         weights = seasonal(layout, output, season) if season > 0 else None
         return None if weights is None else (season, weights)
     candidates = list(candidate_seasons(layout, output))
-    if len(train) == 0 or not candidates:
+    if len(judge) == 0 or not candidates:
         return None
-    some = slice(None, None, 1 + len(train) // MEASURED_WINDOWS)
+    some = slice(None, None, 1 + len(judge) // MEASURED_WINDOWS)
     gain, shift = past_to_output(layout, output)
-    past, truth = train.x[some, :, own] * gain + shift, train.y[some, :, output]
+    past, truth = judge.x[some, :, own] * gain + shift, judge.y[some, :, output]
     errors = [float(np.abs(past @ weights - truth).mean()) for _, weights in candidates]
     return candidates[int(np.argmin(errors))]
 

@@ -78,7 +78,11 @@ def to_onnx(forecaster: Forecaster) -> bytes:
     graph = Graph(layout)
     scaled = graph.node("Cast", graph.scale("x", layout.x_scaler), to=TensorProto.FLOAT)
     forecast = KINDS[model.kind].to_onnx(graph, model, scaled)
-    return graph.to_bytes(graph.unscale(graph.node("Cast", forecast, to=TensorProto.DOUBLE), layout.y_scaler))
+    y = graph.unscale(graph.node("Cast", forecast, to=TensorProto.DOUBLE), layout.y_scaler)
+    if any(floor is not None for floor in layout.floors):
+        floors = np.array([-np.inf if floor is None else floor for floor in layout.floors])
+        y = graph.node("Max", y, graph.constant(floors))
+    return graph.to_bytes(y)
 
 
 def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster | AverageForecaster:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, close_run, evaluate
+from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import ReportWriter
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
@@ -32,6 +34,8 @@ from shared.windows.dataset import Dataset
 from shared.windows.folds import plan_backtest
 from tests.support.forecasting import small_dataset
 from tests.support.runs import Heard, ledger
+
+COUNTS = ForecastMetrics(CollectorRegistry())
 
 RECOMPUTE = Path(__file__).parents[3] / "examples" / "recompute_scores.py"
 
@@ -81,9 +85,9 @@ async def test_events_told_twice_score_every_fold_once_and_close_the_backtest_on
 
     finished: list[RunFinished] = []
     for event in [done(job) for job in (*jobs, *jobs)]:
-        evaluated = await evaluate(event, results, verdicts, LedgerEnsembles(storage, results))
+        evaluated = await evaluate(event, results, verdicts, LedgerEnsembles(storage, results), COUNTS)
         assert isinstance(evaluated, ModelEvaluated)
-        end = await close_run(evaluated, verdicts, LedgerEnsembles(storage, results))
+        end = await close_run(evaluated, verdicts, LedgerEnsembles(storage, results), COUNTS)
         finished += [end] if isinstance(end, RunFinished) else []
 
     closed = await storage.records.get(RunRow, run.id)
@@ -156,13 +160,13 @@ async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tm
     results, verdicts = LedgerResults(storage), LedgerVerdicts(storage)
 
     async def close(row: RunRow, cause: Event) -> Event | None:
-        return await close_if_over(cause, row.id, verdicts, LedgerEnsembles(storage, results))
+        return await close_if_over(cause, row.id, verdicts, LedgerEnsembles(storage, results), COUNTS)
 
     reconciler = Reconciler(storage.records, heard.post(), close, every=timedelta(minutes=1))
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
     for message in heard.messages:
         assert isinstance(message, ModelDone)
-        await evaluate(message, results, verdicts, LedgerEnsembles(storage, results))
+        await evaluate(message, results, verdicts, LedgerEnsembles(storage, results), COUNTS)
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
 
     closed = await storage.records.get(RunRow, run.id)

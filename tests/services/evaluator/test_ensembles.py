@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, evaluate
+from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from services.trainer.child.protocol import PredictTask, TrainTask
@@ -38,6 +40,8 @@ from shared.windows.dataset import Dataset, Part
 from tests.support.forecasting import stored_dataset
 from tests.support.runs import Heard, ledger, planned_run
 
+COUNTS = ForecastMetrics(CollectorRegistry())
+
 THREE: tuple[ModelSpec, ...] = (LinearSpec(), LinearSpec(refit=False), SvrMimoSpec())
 SOON = timedelta(minutes=1)
 PARTS: tuple[Part, ...] = ("validation", "test")
@@ -56,11 +60,11 @@ class Evaluator:
     async def hear(self, event: Event) -> Event | None:
         """React to one event, as the handlers do."""
         if isinstance(event, ModelDone):
-            return await evaluate(event, self.results, self.verdicts, self.ensembles)
+            return await evaluate(event, self.results, self.verdicts, self.ensembles, COUNTS)
         return await self.close(event)
 
     async def close(self, cause: Event) -> Event | None:
-        return await close_if_over(cause, cause.run_id or "", self.verdicts, self.ensembles)
+        return await close_if_over(cause, cause.run_id or "", self.verdicts, self.ensembles, COUNTS)
 
     async def hear_all(self, *events: Event) -> None:
         """React until there is nothing left to react to."""

@@ -3,14 +3,19 @@
 from datetime import timedelta
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over
+from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from shared.contracts.base import Event, new_id, utc_now
 from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, FileRow, JobRow, LeaseRow, RunRow
 from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of
+
+COUNTS = ForecastMetrics(CollectorRegistry())
 
 SOON = timedelta(minutes=1)
 
@@ -19,7 +24,7 @@ def reconciler(storage: Storage, heard: Heard) -> Reconciler:
     ensembles = LedgerEnsembles(storage, LedgerResults(storage))
 
     async def close(run: RunRow, cause: Event) -> Event | None:
-        return await close_if_over(cause, run.id, LedgerVerdicts(storage), ensembles)
+        return await close_if_over(cause, run.id, LedgerVerdicts(storage), ensembles, COUNTS)
 
     return Reconciler(storage.records, heard.post(), close, every=SOON)
 

@@ -142,6 +142,7 @@ def cases() -> list[Case]:
         Case(get, "/upload-status/{sid}", "", 200, ("uploads", "missing")),
         Case(get, "/csv-files/{sid}", "", 200, ("files", "data")),
         *examples("put", "/csv-files/{file_id}", 200, "data"),
+        Case(post, "/csv-files/{file_id}/answer", "not asked", 409, (), {"json": {"options": {}}}),
         *examples("post", "/save-zeitschritte", 200, "data", "timeSteps"),
         Case(get, "/get-zeitschritte/{sid}", "", 200, ("zeitschritte", "timeSteps")),
         *examples("post", "/save-time-info", 200, "data", "timeFeatures"),
@@ -248,7 +249,7 @@ async def furnish(house: House) -> None:
             DatasetRow(id=DATASET, spec=spec, status="ready", report={"n_windows": 900}, **own),
             RunRow(
                 id=RUN, dataset_id=DATASET, models=(LinearSpec(),), status="completed", best_job_id=JOB,
-                verdict={"metric": "rmse", "rows": []}, finished_at=utc_now(), **own,
+                verdict={"metric": "rmse", "rows": [], "claims": []}, finished_at=utc_now(), **own,
             ),
             JobRow(
                 id=JOB, run_id=RUN, dataset_id=DATASET, position=0, kind="lin", label="LIN",

@@ -166,7 +166,7 @@ async def open_house(
         queue=queue,
         asks=oracle,
     )
-    app.state.checks = {"storage": opened.ping}
+    app.state.health.checks["storage"] = opened.ping
     try:
         yield House(app, app.state.gateway, post, past, queue, oracle)
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.gateway.http.access import ROUTES
 from services.gateway.settings import GatewaySettings
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import LinearSpec
@@ -44,14 +45,12 @@ IN_BODY: dict[str, Any] = {
     "/predict/{sid}": {"input_data": []},
     "/scale-data/{sid}": {"data": {}},
     "/forecast/{sid}": {},
+    "/csv-files/{file_id}/answer": {"options": {}},
     "/csv-files/{file_id}/rows": {"csv": "time,A\n2026-01-01,1\n"},
     "/api-keys": {"sessionId": SID},
 }
-NOBODYS = {
-    ("GET", "/list-sessions"), ("GET", "/sessions"), ("POST", "/delete-all-sessions"), ("POST", "/cleanup"),
-    ("GET", "/environment-info"), ("GET", "/api-keys"), ("GET", "/api-parameters"),
-    ("GET", "/api/keepalive/{sid}"),
-}  # fmt: skip
+NOBODYS = {("GET", "/api-keys"), ("GET", "/api/keepalive/{sid}")}
+OPENING = ("/init-session", "/create-database-session", "/csv-files", "/finalize-session")
 UPLOADS = {"/upload-chunk": "chunk", "/instant-upload": "file"}
 
 
@@ -60,9 +59,10 @@ def requests(house: House) -> list[httpx.Request]:
     built = []
     for method, path in operations(house):
         short = path.removeprefix("/api/training")
-        if (method, short) in NOBODYS:
+        names_nothing = ROUTES[f"{method} {path}"].scope in ("own", "anybody")
+        if names_nothing or (method, short) in NOBODYS:
             continue
-        url = "http://127.0.0.1" + re.sub(r"\{(\w+)\}", lambda m: IDS[m[1]], path)
+        url = "http://127.0.0.1" + re.sub(r"\{(\w+)\}", lambda m: IDS.get(m[1], "d" * 32), path)
         options: dict[str, Any] = {}
         if short in UPLOADS:
             options["data"] = {
@@ -121,8 +121,9 @@ async def everything(house: House) -> list[Any]:
 async def test_somebody_elses_things_answer_like_unknown_ones_on_every_route(annas: House) -> None:
     before = await everything(annas)
 
+    asked = [r for r in requests(annas) if not _opens(r)]
     async with annas.client(token="user-bert") as http:
-        answers = [(r, await http.send(_with(r, "user-bert"))) for r in requests(annas)]
+        answers = [(r, await http.send(_with(r, "user-bert"))) for r in asked]
 
     assert len(answers) > 40
     wrong = {
@@ -133,6 +134,24 @@ async def test_somebody_elses_things_answer_like_unknown_ones_on_every_route(ann
         assert answer.json()["success"] is False
         assert "anna" not in answer.text
     assert await everything(annas) == before
+
+
+async def test_whoever_opens_a_session_under_somebody_elses_id_gets_one_of_his_own(annas: House) -> None:
+    before = await everything(annas)
+
+    async with annas.client(token="user-bert") as http:
+        answers = [(r, await http.send(_with(r, "user-bert"))) for r in requests(annas) if _opens(r)]
+
+    assert len(answers) >= 5
+    assert {r.url.path: a.text for r, a in answers if a.status_code >= 300} == {}
+    assert not any("anna" in answer.text for _, answer in answers)
+    assert await everything(annas) == before
+
+
+def _opens(request: httpx.Request) -> bool:
+    """Whether a route opens the session it is told of, where there is none."""
+    path = request.url.path.removeprefix("/api/training")
+    return request.method == "POST" and path in (*UPLOADS, *OPENING)
 
 
 async def test_nobody_gets_in_on_any_route(annas: House) -> None:
@@ -214,11 +233,19 @@ async def test_more_than_its_share_of_a_minute_is_refused_until_the_next(tmp_pat
 
 
 def test_a_gateway_without_identities_refuses_to_be_reached_from_elsewhere(tmp_path: Path) -> None:
+    from starlette.datastructures import Headers
+
+    from services.gateway.http.middleware import WrongHost, check_host
     from services.gateway.settings import NotLoopback
 
     with pytest.raises(NotLoopback):
         GatewaySettings(host="0.0.0.0", data_dir=tmp_path).require_safe_address()
     GatewaySettings(host="0.0.0.0", gateway_jwt_secret="s" * 40).require_safe_address()
+    in_a_container = GatewaySettings(host="0.0.0.0", gateway_published_on_loopback=True, data_dir=tmp_path)
+    in_a_container.require_safe_address()
+    with pytest.raises(WrongHost):  # a name that leads here from elsewhere is still refused
+        check_host(Headers({"host": "gateway:8000"}), in_a_container)
+    check_host(Headers({"host": "localhost:8000"}), in_a_container)
 
 
 def _with(request: httpx.Request, token: str) -> httpx.Request:

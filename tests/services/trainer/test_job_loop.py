@@ -12,7 +12,8 @@ from services.trainer.child.protocol import TrainOutcome, TrainTask
 from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.core.problems import ModelTooLarge
-from services.trainer.job_loop import FitCrashed, JobLoop, JobMetrics
+from services.trainer.job_loop import FitCrashed, JobLoop
+from services.trainer.metrics import JobMetrics
 from services.trainer.storage import LedgerJobs
 from shared.errors import TrainyardError
 from shared.storage.rows import JobRow

@@ -17,8 +17,8 @@ from services.evaluator.core.figures.style import (
     say_nothing_to_show,
     shortened,
 )
-from services.evaluator.core.intervals import Intervals
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64, Int64
 
 _HOUR_NS = 3600 * 10**9
@@ -73,7 +73,7 @@ def forecast_figure(
             time_ns=part.ref_ns[window] + np.round(offset_hours[i] * _HOUR_NS).astype(np.int64),
             y_true=part.y_true[window, :, i],
             y_pred=part.y_pred[window, :, i],
-            bands=_bands(intervals, part.y_pred[window], i),
+            bands=_bands(intervals, part.y_pred[window], window, i),
         )
         for window in chosen
         for i, name in enumerate(names)
@@ -104,10 +104,10 @@ def draw_forecast(figure: Figure, data: ForecastFigure, theme: Theme) -> None:
     legend(grid[0, -1], theme)
 
 
-def _bands(intervals: Intervals | None, y_pred: Float64, output: int) -> tuple[Band, ...]:
+def _bands(intervals: Intervals | None, y_pred: Float64, window: int, output: int) -> tuple[Band, ...]:
     if intervals is None:
         return ()
-    lower, upper = intervals.around(y_pred[None])
+    lower, upper = intervals.around(y_pred[None], np.array([window]))
     bands = [
         Band(level, lower[i, 0, :, output], upper[i, 0, :, output])
         for i, level in enumerate(intervals.levels)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from services.evaluator.core.intervals import fit_intervals, pinball, score_intervals
+from services.evaluator.core.intervals import pinball, score_intervals
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import fit_intervals
 from shared.series.arrays import Float64
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.evaluator.core.intervals import fit_intervals, pinball, quantile_loss
+from services.evaluator.core.intervals import pinball, quantile_loss
 from services.evaluator.core.problems import ForecastMismatch
 from services.evaluator.core.scores import Scores, score
 from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import fit_intervals
 from shared.scoring.metrics import FORMULAS, MetricValues, Reason, measure
 from shared.series.arrays import Float64
 

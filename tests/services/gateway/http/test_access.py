@@ -36,8 +36,8 @@ def test_every_route_is_in_the_table_and_every_entry_is_a_route(tmp_path: Path) 
 
 async def test_a_key_of_one_session_is_refused_whatever_is_about_the_account(tmp_path: Path) -> None:
     async with open_house(tmp_path, users=True) as house:
+        await house.records.insert([SessionRow(id=MINE, owner="anna")])
         async with house.client(token="user-anna") as http:
-            await http.post(f"{BASE}/init-session", json={"sessionId": MINE})
             key = (await http.post(f"{BASE}/api-keys", json={"sessionId": MINE})).json()["key"]
 
         async with house.client(token=key) as http:
@@ -54,9 +54,8 @@ async def test_a_key_of_one_session_changes_nothing_of_another(tmp_path: Path, r
     method, _, path = route.partition(" ")
     old = utc_now() - timedelta(days=9)
     async with open_house(tmp_path, users=True) as house:
+        await house.records.insert([SessionRow(id=session, owner="anna") for session in (MINE, OTHER)])
         async with house.client(token="user-anna") as http:
-            for session in (MINE, OTHER):
-                await http.post(f"{BASE}/init-session", json={"sessionId": session})
             key = (await http.post(f"{BASE}/api-keys", json={"sessionId": MINE})).json()["key"]
         for number, session in enumerate((MINE, OTHER)):
             file = FileRow(

@@ -131,9 +131,9 @@ async def test_health_names_what_is_away(house: House) -> None:
     async def away() -> None:
         raise ConnectionError
 
-    house.app.state.checks["broker"] = away
+    house.app.state.health.checks["broker"] = away
     async with house.client() as http:
         alive, ready, metrics = [await http.get(path) for path in ("/healthz", "/readyz", "/metrics")]
 
-    assert (alive.status_code, ready.status_code, metrics.status_code) == (200, 503, 200)
+    assert (alive.status_code, ready.status_code, metrics.status_code) == (200, 503, 404)
     assert ready.json() == {"ready": False, "storage": "ok", "broker": "ConnectionError"}

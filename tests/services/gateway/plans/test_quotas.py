@@ -10,7 +10,7 @@ import pytest
 from services.gateway.plans.quotas import LimitReached, NoSubscription, TablePlans, TrainingNotAvailable
 from shared.contracts.base import utc_now
 from shared.storage.connect import Storage, open_embedded
-from shared.storage.rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
+from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 
 
 @pytest.fixture

@@ -224,7 +224,21 @@ async def test_what_is_missing_is_named(http: httpx.AsyncClient, sid: str) -> No
     body = answer.json()
     assert (answer.status_code, body["code"]) == (422, "INVALID_CONFIGURATION")
     assert [f["field"] for f in body["details"]["fields"]] == [
-        "timeSteps.input", "timeSteps.output", "timeSteps.stepSize", "files.input", "files.output",
+        "files.input", "files.output",
+    ]  # fmt: skip
+
+
+async def test_time_steps_nobody_said_follow_the_files_and_are_told(
+    house: House, http: httpx.AsyncClient, sid: str
+) -> None:
+    await ready_file(house, sid, "input", "load.csv", "Load")
+    await ready_file(house, sid, "output", "load.csv", "Load")
+
+    answer = (await http.post(f"generate-datasets/{sid}")).json()
+
+    assert answer["status"] == "processing"
+    assert [line.split("; ")[1] for line in answer["warnings"]] == [
+        "25 points per input window", "25 points per output window", "60 minutes between two windows",
     ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ export function Frame({ children }: { children: ReactNode }) {
       <a className="skip" href="#main">{t("skip")}</a>
       <header className="top">
         <div className="top-in">
-          <Link className="brand" to="/">
+          <Link className="brand" to="/" aria-label="Trainyard">
             <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" aria-hidden="true"><path d="M2 17h20M6 13l4-5 4 4 6-8" /><path d="M5 17v4M12 17v4M19 17v4" /></svg>
             <span className={crumb ? "hide-small" : ""}>Trainyard</span>
           </Link>

@@ -92,8 +92,8 @@ export const useLiveRun = (run: LiveRun): number => useSyncExternalStore(run.sub
 /** How far a job is, of what the ledger says and what was heard since. */
 export function progressOf(job: Job, fit: Fit | undefined): number {
   if (job.status === "finished") return 100;
-  const told = fit && job.status !== "queued" ? 100 * fit.fraction : 0;
-  return Math.min(99, Math.max(job.progress, told));
+  if (job.status === "failed" || job.status === "cancelled") return job.progress;
+  return Math.min(99, Math.max(job.progress, fit ? 100 * fit.fraction : 0));
 }
 
 const runs = new Map<string, LiveRun>();

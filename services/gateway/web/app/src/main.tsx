@@ -27,7 +27,7 @@ const client = new QueryClient({
 });
 
 function NotThere() {
-  return <div className="empty"><h2>{t("notThere")}</h2><a className="button" href="/">{t("backToSessions")}</a></div>;
+  return <main id="main" className="empty"><h1>{t("notThere")}</h1><a className="button" href="/">{t("backToSessions")}</a></main>;
 }
 
 applyTheme();

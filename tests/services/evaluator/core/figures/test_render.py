@@ -15,11 +15,11 @@ from services.evaluator.core.figures.forecast import forecast_figure
 from services.evaluator.core.figures.render import FigureData, render, to_json
 from services.evaluator.core.figures.style import DARK, LIGHT, Theme
 from services.evaluator.core.figures.training import training_history
-from services.evaluator.core.intervals import fit_intervals
 from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.residuals import error_calendar, residual_statistics
 from services.evaluator.core.scores import score
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.intervals import fit_intervals
 
 NAMES = ("OT [°C]", "a load with quite a long name [MW]")
 OFFSETS = [np.arange(1.0, 7.0), np.arange(1.0, 7.0)]

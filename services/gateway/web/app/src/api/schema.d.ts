@@ -705,6 +705,22 @@ export interface components {
              */
             source: "series" | "calendar";
         };
+        /**
+         * JobAsked
+         * @description A model that will be trained, and the parameters in use.
+         */
+        JobAsked: {
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+        };
         JsonValue: unknown;
         /**
          * LossHistory
@@ -929,10 +945,23 @@ export interface components {
         RunStarted: {
             /** Dataset Id */
             dataset_id: string;
+            /**
+             * Ignored
+             * @description names in the request that mean nothing here
+             */
+            ignored?: string[];
             /** Jobs */
-            jobs: {
-                [key: string]: unknown;
-            }[];
+            jobs: components["schemas"]["JobAsked"][];
+            /**
+             * Message
+             * @default Training has started
+             */
+            message: string;
+            /**
+             * Note
+             * @default Live events and GET /status tell how far it is.
+             */
+            note: string;
             /** Run Id */
             run_id: string;
             /** Session Id */
@@ -940,13 +969,19 @@ export interface components {
             /**
              * Status
              * @default training_started
+             * @constant
              */
-            status: string;
+            status: "training_started";
             /**
              * Success
              * @default true
              */
             success: boolean;
+            /**
+             * Warnings
+             * @description what could not be honoured, and what was done
+             */
+            warnings?: string[];
         } & {
             [key: string]: unknown;
         };
@@ -1185,6 +1220,8 @@ export interface components {
         SplitIn: {
             /** Purge */
             purge?: boolean | null;
+            /** Random Dat */
+            random_dat?: boolean | null;
             /** Seed */
             seed?: number | null;
             /** Shuffle */
@@ -1392,7 +1429,7 @@ export interface operations {
     feature_importance_api_training_feature_importance__sid__get: {
         parameters: {
             query?: {
-                /** @description default: the newest run */
+                /** @description default: the newest run that finished with models */
                 run_id?: string | null;
                 /** @description default: the best model */
                 job_id?: string | null;
@@ -1421,7 +1458,7 @@ export interface operations {
     forecasts_api_training_test_forecasts__sid__get: {
         parameters: {
             query?: {
-                /** @description default: the newest run */
+                /** @description default: the newest run that finished with models */
                 run_id?: string | null;
                 /** @description default: the best model */
                 job_id?: string | null;

@@ -74,7 +74,7 @@ function Output({ output, shown, zone, height }: { output: ForecastWindow["outpu
   const mae = errors.length ? errors.reduce((a, b) => a + b, 0) / errors.length : null;
   return (
     <div>
-      <div className="row between"><h3>{output.name}</h3><span className="soft small num">{t("forecast.mae", { mae: figure(mae, 3) })}</span></div>
+      <div className="row between"><strong>{output.name}</strong><span className="soft small num">{t("forecast.mae", { mae: figure(mae, 3) })}</span></div>
       <Suspense fallback={<div style={{ minHeight: height + 60 }}><Loading /></div>}>
         <TimeChart {...drawn} now={shown.reference_ms} zone={zone} height={height} name={`forecast-${output.name}-${shown.window}`} summary={t("forecast.summary", { name: output.name, model: shown.label, when: moment(shown.reference_ms, zone), mae: figure(mae, 3) })} sync="forecast" unit={t("forecast.from", { when: moment(shown.reference_ms, zone) })} />
       </Suspense>

@@ -151,7 +151,7 @@ function optionsOf(
     },
     scales: { x: { time: !numeric }, y: { distr: logarithmic ? 3 : 1, ...(logarithmic ? {} : { range: (_u, min, max) => { const room = (max - min || Math.abs(max) || 1) * 0.06; return [min - room, max + room]; } }) } },
     axes: [
-      { ...axis, size: 36, space: 70, ...(numeric ? { values: (_u: uPlot, ticks: number[]) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : "")) } : { values: (u: uPlot, ticks: number[]) => ticksOf(u, ticks, zone) }) },
+      { ...axis, size: numeric ? 34 : 48, space: 70, ...(numeric ? { values: (_u: uPlot, ticks: number[]) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : "")) } : { values: (u: uPlot, ticks: number[]) => ticksOf(u, ticks, zone) }) },
       { ...axis, size: (u, values) => Math.max(40, 14 + Math.max(0, ...(values ?? []).map((value) => u.ctx.measureText(value ?? "").width / devicePixelRatio))), values: (_u, ticks) => ticks.map((tick) => (logarithmic && !/^1|^0\.0*[125]|^[125]/.test(String(tick)) ? "" : figure(tick, 4))) },
     ],
     series: [
@@ -159,7 +159,7 @@ function optionsOf(
       ...bandSeries,
       ...lines.map((line) => ({
         label: line.label, stroke: colour(line.stroke), width: line.width ?? 1.8, ...(line.dash ? { dash: line.dash } : {}),
-        points: { show: false }, spanGaps: false,
+        points: { show: false }, spanGaps: Boolean(logarithmic), // a fit does not tell every epoch
       })),
     ],
     bands: bands.map((band, k) => ({ series: [2 * k + 1, 2 * k + 2] as [number, number], fill: withAlpha(band.alpha) })),

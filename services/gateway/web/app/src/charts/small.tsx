@@ -6,7 +6,7 @@ import { day, figure, whole } from "../ui/format";
 /** How the values of one column are spread, with quartiles. */
 export function ViolinShape({ violin }: { violin: Violin }) {
   useLanguage();
-  const [width, height] = [140, 150];
+  const [width, height] = [160, 150];
   const { grid, density } = violin;
   const low = grid[0] ?? violin.min;
   const high = grid.at(-1) ?? violin.max;
@@ -61,7 +61,7 @@ export function HeatMap({ values, days, label }: { values: (number | null)[][]; 
   const [low, high] = [Math.min(...flat), Math.max(...flat)];
   const cell = 26;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label={label}>
       <svg viewBox={`0 0 ${40 + 24 * cell} ${22 + values.length * cell}`} style={{ minWidth: 560, width: "100%" }} role="img" aria-label={label}>
         {[0, 3, 6, 9, 12, 15, 18, 21].map((hour) => <text key={hour} x={40 + hour * cell + 2} y={14}>{String(hour).padStart(2, "0")}</text>)}
         {values.map((row, weekday) => (

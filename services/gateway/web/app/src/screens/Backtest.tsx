@@ -29,7 +29,7 @@ export default function Backtest({ rid }: { rid: string }) {
   const rows = asked.data.leaderboard?.rows ?? asked.data.models ?? [];
   const csv = () => saveCsv("backtest.csv", [["model", ...folds.map((fold) => fold.cutoff)], ...rows.map((row) => [row.label, ...(row.folds ?? []).map((value) => scoreOf(value, metric))])]);
   return (
-    <section className="card flush" aria-labelledby="folds">
+    <section className="card flush">
       <div className="card-head"><h2 id="folds">{t("backtest.title", { n: folds.length })}</h2><button type="button" className="quiet small" onClick={csv}>CSV</button></div>
       <div className="scroll" tabIndex={0} role="region" aria-labelledby="folds">
         <table>

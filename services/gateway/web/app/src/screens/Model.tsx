@@ -49,7 +49,7 @@ export default function Model() {
       <Tabs className="tabs" selectedKey={view} onSelectionChange={(key) => turn(String(key))}>
         <TabList aria-label={t("model.views")}>{VIEWS.map((name) => <Tab key={name} id={name}>{t(`view.${name}`)}</Tab>)}</TabList>
         <TabPanel id="forecast"><section className="card"><ForecastChart sid={sid} rid={rid} jid={jid} height={380} /></section></TabPanel>
-        <TabPanel id="errors"><Errors rid={rid} label={model.label} jid={jid} /></TabPanel>
+        <TabPanel id="errors"><Errors rid={rid} label={model.label} ready={results.data.report === "ready"} /></TabPanel>
         <TabPanel id="inputs"><Inputs rid={rid} jid={jid} baseline={model.baseline} /></TabPanel>
         <TabPanel id="training"><Training rid={rid} jid={jid} model={model} /></TabPanel>
         <TabPanel id="files"><Files rid={rid} jid={jid} /></TabPanel>
@@ -63,9 +63,9 @@ interface ByHour { timezone: string; outputs: { output: string; mae: (number | n
 interface Residuals { outputs: { output: string; n: number; bias: number; standard_deviation: number; quantiles: Record<string, number>; bin_edges: number[]; counts: number[] }[] }
 interface ByStep { metric: string; outputs: { output: string; hours: number[]; curves: Record<string, (number | null)[]> }[] }
 
-const usePlots = (rid: string) => {
+const usePlots = (rid: string, ready: boolean) => {
   const { session_id: sid } = useWorkspace();
-  return useQuery({ queryKey: ["run", rid, "plots"], queryFn: () => call<Plots>("GET", `/visualizations/${sid}?run_id=${rid}&inline=false`) });
+  return useQuery({ queryKey: ["run", rid, "plots"], enabled: ready, queryFn: () => call<Plots>("GET", `/visualizations/${sid}?run_id=${rid}&inline=false`) });
 };
 
 /** The numbers of one picture of the report. */
@@ -73,16 +73,19 @@ function usePlot<T>(link: string | undefined) {
   return useQuery({ queryKey: ["plot", link], enabled: link !== undefined, staleTime: Number.POSITIVE_INFINITY, queryFn: () => call<T>("GET", `${(link as string).replace("/api/training", "")}?format=json`) });
 }
 
-function Errors({ rid, label, jid }: { rid: string; label: string; jid: string }) {
-  const plots = usePlots(rid);
+/** A model's label as the report's names have it. */
+const slug = (label: string) => label.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "model";
+
+function Errors({ rid, label, ready }: { rid: string; label: string; ready: boolean }) {
+  const plots = usePlots(rid, ready);
   const all = Object.values(plots.data?.plots ?? {});
-  const own = (kind: string) => all.find((plot) => plot.job_id === jid && plot.label.endsWith(`/${kind}`))?.link;
+  const own = (kind: string) => all.find((plot) => plot.label.replace(/^\d+-/, "") === `${slug(label)}/${kind}`)?.link;
   const hours = usePlot<ByHour>(own("error_by_hour"));
   const residuals = usePlot<Residuals>(own("residuals"));
   const steps = usePlot<ByStep>(all.find((plot) => plot.label === "error_by_step")?.link);
   const days = useMemo(() => [1, 2, 3, 4, 5, 6, 7].map((d) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", timeZone: "UTC" }).format(Date.UTC(2024, 0, d))), []);
   if (plots.isError) return <Trouble error={plots.error} />;
-  if (plots.data && !all.length) return <div className="notice">{t("errors.writing")}</div>;
+  if (!ready || (plots.data && !all.length)) return <div className="notice">{t("errors.writing")}</div>;
   return (
     <div className="stack">
       {steps.data?.outputs.map((output) => {

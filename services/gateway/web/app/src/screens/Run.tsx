@@ -71,7 +71,7 @@ function Training({ status, rid, going }: { status: RunStatus; rid: string; goin
 function JobLine({ job, share, rid, eta, epoch, epochs, going }: { job: Job; share: number; rid: string; eta: number | null; epoch: number | null; epochs: number | null; going: boolean }) {
   const { session_id: sid } = useWorkspace();
   const stopped = useMutation({ mutationFn: () => stopRun(sid, rid, job.job_id) });
-  const running = job.status === "running";
+  const running = job.status === "running" || (job.status === "queued" && epoch != null);
   const text = running
     ? [epoch && t("run.epoch", { n: epoch, all: epochs ?? "–" }), eta != null && t("run.left", { time: duration(eta) })].filter(Boolean).join(" · ") || t("job.running")
     : job.status === "finished" ? t("job.finished", { time: duration(job.seconds) }) : t(`job.${job.status}` as Key);
@@ -198,7 +198,7 @@ function Board({ results, rows, rid }: { results: Results; rows: BoardRow[]; rid
   const csv = () => saveCsv(`leaderboard-${rid.slice(0, 8)}.csv`, [["rank", "model", ...columns.map((column) => column.key)], ...rows.map((row) => [row.rank, row.label, ...columns.map((column) => column.of(row))])]);
   const turn = (key: string) => setSort((before) => (before?.key === key ? (before.up ? { key, up: false } : null) : { key, up: true }));
   return (
-    <section className="card flush" aria-labelledby="board">
+    <section className="card flush">
       <div className="card-head">
         <h2 id="board">{t("board.title")}</h2>
         <div className="row no-print">

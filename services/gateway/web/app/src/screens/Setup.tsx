@@ -71,7 +71,7 @@ export default function Setup() {
           {preview.data && preview.data.violins.length > 0 && (
             <details className="card">
               <summary>{t("preview.violins")}</summary>
-              <div className="violins" style={{ marginTop: 12 }}>{preview.data.violins.filter((violin) => !/_(sin|cos)$/.test(violin.label)).map((violin) => <ViolinShape key={violin.role + violin.label} violin={violin} />)}</div>
+              <div className="violins" style={{ marginTop: 12 }}>{preview.data.violins.filter((violin) => !/(_(sin|cos)|^holiday)$/.test(violin.label)).map((violin) => <ViolinShape key={violin.role + violin.label} violin={violin} />)}</div>
             </details>
           )}
         </aside>

@@ -38,7 +38,7 @@ export function explain(error: unknown): { message: string; suggestions: string[
     const advice = `advice.${code}`;
     const message = known(said) ? t(said, details) : fieldNames(error.message);
     const suggestions = known(advice) ? [t(advice, details)] : withoutPaths(error.suggestions ?? []);
-    return { message, suggestions };
+    return { message: message.charAt(0).toUpperCase() + message.slice(1), suggestions };
   }
   if (isPassing(error)) return { message: t("away"), suggestions: [t("away.advice")] };
   return { message: t("failed"), suggestions: [error instanceof Error ? error.message : ""].filter(Boolean) };

@@ -1,0 +1,82 @@
+"""Intervals that follow: coverage when errors grow, and never a look at what is not known yet."""
+
+import numpy as np
+import pytest
+
+from services.evaluator.core.adaptive import adaptive_intervals
+from services.evaluator.core.intervals import score_intervals
+from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.intervals import fit_intervals
+
+HOUR_NS = 3_600_000_000_000
+LEADS = [np.array([1.0, 2.0, 24.0])]
+
+
+def forecast(*, growth: float = 3.0, n: int = 1500, seed: int = 0) -> Forecast:
+    """Return hourly windows whose errors are ``growth`` times as large on test as on validation."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for first, spread in ((0, 1.0), (n + 24, growth)):
+        y_true = rng.normal(0, spread, (n, 3, 1))
+        parts.append(PartForecast((first + np.arange(n)) * HOUR_NS, y_true, np.zeros((n, 3, 1))))
+    return Forecast(validation=parts[0], test=parts[1])
+
+
+@pytest.mark.parametrize("growth", [0.3, 1.0, 3.0])
+def test_coverage_holds_when_errors_shrink_or_grow(growth: float) -> None:
+    made = forecast(growth=growth)
+
+    adaptive = score_intervals(adaptive_intervals(made, LEADS), made.test, names=("y",))
+
+    by_level = {result.level: result for result in adaptive}
+    assert by_level[0.8].coverage == pytest.approx(0.8, abs=0.05)
+    if growth == 3.0:
+        still = score_intervals(fit_intervals(made.validation), made.test, names=("y",))
+        assert {r.level: r.coverage for r in still}[0.8] == pytest.approx(0.33, abs=0.05)
+
+
+def test_no_interval_knows_a_truth_that_is_not_known_at_its_reference_time() -> None:
+    made = forecast()
+    intervals = adaptive_intervals(made, LEADS)
+    changed = made.test.y_true.copy()
+    changed[700:] *= 100.0
+    other = Forecast(
+        validation=made.validation, test=PartForecast(made.test.ref_ns, changed, made.test.y_pred)
+    )
+
+    again = adaptive_intervals(other, LEADS)
+
+    windows = np.arange(700)
+    for before, after in zip(
+        intervals.around(made.test.y_pred[:700], windows),
+        again.around(made.test.y_pred[:700], windows),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before, after)
+    assert (again.upper > intervals.upper).all()  # for forecasts that follow it is known
+
+
+def test_parts_that_do_not_follow_each_other_keep_the_intervals_of_validation() -> None:
+    made = forecast()
+    turned = Forecast(validation=made.test, test=made.validation)
+
+    intervals = adaptive_intervals(turned, LEADS)
+
+    assert intervals.starts is None
+    np.testing.assert_array_equal(intervals.upper, fit_intervals(made.test).upper)
+
+
+def test_an_empty_part_or_missing_values_are_no_surprise() -> None:
+    made = forecast()
+    empty = PartForecast(made.test.ref_ns[:0], made.test.y_true[:0], made.test.y_pred[:0])
+    holed = made.test.y_pred.copy()
+    holed[::7] = np.nan
+
+    none = adaptive_intervals(Forecast(validation=made.validation, test=empty), LEADS)
+    some = adaptive_intervals(
+        Forecast(validation=made.validation, test=PartForecast(made.test.ref_ns, made.test.y_true, holed)),
+        LEADS,
+    )
+
+    assert none.starts is None
+    assert np.isfinite(some.upper).all()

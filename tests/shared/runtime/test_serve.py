@@ -1,0 +1,56 @@
+"""A process of ours: told to end it ends with code 0, and what it writes is nobody else's."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[3]
+APP = """
+from pathlib import Path
+from shared.runtime.health import Health
+from shared.runtime.serve import serve
+from shared.runtime.system_metrics import service_registry
+from shared.settings import CommonSettings
+
+settings = CommonSettings()
+health = Health("test", service_registry("test"))
+
+async def app(scope, receive, send):
+    (settings.data_dir / "made").mkdir(exist_ok=True)
+    await health(scope, receive, send)
+
+serve("test", settings, app, health=health)
+"""
+
+
+def port(path: Path) -> int:
+    end = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < end, f"{path.name} was not written"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_clean_end_is_no_failure(tmp_path: Path, number: signal.Signals) -> None:
+    settings = {"TRAINYARD_DATA_DIR": str(tmp_path), "TRAINYARD_PORT_FILE": str(tmp_path / "test.port")}
+    process = subprocess.Popen([sys.executable, "-c", APP], cwd=ROOT, env={**os.environ, **settings})
+    try:
+        public, own = port(tmp_path / "test.port"), port(tmp_path / "test.health.port")
+        answers = [httpx.get(f"http://127.0.0.1:{p}/healthz").status_code for p in (public, own)]
+        process.send_signal(number)
+
+        assert answers == [200, 200]
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+    assert public != own
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,1 @@
+"""Files of deploy/ that follow from the code: broker users, manifests, rules, dashboards."""
