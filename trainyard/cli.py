@@ -1,10 +1,8 @@
 """The command line. ``trainyard up`` keeps the platform running; ``run`` does the main job on your files."""
 
 import asyncio
-import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -14,25 +12,20 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import JsonValue
-from rich.console import Console
 
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
-from shared.messaging.provision import provision_as
-from shared.settings import CommonSettings
-from shared.storage.connect import open_embedded
-from shared.storage.fsck import check_store, remove_leftovers
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
-from trainyard.local import ROOT, LocalSettings, Platform
+from trainyard.local import LocalSettings, Platform
+from trainyard.operating import DEFAULT_DATA, Data, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
 
 Url = Annotated[
     str | None, typer.Option("--url", envvar="TRAINYARD_URL", help="gateway; none starts its own")
@@ -40,9 +33,10 @@ Url = Annotated[
 Token = Annotated[
     str | None, typer.Option("--token", envvar="TRAINYARD_TOKEN", help="access token or API key")
 ]
-Data = Annotated[Path, typer.Option("--data", help="folder of the embedded platform")]
-DEFAULT_DATA = Path("var/trainyard")
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+for operating in (fsck, provision, dataset):
+    app.command()(operating)
 
 
 def main() -> None:
@@ -103,34 +97,6 @@ def demo(
         console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
 
     _run(show())
-
-
-@app.command()
-def fsck(
-    data: Data = DEFAULT_DATA,
-    remove: Annotated[
-        bool, typer.Option("--remove-leftovers", help="delete objects no row names; stop the platform first")
-    ] = False,
-) -> None:
-    """Check that rows and objects of a data folder agree; ends with 1 where something is wrong."""
-
-    async def look() -> int:
-        storage = await open_embedded(data.absolute())
-        try:
-            report = await check_store(storage)
-            for finding in report.findings:
-                console.print(f"[bold]{finding.kind}[/]: {finding.what} {finding.key}", highlight=False)
-            if remove:
-                console.print(f"{await remove_leftovers(storage, report)} leftovers removed")
-        finally:
-            await storage.close()
-        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(report.counts().items())) or "nothing is wrong"
-        console.print(f"{report.n_sessions} sessions, {report.n_objects} objects: {counts}")
-        return 1 if report.errors else 0
-
-    if not (data / "ledger.sqlite").exists():
-        raise typer.BadParameter(f"there is no ledger in {data}")
-    raise typer.Exit(asyncio.run(look()))
 
 
 @app.command()
@@ -355,29 +321,6 @@ def download(
             console.print(str(await client.download(session, target)))
 
     _run(work())
-
-
-@app.command()
-def provision(
-    replicas: Annotated[int, typer.Option(help="copies of each stream; 3 on a cluster of three")] = 1,
-) -> None:
-    """Create the broker's streams and consumers, as TRAINYARD_NATS_URL names it; safe to repeat."""
-    _run(provision_as(CommonSettings(), replicas=replicas))
-    console.print("streams and consumers are there")
-
-
-@app.command()
-def dataset(
-    settings: Annotated[Path, typer.Argument(exists=True, help='JSON: {"files": {...}, "dataset": {...}}')],
-    out: Annotated[Path, typer.Option(help="where to write X and Y")] = Path("data.npz"),
-) -> None:
-    """Build a data set from files, without a broker."""
-    command = [sys.executable, "-m", "services.datasets.offline", str(settings.absolute()), "--out"]
-    search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [*command, str(out.absolute())], env={**os.environ, "PYTHONPATH": search}, check=False
-    )
-    raise typer.Exit(done.returncode)
 
 
 def _duration(text: str | None) -> timedelta | None:

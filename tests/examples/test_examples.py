@@ -1,5 +1,6 @@
 """The examples run as they stand."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,5 +18,5 @@ def test_a_forecast_needs_no_broker() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    linear, naive = (float(part.split()[-2]) for part in done.stdout.splitlines()[-1].split(";"))
+    linear, naive = map(float, re.findall(r"\d+\.\d+", done.stdout.splitlines()[-1]))
     assert linear < naive

@@ -197,8 +197,8 @@ async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_check
     seen: list[Progress] = []
     await worker.train(order, collector(seen))
 
-    seen_epochs = [progress.epoch for progress in seen if progress.epoch]
-    assert seen_epochs[0] > 1
+    first = next(progress for progress in seen if progress.epoch)
+    assert first.fraction > 1 / epochs  # at least one epoch was over when it went on
     assert not checkpoint.exists()
 
 
