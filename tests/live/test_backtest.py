@@ -55,7 +55,11 @@ async def test_a_backtest_with_and_without_refit_leaves_the_run_as_it_was(
         assert [fold["status"] for fold in lin["folds"]] == ["finished"] * 3
         assert len({fold["job_id"] for fold in lin["folds"]}) == 3
         assert len({fold["job_id"] for fold in lin_kept["folds"]}) == 1
-        assert lin["folds"][0]["scores"] == pytest.approx(lin_kept["folds"][0]["scores"])
+        first, first_kept = (  # intervals belong to one fit, so a fold of many has no loss of them
+            {name: value for name, value in m["folds"][0]["scores"].items() if name != "pinball"}
+            for m in (lin, lin_kept)
+        )
+        assert first == pytest.approx(first_kept)
         assert lin["folds"][2]["scores"] != pytest.approx(lin_kept["folds"][2]["scores"])
         assert lin["rank"] == 1
         archive = await client.download(run.session_id, tmp_path / "results.zip", run_id=again.run_id)

@@ -13,6 +13,7 @@ from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput, SessionNotFound
 from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
+from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import OneOf, Row
 from shared.storage.rows import (
     TABLES,
@@ -22,11 +23,13 @@ from shared.storage.rows import (
     DatasetRow,
     DeadLetterRow,
     FileRow,
+    ForecastRow,
     JobRow,
     LeaseRow,
     LogRow,
     PlotRow,
     ResultRow,
+    RowBatchRow,
     RunRow,
     ScalerRow,
     SeriesRow,
@@ -80,8 +83,17 @@ _FIELDS: dict[type[Row], dict[str, Any]] = {
     DeadLetterRow: {"subject": "evt", "reason": "x", "payload": "{}"},
     AnswerRow: {"route": "/x", "body_sha256": _HASH},
     ApiKeyRow: {},
-}
-_OWNED = [kind for kind in TABLES if kind not in (LeaseRow, DeadLetterRow, ApiKeyRow)]
+    RowBatchRow: {
+        "file_id": "f", "version": 1, "available_at": utc_now(), "n_rows": 1, "n_new": 1, "n_changed": 0,
+        "object_key": "k",
+    },
+    ForecastRow: {
+        "run_id": "r", "job_id": "j", "kind": "lin", "label": "x", "reference_time": utc_now(),
+        "last_time": utc_now(), "object_key": "k",
+    },
+}  # fmt: skip
+_READ_ONLY = (SubscriptionPlanRow, UserSubscriptionRow, UsageRow)
+_OWNED = [kind for kind in TABLES if kind not in (LeaseRow, DeadLetterRow, ApiKeyRow, *_READ_ONLY)]
 _SERVICES_ONLY = [LeaseRow, DeadLetterRow, ApiKeyRow]
 _USERS_INSERT = [SessionRow, FileRow, ChunkRow, DatasetRow, RunRow, AnswerRow, TableRow]
 _SERVICES_INSERT = [kind for kind in _OWNED if kind not in _USERS_INSERT]
@@ -131,6 +143,26 @@ async def test_what_services_keep_for_themselves_is_closed_to_users(
         ):
             with pytest.raises(AccessDenied):
                 await call
+
+
+async def test_users_read_plans_and_their_own_use_and_write_neither(
+    service: Storage, alice: User, bob: User
+) -> None:
+    plan = SubscriptionPlanRow(id=new_id(), owner="operator", name="Small")
+    mine = UserSubscriptionRow(id=new_id(), owner=alice.id, plan_id=plan.id)
+    used = UsageRow(id=new_id(), owner=alice.id, period_start=utc_now(), period_end=utc_now())
+    await service.records.insert([plan])
+    await service.records.insert([mine, used])
+
+    assert await bob.storage.records.get(SubscriptionPlanRow, plan.id) == plan
+    for row in (mine, used):
+        assert await alice.storage.records.get(type(row), row.id) == row
+        assert await bob.storage.records.get(type(row), row.id) is None
+    for kept in (plan, mine, used):
+        with pytest.raises(AccessDenied):
+            await alice.storage.records.insert([kept.model_copy(update={"id": new_id()})])
+        with pytest.raises(AccessDenied):
+            await alice.storage.records.delete(type(kept), {"id": kept.id})
 
 
 @_named("kind", _USERS_INSERT, ids=_ids)

@@ -227,7 +227,7 @@ def delta_offset(horizon: Horizon, n_steps: int | None, offset: float) -> float 
 
     It is ``var`` where they lie somewhere else in every hour.
 
-    >>> delta_offset(Horizon(start=-23.9, end=0.1), 25, 0.0), delta_offset(Horizon(start=0, end=1), 8, 0.0)
+    >>> delta_offset(Horizon(start=-23.9, end=0.1), 25, 0.0), delta_offset(Horizon(start=0, end=1.5), 5, 0.0)
     (6.0, 'var')
     """
     delta = delta_minutes(horizon, n_steps)
