@@ -35,7 +35,7 @@ ANNOUNCES: Mapping[ServiceName, tuple[type[Message], ...]] = {
         e.FileRejected, e.DatasetFailed,
     ),
 }  # fmt: skip
-_ANSWERS: frozenset[ServiceName] = frozenset({"datasets", "trainer", "evaluator"})
+_ANSWERS: frozenset[ServiceName] = frozenset({"ingest", "datasets", "trainer", "evaluator"})
 _API = "$JS.API"
 
 
@@ -61,7 +61,7 @@ def permissions_of(user: User) -> Permissions:
     """Return what a user may do.
 
     >>> permissions_of("ingest").subscribe
-    ('_INBOX.ingest.>',)
+    ('_INBOX.ingest.>', 'ask.ingest.*')
     """
     if user == "provision":
         streams = tuple(f"{_API}.STREAM.{verb}.*" for verb in ("INFO", "CREATE", "UPDATE"))

@@ -126,6 +126,7 @@ async def test_each_durable_is_read_and_acknowledged_by_one_service_alone(seats:
         ("$JS.API.CONSUMER.DELETE.EVT.evaluator-chronicle", set()),
         ("$JS.API.DIRECT.GET.EVT", {"gateway"}),
         ("ask.trainer.predict", {"gateway"}),
+        ("ask.ingest.rows", {"gateway"}),
         ("limit.requests.x.1", {"gateway"}),
         ("_INBOX.gateway.x", set()),
         ("$SYS.REQ.SERVER.PING", set()),
@@ -143,7 +144,7 @@ async def test_who_may_publish(seats: dict[User, Seat], subject: str, allowed: s
         (ModelProgress.pattern(), {"gateway"}),
         ("prog.>", {"gateway"}),
         (CancelNow.pattern(), {"trainer"}),
-        *((f"ask.{name}.*", {name} & {"datasets", "trainer", "evaluator"}) for name in SERVICES),
+        *((f"ask.{name}.*", {name} - {"gateway"}) for name in SERVICES),
         *((f"_INBOX.{user}.>", {user}) for user in USERS),
         ("_INBOX.>", set()),
         ("evt.>", set()),
@@ -206,3 +207,16 @@ def test_no_service_may_do_everything() -> None:
     for user in USERS:
         rules = permissions_of(user)
         assert not {">", "*", "evt.>", "$JS.>", "$JS.API.>"} & {*rules.publish, *rules.subscribe}, user
+
+
+def test_every_question_of_the_gateway_may_be_asked_and_answered() -> None:
+    from typing import get_args
+
+    from services.gateway.workers import Question
+
+    for question in get_args(Question):
+        service, _, verb = question.partition(".")
+        assert f"ask.{service}.*" in permissions_of("gateway").publish, question
+        answering = permissions_of(service)
+        assert f"ask.{service}.*" in answering.subscribe, question
+        assert answering.answers, verb
