@@ -19,6 +19,8 @@ from shared.series.series import NS_PER_HOUR, NS_PER_MINUTE, Series
 AUTO_GAP_STEPS = 3
 _BACKWARD: tuple[Method, ...] = ("previous", "row")
 
+_NEAR_NS = 1_000  # rounding of hours given as floating-point numbers stays far below
+
 
 @dataclass(frozen=True)
 class WindowRule:
@@ -254,7 +256,9 @@ def _on_slots(window: Window, clock: RowClock, grid: ReferenceGrid) -> bool:
         return True
     ahead = grid.origin_ns + window.start_ns - clock.origin_ns
     whole = (grid.stride_ns, window.start_ns, *([round(window.delta_ns)] if window.n_points > 1 else []))
-    return clock.calendar is None and not any(n % clock.step_ns for n in (ahead, *whole))
+    # Horizons come as hours in floating point: a microsecond is no distance.
+    beside = ((n + _NEAR_NS) % clock.step_ns for n in (ahead, *whole))
+    return clock.calendar is None and all(distance <= 2 * _NEAR_NS for distance in beside)
 
 
 def _check_content(spec: SeriesSpec, series: Series) -> None:
