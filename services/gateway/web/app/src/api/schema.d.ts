@@ -71,26 +71,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/test-forecasts/{sid}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Forecasts
-         * @description Return one test window of a model: its past, the truth, the forecast and its bands.
-         */
-        get: operations["forecasts_api_training_test_forecasts__sid__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/history/{sid}": {
         parameters: {
             query?: never;
@@ -183,6 +163,26 @@ export interface paths {
          * @description Return the caller's sessions whose name has the words of ``search``, sorted, from ``offset`` on.
          */
         get: operations["sessions_api_training_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/test-forecasts/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forecasts
+         * @description Return one test window of a model: its past, the truth, the forecast and its bands.
+         */
+        get: operations["forecasts_api_training_test_forecasts__sid__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -878,11 +878,11 @@ export interface components {
             } | null;
             /**
              * Models
-             * @description typed model specs
+             * @description names (LIN, Dense, ...) or typed model specs
              */
-            models?: {
+            models?: (string | {
                 [key: string]: components["schemas"]["JsonValue"];
-            }[] | null;
+            })[] | null;
             training_split?: components["schemas"]["SplitIn"] | null;
         };
         /**
@@ -1079,6 +1079,12 @@ export interface components {
              */
             average_window: boolean;
             /**
+             * Bounded
+             * @description of an output: no forecast below zero if its training part never was
+             * @default true
+             */
+            bounded: boolean;
+            /**
              * Content
              * @default measured
              * @enum {string}
@@ -1264,18 +1270,24 @@ export interface components {
          * @description How many steps a window has, and how far apart two windows start. All of it may still be empty.
          */
         TimeSteps: {
-            /** Input */
+            /**
+             * Input
+             * @description points of an input window; default: a point per row over the series' horizon
+             */
             input?: number | null;
             /**
              * Offset
              * @description minutes past the anchor
              */
             offset?: number | null;
-            /** Output */
+            /**
+             * Output
+             * @description points of an output window; default: a point per row over the series' horizon
+             */
             output?: number | null;
             /**
              * Stepsize
-             * @description minutes between two windows
+             * @description minutes between two windows; default: between two rows of the first output
              */
             stepSize?: number | null;
         };
@@ -1455,37 +1467,6 @@ export interface operations {
             };
         };
     };
-    forecasts_api_training_test_forecasts__sid__get: {
-        parameters: {
-            query?: {
-                /** @description default: the newest run that finished with models */
-                run_id?: string | null;
-                /** @description default: the best model */
-                job_id?: string | null;
-                /** @description number in the test part */
-                window?: number | null;
-                /** @description instead: the first window at or after this time, Unix milliseconds */
-                at_ms?: number | null;
-            };
-            header?: never;
-            path: {
-                sid: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ForecastWindow"];
-                };
-            };
-        };
-    };
     history_api_training_history__sid__get: {
         parameters: {
             query?: {
@@ -1617,6 +1598,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionCards"];
+                };
+            };
+        };
+    };
+    forecasts_api_training_test_forecasts__sid__get: {
+        parameters: {
+            query?: {
+                /** @description default: the newest run that finished with models */
+                run_id?: string | null;
+                /** @description default: the best model */
+                job_id?: string | null;
+                /** @description number in the test part */
+                window?: number | null;
+                /** @description instead: the first window at or after this time, Unix milliseconds */
+                at_ms?: number | null;
+            };
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastWindow"];
                 };
             };
         };
