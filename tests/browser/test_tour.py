@@ -20,7 +20,6 @@ PATIENCE_S = 900
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.slow,
     pytest.mark.timeout(2 * PATIENCE_S),
     pytest.mark.skipif(
         not (CHROMIUM and shutil.which("node") and (HERE / "node_modules" / "playwright-core").exists()),
