@@ -7,7 +7,7 @@ from pydantic_core import to_jsonable_python
 
 from services.ingest.core.numbers import Decimal
 from services.ingest.core.quality import QualityReport
-from services.ingest.core.sheets import SetAside
+from services.ingest.core.table import SetAside
 from shared.series.series import Series, Statistics
 
 

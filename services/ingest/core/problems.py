@@ -93,6 +93,13 @@ class AmbiguousTimestamps(InvalidInput):
     advice = ("Say whether the day or the month comes first (day_first), or write dates as 2024-12-31.",)
 
 
+class AmbiguousZone(InvalidInput):
+    """Stamps name their clock by letters that several zones use, such as EST or IST."""
+
+    code = "AMBIGUOUS_ZONE"
+    advice = ("Name the time zone of the file (timezone); it need not be sent again.",)
+
+
 class MixedZones(InvalidInput):
     """Some stamps carry an offset from UTC and others do not."""
 

@@ -20,8 +20,7 @@ from services.ingest.core.problems import BrokenQuotes, TableTooLarge
 from services.ingest.core.quality import Found, Sentinels, assess
 from services.ingest.core.rows import Rows, collect_rows
 from services.ingest.core.sentinels import is_one_of, sentinels_in
-from services.ingest.core.sheets import SetAside
-from services.ingest.core.table import Table
+from services.ingest.core.table import SetAside, Table
 from services.ingest.core.time_index import TimeIndex, build_time_index
 from shared.series.arrays import Int64
 from shared.series.problems import NoNumbers
