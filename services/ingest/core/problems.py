@@ -134,6 +134,29 @@ class DoubledStamps(InvalidInput):
     )
 
 
+class TooManyCategories(InvalidInput):
+    """A column that was named as one of categories has too many different values, or none."""
+
+    code = "TOO_MANY_CATEGORIES"
+    advice = ("Take it out of category_columns, or write at most 20 different values.",)
+
+
+class UnknownCategory(InvalidInput):
+    """New rows hold a category that the file does not have: no model has learned what it means."""
+
+    code = "UNKNOWN_CATEGORY"
+    advice = ("Write one of the known values, or upload a file with the new one and train on that.",)
+
+
+class DoubledHour(InvalidInput):
+    """An hour comes twice as where a clock is put back, and the file names no zone."""
+
+    code = "DOUBLED_HOUR"
+    advice = (
+        "Name the time zone of the stamps (timezone), UTC if they are; the file need not be sent again.",
+    )
+
+
 class MissingChunks(InvalidInput):
     """The upload is not complete."""
 
