@@ -41,8 +41,7 @@ def build_artefact(
     InvalidInput
         If no data set can be built; the problem names the setting, the series or the rows.
     """
-    expected = expect(spec, series)
-    check_limits(spec, expected, limits or Limits())
+    expected = priced(spec, series, limits or Limits())
     dataset = build_dataset(spec, series)
     dataset.save(folder)
     parts = {f"n_{part}": len(dataset.indices(part)) for part in ("train", "validation", "test")}
@@ -58,10 +57,18 @@ def build_artefact(
     }
 
 
-def expect(spec: DatasetSpec, series: Mapping[str, Series]) -> Estimate:
-    """Return what the data set will cost."""
+def priced(spec: DatasetSpec, series: Mapping[str, Series], limits: Limits) -> Estimate:
+    """Return what the data set will cost.
+
+    Raises
+    ------
+    TooLarge
+        If that is more than the limits allow, with the numbers.
+    """
     wanted = {s.series_id for s in spec.series}
-    return estimate(spec, {key: rows.statistics() for key, rows in series.items() if key in wanted})
+    expected = estimate(spec, {key: rows.statistics() for key, rows in series.items() if key in wanted})
+    check_limits(spec, expected, limits)
+    return expected
 
 
 def _save_violins(dataset: Dataset, folder: Path) -> list[JsonValue]:

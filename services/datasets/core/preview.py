@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from services.datasets.core.artefact import expect
+from services.datasets.core.artefact import priced
 from services.datasets.core.violins import violins
 from shared.contracts.specs import DatasetSpec
 from shared.series.series import Series
 from shared.windows.dataset import Dataset, build_dataset
-from shared.windows.size_estimate import Limits, check_limits
+from shared.windows.size_estimate import Limits
 
 PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 _MS = 1_000_000
@@ -40,8 +40,7 @@ def preview(
     InvalidInput
         If no data set can be built; the problem names the setting, the series or the rows.
     """
-    expected = expect(spec, series)
-    check_limits(spec, expected, limits or Limits())
+    priced(spec, series, limits or Limits())
     dataset = build_dataset(spec, series)
     return {
         "n_windows": dataset.n_windows,
