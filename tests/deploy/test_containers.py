@@ -66,6 +66,7 @@ async def finished(client: AsyncClient, run: Run) -> RunResults:
     labels = [row["label"] for row in results.leaderboard["rows"]]
     assert results.status == "completed"
     assert len(labels) == len(set(labels)) >= 2
+    assert {job["status"] for job in status.jobs} == {"finished"}, status.jobs
     assert len({job["job_id"] for job in status.jobs}) == len(status.jobs)
     return results
 
