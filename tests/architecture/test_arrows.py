@@ -116,3 +116,11 @@ def test_nothing_is_pickled() -> None:
     for folder in ("shared", "services", "trainyard", "benchmarks"):
         for path in modules(folder):
             assert not {n.split(".")[0] for n in imports(path)} & {"pickle", "joblib", "dill"}, dotted(path)
+
+
+def test_a_data_sets_settings_are_made_concrete_in_one_room_only() -> None:
+    interpreters = {"reference_grid", "window_of", "calendar_window", "clock_of", "row_clock"}
+    for folder in ("shared/windows", "services", "trainyard"):
+        for path in modules(folder):
+            used = {name.rsplit(".", 1)[-1] for name in imports(path)} & interpreters
+            assert not used or dotted(path) == "shared.windows.plan", f"{dotted(path)} uses {used}"
