@@ -118,7 +118,9 @@ def run(
     bounds: Annotated[bool, typer.Option(help="no forecast below zero if the target never was")] = True,
     read: Annotated[
         list[str] | None,
-        typer.Option(help="how to read the files: decimal=, or key_columns=meter (docs/files.md)"),
+        typer.Option(
+            help="how to read the files: decimal=, or one: load.csv:key_columns=meter (docs/files.md)"
+        ),
     ] = None,
     interpolate: Annotated[
         bool, typer.Option(help="interpolate targets in gaps instead of leaving their samples out")
@@ -133,7 +135,8 @@ def run(
     """Upload files, train models that forecast the target, show and save the results."""
     ahead, specs = parse_duration(horizon), parse_models(models)
     reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
-    reading |= parse_reading(read or ())
+    for path in files:
+        parse_reading(read or (), file_name=path.name)  # refused before anything is started
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
@@ -141,7 +144,8 @@ def run(
         async with _platform(url, token, data) as client:
             session = await client.create_session(files[0].stem)
             for path in files:
-                show_file(console, await client.upload(session, path, role="input", options=reading))
+                options = reading | parse_reading(read or (), file_name=path.name)
+                show_file(console, await client.upload(session, path, role="input", options=options))
             spec = plan_dataset(
                 await client.series(session),
                 target=target,

@@ -40,6 +40,7 @@ from services.gateway.legacy.socketio import add_socketio
 from services.gateway.live.feed import Feed
 from services.gateway.live.history import StreamHistory
 from services.gateway.live.hub import Hub
+from services.gateway.models import environment
 from services.gateway.models import routes as models
 from services.gateway.plans.quotas import EverythingAllowed, TablePlans
 from services.gateway.problems import (
@@ -113,8 +114,8 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.health = Health("gateway", registry)
     app.state.monotone_progress = MonotoneProgress()
     parts = (
-        sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, forecasts, plots,
-        data, keys,
+        sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
+        forecasts, plots, data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
