@@ -10,6 +10,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
 from services.trainer.answers import answers
+from services.trainer.checkpoints import checkpoints_of
 from services.trainer.child.warm import WarmChild
 from services.trainer.forecasts import LedgerForecasts
 from services.trainer.handlers import fitting, planning
@@ -33,8 +34,9 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
         storage = await open_storage(settings)
         child, answering = _children(settings)
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
-            datasets, models, rows = (Path(cache) / name for name in ("datasets", "models", "rows"))
-            for folder in (datasets, models, rows):
+            names = ("datasets", "models", "rows", "checkpoints")
+            datasets, models, rows, unfinished = (Path(cache) / name for name in names)
+            for folder in (datasets, models, rows, unfinished):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
             turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
@@ -46,7 +48,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
-                checkpoints=settings.checkpoints,
+                checkpoints=checkpoints_of(settings, storage, cache=unfinished),
                 deliveries=instruments.deliveries,
                 turns=turns,
             )

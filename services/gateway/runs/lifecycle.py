@@ -12,6 +12,7 @@ from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec
 from shared.contracts.specs import DatasetSpec
+from shared.errors import InvalidInput
 from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import (
@@ -46,6 +47,26 @@ async def request_dataset(
     await gateway.records.insert([row])
     await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
     return await gateway.records.get(DatasetRow, row.id) or row
+
+
+class DatasetCancelled(InvalidInput):
+    """A data set was no longer wanted before it was built."""
+
+    code = "DATASET_CANCELLED"
+    advice = ("Ask for the data set again.",)
+
+
+async def cancel_datasets(gateway: Gateway, session: SessionRow) -> int:
+    """End the building of the session's data sets that no run waits for; return how many there were."""
+    waiting: Where = {"session_id": session.id, "status": "requested"}
+    problem = DatasetCancelled("the data set was cancelled before it was built").problem()
+    changes = {"status": "failed", "problem": problem}
+    rows = await gateway.records.select(DatasetRow, waiting)
+    ended = [
+        await gateway.records.update(DatasetRow, row.id, changes, expect={"status": "requested"})
+        for row in rows
+    ]
+    return sum(row is not None for row in ended)
 
 
 async def newest_dataset(

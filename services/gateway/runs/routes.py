@@ -37,8 +37,10 @@ from services.gateway.runs.answers import (
 )
 from services.gateway.runs.lifecycle import (
     cancel,
+    cancel_datasets,
     find_finished_run,
     find_run,
+    live_runs,
     newest_dataset,
     request_dataset,
     run_to_stop,
@@ -135,8 +137,18 @@ async def run(
 
 @router.post("/cancel/{sid}")
 async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> CancelAnswer:
-    """Ask a run, or one job of it, to stop."""
+    """Ask a run, or one job of it, to stop; without a live run, the building of the session's data sets."""
     asked = body or Cancel()
+    alone = asked.run_id is None and asked.job_id is None and not await live_runs(gateway, session)
+    if alone and (n_ended := await cancel_datasets(gateway, session)):
+        return CancelAnswer(
+            session_id=sid,
+            run_id="",
+            job_id=None,
+            status="cancelling",
+            message=f"{n_ended} data sets are no longer built",
+            **remarks(asked),
+        )
     found = await run_to_stop(gateway, session, asked.run_id)
     cancelled = await cancel(gateway, session, found, job_id=asked.job_id)
     return CancelAnswer(

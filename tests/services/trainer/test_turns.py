@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.trainer import handlers
+from services.trainer.checkpoints import FolderCheckpoints
 from services.trainer.child.protocol import TrainOutcome, TrainTask
 from services.trainer.child.warm import WarmChild
 from services.trainer.core.model import Progress
@@ -100,7 +101,7 @@ async def test_one_job_is_begun_after_a_few_of_another_users_hundred(
         jobs.served = served
         loop = JobLoop(
             jobs, Instant(), broker, JobMetrics(CollectorRegistry()), beat=10.0, attempts=3, threads=None,
-            checkpoints=None, turns=turns_of(storage),
+            checkpoints=FolderCheckpoints(tmp_path / "checkpoints"), turns=turns_of(storage),
         )  # fmt: skip
         queue = WorkQueue(broker.connection, ("last_value", "seasonal_naive", "lin"), idle=0.02)
         replicas.append((loop, queue, n))

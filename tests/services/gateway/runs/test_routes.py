@@ -252,7 +252,8 @@ async def test_a_data_set_nobody_could_hold_is_refused_with_its_size(
     answer = await http.post(f"generate-datasets/{filled}", json={"configuration": {"timeSteps": steps}})
 
     assert answer.status_code == 413
-    assert re.search(r"this asks for [\d.]+ TB", answer.json()["error"])
+    told = r"[\d,]+ windows of 100,000 steps x 6 inputs and 100,000 steps x 1 outputs, [\d.]+ TB"
+    assert re.search(told, answer.json()["error"])
 
 
 async def test_a_run_that_is_cancelled_is_flagged_and_told(
