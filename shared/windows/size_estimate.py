@@ -135,7 +135,7 @@ def _reference_span(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> 
     """
     begins, ends = [], []
     for s in spec.series:
-        if s.content == "measured" and s.resample in ("auto", "linear") and not s.average_window:
+        if s.content == "measured" and s.resample in ("auto", "filled", "linear") and not s.average_window:
             steps = spec.input_steps if s.role == "input" else spec.output_steps
             window = window_of(s.horizon, steps, s.role)
             begins.append(statistics[s.series_id].first_ns - window.start_ns)
