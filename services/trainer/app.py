@@ -10,6 +10,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
 from services.trainer.answers import answers
+from services.trainer.checkpoints import checkpoints_of
 from services.trainer.child.warm import WarmChild
 from services.trainer.forecasts import LedgerForecasts
 from services.trainer.handlers import fitting, planning
@@ -32,8 +33,9 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
         storage = await open_storage(settings)
         child, answering = _children(settings)
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
-            datasets, models, rows = (Path(cache) / name for name in ("datasets", "models", "rows"))
-            for folder in (datasets, models, rows):
+            names = ("datasets", "models", "rows", "checkpoints")
+            datasets, models, rows, unfinished = (Path(cache) / name for name in names)
+            for folder in (datasets, models, rows, unfinished):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
             job_loop = JobLoop(
@@ -44,7 +46,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
-                checkpoints=settings.checkpoints,
+                checkpoints=checkpoints_of(settings, storage, cache=unfinished),
                 deliveries=instruments.deliveries,
             )
             started = [*([child] if settings.fits else []), *([answering] if settings.answers else [])]

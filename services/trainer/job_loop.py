@@ -15,7 +15,7 @@ from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
-from services.trainer.ports import Jobs, Product
+from services.trainer.ports import Checkpoints, Jobs, Product
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
@@ -52,7 +52,7 @@ class JobLoop:
         beat: float,
         attempts: int,
         threads: int | None,
-        checkpoints: Path | None,
+        checkpoints: Checkpoints,
         deliveries: DeliveryMetrics | None = None,
     ) -> None:
         self._deliveries = deliveries
@@ -96,14 +96,14 @@ class JobLoop:
         try:
             ended = await self._end_of(job)
         except asyncio.CancelledError:
-            await asyncio.shield(self._jobs.give_back(job, failed=False))
+            await asyncio.shield(self._hand_back(job))
             raise
         finally:
             self._current = None
             self._metrics.let_go(job.kind)
         if ended is None:
             raise LeaseLost("another attempt owns this job")
-        self._forget(job)
+        await self._checkpoints.forget(job)
         self._metrics.ended(job.kind, ended.status, time.monotonic() - started)
         if self._deliveries:
             self._deliveries.problems.count(ended.problem)
@@ -139,7 +139,7 @@ class JobLoop:
             output=scratch,
             backtest=job.backtest,
             threads=self._threads,
-            checkpoint=self._checkpoint(job),
+            checkpoint=await self._checkpoints.begin(job),
         )
         reporter = ProgressPublisher(self._post, job, self._metrics)
         fitting = asyncio.create_task(self._worker.train(task, reporter.report))
@@ -159,17 +159,10 @@ class JobLoop:
                 await asyncio.gather(fitting, watching, return_exceptions=True)
         return Product(folder=scratch, seconds=outcome.seconds, notes=outcome.notes)
 
-    def _checkpoint(self, job: JobRow) -> Path | None:
-        """Return the file in which a fit keeps what the next attempt goes on from."""
-        if self._checkpoints is None:
-            return None
-        self._checkpoints.mkdir(parents=True, exist_ok=True)
-        return self._checkpoints / f"{job.id}.npz"
-
-    def _forget(self, job: JobRow) -> None:
-        """Remove what an ended job kept for a next attempt."""
-        for path in self._checkpoints.glob(f"{job.id}.*") if self._checkpoints else ():
-            path.unlink(missing_ok=True)
+    async def _hand_back(self, job: JobRow) -> None:
+        """Keep how far the fit came, then let others have the job."""
+        await self._checkpoints.keep(job)
+        await self._jobs.give_back(job, failed=False)
 
     async def _watch(self, job: JobRow) -> None:
         """Return when the job shall stop; raise ``LeaseLost`` when it belongs to somebody else."""
@@ -185,6 +178,7 @@ class JobLoop:
                 raise LeaseLost("another attempt owns this job")
             if row.cancel_requested:
                 return
+            await self._checkpoints.keep(job)
 
 
 class ProgressPublisher:

@@ -32,6 +32,22 @@ class Runs(Protocol):
         ...
 
 
+class Checkpoints(Protocol):
+    """Where an unfinished fit stood, for whichever attempt is next."""
+
+    async def begin(self, job: JobRow) -> Path:
+        """Return the local file a fit goes on from, if it is there, and writes after every epoch."""
+        ...
+
+    async def keep(self, job: JobRow) -> None:
+        """See to it that other replicas have the file as it is now; failing to is no error."""
+        ...
+
+    async def forget(self, job: JobRow) -> None:
+        """Remove what an ended job kept."""
+        ...
+
+
 @dataclass(frozen=True)
 class Product:
     """What a fit leaves behind: a folder of files, and facts about it."""

@@ -10,18 +10,18 @@ from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Int64
 from shared.series.series import NS_PER_MINUTE
 from shared.windows.dropped import DroppedWindows
-from shared.windows.rules import Source
+from shared.windows.series_windows import SeriesWindows
 from shared.windows.split import Parts
 
 _BLOCK = 1 << 14  # windows looked at together
 
 
 def dataset_warnings(
-    spec: DatasetSpec, sources: Sequence[Source], ref_ns: Int64, parts: Parts, drops: DroppedWindows
+    spec: DatasetSpec, sources: Sequence[SeriesWindows], ref_ns: Int64, parts: Parts, drops: DroppedWindows
 ) -> tuple[Problem, ...]:
     """Return warnings: inputs that look ahead, a leaking split, empty parts, dropped samples."""
-    found = [_looks_ahead(source, ref_ns) for source in sources if source.cut.spec.role == "input"]
-    made = [_interpolated(source, ref_ns) for source in sources if source.cut.spec.role == "output"]
+    found = [_looks_ahead(source, ref_ns) for source in sources if source.rule.spec.role == "input"]
+    made = [_interpolated(source, ref_ns) for source in sources if source.rule.spec.role == "output"]
     return (
         *(finding for finding in (*found, *made) if finding is not None),
         *_split_findings(spec, sources, len(ref_ns), parts),
@@ -34,20 +34,20 @@ def _has_holes(drops: DroppedWindows) -> bool:
     return any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
 
 
-def lookahead_ns(source: Source, ref_ns: Int64) -> int:
+def lookahead_ns(source: SeriesWindows, ref_ns: Int64) -> int:
     """Return how far after the reference time a past-looking input reads rows, at most; 0 if never."""
-    past_looking = source.cut.reach_ns[1] <= 0 and source.series.issued_ns is None
+    past_looking = source.rule.reach_ns[1] <= 0 and source.series.issued_ns is None
     if not past_looking or len(ref_ns) == 0:
         return 0
     return max(int((source.last_read_ns(ref_ns) - ref_ns).max()), 0)
 
 
-def _looks_ahead(source: Source, ref_ns: Int64) -> Problem | None:
+def _looks_ahead(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
     """Interpolation and means at the reference time read the row after it: known only later."""
     ahead = lookahead_ns(source, ref_ns)
     if ahead == 0:
         return None
-    name, method = source.cut.spec.name, source.cut.rule.method
+    name, method = source.rule.spec.name, source.rule.resampling.method
     minutes = ahead / NS_PER_MINUTE
     return _warning(
         "LOOKS_AHEAD",
@@ -58,20 +58,20 @@ def _looks_ahead(source: Source, ref_ns: Int64) -> Problem | None:
     )
 
 
-def _interpolated(source: Source, ref_ns: Int64) -> Problem | None:
+def _interpolated(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
     """Count the true values that stand in no row of the file: between two rows, a model learns a mixture."""
-    if source.cut.averaged or source.cut.rule.method not in ("linear", "filled") or len(ref_ns) == 0:
+    if source.rule.averaged or source.rule.resampling.method not in ("linear", "filled") or len(ref_ns) == 0:
         return None
     numbers = source.known.times_ns
     made = n = 0
     for begin in range(0, len(ref_ns), _BLOCK):
-        at = source.cut.window.moments(ref_ns[begin : begin + _BLOCK], source.cut.calendar)
+        at = source.rule.window.moments(ref_ns[begin : begin + _BLOCK], source.rule.calendar)
         row = np.clip(np.searchsorted(numbers, at), 0, len(numbers) - 1)
         made += int(np.count_nonzero(numbers[row] != at))
         n += at.size
     if made == 0:
         return None
-    name = source.cut.spec.name
+    name = source.rule.spec.name
     return _warning(
         "TARGETS_INTERPOLATED",
         f"{made:,} of {n:,} true values of {name!r} stand in no row, they are interpolated between two",
@@ -83,7 +83,7 @@ def _interpolated(source: Source, ref_ns: Int64) -> Problem | None:
 
 
 def _split_findings(
-    spec: DatasetSpec, sources: Sequence[Source], n_windows: int, parts: Parts
+    spec: DatasetSpec, sources: Sequence[SeriesWindows], n_windows: int, parts: Parts
 ) -> list[Problem]:
     found: list[Problem] = []
     if parts.leaking:
@@ -102,10 +102,10 @@ def _split_findings(
 
 
 def _empty_part(
-    spec: DatasetSpec, sources: Sequence[Source], name: str, share: float, n_windows: int
+    spec: DatasetSpec, sources: Sequence[SeriesWindows], name: str, share: float, n_windows: int
 ) -> Problem:
     """Say why a part has no windows, and what would give it one: the purge takes as many as targets last."""
-    reaches = [source.cut.reach_ns for source in sources if source.cut.spec.role == "output"]
+    reaches = [source.rule.reach_ns for source in sources if source.rule.spec.role == "output"]
     targets_min = (max(end for _, end in reaches) - min(begin for begin, _ in reaches)) / NS_PER_MINUTE
     n_purged = int(targets_min // spec.stride) if spec.split.purge else 0
     n_part = round(share / 100 * n_windows)

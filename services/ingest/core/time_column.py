@@ -175,9 +175,20 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
     if len(whole) == 1:
         return both[whole[0]], whole[0]
     if whole or not any((both[order] == NAT).any() for order in allowed):
+        first = int(np.flatnonzero(readings.day_first != readings.month_first)[0])
+        meant = {
+            order: str(both[order][first].astype("datetime64[ns]").astype("datetime64[D]"))
+            for order in allowed
+        }
         raise AmbiguousTimestamps(
             "every date reads both as day/month and as month/day, and the two differ",
-            line=int(lines[np.flatnonzero(readings.day_first != readings.month_first)[0]]),
+            line=int(lines[first]),
+            question={
+                "option": "day_first",
+                "candidates": [
+                    {"value": order, "means": f"the first such date is {meant[order]}"} for order in allowed
+                ],
+            },
         )
     raise _contradiction(both, allowed, lines)
 

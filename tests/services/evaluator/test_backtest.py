@@ -124,7 +124,7 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
         for name in ("mae", "rmse", "wape", "r2"):
             assert scores[name] == pytest.approx(by_hand[name], rel=1e-9), (fold.number, name)
         source = dataset.assembly.sources[len(dataset.spec.inputs)]
-        last = dataset.ref_ns[fold.train[1] - 1] + source.cut.reach_ns[1]
+        last = dataset.ref_ns[fold.train[1] - 1] + source.rule.reach_ns[1]
         y_train = source.series.values[source.series.times_ns <= last]
         naive = float(np.abs(np.diff(y_train)).mean())
         assert scores["mase"] == pytest.approx((by_hand["mae"] or 0) / naive, rel=1e-9)
