@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from services.gateway.context import Gateway
 from services.gateway.problems import RunNotFound, TrainingInProgress
+from services.gateway.runs.backlog import require_room
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
@@ -100,6 +101,8 @@ async def start_run(
     ------
     TrainingInProgress
         If another run of the session is live.
+    BacklogFull, QueueFull
+        If too many models wait already.
     """
     text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
     folds = (backtest.model_dump_json(),) if backtest else ()
@@ -117,6 +120,7 @@ async def start_run(
         correlation_id=run_id,
     )
     if not await gateway.records.get(RunRow, run_id):
+        await require_room(gateway, session.owner, models, backtest)
         await gateway.plans.check(session.owner, "training")
         await _take_turn(gateway, session, run_id)
         await gateway.plans.spend(session.owner, "training", run_id)
