@@ -8,6 +8,7 @@ from shared.contracts.backtest import Backtest, BacktestPart
 from shared.contracts.kinds import JobKind, JobSpec, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
+from shared.contracts.trials import Trial
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
 
@@ -15,9 +16,10 @@ Json = dict[str, JsonValue]
 FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
 DatasetStatus = Literal["requested", "ready", "failed"]
 RunStatus = Literal["waiting", "running", "completed", "failed", "cancelled"]
-JobStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
+JobStatus = Literal["searching", "queued", "running", "finished", "failed", "cancelled"]
 LIVE_RUN: tuple[RunStatus, ...] = ("waiting", "running")
-LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")
+LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")  # what a replica may take
+OPEN_JOB: tuple[JobStatus, ...] = ("searching", *LIVE_JOB)  # what has not ended
 
 
 class SessionRow(Row):
@@ -160,7 +162,8 @@ class JobRow(Row):
 
     ``released_at`` is when it was its turn to go to the work queue; until then it waits here.
 
-    ``backtest`` says which samples the job is about where they are not the parts of its data set.
+    ``backtest`` says which samples the job is about where they are not the parts of its data set. A model
+    whose parameters are searched is ``searching`` until its trials, jobs with a ``trial``, have ended.
     """
 
     table: ClassVar[str] = "jobs"
@@ -177,6 +180,7 @@ class JobRow(Row):
     spec: JobSpec
     baseline: bool = False
     backtest: BacktestPart | None = None
+    trial: Trial | None = None
     status: JobStatus = "queued"
     released_at: AwareDatetime | None = None
     cancel_requested: bool = False
