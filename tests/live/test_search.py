@@ -6,13 +6,13 @@ import signal
 
 import pytest
 
-from shared.contracts.kinds import BoostSpec, LinearSpec
+from shared.contracts.kinds import BoostSpec, Kind, LinearSpec
 from shared.storage.fsck import check_store
 from shared.storage.rows import JobRow
 from tests.live.conftest import OpenYard
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
-KINDS = ("last_value", "seasonal_naive", "lin", "lgbmr")
+KINDS: tuple[Kind, ...] = ("last_value", "seasonal_naive", "lin", "lgbmr")
 
 
 async def test_trials_of_a_search_survive_a_killed_replica_and_the_winner_is_ranked(
@@ -22,7 +22,7 @@ async def test_trials_of_a_search_survive_a_killed_replica_and_the_winner_is_ran
         run = await yard.start_run((LinearSpec(), BoostSpec(tune=6, n_estimators=40)))
         seen, killed = [], False
         async with asyncio.timeout(200):
-            async for event in yard.client.watch(run.session_id, run.run_id, until="run.reported"):
+            async for event in yard.client.watch(run.session_id, run.run_id):
                 if event.data.get("trial") is not None and event.type == "model.done":
                     seen.append(event.job_id)
                     if not killed:
