@@ -31,23 +31,23 @@ async def create(body: CreateKey, gateway: Here, who: Who) -> Answer:
     key, row = await create_key(
         gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
-    return Answer(key=key, data=_told(row))
+    return Answer(key=key, data=_shown(row))
 
 
 @router.get("/api-keys")
 async def list_keys(gateway: Here, who: Who) -> Answer:
     """Return the caller's keys, without their text."""
     rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
-    return Answer(keys=[_told(row) for row in rows])
+    return Answer(keys=[_shown(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
 async def revoke(key_id: str, gateway: Here, who: Who) -> Answer:
     """End a key now."""
-    return Answer(data=_told(await revoke_key(gateway, who.user_id, key_id)))
+    return Answer(data=_shown(await revoke_key(gateway, who.user_id, key_id)))
 
 
-def _told(row: ApiKeyRow) -> dict[str, Any]:
+def _shown(row: ApiKeyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
