@@ -57,8 +57,9 @@ def test_what_follows_from_the_code_is_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text() == files()[path], "run `make deploy-files`"
 
 
-def test_the_dockerfile_is_clean() -> None:
-    run(tool("hadolint"), "Dockerfile")
+@pytest.mark.parametrize("path", ["Dockerfile", "tests/deploy/images/Dockerfile"])
+def test_a_dockerfile_is_clean(path: str) -> None:
+    run(tool("hadolint"), path)
 
 
 def test_compose_runs_every_service_as_nobody_on_a_read_only_root() -> None:
