@@ -25,7 +25,7 @@ _STEP = "15"
 
 
 def asked(url: str, panel: Panel, *, begin: float, end: float) -> list[Line]:
-    """Return the lines of a panel: legend, minutes since the begin, values."""
+    """Return the lines of a panel that have points: legend, minutes since the begin, values."""
     lines: list[Line] = []
     for expression, legend in panel.queries:
         query = {"query": expression.replace(RATE, "1m"), "start": begin, "end": end, "step": _STEP}
@@ -36,7 +36,8 @@ def asked(url: str, panel: Panel, *, begin: float, end: float) -> list[Line]:
         for found in answer.json()["data"]["result"]:
             points = [(float(at), float(value)) for at, value in found["values"] if value != "NaN"]
             times = [(at - begin) / 60 for at, _ in points]
-            lines.append((_legend(legend, found["metric"]), times, [value for _, value in points]))
+            if points:
+                lines.append((_legend(legend, found["metric"]), times, [value for _, value in points]))
     return lines
 
 
@@ -62,7 +63,7 @@ def _panel(axes: Axes, panel: Panel, lines: list[Line]) -> None:
         axes.plot(times, values, linewidth=1.1, label=legend or None)
     if any(legend for legend, _, _ in lines):
         axes.legend(fontsize=5.5, ncols=2, loc="upper left", frameon=False, handlelength=1)
-    if not any(values for _, _, values in lines):
+    if not lines:
         axes.text(0.5, 0.5, "nothing to show", ha="center", va="center", fontsize=7, transform=axes.transAxes)
     axes.tick_params(labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -77,7 +78,7 @@ def pictures(url: str, folder: Path, *, minutes: float) -> dict[str, list[str]]:
     for name, (title, panels) in BOARDS.items():
         found = [(panel, asked(url, panel, begin=end - 60 * minutes, end=end)) for panel in panels]
         draw(title, found, folder / f"dashboard-{name}.png")
-        shown[name] = [panel.title for panel, lines in found if any(values for _, _, values in lines)]
+        shown[name] = [panel.title for panel, lines in found if lines]
     return shown
 
 
