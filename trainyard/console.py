@@ -139,6 +139,8 @@ class RunBars:
                     self._progress.console.print(
                         f"  [yellow]{finding['code']}[/]: {escape(finding['message'])}", highlight=False
                     )
+                    for suggestion in finding.get("suggestions") or []:
+                        self._progress.console.print(f"    {escape(suggestion)}", highlight=False)
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])

@@ -227,7 +227,7 @@ def build_planned(plan: WindowPlan, series: Mapping[str, Series]) -> Dataset:
 def _ways_to_fit(drops: DroppedWindows) -> tuple[str, ...]:
     """Say what would help; a gap in the target can be interpolated, if that is wanted."""
     holes = any(drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in drops.drops)
-    asked = ("Or let targets in gaps be interpolated: resample 'linear' for the output (--interpolate).",)
+    asked = ("Or let targets in gaps be interpolated: resample 'filled' for the output (--interpolate).",)
     return (*NoWindowFits.advice, *(asked if holes else ()))
 
 

@@ -138,7 +138,11 @@ def _reference_span(plan: WindowPlan, series: Mapping[str, Series]) -> tuple[int
     begins, ends = [min(first for first, _ in inputs)], [min(last for _, last in inputs)]
     for rule in plan.rules:
         spec = rule.spec
-        if spec.content == "measured" and spec.resample in ("auto", "linear") and not spec.average_window:
+        if (
+            spec.content == "measured"
+            and spec.resample in ("auto", "filled", "linear")
+            and not spec.average_window
+        ):
             first, last = ends_of(rule)
             begins.append(first - rule.window.start_ns)
             ends.append(last - rule.window.end_ns)

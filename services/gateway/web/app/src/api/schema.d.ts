@@ -1416,7 +1416,7 @@ export interface components {
             /** Colorindex */
             colorIndex?: number | null;
             /** Datenanpassung */
-            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
+            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
             /** Datenform */
             datenform?: ("Historische Daten" | "Historische Prognosen" | "Aktueller Wert" | "measured" | "forecast" | "latest") | null;
             /** Id */
@@ -1488,7 +1488,8 @@ export interface components {
          *
          *     ``resample`` says where a point between rows gets its value from. ``auto`` invents nothing: targets are
          *     rows of the file, past inputs the newest row of their own step (a gap within ``max_gap`` is interpolated
-         *     as long as no row after the reference time is read), inputs known ahead are interpolated.
+         *     as long as no row after the reference time is read), inputs known ahead are interpolated. ``filled``
+         *     interpolates between numbers, be a row absent or empty; for ``linear`` an empty row leaves no value.
          */
         SeriesSpec: {
             /**
@@ -1526,7 +1527,7 @@ export interface components {
              * @default auto
              * @enum {string}
              */
-            resample: "auto" | "linear" | "mean" | "nearest" | "next" | "previous";
+            resample: "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous";
             /**
              * Role
              * @enum {string}
