@@ -130,16 +130,17 @@ async def test_a_trainer_killed_in_mid_fit_is_replaced_and_the_run_ends_once(sta
     async with AsyncClient(stack.url) as client:
         run = await begin(client, HALF_A_MINUTE)
         await until_epoch(client, run, 3)
-        [victim] = [c for c in stack.containers("trainer") if _metric(c, "trainyard_trainer_fits") > 0]
-        reached = _metric(victim, "trainyard_trainer_epoch")
+        fits = 'trainyard_trainer_fits{kind="lstm"'
+        [victim] = [c for c in stack.containers("trainer") if _metric(c, fits) > 0]
+        reached = _metric(victim, "trainyard_trainer_epoch{")
         docker("kill", victim)
         began = time.monotonic()
         [other] = stack.containers("trainer")
-        while _metric(other, "trainyard_trainer_epoch") < reached:
+        while _metric(other, "trainyard_trainer_epoch{") < reached:
             assert time.monotonic() - began < 200
             await asyncio.sleep(1)
         FIGURES["taken_over_after_seconds"] = round(time.monotonic() - began, 1)
-        assert _metric(other, "trainyard_trainer_takeovers_total") == 1
+        assert _metric(other, "trainyard_trainer_takeovers_total{") == 1
         await finished(client, run)
 
     stack.up("--scale", "trainer=2")
@@ -147,11 +148,11 @@ async def test_a_trainer_killed_in_mid_fit_is_replaced_and_the_run_ends_once(sta
 
 
 def _metric(container: str, name: str) -> float:
-    """Ask a trainer for the sum of a metric over its labels."""
+    """Ask a trainer for the sum of a metric over its labels, or of those it is named with."""
     address = "http://127.0.0.1:9100/metrics"
     ask = f"import urllib.request as u; print(u.urlopen('{address}', timeout=5).read().decode())"
     lines = docker("exec", container, "python", "-c", ask).splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{"))
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 async def test_three_trainers_share_the_jobs(stack: Compose) -> None:
@@ -166,7 +167,7 @@ async def test_three_trainers_share_the_jobs(stack: Compose) -> None:
         watching = asyncio.create_task(finished(client, run))
         while not watching.done():
             found = await asyncio.to_thread(
-                lambda: {c for c in stack.containers("trainer") if _metric(c, "trainyard_trainer_fits") > 0}
+                lambda: {c for c in stack.containers("trainer") if _metric(c, "trainyard_trainer_fits{") > 0}
             )
             busy |= found
             await asyncio.sleep(0.5)
