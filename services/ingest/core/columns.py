@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
@@ -50,6 +51,7 @@ _COUNTERS = (
     "lfd. nr",
     "pos",
 )
+_INDEXES = ("rownames", "index", "unnamed: 0")  # of tables that rows were taken out of
 _EXACT_DIGITS = 15  # whole numbers up to here are exact in double precision
 _PARTS = (  # names of columns in the order of a stamp, and what their numbers lie between
     (
@@ -311,16 +313,19 @@ def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
         return "more digits than a number keeps: an identification"
     if not table.headers[index] and any(table.headers) and not cells:
         return "empty"
-    if table.headers[index].lower().strip(" .#") in _COUNTERS and any(table.headers) and _counts_rows(cells):
+    name = table.headers[index].lower().strip(" .#")
+    if name in _COUNTERS and any(table.headers) and _counts_rows(cells, holes=name in _INDEXES):
         return "row numbers"
     return ""
 
 
-def _counts_rows(cells: Sequence[str]) -> bool:
+def _counts_rows(cells: Sequence[str], *, holes: bool) -> bool:
+    """Tell whole numbers that go up by one; with ``holes`` rows may have been taken out."""
     if len(cells) < 2 or not all(cell.isascii() and cell.isdigit() and len(cell) < 16 for cell in cells):
         return False
     numbers = [int(cell) for cell in cells]
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    steps = {after - before for before, after in pairwise(numbers)}
+    return steps == {1} or (holes and min(steps) == 1 and len(steps) < len(numbers) // 2)
 
 
 def _not_stamps(table: Table, index: int, options: ReadOptions) -> NoTimeColumn:
