@@ -20,6 +20,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from shared.messaging.broker import connected
 from shared.messaging.work_queue import WorkQueue
+from shared.queueing.release import FairRelease
 from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
@@ -38,6 +39,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             for folder in (datasets, models, rows, unfinished):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
+            turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
             job_loop = JobLoop(
                 jobs,
                 child,
@@ -48,6 +50,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 threads=settings.trainer_threads,
                 checkpoints=checkpoints_of(settings, storage, cache=unfinished),
                 deliveries=instruments.deliveries,
+                turns=turns,
             )
             started = [*([child] if settings.fits else []), *([answering] if settings.answers else [])]
             for one in started:
@@ -60,6 +63,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
 
             collaborators = {
                 "runs": LedgerRuns(storage),
+                "turns": turns,
                 "job_loop": job_loop,
                 "models": LedgerModels(storage, cache=models),
                 "forecasts": LedgerForecasts(storage, cache=rows),

@@ -15,13 +15,14 @@ from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
-from services.trainer.ports import Checkpoints, Jobs, Product
+from services.trainer.ports import Checkpoints, Jobs, Product, Turns
 from shared.contracts.events import ModelDone, ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
+from shared.queueing.release import order_for
 from shared.storage.rows import LIVE_JOB, JobRow
 
 log = structlog.get_logger()
@@ -54,8 +55,9 @@ class JobLoop:
         threads: int | None,
         checkpoints: Checkpoints,
         deliveries: DeliveryMetrics | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        self._deliveries = deliveries
+        self._deliveries, self._turns = deliveries, turns
         self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics
         self._post = Publisher(publisher)
         self._beat, self._attempts, self._threads = beat, attempts, threads
@@ -84,8 +86,20 @@ class JobLoop:
         job = await self._jobs.claim(order.job_id)
         if job is not None and job.status in LIVE_JOB:
             job = await self._work(job)
+        else:
+            await self._release_next(order.kind, job)
         if job is not None:
             await self._post.publish(_done(order, job))
+
+    async def _release_next(self, kind: str, job: JobRow | None) -> None:
+        """Let the next job of the same user have the place in the queue; whose was deleted, anybody's."""
+        if self._turns is None:
+            return
+        try:
+            freed = await (self._turns.of(job.owner, [kind]) if job else self._turns.everybody())
+            await self._post.publish_all([order_for(one) for one in freed])
+        except Unavailable as error:  # the reconciler does it then
+            log.warning("the next job is not released", reason=error.message)
 
     async def _work(self, job: JobRow) -> JobRow:
         """Bring one claimed job to its end and return its row."""
@@ -94,6 +108,7 @@ class JobLoop:
         self._cancelled.clear()
         self._metrics.begun(job.kind, again=job.attempt > 1)
         try:
+            await self._release_next(job.kind, job)
             ended = await self._end_of(job)
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(job))

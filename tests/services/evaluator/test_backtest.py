@@ -33,7 +33,7 @@ from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRo
 from shared.windows.dataset import Dataset
 from shared.windows.folds import plan_backtest
 from tests.support.forecasting import small_dataset
-from tests.support.runs import Heard, ledger
+from tests.support.runs import Heard, ledger, turns_of
 
 COUNTS = ForecastMetrics(CollectorRegistry())
 
@@ -162,7 +162,9 @@ async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tm
     async def close(row: RunRow, cause: Event) -> Event | None:
         return await close_if_over(cause, row.id, verdicts, LedgerEnsembles(storage, results), COUNTS)
 
-    reconciler = Reconciler(storage.records, heard.post(), close, every=timedelta(minutes=1))
+    reconciler = Reconciler(
+        storage.records, heard.post(), close, every=timedelta(minutes=1), turns=turns_of(storage)
+    )
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
     for message in heard.messages:
         assert isinstance(message, ModelDone)
