@@ -133,7 +133,7 @@ def run(
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
-    async def work() -> None:
+    async def work() -> bool:
         async with _platform(url, token, data) as client:
             session = await client.create_session(files[0].stem)
             for path in files:
@@ -154,9 +154,10 @@ def run(
             )
             for line in left_out(await client.series(session), spec):
                 console.print(f"  {line}", highlight=False, markup=False)
-            await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
+            return await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
-    asyncio.run(work())
+    if not asyncio.run(work()):
+        raise typer.Exit(1)
 
 
 def _duration(text: str | None) -> timedelta | None:
