@@ -1,9 +1,9 @@
 """API keys of programs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.auth.api_keys import create_key, revoke_key, scope_of
 from services.gateway.context import Here, Who, find_session
@@ -24,35 +24,62 @@ class CreateKey(Wire):
     expires_at: AwareDatetime | None = Field(None, validation_alias=spelled("expiresAt", "expires_at"))
 
 
+class Key(BaseModel):
+    """A key without its text."""
+
+    id: str
+    name: str
+    session_id: str | None = Field(serialization_alias="sessionId", description="the only one it opens")
+    created_at: AwareDatetime = Field(serialization_alias="createdAt")
+    expires_at: AwareDatetime | None = Field(serialization_alias="expiresAt")
+    revoked_at: AwareDatetime | None = Field(serialization_alias="revokedAt")
+
+    @classmethod
+    def of(cls, row: ApiKeyRow) -> Self:
+        """Return what is told of a stored key."""
+        return cls(
+            id=row.id, name=row.name, session_id=scope_of(row), created_at=row.created_at,
+            expires_at=row.expires_at, revoked_at=row.revoked_at,
+        )  # fmt: skip
+
+
+class KeyMade(Answer):
+    """A new key with its text, which is shown this once."""
+
+    key: str
+    data: Key
+
+
+class Keys(Answer):
+    """The caller's keys."""
+
+    keys: list[Key]
+
+
+class KeyRevoked(Answer):
+    """A key that opens nothing any more."""
+
+    data: Key
+
+
 @router.post("/api-keys", status_code=201)
-async def create(body: CreateKey, gateway: Here, who: Who) -> Answer:
+async def create(body: CreateKey, gateway: Here, who: Who) -> KeyMade:
     """Make a key; its text is in this answer and nowhere else."""
     scope = (await find_session(gateway, who, body.session_id)).id if body.session_id else None
     key, row = await create_key(
         gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
-    return Answer(key=key, data=_told(row))
+    return KeyMade(key=key, data=Key.of(row))
 
 
 @router.get("/api-keys")
-async def list_keys(gateway: Here, who: Who) -> Answer:
+async def list_keys(gateway: Here, who: Who) -> Keys:
     """Return the caller's keys, without their text."""
     rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
-    return Answer(keys=[_told(row) for row in rows])
+    return Keys(keys=[Key.of(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
-async def revoke(key_id: str, gateway: Here, who: Who) -> Answer:
+async def revoke(key_id: str, gateway: Here, who: Who) -> KeyRevoked:
     """End a key now."""
-    return Answer(data=_told(await revoke_key(gateway, who.user_id, key_id)))
-
-
-def _told(row: ApiKeyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "sessionId": scope_of(row),
-        "createdAt": row.created_at,
-        "expiresAt": row.expires_at,
-        "revokedAt": row.revoked_at,
-    }
+    return KeyRevoked(data=Key.of(await revoke_key(gateway, who.user_id, key_id)))
