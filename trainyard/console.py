@@ -47,13 +47,26 @@ def _reading(facts: Any) -> Iterator[str]:
     )
     if keys := facts.get("key_columns"):
         yield f"one series per {' and '.join(keys)}"
-    for skipped in (facts.get("skipped") or [])[:_FEW]:
-        yield f"left out: column {skipped['column']!r} ({skipped['reason']})"
+    skipped = facts.get("skipped") or []
+    for column in skipped[:_FEW]:
+        yield f"left out: column {column['column']!r} ({column['reason']})" + _offer(column)
+    if len(skipped) > _FEW:
+        yield f"left out: {len(skipped) - _FEW} more columns"
+    for name, values in (facts.get("categories") or {}).items():
+        yield f"categories: column {name!r} is {len(values)} series of 0 and 1 ({', '.join(values)})"
     aside = facts.get("set_aside") or []
     for row in aside[:_FEW]:
         yield f"no data: line {row['line']} {row['cell']!r} ({row['reason']})"
     if len(aside) > _FEW:
         yield f"no data: {len(aside) - _FEW} more lines"
+
+
+def _offer(column: dict[str, Any]) -> str:
+    """Say how a column of few texts becomes an input."""
+    values = column.get("values") or ()
+    if not values:
+        return ""
+    return f": {len(values)} values, inputs with --read 'category_columns={column['column']}'"
 
 
 def _findings(quality: dict[str, Any]) -> str:
@@ -68,6 +81,10 @@ def _findings(quality: dict[str, Any]) -> str:
     }
     counts = [(quality.get(key) or {}).get("count", 0) for key in names]
     found = [f"{n} {name}" for n, name in zip(counts, names.values(), strict=True) if n]
+    if (differing := quality.get("differing") or {}).get("count"):
+        lines = ", ".join(map(str, differing["lines"][:_FEW]))
+        more = ", .." if differing["count"] > _FEW else ""
+        found[0] += f" ({differing['count']} with another value: line {lines}{more}; the last row holds)"
     if outliers := ((quality.get("outliers") or {}).get("found") or {}).get("count"):
         found.append(f"{outliers} far from the others")
     if sentinels := quality.get("sentinels"):
@@ -122,6 +139,8 @@ class RunBars:
                     self._progress.console.print(
                         f"  [yellow]{finding['code']}[/]: {escape(finding['message'])}", highlight=False
                     )
+                    for suggestion in finding.get("suggestions") or []:
+                        self._progress.console.print(f"    {escape(suggestion)}", highlight=False)
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])

@@ -59,18 +59,27 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(minutes=float(match[1]) * _MINUTES[match[2]])
 
 
-def parse_reading(options: Sequence[str]) -> dict[str, JsonValue]:
-    """Return reading options given as ``option=value``; lists as JSON or for a single one its value.
+def parse_reading(options: Sequence[str], *, file_name: str = "") -> dict[str, JsonValue]:
+    """Return reading options given as ``option=value``, or ``file:option=value`` for one file alone.
+
+    Lists are given as JSON, or one by one.
 
     >>> parse_reading(["decimal=,", "key_columns=meter", "missing_values=[]"])
     {'decimal': ',', 'key_columns': ['meter'], 'missing_values': []}
+    >>> parse_reading(["a.csv:category_columns=tariff", "a.csv:category_columns=sky"], file_name="a.csv")
+    {'category_columns': ['tariff', 'sky']}
     """
     found: dict[str, JsonValue] = {}
     for text in options:
-        name, mark, value = text.partition("=")
-        if not mark or not name.strip():
+        said, mark, value = text.partition("=")
+        file, colon, name = said.strip().rpartition(":")
+        if not mark or not name:
             raise BadReading(f"{text!r} is no option=value", field="read")
-        found[name.strip()] = _reading_value(name.strip(), value)
+        if colon and file != file_name:
+            continue
+        before, parsed = found.get(name), _reading_value(name, value)
+        both = isinstance(before, list) and isinstance(parsed, list)
+        found[name] = [*before, *parsed] if both else parsed  # type: ignore[misc]  # both are lists
     return found
 
 
@@ -81,7 +90,7 @@ def _reading_value(name: str, value: str) -> JsonValue:
         except ValueError as error:
             raise BadReading(f"{value!r} is no list", field="read") from error
         return parsed
-    if name in ("time_columns", "key_columns", "value_columns"):
+    if name in ("time_columns", "key_columns", "value_columns", "category_columns"):
         return [value]
     if name == "missing_values":
         return [float(value)]
@@ -165,7 +174,8 @@ def plan_dataset(
                     series_id=s.series_id,
                     name=s.name,
                     role="input",
-                    horizon=known if s.name in future else past,
+                    horizon=known if _is_known(s, future) else past,
+                    resample="previous" if _is_known(s, future) and category_of(s) else "auto",
                 )
                 for s in inputs
             ),
@@ -174,7 +184,7 @@ def plan_dataset(
                 name=goal.name,
                 role="output",
                 horizon=coming,
-                resample="linear" if interpolate else "auto",
+                resample="filled" if interpolate else "auto",
                 bounded=bounded,
             ),
         ),
@@ -219,6 +229,19 @@ def _feature(window: Horizon, *, enabled: bool = True) -> CalendarFeature:
     if not enabled:
         return CalendarFeature()
     return CalendarFeature(enabled=True, at="window", horizon=window, local_time=True)
+
+
+def category_of(series: Series) -> str | None:
+    """Return the column of categories that a series of 0 and 1 tells one value of, None for other series."""
+    facts = series.quality.get("file")
+    columns = facts.get("categories") if isinstance(facts, dict) else None
+    names = columns if isinstance(columns, dict) else {}
+    return next((column for column in names if f"{column} = " in series.name), None)
+
+
+def _is_known(series: Series, future: Collection[str]) -> bool:
+    """Tell a series that is known in advance, by its name or that of its column of categories."""
+    return series.name in future or category_of(series) in future
 
 
 def _is_constant(series: Series) -> bool:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
+from services.datasets.builders import Builders
 from services.datasets.handlers import reactions
 from services.datasets.settings import DatasetsSettings
 from services.datasets.storage import LedgerDatasets
@@ -26,8 +27,10 @@ def create_app(settings: DatasetsSettings) -> AsgiFastStream:
                 max_windows=settings.datasets_max_windows,
                 max_lazy_bytes=settings.datasets_max_bytes,
             )
-            collaborators = {"datasets": LedgerDatasets(storage), "limits": limits}
+            builders = Builders(at_once=settings.datasets_at_once, limits=limits)
+            collaborators = {"datasets": LedgerDatasets(storage), "limits": limits, "builders": builders}
             yield ServiceParts(collaborators, {"storage": storage.ping})
+            await builders.close()
         finally:
             await storage.close()
 

@@ -10,7 +10,7 @@ import structlog
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from services.datasets.core.artefact import build_artefact
+from services.datasets.builders import PRODUCT, BuildCrashed, Builders
 from services.datasets.core.excerpt import excerpt
 from services.datasets.core.preview import preview
 from services.datasets.core.scalings import scale_columns, scaler_table
@@ -24,6 +24,8 @@ from shared.storage.rows import DatasetRow
 from shared.windows.folds import plan_backtest
 from shared.windows.size_estimate import Limits
 
+ATTEMPTS = 3  # to build a data set whose process crashes
+WAITING = 64  # data sets in hand, most of them waiting for their turn
 reactions = Reactions()
 Json = dict[str, JsonValue]
 
@@ -74,19 +76,23 @@ class SeriesQuestion(BaseModel):
 log = structlog.get_logger()
 
 
-@reactions.on(DatasetRequested, durable="datasets-dataset-requested")
+@reactions.on(DatasetRequested, durable="datasets-dataset-requested", at_once=WAITING)
 async def build(
     event: DatasetRequested,
     datasets: Annotated[Datasets, Context()],
-    limits: Annotated[Limits, Context()],
+    builders: Annotated[Builders, Context()],
 ) -> DatasetReady | DatasetFailed | None:
     """Build and store one data set, or say why it cannot be."""
     order = await datasets.load(event.dataset_id)
     if order is None:
         return None
+    if order.status == "failed" and order.problem:  # said before, or cancelled before its turn
+        return DatasetFailed.caused_by(event, dataset_id=order.id, problem=order.problem)
     try:
-        done = order if order.status == "ready" else await _built(order, datasets, limits)
-    except InvalidInput as error:
+        done = order if order.status == "ready" else await _built(order, datasets, builders)
+    except (InvalidInput, BuildCrashed) as error:
+        if isinstance(error, BuildCrashed) and await datasets.crashed(order) < ATTEMPTS:
+            raise
         log.info("dataset failed", code=error.code, reason=error.message)
         await datasets.fail(order, error.problem())
         return DatasetFailed.caused_by(event, dataset_id=order.id, problem=error.problem())
@@ -96,15 +102,15 @@ async def build(
     return DatasetReady.caused_by(event, dataset_id=order.id, findings=findings, **facts)
 
 
-async def _built(order: DatasetRow, datasets: Datasets, limits: Limits) -> DatasetRow:
+async def _built(order: DatasetRow, datasets: Datasets, builders: Builders) -> DatasetRow:
     twin = await datasets.twin(order)
     if twin is not None:
         return await datasets.reuse(order, twin)
     series = await datasets.series(order)
     with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-        work = partial(build_artefact, order.spec, series, Path(scratch), limits=limits)
-        report = await asyncio.to_thread(work)
-        return await datasets.save(order, Product(Path(scratch), report))
+        folder, unwanted = Path(scratch), partial(datasets.unwanted, order)
+        report = await builders.build(order.spec, series, folder, unwanted=unwanted)
+        return await datasets.save(order, Product(folder / PRODUCT, report))
 
 
 @reactions.on_question("datasets.scalers")

@@ -8,9 +8,17 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from shared.contracts.problems import Problem
+from shared.errors import InvalidInput
 from shared.series.series import Series
 from shared.storage.rows import DatasetRow
 from shared.windows.dataset import Dataset
+
+
+class BuildCancelled(InvalidInput):
+    """Nobody waits for the data set any more: its run was cancelled, or it was deleted."""
+
+    code = "BUILD_CANCELLED"
+    advice = ("Start the run again.",)
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,20 @@ class Datasets(Protocol):
         """Return a ready data set of the same session with the same content, if there is one."""
         ...
 
+    async def unwanted(self, order: DatasetRow) -> bool:
+        """Tell whether nobody waits for it any more: it was deleted, or its runs are asked to stop."""
+        ...
+
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
-        """Store the folder and mark the data set ready."""
+        """Store the folder and mark the data set ready; raise ``BuildCancelled`` if nobody wants it now."""
         ...
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         """Mark the data set ready with the content of its twin."""
+        ...
+
+    async def crashed(self, order: DatasetRow) -> int:
+        """Count that the process building it crashed; return how often it has."""
         ...
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:

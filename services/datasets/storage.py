@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from services.datasets.ports import Product
+from services.datasets.ports import BuildCancelled, Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
 from shared.errors import DatasetNotFound, NotFound
@@ -17,7 +17,7 @@ from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.folders import fetch_tree, put_tree
 from shared.storage.records import OneOf, Where
-from shared.storage.rows import DatasetRow, ScalerRow, SeriesRow
+from shared.storage.rows import LIVE_RUN, DatasetRow, RunRow, ScalerRow, SeriesRow
 from shared.storage.verified import get_verified, without_keys
 from shared.windows.dataset import Dataset, dataset_key
 
@@ -56,6 +56,15 @@ class LedgerDatasets:
         found = await self._of(order).records.select(DatasetRow, same, limit=1)
         return found[0] if found else None
 
+    async def unwanted(self, order: DatasetRow) -> bool:
+        records = self._of(order).records
+        row = await records.get(DatasetRow, order.id)
+        if row is None or row.status != "requested":
+            return True
+        live: Where = {"session_id": row.session_id, "dataset_id": row.id, "status": OneOf(LIVE_RUN)}
+        runs = await records.select(RunRow, live)
+        return bool(runs) and all(run.cancel_requested for run in runs)
+
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
         files = await put_tree(self._of(order).objects, product.folder, prefix)
@@ -64,6 +73,13 @@ class LedgerDatasets:
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
+
+    async def crashed(self, order: DatasetRow) -> int:
+        records = self._of(order).records
+        row = await records.get(DatasetRow, order.id)
+        failures = (row or order).failures + 1
+        await records.update(DatasetRow, order.id, {"failures": failures})
+        return failures
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
         await self._of(order).records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
@@ -98,8 +114,16 @@ class LedgerDatasets:
             "report": report,
             "content_key": await self._content_key(order),
         }
-        updated = await self._of(order).records.update(DatasetRow, order.id, changes)
-        return updated or order.changed(**changes)
+        mine = self._of(order)
+        updated = await mine.records.update(DatasetRow, order.id, changes, expect={"status": "requested"})
+        if updated is None:
+            updated = await mine.records.get(DatasetRow, order.id)
+        if (
+            updated is None or updated.status != "ready"
+        ):  # deleted or cancelled meanwhile: nothing half-stored
+            await mine.objects.delete(keys.dataset(order.session_id, order.id))
+            raise BuildCancelled("the data set is not kept: nobody waits for it any more")
+        return updated
 
     async def _content_key(self, order: DatasetRow) -> str:
         rows = await self._rows(order)

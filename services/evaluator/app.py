@@ -19,6 +19,7 @@ from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVer
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
 from shared.messaging.publish import Publisher
+from shared.queueing.release import FairRelease
 from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import Storage, open_storage
@@ -78,8 +79,9 @@ async def _reconcile(
 
     await connected(broker)
     every = settings.evaluator_reconcile_every
+    turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
     await Reconciler(
-        storage.records, Publisher(broker), close, every=every, count=metrics.announced.inc
+        storage.records, Publisher(broker), close, every=every, turns=turns, count=metrics.announced.inc
     ).run()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 from faststream import Context
@@ -84,10 +84,12 @@ async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn)
 
 @reactions.on(DatasetFailed, durable="evaluator-dataset-failed")
 async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinished]:
-    """Fail every run that waited for a data set there will never be."""
+    """End every run that waited for a data set there will never be; asked to stop, it is cancelled."""
     finished = []
     for run in await verdicts.waiting_for(event.dataset_id):
-        closed = await verdicts.close(run, "failed", verdict={}, best_job_id=None, problem=event.problem)
+        status: Literal["cancelled", "failed"] = "cancelled" if run.cancel_requested else "failed"
+        problem = None if run.cancel_requested else event.problem
+        closed = await verdicts.close(run, status, verdict={}, best_job_id=None, problem=problem)
         finished.append(run_finished(event, closed, best_label=None))
     return finished
 

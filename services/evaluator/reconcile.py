@@ -14,6 +14,7 @@ from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
 from shared.messaging.publish import Publisher
+from shared.queueing.release import FairRelease, order_for
 from shared.storage.leases import is_held
 from shared.storage.records import OneOf, R, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
@@ -35,10 +36,11 @@ class Reconciler:
         close: Close,
         *,
         every: timedelta,
+        turns: FairRelease,
         count: Callable[[], None] = lambda: None,
     ) -> None:
         self._records, self._post, self._close, self._every = records, post, close, every
-        self._count = count
+        self._count, self._turns = count, turns
         self._holder = new_id()
 
     async def run(self) -> None:
@@ -82,11 +84,15 @@ class Reconciler:
     async def _stuck_jobs(self, before: datetime) -> list[Event]:
         live = self._old(await self._records.select(JobRow, {"status": OneOf(LIVE_JOB)}), before)
         now = utc_now()
-        idle = [job for job in live if not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)]
-        return [
-            e.TrainModel.first(session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind)
-            for job in idle
+        idle = [
+            job
+            for job in live
+            if (job.status == "running" or job.released_at is not None)
+            and not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)
         ]
+        passed_over = any(job.status == "queued" and job.released_at is None for job in live)
+        due = await self._turns.everybody() if passed_over else []
+        return [order_for(job) for job in (*idle, *due)]
 
     async def _close_runs(self, before: datetime) -> int:
         runs = self._old(await self._records.select(RunRow, {"status": OneOf(LIVE_RUN)}), before)

@@ -123,11 +123,14 @@ class Reactions:
     def __init__(self) -> None:
         self.router = NatsRouter()
 
-    def on(self, event: type[Event], *, durable: str) -> Callable[[Handler], Handler]:
-        """Register a handler for an event; the durable must be one that provisioning creates."""
+    def on(self, event: type[Event], *, durable: str, at_once: int = 1) -> Callable[[Handler], Handler]:
+        """Register a handler for an event; the durable must be one that provisioning creates.
+
+        With ``at_once`` so many of them are in hand together.
+        """
         if (durable, event) not in REACTIONS:
             raise LookupError(f"{durable} for {event.__name__} is not in shared.messaging.streams.REACTIONS")
-        return self._subscribe(event.pattern(), "EVT", durable)
+        return self._subscribe(event.pattern(), "EVT", durable, at_once)
 
     def on_every_event(self) -> Callable[[Handler], Handler]:
         """Register the one handler that hears every event, undecoded."""
@@ -161,7 +164,9 @@ class Reactions:
         """Register the handler of messages nobody could handle."""
         return self._subscribe(subject, "DLQ", durable)
 
-    def _subscribe(self, subject: str, stream: str, durable: str) -> Callable[[Handler], Handler]:
+    def _subscribe(
+        self, subject: str, stream: str, durable: str, at_once: int = 1
+    ) -> Callable[[Handler], Handler]:
         def decorate(handler: Handler) -> Handler:
             self.router.subscriber(
                 subject,
@@ -171,6 +176,7 @@ class Reactions:
                 inbox_prefix=f"_INBOX.{durable.split('-')[0]}.".encode(),  # the service's user hears no other
                 ack_policy=AckPolicy.MANUAL,
                 no_reply=True,
+                max_workers=at_once,
                 title=durable,
             )(handler)
             return handler

@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from shared import traces
-from shared.contracts.base import Event, Message, derive
+from shared.contracts.base import Event, Message
 from shared.errors import Unavailable
 
 _WRONG_LAST_SEQUENCE = (10071, 10164)
@@ -44,15 +44,14 @@ class BrokerAway(Unavailable):
 def headers_of(message: Message) -> dict[str, str]:
     """Return what travels beside the payload: identity, once-only condition, trace context.
 
-    The correlation id is the trace id of the W3C ``traceparent``.
+    The session's id is the trace id of the W3C ``traceparent``.
     """
     if not isinstance(message, Event):
         return {}
     headers = {"Nats-Expected-Last-Subject-Sequence": "0", "content-type": "application/json"}
     if message.stream == "EVT":
         headers["Nats-Msg-Id"] = message.event_id
-    trace = message.correlation_id if len(message.correlation_id) == 32 else derive(message.correlation_id)
-    headers["traceparent"] = traces.current(trace) or f"00-{trace}-{message.event_id[:16]}-01"
+    headers["traceparent"] = traces.current(message.session_id)
     return headers
 
 

@@ -158,11 +158,15 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
+    ``released_at`` is when it was its turn to go to the work queue; until then it waits here.
+
     ``backtest`` says which samples the job is about where they are not the parts of its data set.
     """
 
     table: ClassVar[str] = "jobs"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",), ("status",))
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("run_id",), ("session_id",), ("status",), ("owner", "status"),
+    )  # fmt: skip
 
     session_id: str
     run_id: str
@@ -174,6 +178,7 @@ class JobRow(Row):
     baseline: bool = False
     backtest: BacktestPart | None = None
     status: JobStatus = "queued"
+    released_at: AwareDatetime | None = None
     cancel_requested: bool = False
     attempt: int = 0
     failures: int = 0

@@ -27,7 +27,9 @@ const steps = {
     }
   },
   "train": async () => {
-    await page.uncheck("input[name=dense]");
+    for (const kind of await page.$$eval("#configuration fieldset:last-of-type input:checked", (all) => all.map((one) => one.name))) {
+      if (kind !== "lin") await page.uncheck(`input[name=${kind}]`);
+    }
     const watching = setInterval(async () => {
       const value = await page.$eval("#training progress", (bar) => bar.value).catch(() => null);
       if (value !== null) seen.progress.push(value);
@@ -78,3 +80,4 @@ for (const [name, step] of Object.entries(steps)) {
 }
 if (!process.exitCode) console.log(JSON.stringify(seen));
 await browser.close();
+process.exit(); // whatever still watches

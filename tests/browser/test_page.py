@@ -16,7 +16,6 @@ PATIENCE_S = 400  # the page waits up to 120 s for each of its steps: a machine 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.slow,
     pytest.mark.timeout(PATIENCE_S + 60),
     pytest.mark.skipif(
         not (CHROMIUM and shutil.which("node") and (HERE / "node_modules" / "playwright-core").exists()),

@@ -20,7 +20,6 @@ PATIENCE_S = 900
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.slow,
     pytest.mark.timeout(2 * PATIENCE_S),
     pytest.mark.skipif(
         not (CHROMIUM and shutil.which("node") and (HERE / "node_modules" / "playwright-core").exists()),
@@ -56,6 +55,12 @@ def write_files(folder: Path) -> None:
     (folder / "Netzlast_2023.csv").write_text("\n".join(load))
     (folder / "temperature.csv").write_text("\n".join(weather))
     (folder / "broken.csv").write_text("\n".join(stray))
+    both = [f"{day:02d}/{month:02d}/2023;{day}" for month in (1, 3, 5) for day in (2, 4, 6, 8)]
+    (folder / "two-readings.csv").write_text("\n".join(["Time;Reserve", *both]))
+    later = [start + timedelta(hours=6000 + hour) for hour in range(24)]
+    (folder / "newer.csv").write_text(
+        "\n".join([load[0], *(f"{now:%d.%m.%Y %H:%M};{310 + now.hour},5" for now in later)])
+    )
     (folder / "empty.csv").write_bytes(b"")
     (folder / "binary.csv").write_bytes(rng.randbytes(3000))
 
@@ -88,7 +93,8 @@ async def test_an_engineer_goes_from_files_to_a_forecast_and_every_screen_is_sou
     check_the_leak_guard(seen)
     check_what_was_said(seen)
     assert seen["sameForm"] is True
-    assert seen["models"] == 6
+    assert seen["models"] == 8  # five kinds, their average, two baselines
+    check_tomorrow(seen)
     assert looked["axe"] == []
     assert looked["small"] == []
     assert looked["wide"] == []
@@ -100,11 +106,20 @@ def check_the_leak_guard(seen: dict[str, Any]) -> None:
     dataset = seen["posted"]["dataset"]
     assert dataset["stride"] == 60
     assert [one["horizon"] for one in dataset["series"]] == [
-        {"start": -47, "end": 0},
-        {"start": 1, "end": 24},  # the weather is known in advance
+        {"start": -191, "end": 0},
+        {"start": -167, "end": 24},  # the weather is known in advance, and its past comes along
         {"start": 1, "end": 24},
     ]
     assert "No input looks ahead" in seen["checks"]
+
+
+def check_tomorrow(seen: dict[str, Any]) -> None:
+    """What is missing is named, a wrong table is refused, a scenario differs, newer rows are counted."""
+    assert "Temperature: 24 values are missing" in seen["needs"]
+    assert "no column called Temperature" in seen["unfilled"]
+    assert "Netzlast" in seen["tomorrow"]
+    assert "Against the plain forecast" in seen["scenario"]
+    assert "New rows: 24" in seen["newer"]
 
 
 def check_what_was_said(seen: dict[str, Any]) -> None:
@@ -115,3 +130,5 @@ def check_what_was_said(seen: dict[str, Any]) -> None:
     assert any("binary" in text for text in seen["refused"])
     assert not any("/api/" in text for text in seen["refused"])
     assert "best model" in seen["verdict"]
+    assert "2023-02-01" in seen["question"]
+    assert "2023-01-02" in seen["question"]

@@ -1,6 +1,7 @@
 // Goes through the built page as an energy engineer does, from files to a forecast; prints what it saw as one JSON
 // object. When it cannot go on it says in which step that was, and what the page showed, and ends with 1.
 // Usage: node tour.mjs <url> <chromium> <folder with the files> <folder for pictures> [en|de]
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -45,6 +46,17 @@ const steps = {
     await page.waitForSelector(".u-over");
     await page.waitForTimeout(500);
     await shot("data");
+  },
+  "answer what is asked about a file": async () => {
+    await page.setInputFiles("#pick", join(files, "two-readings.csv"));
+    await page.waitForSelector(".notice[role=group] button");
+    seen.question = await page.innerText(".notice[role=group]");
+    await shot("question");
+    await page.click(".notice[role=group] button >> nth=0");
+    await page.waitForSelector("tr:has-text('Reserve')");
+    await page.click("button[aria-label*='two-readings.csv']:has-text('Remove'), button[aria-label*='two-readings.csv']:has-text('Entfernen')");
+    await page.click(".dialog .danger");
+    await page.waitForFunction(() => !document.querySelector("button[aria-label*='two-readings.csv']"));
   },
   "remove the stray file": async () => {
     await page.click("button[aria-label*='broken.csv']:has-text('Remove'), button[aria-label*='broken.csv']:has-text('Entfernen')");
@@ -119,11 +131,43 @@ const steps = {
       await shot(`model-${name}`);
     }
   },
-  "see the forecast": async () => {
+  "forecast what comes, with the weather filled in": async () => {
     await page.click("nav.steps a >> nth=3");
-    await page.waitForSelector(".u-over");
-    await page.waitForTimeout(600);
+    await page.waitForSelector(".notice.warn button");
+    seen.needs = await page.innerText(".notice.warn");
+    await shot("forecast-needs");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click(".notice.warn button >> nth=0")]);
+    const template = readFileSync(await download.path(), "utf8").trim().split(/\r?\n/);
+    const filled = [template[0], ...template.slice(1).map((line, k) => `${line.split(",")[0]},${(8 + 4 * Math.sin(k / 4)).toFixed(2)}`)];
+    await page.setInputFiles("#future-file", { name: "filled.csv", mimeType: "text/csv", buffer: Buffer.from(`time,Weather\n${filled[1]}`) });
+    seen.unfilled = await page.innerText(".notice [role=alert]");
+    await page.setInputFiles("#future-file", { name: "filled.csv", mimeType: "text/csv", buffer: Buffer.from(filled.join("\n")) });
+    await page.click("section:has(#order) button.primary:enabled");
+    await page.waitForSelector("section:has(#shown) .u-over");
+    await page.waitForTimeout(800);
+    seen.tomorrow = await page.innerText("section:has(#shown) .facts");
     await shot("forecast");
+  },
+  "ask what would be if it were colder": async () => {
+    await page.click("section:has(#shown) details summary:has-text('What if'), section:has(#shown) details summary:has-text('Was wäre')");
+    await page.fill("section:has(#shown) details[open] input", "-5");
+    await page.click("section:has(#shown) details[open] button");
+    await page.waitForFunction(() => document.querySelectorAll("section:has(#earlier) tbody tr").length >= 2);
+    await page.waitForSelector("section:has(#shown) .facts div:nth-child(4)");
+    await page.waitForTimeout(800);
+    seen.scenario = await page.innerText("section:has(#shown) .facts");
+    await shot("forecast-scenario");
+  },
+  "bring newer rows": async () => {
+    await page.click("section:has(#order) details summary");
+    await page.selectOption("section:has(#order) details select", { label: "Netzlast_2023.csv" });
+    await page.setInputFiles("#rows-file", join(files, "newer.csv"));
+    await page.waitForSelector("section:has(#order) details [role=status]");
+    seen.newer = await page.innerText("section:has(#order) details [role=status]");
+    await page.waitForTimeout(800);
+    await shot("forecast-newer");
+  },
+  "see all runs and settings": async () => {
     await page.click("nav.steps a >> nth=2");
     await page.waitForSelector("tbody tr");
     await shot("runs");

@@ -102,7 +102,8 @@ FOUND = [
             f"{d}/12/2023\t\t\n" + "".join(f"{h:02d}:00:00\t{100 + h}\tRéelle\n" for h in range(24))
             for d in (25, 26)
         ),
-        problem="NO_TIME_COLUMN",
+        {},
+        (("column 2", 48, "2023-12-25T00:00", "2023-12-26T23:00", 2.0 * sum(range(100, 124))),),
     ),
     FileCase(
         "a typographic minus",

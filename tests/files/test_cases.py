@@ -7,8 +7,9 @@ from services.ingest.core.read import ReadOptions, read_file
 from shared.errors import InvalidInput
 from tests.files.cases import KNOWN, FileCase
 from tests.files.found_cases import FOUND
+from tests.files.more_cases import MORE
 
-CASES = [*KNOWN, *FOUND]
+CASES = [*KNOWN, *FOUND, *MORE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -43,8 +44,8 @@ def test_a_file_is_read_right_or_asked_about(case: FileCase) -> None:
         assert {read.quality.step_s for read in reads} == {case.step_s}
 
 
-def test_at_least_twenty_cases_were_found_beside_the_known_ones() -> None:
-    assert len(FOUND) >= 20
+def test_fifty_cases_were_found_beside_the_known_ones() -> None:
+    assert len({case.name for case in [*FOUND, *MORE]}) >= 50
     assert all(case.source for case in CASES)
 
 

@@ -61,7 +61,7 @@ BOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             _lines("Run time, p50 and p90", "s",
                    "histogram_quantile(0.5, sum by (le) (rate(trainyard_run_seconds_bucket[1h])))", "p50",
                    ("histogram_quantile(0.9, sum by (le) (rate(trainyard_run_seconds_bucket[1h])))", "p90")),
-            _lines("Loss while training", "short", "max by (kind, part) (trainyard_trainer_loss > 0)", "{{kind}} {{part}}"),
+            _lines("Loss while training", "short", "max by (kind, part) (trainyard_trainer_model_loss > 0)", "{{kind}} {{part}}"),
             _lines("Jobs ended, an hour", "short", "sum by (kind, status) (increase(trainyard_trainer_jobs_total[1h])) > 0", "{{kind}} {{status}}"),
             _lines("Memory of fits", "bytes", 'sum by (instance) (trainyard_children_resident_memory_bytes{service=~"trainer|planner"})', "{{instance}}"),
             _lines("GPU in use", "percentunit", "max by (instance, gpu) (trainyard_gpu_utilization_ratio)", "{{instance}} {{gpu}}"),

@@ -144,7 +144,10 @@ def _n_values(scores: Scores | None) -> int:
 
 def _obstacle(entry: Entry, metric: Metric, most: int) -> str | None:
     if entry.validation is None or entry.validation.n_windows == 0:
-        return "there is no validation part to rank on: give split.validation more than 0 percent"
+        return (
+            "there is no validation window to rank on: split.validation is 0 percent, or the purge took them "
+            "(the data set's finding EMPTY_PART says what would fit)"
+        )
     if (n_values := _n_values(entry.validation)) < most:
         return f"only {n_values} of {most} forecasts are finite numbers"
     if loss(entry.validation, metric) is None:

@@ -200,24 +200,26 @@ def check_size(gateway: Gateway, session_data: SessionData, spec: DatasetSpec) -
     TooLarge
         With the estimated size.
     """
-    size = estimated_bytes(session_data, spec)
+    n_calendar = sum(1 if name == "holiday" else 2 for name, _ in spec.calendar.enabled())
+    n_inputs, n_outputs = len(spec.inputs) + n_calendar, len(spec.outputs)
+    ids = {series.series_id for series in spec.inputs}
+    spans = [span_minutes(row) for row in session_data.series if row.id in ids]
+    n_windows = int(max(spans, default=0.0) / spec.stride)
+    size = n_windows * (spec.input_steps * n_inputs + spec.output_steps * n_outputs) * _FLOAT32
     limit = gateway.settings.gateway_max_dataset_bytes
     if size > limit:
         raise TooLarge(
-            f"this asks for {human(size)} of windows; accepted are {human(limit)}",
+            f"this asks for {n_windows:,} windows of {spec.input_steps:,} steps x {n_inputs} inputs and "
+            f"{spec.output_steps:,} steps x {n_outputs} outputs, {human(size)}; accepted are {human(limit)}",
             suggestions=("Use fewer steps, a larger step size, or fewer series.",),
-            estimated_bytes=int(size),
+            estimated_bytes=size,
             limit_bytes=limit,
+            n_windows=n_windows,
+            input_steps=spec.input_steps,
+            n_inputs=n_inputs,
+            output_steps=spec.output_steps,
+            n_outputs=n_outputs,
         )
-
-
-def estimated_bytes(session_data: SessionData, spec: DatasetSpec) -> float:
-    """Return the size of all windows if they were written out, in bytes."""
-    n_calendar = sum(1 if name == "holiday" else 2 for name, _ in spec.calendar.enabled())
-    per_window = spec.input_steps * (len(spec.inputs) + n_calendar) + spec.output_steps * len(spec.outputs)
-    ids = {series.series_id for series in spec.inputs}
-    spans = [span_minutes(row) for row in session_data.series if row.id in ids]
-    return max(spans, default=0.0) / spec.stride * per_window * _FLOAT32
 
 
 def span_minutes(row: SeriesRow) -> float:

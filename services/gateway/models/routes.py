@@ -1,8 +1,6 @@
 """Stored models: listed, fetched, asked for forecasts and for what they rely on."""
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -13,7 +11,6 @@ from services.gateway.context import Gateway, Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, YesNo, remarks, spelled
 from services.gateway.models.files import (
-    FORMATS,
     ModelFile,
     choose,
     library_versions,
@@ -25,14 +22,11 @@ from services.gateway.problems import InvalidModelParams, NothingThere, wrong_fi
 from services.gateway.results.outcome import Outcome
 from services.gateway.results.routes import RunId, outcome, stored_file
 from shared.contracts.base import utc_now
-from shared.contracts.kinds import KINDS, WIRE_NAMES
 from shared.storage import keys
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
 
 router = APIRouter(tags=["models"], route_class=IdempotentRoute)
-_FITTING = {"tensorflow": "tensorflow-cpu", "keras": "keras", "numpy": "numpy"}
-_PACKAGES = ("fastapi", "pydantic", "nats-py", "faststream", "python-socketio", "uvicorn")
 
 
 class StoredModels(BaseModel):
@@ -274,40 +268,3 @@ async def feature_importance(
     except ObjectNotFound:
         measured = await gateway.asks.ask("trainer.importance", about)
     return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)
-
-
-class Environment(Answer):
-    """What this gateway runs on; null for what only the trainer's own machine has."""
-
-    python: str
-    tensorflow: str | None
-    keras: str | None
-    numpy: str | None
-    pip_install: str | None = Field(description="what opens downloaded models; null where nothing is known")
-    system: str
-    packages: dict[str, str | None]
-    model_kinds: dict[str, str] = Field(description="wire name by kind")
-    formats: list[str]
-
-
-@router.get("/environment-info")
-async def environment_info() -> Environment:
-    """Return what this gateway runs on, what models need, and which models the platform knows."""
-    fitting = {name: _version(package) for name, package in _FITTING.items()}
-    needed = " ".join(f"{_FITTING[name]}=={v}" for name, v in fitting.items() if v)
-    return Environment(
-        python=platform.python_version(),
-        system=platform.system(),
-        packages={name: _version(name) for name in _PACKAGES},
-        model_kinds={kind: WIRE_NAMES[kind] for kind in KINDS},
-        formats=list(FORMATS.values()),
-        pip_install=f"pip install {needed}" if needed else None,
-        **fitting,
-    )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -1,16 +1,19 @@
 """Data sets and runs: written into the ledger first, then asked for; asked twice, started once."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
 
 from services.gateway.context import Gateway
 from services.gateway.problems import RunNotFound, TrainingInProgress
+from services.gateway.runs.backlog import require_room
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec
 from shared.contracts.specs import DatasetSpec
+from shared.errors import InvalidInput
 from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import (
@@ -25,6 +28,7 @@ from shared.storage.rows import (
     SessionRow,
 )
 
+_POLL_S = 0.2
 _STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
 
 
@@ -45,6 +49,26 @@ async def request_dataset(
     await gateway.records.insert([row])
     await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
     return await gateway.records.get(DatasetRow, row.id) or row
+
+
+class DatasetCancelled(InvalidInput):
+    """A data set was no longer wanted before it was built."""
+
+    code = "DATASET_CANCELLED"
+    advice = ("Ask for the data set again.",)
+
+
+async def cancel_datasets(gateway: Gateway, session: SessionRow) -> int:
+    """End the building of the session's data sets that no run waits for; return how many there were."""
+    waiting: Where = {"session_id": session.id, "status": "requested"}
+    problem = DatasetCancelled("the data set was cancelled before it was built").problem()
+    changes = {"status": "failed", "problem": problem}
+    rows = await gateway.records.select(DatasetRow, waiting)
+    ended = [
+        await gateway.records.update(DatasetRow, row.id, changes, expect={"status": "requested"})
+        for row in rows
+    ]
+    return sum(row is not None for row in ended)
 
 
 async def newest_dataset(
@@ -77,6 +101,8 @@ async def start_run(
     ------
     TrainingInProgress
         If another run of the session is live.
+    BacklogFull, QueueFull
+        If too many models wait already.
     """
     text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
     folds = (backtest.model_dump_json(),) if backtest else ()
@@ -94,6 +120,7 @@ async def start_run(
         correlation_id=run_id,
     )
     if not await gateway.records.get(RunRow, run_id):
+        await require_room(gateway, session.owner, models, backtest)
         await gateway.plans.check(session.owner, "training")
         await _take_turn(gateway, session, run_id)
         await gateway.plans.spend(session.owner, "training", run_id)
@@ -183,6 +210,14 @@ async def find_finished_run(gateway: Gateway, session: SessionRow, run_id: str |
 async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
     """Return the session's runs that are not over."""
     return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+
+
+async def let_end(gateway: Gateway, session: SessionRow, patience_s: float = 3.0) -> None:
+    """Give a run that is about to end a moment to do so: clients start the next one as soon as they think."""
+    for _ in range(round(patience_s / _POLL_S)):
+        if not await live_runs(gateway, session):
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 async def run_to_stop(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:

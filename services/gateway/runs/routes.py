@@ -37,8 +37,11 @@ from services.gateway.runs.answers import (
 )
 from services.gateway.runs.lifecycle import (
     cancel,
+    cancel_datasets,
     find_finished_run,
     find_run,
+    let_end,
+    live_runs,
     newest_dataset,
     request_dataset,
     run_to_stop,
@@ -97,7 +100,11 @@ async def generate_datasets(
 async def train_models(
     sid: str, body: TrainModels, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
-    """Train models on a data set: the named one, or the session's newest, or one from its settings."""
+    """Train models on a data set: the named one, or the session's newest, or one from its settings.
+
+    A run of the session that is under way is a 409, unless it ends within three seconds.
+    """
+    await let_end(gateway, session)
     return await begin_training(gateway, session, sid, body, key=idempotency_key)
 
 
@@ -135,8 +142,18 @@ async def run(
 
 @router.post("/cancel/{sid}")
 async def cancel_run(sid: str, gateway: Here, session: Session, body: Cancel | None = None) -> CancelAnswer:
-    """Ask a run, or one job of it, to stop."""
+    """Ask a run, or one job of it, to stop; without a live run, the building of the session's data sets."""
     asked = body or Cancel()
+    alone = asked.run_id is None and asked.job_id is None and not await live_runs(gateway, session)
+    if alone and (n_ended := await cancel_datasets(gateway, session)):
+        return CancelAnswer(
+            session_id=sid,
+            run_id="",
+            job_id=None,
+            status="cancelling",
+            message=f"{n_ended} data sets are no longer built",
+            **remarks(asked),
+        )
     found = await run_to_stop(gateway, session, asked.run_id)
     cancelled = await cancel(gateway, session, found, job_id=asked.job_id)
     return CancelAnswer(

@@ -19,8 +19,9 @@ from services.gateway.http.wire import (
     spelled,
 )
 from services.gateway.problems import FileNotFound
+from services.gateway.uploads.announcements import Announcement, base_name, open_file
 from services.gateway.uploads.answers import answer_question
-from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
+from services.gateway.uploads.chunks import delete_file, settle
 from services.gateway.uploads.wire import (
     ANNOUNCED,
     BOTH,

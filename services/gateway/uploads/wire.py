@@ -43,14 +43,15 @@ COLUMNS = {  # the columns of the earlier database, by the name of the same thin
 }  # fmt: skip
 _GERMAN_CONTENT = {ours: german for german, ours in DATENFORM.items()}
 _GERMAN_RESAMPLE = {ours: german for german, ours in DATENANPASSUNG.items()}
-_GERMAN_RESAMPLE["auto"] = "Lineare Interpolation"  # the earlier frontend knows no word that comes closer
+# the earlier frontend knows no word that comes closer
+_GERMAN_RESAMPLE |= {"auto": "Lineare Interpolation", "filled": "Lineare Interpolation"}
 
 ContentWord = Literal[
     "Historische Daten", "Historische Prognosen", "Aktueller Wert", "measured", "forecast", "latest"
 ]
 ResampleWord = Literal[
     "Lineare Interpolation", "Mittelwertbildung", "Nächster Wert",
-    "auto", "linear", "mean", "nearest", "next", "previous",
+    "auto", "filled", "linear", "mean", "nearest", "next", "previous",
 ]  # fmt: skip
 
 

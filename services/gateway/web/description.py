@@ -15,7 +15,8 @@ from services.gateway.settings import GatewaySettings
 USED = (
     "/sessions", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}", "/datasets/{sid}/{dataset_id}",
     "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}", "/run/{sid}",
-    "/feature-importance/{sid}",
+    "/feature-importance/{sid}", "/forecast/{sid}", "/forecast/{sid}/template", "/forecasts/{sid}",
+    "/forecasts/{sid}/{forecast_id}", "/csv-files/{file_id}/rows",
 )  # fmt: skip
 
 

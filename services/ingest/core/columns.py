@@ -8,7 +8,7 @@ from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import Period, period_column
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
-from services.ingest.core.stamp_grammar import is_clock_time
+from services.ingest.core.stamp_grammar import is_clock_time, zone_letters_of
 from services.ingest.core.table import Table
 from services.ingest.core.time_column import (
     UNITS_NS,
@@ -19,6 +19,7 @@ from services.ingest.core.time_column import (
     named_rule,
 )
 from services.ingest.core.timestamps import is_stamp
+from services.ingest.core.zone_letters import refuse_open_letters
 
 _TIME_HINT = re.compile(r"utc|time|date|datum|zeit|stamp|epoch|unix|\bds\b|uhr|\bt\b", re.IGNORECASE)
 _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing says so more clearly
@@ -31,18 +32,48 @@ _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing sa
 )
 _USUAL_SHARE = 0.8
 _ID_HINT = re.compile(
-    r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b|^serial|seriennr",
+    r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b|^serial|seriennr|\bean|gsrn|"
+    r"\bmpan|\bmprn|\bnmi\b|\bpod\b|\bprm\b|\bpdl\b|zählpunkt|zaehlpunkt|metering ?point|numéro|numero",
     re.IGNORECASE,
 )
+_COUNTERS = (
+    "",
+    "rownames",
+    "index",
+    "unnamed: 0",
+    "record",
+    "recno",
+    "rn",
+    "row",
+    "nr",
+    "no",
+    "lfd. nr",
+    "pos",
+)
+_EXACT_DIGITS = 15  # whole numbers up to here are exact in double precision
 _PARTS = (  # names of columns in the order of a stamp, and what their numbers lie between
     (
-        ("year", "jahr", "yyyy", "year (utc)", "año", "ano", "annee", "année", "anno", "yr", "rok", "jaar"),
+        (
+            "year",
+            "jahr",
+            "yyyy",
+            "yy",
+            "year (utc)",
+            "año",
+            "ano",
+            "annee",
+            "année",
+            "anno",
+            "yr",
+            "rok",
+            "jaar",
+        ),
         (1700, 2261),
     ),
     (("month", "monat", "mm", "mes", "mois", "mese", "mo", "mon", "maand"), (1, 12)),
     (("day", "tag", "dd", "dia", "día", "jour", "giorno", "dy", "dag"), (1, 31)),
     (("hour", "stunde", "hh", "hora", "heure", "ora", "hr", "uur", "std"), (0, 25)),
-    (("minute", "min", "minuto", "minuut", "mn"), (0, 59)),
+    (("minute", "min", "minuto", "minuut", "mn", "mm"), (0, 59)),
 )
 
 
@@ -136,7 +167,7 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
         texts = {i: table.column(i) for i in range(table.n_columns)}
         fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= _USUAL_SHARE}
         return _leftmost(fitting) if rule.name in UNITS_NS else fitting
-    rules = {i: calendar_rule(table.column(i)) for i in range(table.n_columns)}
+    rules = {i: calendar_rule(table.column(i), options.timezone) for i in range(table.n_columns)}
     written = {i: rule for i, rule in rules.items() if rule is not None}
     if written:
         return written
@@ -160,7 +191,7 @@ def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRul
     if options.issue_column is not None:
         index = index_of(table, options.issue_column)
         if index not in written:
-            raise _not_stamps(table, index)
+            raise _not_stamps(table, index, options)
         return index
     if len(written) < 2:
         return None
@@ -172,10 +203,10 @@ def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRul
 def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], TimeRule]:
     time = tuple(index_of(table, name) for name in options.time_columns)
     texts = _joined(table, time)
-    found = calendar_rule(texts) or epoch_rule(texts)
+    found = calendar_rule(texts, options.timezone) or epoch_rule(texts)
     rule = found if options.time_format is None else named_rule(options.time_format)
     if rule is None or rule.share(texts) == 0:
-        raise _not_stamps(table, time[0])
+        raise _not_stamps(table, time[0], options)
     return time, rule
 
 
@@ -185,8 +216,8 @@ def _found_time(
     """Choose among the columns of stamps: with a time of day, called like time, the leftmost."""
     if not written:
         if parts := _calendar_parts(table):
-            return parts, TimeRule()
-        raise _not_stamps(table, 0)
+            return parts, TimeRule(zone=options.timezone)
+        raise _not_stamps(table, 0, options)
     best = max(
         written,
         key=lambda i: (
@@ -197,7 +228,7 @@ def _found_time(
     )
     clock = _clock_column(table, best) if _is_date_only(table, best) else None
     # a column of dates and times of day beats one of periods
-    if clock is None or calendar_rule(_joined(table, (best, clock))) is None:
+    if clock is None or calendar_rule(_joined(table, (best, clock)), options.timezone) is None:
         return (best,), written[best]
     return (best, clock), written[best]
 
@@ -212,7 +243,8 @@ def _calendar_parts(table: Table) -> tuple[int, ...] | None:
     """Return the columns of year, month and day, and of hour and minute where the day has them."""
     found: list[int] = []
     for names, (low, high) in _PARTS:
-        column = next((i for i, header in enumerate(table.headers) if header.lower().strip() in names), None)
+        headers = [header.lower().strip() for header in table.headers]
+        column = next((i for i, name in enumerate(headers) if name in names and i not in found), None)
         if column is None:
             break
         cells = table.column(column)
@@ -275,13 +307,11 @@ def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
         return "annotation"
     if _ID_HINT.search(table.headers[index]) and len(cells) > 1 and len(set(cells)) == 1:
         return "identification"
+    if cells and all(len(cell) > _EXACT_DIGITS and cell.isdigit() for cell in cells):
+        return "more digits than a number keeps: an identification"
     if not table.headers[index] and any(table.headers) and not cells:
         return "empty"
-    if (
-        table.headers[index] in ("", "rownames", "index", "Unnamed: 0")
-        and any(table.headers)
-        and _counts_rows(cells)
-    ):
+    if table.headers[index].lower().strip(" .#") in _COUNTERS and any(table.headers) and _counts_rows(cells):
         return "row numbers"
     return ""
 
@@ -293,7 +323,17 @@ def _counts_rows(cells: Sequence[str]) -> bool:
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def _not_stamps(table: Table, index: int) -> NoTimeColumn:
+def _not_stamps(table: Table, index: int, options: ReadOptions) -> NoTimeColumn:
+    """Return the refusal of a column, or ask for the zone if it is all that is missing.
+
+    Raises
+    ------
+    AmbiguousZone
+        If stamps end in letters such as EST.
+    """
+    for column in range(table.n_columns):
+        letters = zone_letters_of(table.column(column)[:50])
+        refuse_open_letters(letters, options.timezone, line=table.first_line)
     row = next((row for row in table.body if not is_stamp(row.cells[index])), table.body[0])
     return NoTimeColumn(
         f"{column_name(table.headers[index], index)!r} in line {row.line} is {row.cells[index][:40]!r}, "

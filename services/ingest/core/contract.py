@@ -54,6 +54,7 @@ def read_rows(
         not fit: the message says what differs.
     """
     learned = {name: facts.get(name) for name in ("timezone", "day_first")}
+    learned["category_values"] = facts.get("categories") or None
     said = {name: value for name, value in learned.items() if value is not None} | dict(options)
     found = read_file(text, options=ReadOptions.from_json(said), file_name=file_name)
     fresh = _same_columns(found, known)

@@ -1,13 +1,14 @@
 """What is told of a file with its series: how it was written, as found or as told."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from services.ingest.core.numbers import Decimal
 from services.ingest.core.quality import QualityReport
-from services.ingest.core.sheets import SetAside
+from services.ingest.core.table import SetAside
 from shared.series.series import Series, Statistics
 
 
@@ -17,6 +18,7 @@ class Skipped:
 
     column: str
     reason: str
+    values: tuple[str, ...] = ()  # of a text that may be read as categories
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class FileFacts:
     period_column: str | None = None  # hours or settlement periods beside a date
     key_columns: tuple[str, ...] = ()  # that name several series
     unit: str = ""  # behind the numbers
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values by column
     set_aside: tuple[SetAside, ...] = ()  # rows that are no data
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -277,6 +277,13 @@ def _unit(cells: Sequence[str]) -> str:
     if len(units) != 1 or others > (1 - _MOST) * len(cells):
         return ""
     unit = units.pop()
+    if (
+        len(set(cells)) == 1
+        and cells[0].endswith(unit)
+        and unit.isalnum()
+        and cells[0][-len(unit) - 1] != " "
+    ):
+        return ""  # 1SAG in every row is a name
     return "" if unit.lower() in ("e", "a", "b") else unit
 
 

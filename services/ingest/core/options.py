@@ -38,6 +38,14 @@ class ReadOptions(Spec):
     issue_column: str | None = Field(
         default=None, description="for archived forecasts: when each row became known"
     )
+    category_columns: tuple[str, ...] = Field(
+        default=(),
+        max_length=50,
+        description="columns of at most 20 different texts that become a series of 0 and 1 per value",
+    )
+    category_values: Mapping[str, tuple[str, ...]] = Field(
+        default={}, max_length=50, description="their values; left out = those of the file"
+    )
     value_columns: tuple[str, ...] = Field(default=(), description="the series to read; empty = all columns")
     timezone: str | None = Field(default=None, description="IANA zone of stamps without offset; null = UTC")
     time_format: str | None = Field(

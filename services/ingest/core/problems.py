@@ -93,6 +93,13 @@ class AmbiguousTimestamps(InvalidInput):
     advice = ("Say whether the day or the month comes first (day_first), or write dates as 2024-12-31.",)
 
 
+class AmbiguousZone(InvalidInput):
+    """Stamps name their clock by letters that several zones use, such as EST or IST."""
+
+    code = "AMBIGUOUS_ZONE"
+    advice = ("Name the time zone of the file (timezone); it need not be sent again.",)
+
+
 class MixedZones(InvalidInput):
     """Some stamps carry an offset from UTC and others do not."""
 
@@ -124,6 +131,29 @@ class DoubledStamps(InvalidInput):
     advice = (
         "Say what holds (doubled: last, first, mean or sum), or which columns tell them apart (key_columns).",
         "The file need not be sent again.",
+    )
+
+
+class TooManyCategories(InvalidInput):
+    """A column that was named as one of categories has too many different values, or none."""
+
+    code = "TOO_MANY_CATEGORIES"
+    advice = ("Take it out of category_columns, or write at most 20 different values.",)
+
+
+class UnknownCategory(InvalidInput):
+    """New rows hold a category that the file does not have: no model has learned what it means."""
+
+    code = "UNKNOWN_CATEGORY"
+    advice = ("Write one of the known values, or upload a file with the new one and train on that.",)
+
+
+class DoubledHour(InvalidInput):
+    """An hour comes twice as where a clock is put back, and the file names no zone."""
+
+    code = "DOUBLED_HOUR"
+    advice = (
+        "Name the time zone of the stamps (timezone), UTC if they are; the file need not be sent again.",
     )
 
 

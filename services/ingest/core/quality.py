@@ -118,7 +118,8 @@ class Sentinels:
 class QualityReport:
     """What a user should know about one series before trusting it.
 
-    ``n`` rows of the file, of which ``duplicates`` were overruled by a later row with the same stamp;
+    ``n`` rows of the file, of which ``duplicates`` share their stamp with a later one; ``differing`` of these
+    have another value than the row that holds.
     ``missing``, ``text`` and ``infinite`` cells have no value; ``unsorted`` rows stood before an earlier
     stamp. ``step_s`` is the usual distance of two stamps (`usual_step_ns`), None for a single row.
     """
@@ -139,6 +140,7 @@ class QualityReport:
     constant: Stretches
     clock: Clock | None
     sentinels: Sentinels | None = None
+    differing: Found = Found(0, ())
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the report as JSON values."""
@@ -263,6 +265,7 @@ def assess(
     cells: CellFindings,
     n_rows: int,
     sentinels: Sentinels | None = None,
+    differing: Int64 | None = None,
 ) -> QualityReport:
     """Put the report of one series together.
 
@@ -274,6 +277,8 @@ def assess(
         What was found on the way.
     n_rows
         Rows of the file, duplicates included.
+    differing
+        Lines of duplicates with another value.
     """
     n_numeric = int(np.count_nonzero(np.isfinite(values)))
     return QualityReport(
@@ -293,6 +298,7 @@ def assess(
         gaps=time.gaps,
         clock=time.clock,
         sentinels=sentinels,
+        differing=Found(0, ()) if differing is None else Found.at(differing),
     )
 
 

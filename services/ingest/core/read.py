@@ -14,8 +14,8 @@ from services.ingest.core.problems import (
     RaggedTable,
     TableTooLarge,
 )
-from services.ingest.core.sheets import SetAside, find_sheets, is_odd
-from services.ingest.core.table import Table, find_table
+from services.ingest.core.sheets import find_sheets, is_odd
+from services.ingest.core.table import SetAside, Table, find_table
 from services.ingest.core.table_series import NamedSeries, TextFile, read_table
 from shared.errors import InvalidInput
 
@@ -65,9 +65,8 @@ def read_file(
     seen = first_pass(source, encoding=options.encoding)
     delimiter = options.delimiter or find_delimiter(seen.lines())
     file = TextFile(source, seen, delimiter)
-    aside: tuple[SetAside, ...] = ()
     try:
-        found = _read_plain(file, options)
+        found, aside = _read_plain(file, options)
     except _ODD as problem:
         found, aside = _read_sheets(file, options, problem)
     called = file_name if file_name is not None else "" if isinstance(source, bytes) else source.name
@@ -75,7 +74,7 @@ def read_file(
     return [one.called(name, aside) for one, name in zip(found, names, strict=True)]
 
 
-def _read_plain(file: TextFile, options: ReadOptions) -> list[NamedSeries]:
+def _read_plain(file: TextFile, options: ReadOptions) -> tuple[list[NamedSeries], tuple[SetAside, ...]]:
     """Read a file that is one table from its first row of data to its end.
 
     Raises
@@ -87,7 +86,7 @@ def _read_plain(file: TextFile, options: ReadOptions) -> list[NamedSeries]:
     table = find_table(rows, delimiter=file.delimiter)
     if not options.time_columns and (is_odd(table) or looks_like_a_day_per_row(table) is not None):
         raise RaggedTable("the file is no table with a stamp per row", line=table.first_line)
-    return read_table(file, table, options)
+    return read_table(file, table, options), table.aside
 
 
 def _read_sheets(
@@ -106,7 +105,7 @@ def _read_sheets(
         rows = split_rows(file.all_lines(), file.delimiter)
         if sum(len(row.cells) for row in rows) > MAX_HELD_CELLS:
             raise problem
-        sheets = find_sheets(rows)
+        sheets = find_sheets(rows, delimiter=file.delimiter)
         if sheets is None:
             raise problem from None
         found = [one for table in sheets.tables for one in read_table(file, _upright(table), options)]

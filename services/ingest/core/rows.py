@@ -172,7 +172,7 @@ def _read_piece(chunk: Chunk, columns: Columns, n_before: int, delimiter: str) -
 
 def _stamps(cells: Cells, lines: Int64, rule: TimeRule, delimiter: str) -> Readings:
     readings = rule.read(cells)
-    require_stamps(readings, cells, lines, delimiter=delimiter)
+    require_stamps(readings, cells, lines, delimiter=delimiter, zone=rule.zone)
     return readings
 
 
@@ -212,7 +212,8 @@ def _join(pieces: Sequence[Readings]) -> Readings:
     zoned = np.concatenate([piece.zoned for piece in pieces])
     dotted = all(piece.dotted for piece in pieces if piece.day_first is not piece.month_first)
     named = np.concatenate([piece.named for piece in pieces])
-    return Readings(day_first, month_first, zoned, named, dotted=dotted)
+    areas = frozenset().union(*(piece.areas for piece in pieces))
+    return Readings(day_first, month_first, zoned, named, dotted=dotted, areas=areas)
 
 
 def _refuse_line_breaks(texts: Sequence[str], lines: Int64) -> None:

@@ -4,35 +4,10 @@ Cells are matched as Latin-1 text of their UTF-8 bytes, so that places in a matc
 """
 
 import re
-import unicodedata
+from collections.abc import Sequence
 
-_NAMES_OF_MONTHS = (  # English, German, Austrian, French, Italian, Spanish, Portuguese, Dutch, Nordic, Slavic
-    "january januar jaenner jänner janvier gennaio enero janeiro januari stycznia styczen ledna leden января",
-    "february februar feber fevrier febbraio febrero fevereiro februari lutego luty unora unor февраля",
-    "march maerz märz mrz mars marzo marco maart mrt marca marzec brezna brezen marec марта",
-    "april avril aprile abril kwietnia kwiecien dubna duben апреля",
-    "may mai maggio mayo maio mei maj maja kvetna kveten мая",
-    "june juni juin giugno junio junho czerwca czerwiec cervna junij июня",
-    "july juli juillet luglio julio julho lipca lipiec cervence julij июля",
-    "august aout agosto augustus sierpnia sierpien srpna srpen avgust августа",
-    "september septembre settembre septiembre setembro wrzesnia wrzesien zari сентября",
-    "october oktober octobre ottobre octubre outubro pazdziernika pazdziernik rijna rijen октября",
-    "november novembre noviembre novembro listopada listopadu ноября",
-    "december dezember decembre dicembre diciembre dezembro grudnia grudzien prosince prosinec декабря",
-)
-_NAMES_OF_DAYS = (
-    "monday montag lundi lunedi lunes maandag poniedzialek pondeli",
-    "tuesday dienstag mardi martedi martes dinsdag wtorek utery",
-    "wednesday mittwoch mercredi mercoledi miercoles woensdag sroda streda",
-    "thursday donnerstag jeudi giovedi jueves donderdag czwartek ctvrtek",
-    "friday freitag vendredi venerdi viernes vrijdag piatek patek",
-    "saturday samstag sonnabend samedi sabato sabado zaterdag sobota",
-    "sunday sonntag dimanche domenica domingo zondag niedziela nedele",
-)
-ZONES_MINUTES = {  # abbreviations of one meaning; IST, CST and the like have several
-    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120,
-    "EET": 120, "OEZ": 120, "EEST": 180, "OESZ": 180,
-}  # fmt: skip
+from services.ingest.core.calendar_words import DAYS, folded
+from services.ingest.core.zone_letters import SEVERAL_MEANINGS, ZONES_MINUTES
 
 _LETTERS = r"[A-Za-z\x80-\xff]"
 _MARKED = r"(?P<tick>[:.hH])(?P<minute>\d{2})(?:(?P=tick)(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -41,19 +16,21 @@ _TIME = (
     rf"(?:{_MARKED}|(?P<minute2>\d{{2}})(?P<second2>\d{{2}})?)?"
     r"(?:[AB](?![Mm]))?\s*(?P<half>[AaPp]\.?[Mm]\.?|Uhr|h)?)?"
 )
-_NAMED_ZONE = "|".join(sorted(ZONES_MINUTES, key=len, reverse=True))
+_NAMED_ZONE = "|".join(sorted([*ZONES_MINUTES, *SEVERAL_MEANINGS], key=len, reverse=True))
 _OFFSET = r"(?:UTC|GMT)?(?P<sign>[+-])(?P<zone_hours>\d{2}):?(?P<zone_minutes>\d{2})?"
-_AREA = r"(?:\[[A-Za-z_]+(?:/[A-Za-z_+-]+)+\])?"
+_AREA = r"(?:\[(?P<area>[A-Za-z_]+(?:/[A-Za-z_+-]+)+)\])?"
 _ZONE = rf"\s*\(?(?P<zone>{_OFFSET}|z|{_NAMED_ZONE})?\)?{_AREA}\s*"
 _WEEKDAY = rf"(?:(?P<weekday>{_LETTERS}{{2,24}})\.?,?\s+)?"
 _NAMED = rf"(?P<name>{_LETTERS}{{3,24}})\.?"
 _COMPACT = r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
 _DATES = (
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})\.?",
     r"(?P<year>\d{4})[-/](?P<month>\d{1,2})",
-    r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+    r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})\.?",
+    r"(?P<first>\d{1,2})(?P<mark>\.) (?P<other>\d{1,2})\. (?P<year>\d{4})\.?",
     _COMPACT,
-    rf"(?P<day>\d{{1,2}})(?:[ .-]\s*| de ){_NAMED}(?:[ ,-]\s*| de )(?P<year>\d{{4}}|\d{{2}})",
+    rf"(?P<day>\d{{1,2}})(?:[ .-]\s*| de ){_NAMED}(?:[ ,-]\s*| de )(?P<year>\d{{4}}|\d{{2}})\.?",
+    rf"(?P<year>\d{{4}})\. ?{_NAMED} (?P<day>\d{{1,2}})\.?",
     rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
     rf"{_NAMED}[ -](?P<year>\d{{4}})",
     r"(?P<year>\d{4})(?:-| )?Q(?P<quarter>[1-4])",
@@ -88,21 +65,22 @@ def match_stamp(example: str) -> re.Match[str] | None:
     return _whole(until["begin"]) if is_clock_time(end) or _whole(end) else None
 
 
+def zone_letters_of(cells: Sequence[str]) -> set[str]:
+    """Return the letters by which stamps name their clock.
+
+    >>> zone_letters_of(["2024-01-01 10:00 EST", "EST"])
+    {'EST'}
+    """
+    found = [match_stamp(cell.encode("utf-8", "replace").decode("latin-1")) for cell in cells]
+    return {(match.groupdict().get("zone") or "").upper() for match in found if match is not None} - {""}
+
+
 def is_clock_time(text: str) -> bool:
     """Tell whether a text is a time of day alone, or two of them from one to the other."""
     if _CLOCK.fullmatch(text) is not None:
         return True
     first, mark, last = text.partition("-")
     return bool(mark) and all(_CLOCK.fullmatch(half) is not None for half in (first, last))
-
-
-def month_named(name: str) -> int:
-    """Return the month of a name or an abbreviation of at least three letters, 0 if there is none.
-
-    >>> month_named("Jänner"), month_named("ago"), month_named("jui"), month_named("Foo")
-    (1, 8, 0, 0)
-    """
-    return _MONTHS.get(_folded(name), 0)
 
 
 def _whole(example: str) -> re.Match[str] | None:
@@ -114,7 +92,7 @@ def _whole(example: str) -> re.Match[str] | None:
 
 
 def _is_weekday(name: str | None) -> bool:
-    return name is None or _folded(as_written(name)) in _DAYS
+    return name is None or folded(as_written(name)) in DAYS
 
 
 def as_written(latin: str) -> str:
@@ -124,31 +102,3 @@ def as_written(latin: str) -> str:
     'Jänner'
     """
     return latin.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _folded(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name.lower())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
-
-
-def _prefixes(names: tuple[str, ...], shortest: int) -> dict[str, int]:
-    """Return every beginning of the names that belongs to one number alone."""
-    found: dict[str, set[int]] = {}
-    for number, words in enumerate(names, 1):
-        for word in map(_folded, words.split()):
-            for length in range(min(shortest, len(word)), len(word) + 1):
-                found.setdefault(word[:length], set()).add(number)
-    return {beginning: numbers.pop() for beginning, numbers in found.items() if len(numbers) == 1}
-
-
-_MONTHS = _prefixes(_NAMES_OF_MONTHS, 3)
-_DAYS = _prefixes(_NAMES_OF_DAYS, 2) | {
-    "mi": 3,
-    "ma": 2,
-    "me": 3,
-    "sa": 6,
-    "so": 7,
-    "su": 7,
-    "do": 4,
-    "di": 2,
-}

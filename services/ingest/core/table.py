@@ -6,18 +6,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ingest.core.dialect import Row, delimiter_name
+from services.ingest.core.dialect import BLANKS, DELIMITERS, Row, delimiter_name
 from services.ingest.core.fixed_width import as_cells
 from services.ingest.core.names import clean
 from services.ingest.core.numbers import is_missing, is_numeric
-from services.ingest.core.problems import EmptyFile, RaggedTable
+from services.ingest.core.problems import EmptyFile, MixedDelimiters, RaggedTable
 from services.ingest.core.stamp_grammar import is_clock_time
 from services.ingest.core.timestamps import NAT, is_stamp, read_stamps
-from shared.series.arrays import Bool
+from shared.series.arrays import Bool, Int64
 
 _MAX_UNIT_ROWS = 3  # rows of units and descriptions between header and data
 _FEW_COLUMNS, _FEW_ROWS = 200, 300  # a table with more columns is judged by its first rows
 _USUAL_SHARE = 0.8  # of a column's lower half must be stamps for it to tell data from what stands above
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A row that is no data, and what it is."""
+
+    line: int
+    cell: str
+    reason: str
+
+
+def aside_of(row: Row, reason: str) -> SetAside:
+    """Return what is told of a row that is no data: its line and its first cell."""
+    return SetAside(row.line, next(filter(None, row.cells), "")[:60], reason)
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class Table:
         What a block of a file with several is called; "" for the only one.
     held
         Whether the rows were taken from the file already, as it is no plain table.
+    aside
+        Rows above the data that are neither header nor data.
     """
 
     headers: tuple[str, ...]
@@ -46,6 +62,7 @@ class Table:
     body: tuple[Row, ...]
     label: str = ""
     held: bool = False
+    aside: tuple[SetAside, ...] = ()
 
     @property
     def n_columns(self) -> int:
@@ -71,7 +88,7 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     EmptyFile
         If there is no row of data.
     """
-    rows = without_marks(rows)
+    everything, rows = rows, without_marks(rows)
     if not rows:
         raise EmptyFile("the file has no rows of data")
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
@@ -89,9 +106,12 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
     _refuse_long_rows(rows[begin:], width, delimiter)
+    refuse_other_dialect(rows[:begin], delimiter)
     headers = header_names(rows[top:begin], prefix, width) if has_header else ("",) * width
     body = tuple(Row(row.line, row.n_above, fitted(row.cells, width)) for row in rows[begin:])
-    return Table(headers, rows[begin].line, rows[begin].n_above, body)
+    named = {row.line for row in rows[begin:]} | ({rows[top].line} if has_header else set())
+    aside = tuple(aside_of(row, "above the data") for row in everything if row.line not in named)
+    return Table(headers, rows[begin].line, rows[begin].n_above, body, aside=aside)
 
 
 def without_marks(rows: Sequence[Row]) -> Sequence[Row]:
@@ -105,8 +125,12 @@ def without_marks(rows: Sequence[Row]) -> Sequence[Row]:
     if not plain:
         return rows
     last = max((i for i, row in enumerate(rows) if marked[i] and row.line < plain[0].line), default=None)
-    is_header = last is not None and _is_data(plain[0]) and len(rows[last].cells) == len(plain[0].cells)
-    return [rows[last], *plain] if is_header and last is not None else plain
+    width = len(plain[0].cells)
+    if last is None or not _is_data(plain[0]) or len(rows[last].cells) != width:
+        return plain
+    while last and marked[last - 1] and len(rows[last - 1].cells) == width:
+        last -= 1  # the names above their units
+    return [rows[last], *plain]
 
 
 def first_data(rows: Sequence[Row], width: int) -> int | None:
@@ -130,6 +154,40 @@ def stamps_in(cells: Sequence[str]) -> Bool:
     """Tell which cells are time stamps, and no plain numbers of up to seven digits."""
     readings = read_stamps(as_cells([cell[:64] for cell in cells]))
     return np.not_equal(readings.day_first, NAT) | np.not_equal(readings.month_first, NAT)
+
+
+def moments_in(cells: Sequence[str]) -> Int64:
+    """Return the nanoseconds of stamps, day first where either order will do; ``NAT`` where there is none."""
+    readings = read_stamps(as_cells([cell[:64] for cell in cells]))
+    return np.where(readings.day_first == NAT, readings.month_first, readings.day_first)
+
+
+def refuse_other_dialect(rows: Sequence[Row], delimiter: str) -> None:
+    """Refuse rows that are data if another delimiter splits them: as remarks they would be lost.
+
+    Raises
+    ------
+    MixedDelimiters
+        Naming the first of them.
+    """
+    for row in rows:
+        text = delimiter.join(row.cells).rstrip(delimiter + " ")
+        for other in (*DELIMITERS, BLANKS):
+            if other != delimiter and other in text and _is_row(text.split(other)):
+                raise MixedDelimiters(
+                    f"line {row.line} uses the {delimiter_name(other)} as delimiter, "
+                    f"other lines the {delimiter_name(delimiter)}",
+                    line=row.line,
+                )
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    """Tell cells that are all stamps, times of day and numbers, of which there must be one beside a stamp."""
+    stripped = [cell.strip() for cell in cells if cell.strip()]
+    stamps = sum(is_stamp(cell) and not cell.isdigit() for cell in stripped)
+    numbers = sum(is_numeric(cell) and not is_stamp(cell) for cell in stripped)
+    rest = sum(is_clock_time(cell) or is_missing(cell) for cell in stripped)
+    return stamps > 0 and numbers > 0 and stamps + numbers + rest >= len(stripped)
 
 
 def header_names(rows: Sequence[Row], prefix: Sequence[str], width: int) -> tuple[str, ...]:

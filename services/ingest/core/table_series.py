@@ -1,14 +1,16 @@
 """One table of a file as series: columns chosen, numbers read, rows parted by key and put in time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 
+from services.ingest.core import categories
 from services.ingest.core.columns import Columns, choose_columns, index_of
 from services.ingest.core.csv import Chunk, Layout, held_chunk, read_chunks
 from services.ingest.core.dialect import split_rows
+from services.ingest.core.doubled_hour import require_zone
 from services.ingest.core.encoding import FirstPass, Source, lines_of
 from services.ingest.core.facts import FileFacts, SeriesRead, Skipped
 from services.ingest.core.fixed_width import Cells
@@ -17,18 +19,18 @@ from services.ingest.core.names import clean, column_name
 from services.ingest.core.numbers import NumberStyle, find_styles
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import BrokenQuotes, TableTooLarge
-from services.ingest.core.quality import Found, Sentinels, assess
+from services.ingest.core.quality import CellFindings, Found, Sentinels, assess
 from services.ingest.core.rows import Rows, collect_rows
 from services.ingest.core.sentinels import is_one_of, sentinels_in
-from services.ingest.core.sheets import SetAside
-from services.ingest.core.table import Table
+from services.ingest.core.table import SetAside, Table
 from services.ingest.core.time_index import TimeIndex, build_time_index
-from shared.series.arrays import Int64
+from shared.series.arrays import Float64, Int64
 from shared.series.problems import NoNumbers
 from shared.series.series import Series
 
 MAX_COLUMNS = 2000
 MAX_CELLS = 1 << 28  # 2 GiB of float64; 500 MB of text cannot hold more
+_NO_LINES = np.empty(0, dtype=np.int64)
 _EVIDENCE_ROWS = 200  # looked up again where numbers show their decimal mark only late
 
 
@@ -72,10 +74,14 @@ def read_table(file: TextFile, table: Table, options: ReadOptions) -> list[Named
     """
     _require_columns(table)
     keyed = [index_of(table, name) for name in options.key_columns or ()]
-    columns = _without(choose_columns(table, options), keyed)
+    texts = [index_of(table, name) for name in options.category_columns]
+    columns = _without(choose_columns(table, options), [*keyed, *texts])
     _require_values(columns, n_lines=len(table.body) if table.held else file.seen.n_lines)
     reading = _Reading(file, table, columns, options)
     rows, styles = reading.rows()
+    if texts:
+        found = categories.found(table.headers, reading.texts(rows, texts), rows, options.category_values)
+        reading = replace(reading, one_hot=found)
     index = build_time_index(rows, options, counted=columns.counted)
     if keyed:
         return reading.by_key(rows, index, styles, named_keys(reading.texts(rows, keyed), keyed))
@@ -93,6 +99,7 @@ class _Reading:
     table: Table
     columns: Columns
     options: ReadOptions
+    one_hot: Mapping[int, categories.Categories] = field(default_factory=dict)
 
     def rows(self) -> tuple[Rows, dict[int, NumberStyle]]:
         """Read all rows; once more, if only a later part of the file shows how numbers are written."""
@@ -109,6 +116,7 @@ class _Reading:
         numbers = [k for k, v in zip(self.columns.values, rows.values, strict=True) if np.isfinite(v).any()]
         only = numbers if len(numbers) == 1 else ()  # what is left to be a series names none
         wanted = [k for k in range(self.table.n_columns) if k not in (*self.columns.of_time, *only)]
+        wanted = [k for k in wanted if k not in self.one_hot]
         if index.groups is None:  # several sensors may still alternate: look at columns of names alone
             wanted = [k for k in wanted if may_name_series(names[k], self.table.column(k))]
             if not wanted:
@@ -143,6 +151,7 @@ class _Reading:
         self, rows: Rows, index: TimeIndex, styles: Mapping[int, NumberStyle], key: str = ""
     ) -> list[NamedSeries]:
         """Return one series per column that holds a number."""
+        require_zone(rows, index, self.options)
         numeric = self._numeric_columns(rows)
         label = clean(f"{self.table.label} {key}")
         found = []
@@ -150,13 +159,32 @@ class _Reading:
             column = self.columns.values[k]
             plain = _name(self.table, column)
             name = label if label and len(numeric) == 1 else clean(f"{label} {plain}")
-            facts = self._facts(index, numeric, styles)
-            facts = replace(facts, unit=styles[column].unit)
-            read = _series(rows, index, k, plain, facts, self.options)
+            read = _series(
+                rows,
+                index,
+                rows.values[k],
+                rows.cell_findings(k),
+                plain,
+                replace(self._facts(rows, index, numeric, styles), unit=styles[column].unit),
+                self.options,
+            )
             if read is not None:
                 found.append(NamedSeries(name, read))
         if not found:
             raise NoNumbers("every number of the file stands for no value")
+        return found + self._of_categories(rows, index, self._facts(rows, index, numeric, styles), label)
+
+    def _of_categories(self, rows: Rows, index: TimeIndex, facts: FileFacts, label: str) -> list[NamedSeries]:
+        """Return a series of 0 and 1 per value; of doubled rows one holds, they have no mean."""
+        one_of = "first" if self.options.doubled == "first" else "last"
+        options = self.options.model_copy(update={"doubled": one_of, "missing_values": ()})
+        found = []
+        for column, category in self.one_hot.items():
+            for value, numbers in zip(category.values, category.numbers(rows), strict=True):
+                name = categories.series_name(_name(self.table, column), value)
+                cells = CellFindings(_NO_LINES, (), _NO_LINES, rows.lines[np.isnan(numbers)])
+                if (read := _series(rows, index, numbers, cells, name, facts, options)) is not None:
+                    found.append(NamedSeries(clean(f"{label} {name}"), read))
         return found
 
     def _styles(self, more: Mapping[int, Sequence[str]]) -> dict[int, NumberStyle]:
@@ -229,9 +257,15 @@ class _Reading:
                 )
         return numeric
 
-    def _facts(self, index: TimeIndex, numeric: list[int], styles: Mapping[int, NumberStyle]) -> FileFacts:
+    def _facts(
+        self, rows: Rows, index: TimeIndex, numeric: list[int], styles: Mapping[int, NumberStyle]
+    ) -> FileFacts:
         columns, table = self.columns, self.table
-        empty = [(column, "no numbers") for k, column in enumerate(columns.values) if k not in numeric]
+        skipped = [Skipped(_name(table, k), reason) for k, reason in columns.skipped]
+        for k, column in enumerate(columns.values):
+            if k not in numeric:
+                values = categories.offered(rows.texts[k])
+                skipped.append(Skipped(_name(table, column), "text" if values else "no numbers", values))
         marks = [style.decimal for style in styles.values() if style.decimal]
         return FileFacts(
             encoding=self.file.seen.encoding,
@@ -243,11 +277,10 @@ class _Reading:
             day_first=index.day_first,
             timezone=index.timezone,
             issue_column=None if columns.issued is None else _name(table, columns.issued),
-            skipped=tuple(
-                Skipped(_name(table, k), reason) for k, reason in sorted([*columns.skipped, *empty])
-            ),
+            skipped=tuple(sorted(skipped, key=lambda one: index_of(table, one.column))),
             period_column=None if columns.period is None else _name(table, columns.period.column),
             key_columns=self.options.key_columns or (),
+            categories={_name(table, k): one.values for k, one in self.one_hot.items()},
         )
 
 
@@ -255,9 +288,13 @@ def _name(table: Table, index: int) -> str:
     return column_name(table.headers[index], index)
 
 
-def _without(columns: Columns, keyed: Sequence[int]) -> Columns:
-    """Take the columns that name series out of those that are series."""
-    return replace(columns, values=tuple(k for k in columns.values if k not in keyed))
+def _without(columns: Columns, used: Sequence[int]) -> Columns:
+    """Take the columns that name series or categories out of those that are series of numbers."""
+    return replace(
+        columns,
+        values=tuple(k for k in columns.values if k not in used),
+        skipped=tuple((k, reason) for k, reason in columns.skipped if k not in used),
+    )
 
 
 def _require_columns(table: Table) -> None:
@@ -282,10 +319,16 @@ def _require_values(columns: Columns, *, n_lines: int) -> None:
 
 
 def _series(
-    rows: Rows, index: TimeIndex, column: int, name: str, facts: FileFacts, options: ReadOptions
+    rows: Rows,
+    index: TimeIndex,
+    column: Float64,
+    cells: CellFindings,
+    name: str,
+    facts: FileFacts,
+    options: ReadOptions,
 ) -> SeriesRead | None:
-    """Return one series, None if all its numbers stand for no value."""
-    values = index.arrange(rows.values[column], options.doubled or "last")
+    """Return one series from a column of the rows, None if all its numbers stand for no value."""
+    values = index.arrange(column, options.doubled or "last")
     values = np.where(np.isfinite(values), values, np.nan)
     wanted = options.missing_values
     sentinels = sentinels_in(values) if wanted is None else [float(number) for number in wanted]
@@ -299,8 +342,9 @@ def _series(
         index.times_ns,
         index.lines,
         time=index.findings,
-        cells=rows.cell_findings(column),
+        cells=cells,
         sentinels=Sentinels(tuple(sentinels), Found.at(index.lines[hit])) if hit.any() else None,
         n_rows=len(rows.lines),
+        differing=rows.lines[index.conflicting(column[None])],
     )
     return SeriesRead(series, quality, series.statistics(), facts)

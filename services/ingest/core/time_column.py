@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,9 @@ import pandas as pd
 from services.ingest.core.dialect import DELIMITERS, delimiter_name
 from services.ingest.core.fixed_width import Cells, as_cells, shapes
 from services.ingest.core.problems import AmbiguousTimestamps, BadTimestamp, MixedDelimiters, MixedZones
+from services.ingest.core.stamp_grammar import zone_letters_of
 from services.ingest.core.timestamps import NAT, YEARS, Readings, is_stamp, read_stamps
+from services.ingest.core.zone_letters import letters_of, refuse_open_letters
 from shared.series.arrays import Bool, Int64
 from shared.series.problems import BadSetting
 
@@ -30,11 +32,12 @@ class TimeRule:
     """How the cells of a column are read: ``calendar``, one of the epochs, or a strptime format."""
 
     name: str = "calendar"
+    zone: str | None = field(default=None, repr=False)  # that the user names: its letters are read
 
     def read(self, cells: Cells) -> Readings:
         """Read cells; ``NAT`` where one is no time stamp."""
         if self.name == "calendar":
-            return read_stamps(cells)
+            return read_stamps(cells, dict(letters_of(self.zone)))
         if self.name == EXCEL:
             stamps = _read_excel(cells)
             return Readings(stamps, stamps, *np.zeros((2, len(cells)), dtype=np.bool_))
@@ -71,9 +74,9 @@ def named_rule(time_format: str) -> TimeRule:
     return rule
 
 
-def calendar_rule(texts: Sequence[str]) -> TimeRule | None:
+def calendar_rule(texts: Sequence[str], zone: str | None = None) -> TimeRule | None:
     """Return the rule for texts that are written dates, None if they are not."""
-    rule = TimeRule()
+    rule = TimeRule(zone=zone)
     return rule if rule.share(texts) >= _LEAST_SHARE else None
 
 
@@ -107,13 +110,17 @@ def excel_rule(texts: Sequence[str]) -> TimeRule | None:
     return rule if orderly and len({text.strip() for text in texts}) == len(texts) else None
 
 
-def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter: str) -> None:
+def require_stamps(
+    readings: Readings, cells: Cells, lines: Int64, *, delimiter: str, zone: str | None = None
+) -> None:
     """Do nothing if every cell is a time stamp in one reading at least.
 
     Raises
     ------
+    AmbiguousZone
+        If the first such cell ends in letters that several zones use.
     MixedDelimiters
-        If the first such cell goes on behind another delimiter.
+        If it goes on behind another delimiter.
     BadTimestamp
         Naming the first lines and cells that are no time stamps.
     """
@@ -122,6 +129,7 @@ def require_stamps(readings: Readings, cells: Cells, lines: Int64, *, delimiter:
         return
     found = [(int(lines[row]), cells[row].decode("utf-8", "replace")) for row in bad[:_SHOWN]]
     line, text = found[0]
+    refuse_open_letters(zone_letters_of([text]), zone, line=line)
     others = [mark for mark in DELIMITERS if mark in text and mark != delimiter]
     if other := next((mark for mark in others if is_stamp(text.split(mark)[0])), None):
         raise MixedDelimiters(
@@ -167,9 +175,20 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
     if len(whole) == 1:
         return both[whole[0]], whole[0]
     if whole or not any((both[order] == NAT).any() for order in allowed):
+        first = int(np.flatnonzero(readings.day_first != readings.month_first)[0])
+        meant = {
+            order: str(both[order][first].astype("datetime64[ns]").astype("datetime64[D]"))
+            for order in allowed
+        }
         raise AmbiguousTimestamps(
             "every date reads both as day/month and as month/day, and the two differ",
-            line=int(lines[np.flatnonzero(readings.day_first != readings.month_first)[0]]),
+            line=int(lines[first]),
+            question={
+                "option": "day_first",
+                "candidates": [
+                    {"value": order, "means": f"the first such date is {meant[order]}"} for order in allowed
+                ],
+            },
         )
     raise _contradiction(both, allowed, lines)
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import JsonValue
 
 from services.ingest.core.fixed_width import Cells
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import with_periods
+from services.ingest.core.problems import MixedZones
 from services.ingest.core.quality import Clock, TimeFindings, clock_findings, time_findings
 from services.ingest.core.rows import Rows
 from services.ingest.core.time_column import choose_reading, require_one_clock
@@ -146,7 +148,7 @@ def _utc(
     """Return stamps in UTC, the order of their dates, what their clock did, and its zone."""
     interval_ns = round(options.interval_end_minutes * _MINUTE_NS)
     local, day_first = choose_reading(readings, lines, day_first=options.day_first)
-    zone = options.timezone or "UTC"
+    zone = _zone(readings, options)
     zoned = require_one_clock(readings, lines, local=zone != "UTC")
     if periods_ns is not None:
         local, counted_on = with_periods(local, periods_ns, zone, counted=counted)
@@ -161,6 +163,27 @@ def _utc(
         local[~zoned] = times
         times = local
     return times, day_first, clock_findings(report, lines[~zoned]), zone
+
+
+def _zone(readings: Readings, options: ReadOptions) -> str:
+    """Return the zone whose clock the stamps show: as the user says, or as [Europe/Vienna] behind them says.
+
+    Raises
+    ------
+    MixedZones
+        If the stamps name several, not all of them one, or another than the user.
+    """
+    areas = readings.areas - {""}
+    if not areas:
+        return options.timezone or "UTC"
+    named = sorted({*areas, *([options.timezone] if options.timezone else [])})
+    if len(named) > 1 or "" in readings.areas:
+        others = " and others none" if "" in readings.areas else ""
+        raise MixedZones(
+            f"the stamps name the zone {' or '.join(named)}{others}", zones=list[JsonValue](named)
+        )
+    zone_info(named[0])
+    return named[0]
 
 
 def _order(times: Int64, issued: Int64 | None) -> tuple[Int64 | None, Int64, tuple[Int64, Int64] | None]:

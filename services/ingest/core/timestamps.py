@@ -5,12 +5,15 @@ the whole column (`time_column.py`), never to a single cell.
 """
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from services.ingest.core.calendar_words import month_named
 from services.ingest.core.fixed_width import Cells, Shape, as_cells, shapes
-from services.ingest.core.stamp_grammar import ZONES_MINUTES, as_written, match_stamp, month_named
+from services.ingest.core.stamp_grammar import as_written, match_stamp
+from services.ingest.core.zone_letters import SEVERAL_MEANINGS, ZONES_MINUTES
 from shared.series.arrays import Bool, Int64
 
 NAT = np.iinfo(np.int64).min  # "no time", numpy's own marker
@@ -28,6 +31,7 @@ class Readings:
     ``zoned`` cells named their offset and are UTC already, ``named`` ones by an abbreviation such as CEST.
     Where no date is written with its parts in an order that could be either, both readings are the same
     array. ``dotted`` is true if all such dates are written with dots, which is day first wherever it is done.
+    ``areas`` are the zones named like [Europe/Vienna] behind stamps without an offset, "" where none is.
     """
 
     day_first: Int64
@@ -35,21 +39,24 @@ class Readings:
     zoned: Bool
     named: Bool
     dotted: bool = False
+    areas: frozenset[str] = frozenset()
 
     def take(self, rows: Int64) -> "Readings":
         """Return some of the cells' readings."""
         day_first = self.day_first[rows]
         month_first = day_first if self.month_first is self.day_first else self.month_first[rows]
-        return Readings(day_first, month_first, self.zoned[rows], self.named[rows], self.dotted)
+        return Readings(day_first, month_first, self.zoned[rows], self.named[rows], self.dotted, self.areas)
 
 
-def read_stamps(cells: Cells) -> Readings:
+def read_stamps(cells: Cells, letters: Mapping[str, int] | None = None) -> Readings:
     """Read a column of texts as time stamps.
 
     Parameters
     ----------
     cells
         Shape (n,), ASCII; empty cells are no time stamps.
+    letters
+        Minutes east of Greenwich of abbreviations that have several meanings; others are no time stamps.
 
     Returns
     -------
@@ -66,11 +73,14 @@ def read_stamps(cells: Cells) -> Readings:
     month_first = day_first
     zoned, named = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
     marks: set[str] = set()
-    for shape in shapes(cells):
-        match = match_stamp(shape.example)
-        if match is None:
+    areas: set[str] = set()
+    matched = [(shape, match_stamp(shape.example)) for shape in shapes(cells)]
+    found = [_Parts(shape, match, letters or {}) for shape, match in matched if match is not None]
+    names = {parts.name for parts in found} - {""}
+    for parts in found:
+        shape, match = parts.shape, parts.match
+        if (match.groupdict().get("zone") or "").upper() in SEVERAL_MEANINGS and parts.zone_minutes is None:
             continue
-        parts = _Parts(shape, match)
         if "first" in match.groupdict():
             marks.add(match["mark"])
             if month_first is day_first:
@@ -78,12 +88,14 @@ def read_stamps(cells: Cells) -> Readings:
             day_first[shape.rows] = parts.stamps("first", "other")
             month_first[shape.rows] = parts.stamps("other", "first")
         else:
-            stamps = parts.stamps("day", "month")
+            stamps = parts.stamps("day", "month", names)
             day_first[shape.rows] = stamps
             month_first[shape.rows] = stamps
         zoned[shape.rows] = parts.is_zoned
         named[shape.rows] = parts.zone_minutes is not None
-    return Readings(day_first, month_first, zoned, named, dotted=marks == {"."})
+        if not parts.is_zoned:
+            areas.add(match.groupdict().get("area") or "")
+    return Readings(day_first, month_first, zoned, named, dotted=marks == {"."}, areas=frozenset(areas))
 
 
 def is_stamp(text: str) -> bool:
@@ -102,11 +114,18 @@ class _Parts:
 
     shape: Shape
     match: re.Match[str]
+    letters: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """The name of the month, "" where it is a number."""
+        return as_written(self._text("name") or "")
 
     @property
     def zone_minutes(self) -> int | None:
         """Minutes east of Greenwich where the cells name their zone by letters."""
-        return ZONES_MINUTES.get((self._text("zone") or "").upper())
+        letters = (self._text("zone") or "").upper()
+        return ZONES_MINUTES.get(letters, self.letters.get(letters))
 
     @property
     def is_zoned(self) -> bool:
@@ -122,8 +141,8 @@ class _Parts:
         lengths = (ends - self._number("hour") * 60 - self._number(minute)) % (24 * 60)
         return len(np.unique(ends)) > 1 and len(np.unique(lengths)) == 1
 
-    def stamps(self, day: str, month: str) -> Int64:
-        days, valid_date = self._days(day, month)
+    def stamps(self, day: str, month: str, names: Collection[str] = ()) -> Int64:
+        days, valid_date = self._days(day, month, names)
         seconds, valid_time = self._seconds_of_day()
         total = (days * 86_400 + seconds - self._offset_seconds()) * _SECOND + self._fraction()
         return np.where(valid_date & valid_time, total, NAT)
@@ -136,11 +155,11 @@ class _Parts:
     def _text(self, group: str) -> str | None:
         return self.match.groupdict().get(group)
 
-    def _days(self, day: str, month: str) -> tuple[Int64, Bool]:
+    def _days(self, day: str, month: str, names: Collection[str]) -> tuple[Int64, Bool]:
         """Return days since 1970 and which of the dates exist."""
         if self._text("week") is not None:
             return self._days_of_week()
-        years, months, days = self._year(), self._month(month), self._number(day, 1)
+        years, months, days = self._year(), self._month(month, names), self._number(day, 1)
         low, high = _COMPACT_YEARS if self._is_compact() else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
         index = np.where(valid, (years - YEARS[0]) * 12 + months - 1, 0)
@@ -157,13 +176,12 @@ class _Parts:
             return years
         return years + np.where(years < 69, 2000, 1900)  # the POSIX rule for %y
 
-    def _month(self, group: str) -> Int64:
+    def _month(self, group: str, names: Collection[str]) -> Int64:
         if self._text("quarter") is not None:
             return self._number("quarter") * 3 - 2
-        name = self._text("name")
-        if name is None:
+        if not self.name:
             return self._number(group, 1)
-        return np.full(len(self.shape.matrix), month_named(as_written(name)))
+        return np.full(len(self.shape.matrix), month_named(self.name, names))
 
     def _days_of_week(self) -> tuple[Int64, Bool]:
         """Return the days of ISO weeks: week 1 is that of 4 January, weeks begin on Monday."""

@@ -203,7 +203,7 @@ def cases() -> list[Case]:
         *examples("post", "/save-forecast-config/{sid}", 200, "updated_files"),
         Case(get, "/api-parameters", "", 200, ("parameters",)),
         *examples("post", "/api-keys/{sid}", 201, "key", "key_id", "prefix"),
-        Case(get, "/environment-info", "", 200, ("python", "model_kinds")),
+        Case(get, "/environment-info", "", 200, ("python", "model_kinds", "models", "metrics")),
         *examples("post", "/api-keys", 201, "key", "data"),
         Case(get, "/api-keys", "", 200, ("keys",)),
         Case("DELETE", "/api-keys/{key_id}", "", 200, ("data",)),

@@ -3,8 +3,9 @@
 import { call, follow, get, post, upload } from "./api.js";
 import { duration, h, lineChart, number, problem, say } from "./dom.js";
 
-const MODELS = [["lin", "Linear", true], ["dense", "Dense", true], ["lstm", "LSTM", false], ["cnn", "CNN", false],
-  ["ar_lstm", "AR LSTM", false], ["svr_mimo", "SVR MIMO", false], ["svr_dir", "SVR direct", false]];
+// The models and the scores there are: the gateway tells.
+const { models: MODELS, metrics: METRICS } = await get("/environment-info");
+const PROPOSED = MODELS.filter((model) => !model.baseline);
 
 export async function openSession(main, sessionId) {
   const parts = Object.fromEntries(["files", "configuration", "training", "results"].map(
@@ -142,8 +143,8 @@ function configure(place, sessionId, files) {
         timeFeatures: Object.fromEntries(["day", "week", "year"].map((name) => [name, form.has(name)])),
         series: [...inputs, ...window("output", tick, hours("ahead"))],
       },
-      models: MODELS.filter(([kind]) => form.has(kind)).map(([kind]) =>
-        ["lin", "svr_mimo", "svr_dir"].includes(kind) ? { kind } : { kind, epochs: Number(form.get("epochs")) }),
+      models: PROPOSED.filter(({ kind }) => form.has(kind)).map(({ kind, parameters }) =>
+        "epochs" in parameters ? { kind, epochs: Number(form.get("epochs")) } : { kind }),
     };
   };
   const box = (name, label, checked) => h("label", {}, h("input", { type: "checkbox", name, checked }), ` ${label}`);
@@ -153,7 +154,7 @@ function configure(place, sessionId, files) {
       box("year", "Time of year", false)),
     series("input").length ? h("fieldset", {}, h("legend", {}, "Known in advance (a weather forecast, a schedule)"),
       series("input").map((s) => box(`coming-${s.seriesId}`, s.name, false))) : null,
-    h("fieldset", {}, h("legend", {}, "Models"), MODELS.map((model) => box(...model)), field("epochs", "Epochs", 20)),
+    h("fieldset", {}, h("legend", {}, "Models"), PROPOSED.map((model) => box(model.kind, model.name, model.chosen)), field("epochs", "Epochs", 20)),
     h("button", { disabled: !ready }, "Train"),
     ready ? null : h("p", { class: "soft" }, "Needs at least one checked input and one checked output.")), refusal);
   for (const input of place.querySelectorAll("input[name]")) {
@@ -255,10 +256,10 @@ const results = (place, sessionId) => redraw(place, async () => {
   const answer = answerOf(summary.run_id);
   const ask = (model) => whatMatters(answer, sessionId, summary.run_id, model);
   return [title, leaderboard(scored, summary, ask), shares(summary.leaderboard.ensemble), answer, download(summary),
-    ...(over ? [await plots(sessionId, summary.run_id)] : [])];
+    ...(over && summary.report === "ready" ? [await plots(sessionId, summary.run_id)] : [])];
 });
 
-const leaderboard = (models, summary, ask, metrics = summary.metrics.filter((m) => m.shown)) => h("div", { class: "scroll" }, h("table", {},
+const leaderboard = (models, summary, ask, metrics = METRICS.filter((m) => m.shown)) => h("div", { class: "scroll" }, h("table", {},
   h("caption", { class: "soft" }, "Test scores in original units; ranked on the validation part. " +
     "Smaller is better, except R2."),
   h("thead", {}, h("tr", {}, ["Model", ...metrics.map((m) => m.heading), "Seconds", "Inputs"].map(

@@ -1,5 +1,7 @@
 """Whatever comes is read, or refused with a problem that says what and where."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -220,3 +222,19 @@ def test_an_option_that_means_nothing_is_refused(
 
     with pytest.raises(problem):
         read_file(content, options=ReadOptions.from_json(options))
+
+
+@pytest.mark.parametrize(("answer", "day"), [(True, "2024-01-02"), (False, "2024-02-01")])
+def test_the_question_which_of_day_and_month_comes_first_is_answered_by_its_candidates(
+    answer: bool, day: str
+) -> None:
+    content = b"t;v\n02/01/2024;1\n03/01/2024;2\n"
+    with pytest.raises(AmbiguousTimestamps) as refused:
+        read_file(content)
+    question: Any = refused.value.details["question"]
+    means = {one["value"]: one["means"] for one in question["candidates"]}
+
+    (series,) = read_file(content, options=ReadOptions.model_validate({question["option"]: answer}))
+
+    assert day in means[answer]
+    assert str(np.datetime64(int(series.series.times_ns[0]), "ns"))[:10] == day

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import type { FileInfo, Preview } from "./api";
-import { draftOf, obstacles, specOf, zoneOf } from "./spec";
+import { CHOSEN, DEFAULTS, draftOf, modelsOf, obstacles, specOf, zoneOf } from "./spec";
+import usual from "./usual.cases.json";
 
 const file = (id: string, name: string, step_s: number, mean: number): FileInfo => ({
   id, fileName: `${name}.csv`, type: "input", status: "ready", totalChunks: 1, sizeBytes: 1, problem: null,
@@ -20,9 +21,9 @@ describe("the data set", () => {
   it("steps by the usual step and not by the mean one, whatever gaps there are", () => {
     const spec = specOf(draftOf({}, files), files);
     expect(spec?.stride).toBe(60);
-    expect(spec?.series[0]?.horizon).toEqual({ start: -47, end: 0 });
+    expect(spec?.series[0]?.horizon).toEqual({ start: -191, end: 0 });
     expect(spec?.series.at(-1)).toMatchObject({ role: "output", name: "Load", horizon: { start: 1, end: 24 } });
-    expect([spec?.input_steps, spec?.output_steps]).toEqual([48, 24]);
+    expect([spec?.input_steps, spec?.output_steps]).toEqual([192, 24]);
   });
 
   it("covers the hours to be forecast with what is known in advance, but never with the target itself", () => {
@@ -47,6 +48,27 @@ describe("the data set", () => {
   it("is none without a target", () => {
     expect(specOf(draftOf({ targets: [] }, files), files)).toBeNull();
     expect(specOf(draftOf({}, []), [])).toBeNull();
+  });
+});
+
+describe("what the page asks for unless told", () => {
+  it.each(usual.cases)("is what the command line asks for: $name", ({ series, target, future, horizonHours, country, subdivision, spec }) => {
+    const own = series.map(({ name, step_s, n, min, max }) => {
+      const made = file(name, name, step_s, step_s / 60);
+      made.series[0] = { ...made.series[0]!, statistics: { ...made.series[0]!.statistics, n, min, max } };
+      return made;
+    });
+    const draft = draftOf({
+      targets: [target], uses: Object.fromEntries(future.map((name) => [name, "future" as const])), horizonHours,
+      holidays: { on: country !== null, country: country ?? "AT", subdivision: subdivision ?? "" },
+    }, own);
+    expect(specOf(draft, own)).toEqual(spec);
+  });
+
+  it("is the kinds and parameters of the command line", () => {
+    expect(CHOSEN).toEqual(usual.chosen);
+    expect(modelsOf(draftOf({}, files)).map((model) => model.kind)).toEqual(usual.chosen);
+    for (const [kind, parameters] of Object.entries(usual.parameters)) expect(DEFAULTS[kind]).toEqual(parameters);
   });
 });
 

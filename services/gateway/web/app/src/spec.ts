@@ -25,11 +25,15 @@ export interface Draft {
   accepted: string[];
 }
 
-export const MODELS = ["lin", "dense", "lstm", "cnn", "ar_lstm", "svr_mimo", "svr_dir"] as const;
+export const MODELS = ["lin", "slots", "lgbmr", "dense", "cnn", "lstm", "ar_lstm", "svr_mimo", "svr_dir"] as const;
+/** What is ticked at first: kinds whose average does best on series of many sorts, as on the command line. */
+export const CHOSEN: readonly string[] = ["lin", "slots", "lgbmr", "dense", "cnn"];
 const NEURAL = { layers: [64], epochs: 50, batch_size: 128, learning_rate: 0.001, patience: 2, residual: true, seed: 0 };
 const SVR = { kernel: "rbf", C: 1, epsilon: 0.1, seed: 0 };
 export const DEFAULTS: Record<string, Record<string, unknown>> = {
   lin: {},
+  slots: {},
+  lgbmr: { n_estimators: 600, learning_rate: 0.05, patience: 40, seed: 0 },
   dense: { ...NEURAL, batch_size: 64, activation: "relu" },
   lstm: { ...NEURAL, activation: "tanh" },
   cnn: { ...NEURAL, activation: "relu", kernel_size: 3 },
@@ -42,6 +46,24 @@ export const stepMinutes = (series: SeriesInfo): number => (series.quality.step_
 export const allSeries = (files: readonly FileInfo[]): SeriesInfo[] =>
   files.filter((file) => file.status === "ready").flatMap((file) => file.series);
 
+const DAY = 1440; // minutes
+const LEAST_STEPS = 7; // of a lookback: a week of days
+const MOST_STEPS = 768; // of a lookback nobody asked for: memory and networks grow with it
+const YEARS_SEEN = 1.9 * 525_960; // minutes of data, before the time of year can be told from a trend
+
+/**
+ * How much of the past a model sees unless told, in hours, as on the command line: 8 days of sub-daily rows, 8 weeks
+ * of longer ones, less where that would take more than a fifth of the data.
+ */
+export function usualLookback(step: number, horizonHours: number, rows: number): number {
+  const season = step < DAY ? 8 * DAY : 56 * step;
+  const room = Math.min(MOST_STEPS, rows ? Math.floor(rows / 5) : MOST_STEPS) * step;
+  const least = Math.max(2 * horizonHours * 60, Math.min(2 * DAY, 100 * step), LEAST_STEPS * step);
+  return Math.max(Math.min(season, room), least) / 60;
+}
+
+const constant = ({ statistics: { min, max } }: SeriesInfo): boolean => min != null && min === max;
+
 /** What a session starts with, completed by what was chosen before; what no longer exists is left out. */
 export function draftOf(kept: Partial<Draft>, files: readonly FileInfo[]): Draft {
   const series = allSeries(files);
@@ -50,18 +72,20 @@ export function draftOf(kept: Partial<Draft>, files: readonly FileInfo[]): Draft
   if (!targets.length && kept.targets === undefined && series[0]) targets.push(series[0].seriesId);
   const first = series.find((one) => one.seriesId === targets[0]);
   const step = first ? stepMinutes(first) : 60;
-  const horizon = step >= 1440 ? (7 * step) / 60 : 24;
+  const horizon = step >= DAY ? (7 * step) / 60 : 24;
+  const rows = first?.statistics.n ?? 0;
+  const horizonHours = kept.horizonHours ?? horizon;
   return {
     targets,
-    uses: Object.fromEntries(series.map((one) => [one.seriesId, kept.uses?.[one.seriesId] ?? "past"])),
-    horizonHours: kept.horizonHours ?? horizon,
-    lookbackHours: kept.lookbackHours ?? 2 * horizon,
+    uses: Object.fromEntries(series.map((one) => [one.seriesId, kept.uses?.[one.seriesId] ?? (constant(one) && !targets.includes(one.seriesId) ? "none" : "past")])),
+    horizonHours,
+    lookbackHours: kept.lookbackHours ?? usualLookback(step, horizonHours, rows),
     strideMinutes: kept.strideMinutes ?? null,
     zone: kept.zone ?? null,
-    calendar: { day: step < 1440, week: true, year: false, ...kept.calendar },
+    calendar: { day: step < DAY, week: true, year: rows * step >= YEARS_SEEN, ...kept.calendar },
     holidays: { on: false, country: "AT", subdivision: "", ...kept.holidays },
     split: { train: 70, validation: 20, test: 10, ...kept.split },
-    models: Object.fromEntries(MODELS.map((kind) => [kind, { on: ["lin", "dense", "lstm"].includes(kind), params: {}, ...kept.models?.[kind] }])),
+    models: Object.fromEntries(MODELS.map((kind) => [kind, { on: CHOSEN.includes(kind), params: {}, ...kept.models?.[kind] }])),
     metric: kept.metric ?? "rmse",
     ensemble: kept.ensemble ?? true,
     accepted: kept.accepted ?? [],
@@ -75,8 +99,9 @@ export function zoneOf(draft: Draft, files: readonly FileInfo[]): string {
 }
 
 /**
- * The data set somebody asked for. Windows follow the usual step of the first target exactly (never a mean over
- * gaps); the past ends at the reference time, what is known in advance covers the hours to be forecast.
+ * The data set somebody asked for, the same as the command line asks for by the same words. Windows follow the usual
+ * step of the first target exactly (never a mean over gaps). The past ends at the reference time; what is known in
+ * advance covers the steps to be forecast and as much of the past before them as there is room for.
  */
 export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | null {
   const series = allSeries(files);
@@ -88,16 +113,19 @@ export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | 
   const hours = (steps: number) => (steps * step) / 60;
   const past = { start: -hours(back - 1) || 0, end: 0 };
   const coming = { start: hours(1), end: hours(ahead) };
-  const inputs = series.filter((one) => (draft.uses[one.seriesId] ?? "past") !== "none");
+  const spread = ahead === 1 ? { start: 0, end: hours(1) } : coming; // room for more than one point
+  // A point per step up to the last one, past included; a lookback shorter than the horizon is spread over it.
+  const until = (last: number) => (back < last ? spread : { start: hours(last - back + 1), end: hours(last) });
+  const inputs = [...targets, ...series.filter((one) => !targets.includes(one))].filter((one) => draft.uses[one.seriesId] !== "none");
   if (!inputs.length) return null;
   const windowed = (one: SeriesInfo, role: "input" | "output", horizon: typeof past) =>
     ({ series_id: one.seriesId, name: one.name, role, horizon }) as SeriesSpec;
-  const known = (one: SeriesInfo) => draft.uses[one.seriesId] === "future" && !draft.targets.includes(one.seriesId);
-  const on = (enabled: boolean) => ({ enabled, at: "window" as const, horizon: coming, local_time: true, scale: null });
+  const known = (one: SeriesInfo) => draft.uses[one.seriesId] === "future" && !targets.includes(one);
+  const on = (enabled: boolean, horizon = until(ahead)) => (enabled ? { enabled, at: "window" as const, horizon, local_time: true, scale: null } : { enabled });
   return {
     series: [
-      ...inputs.map((one) => windowed(one, "input", known(one) ? coming : past)),
-      ...targets.map((one) => windowed(one, "output", coming)),
+      ...inputs.map((one) => windowed(one, "input", known(one) ? until(ahead) : past)),
+      ...targets.map((one) => ({ ...windowed(one, "output", coming), bounded: true })),
     ],
     input_steps: back,
     output_steps: ahead,
@@ -106,7 +134,8 @@ export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | 
       year: on(draft.calendar.year),
       week: on(draft.calendar.week),
       day: on(draft.calendar.day),
-      holiday: on(draft.holidays.on),
+      // A day more: whether the day after is a holiday is known, and tells something.
+      holiday: on(draft.holidays.on, until(ahead + Math.round(DAY / step))),
       timezone: zoneOf(draft, files),
       country: draft.holidays.on ? draft.holidays.country : null,
       subdivision: draft.holidays.on && draft.holidays.subdivision ? draft.holidays.subdivision : null,

@@ -21,6 +21,9 @@ export type SeriesExcerpt = Schemas["SeriesExcerpt"];
 export type ForecastWindow = Schemas["ForecastWindow"];
 export type Curve = Schemas["Curve"];
 export type ToldProblem = Schemas["Problem"];
+export type Forecast = Named<Schemas["Forecast"]>;
+export type ForecastSummary = Schemas["ForecastSummary"];
+export type Template = Named<Schemas["Template"]>;
 export type Importance = Schemas["Importance"];
 
 export interface Found {
@@ -164,6 +167,26 @@ export const getForecast = (sid: string, query: { run_id: string; job_id?: strin
   answer(api.GET("/test-forecasts/{sid}", { params: { path: { sid }, query } }));
 export const getImportance = (sid: string, run_id: string, job_id: string) =>
   answer(api.GET("/feature-importance/{sid}", { params: { path: { sid }, query: { run_id, job_id } } }));
+
+export interface ForecastOrder {
+  run_id?: string;
+  model?: string;
+  horizon?: number;
+  future?: Record<string, Record<string, number>>;
+}
+
+export const makeForecast = (sid: string, order: ForecastOrder) =>
+  answer(api.POST("/forecast/{sid}", { params: { path: { sid } }, body: order as never })) as Promise<Forecast>;
+export const readForecast = (sid: string, forecast_id: string) =>
+  answer(api.GET("/forecasts/{sid}/{forecast_id}", { params: { path: { sid, forecast_id } } })) as Promise<Forecast>;
+export const listForecasts = (sid: string, limit = 20) =>
+  answer(api.GET("/forecasts/{sid}", { params: { path: { sid }, query: { limit } } })) as Promise<{ forecasts: ForecastSummary[]; count: number }>;
+export const getTemplate = (sid: string, run_id: string, model: string) =>
+  answer(api.GET("/forecast/{sid}/template", { params: { path: { sid }, query: { run_id, model } } })) as Promise<Template>;
+export const addRows = (file_id: string, csv: string) =>
+  answer(api.POST("/csv-files/{file_id}/rows", { params: { path: { file_id } }, body: { csv } as never }));
+export const answerFile = (file_id: string, options: Record<string, unknown>) =>
+  call("POST", `/csv-files/${file_id}/answer`, { options });
 
 export const getStatus = (sid: string, run: string) => call<RunStatus>("GET", `/status/${sid}?run_id=${run}`);
 export const getResults = (sid: string, run: string) => call<Results>("GET", `/results/${sid}?run_id=${run}`);

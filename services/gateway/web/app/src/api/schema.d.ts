@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/csv-files/{file_id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Rows
+         * @description Extend a file's series without a new upload; of rows with one stamp the last that came holds.
+         */
+        post: operations["add_rows_api_training_csv_files__file_id__rows_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/datasets/{sid}/{dataset_id}": {
         parameters: {
             query?: never;
@@ -63,6 +83,88 @@ export interface paths {
          *     exchanged between samples, five times, and the rise of the loss is told.
          */
         get: operations["feature_importance_api_training_feature_importance__sid__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forecast/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forecast
+         * @description Return time-stamped values in original units with intervals, and keep them.
+         *
+         *     Values given under `future` make it a scenario: a child of the plain forecast, with the difference.
+         */
+        post: operations["forecast_api_training_forecast__sid__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forecast/{sid}/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Template
+         * @description Return the stamps and columns a forecast needs that are known in advance, and which are missing.
+         */
+        get: operations["template_api_training_forecast__sid__template_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forecasts/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Forecasts
+         * @description Return the session's forecasts, newest first.
+         */
+        get: operations["list_forecasts_api_training_forecasts__sid__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forecasts/{sid}/{forecast_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Forecast
+         * @description Return one forecast as it was made.
+         */
+        get: operations["read_forecast_api_training_forecasts__sid___forecast_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -557,6 +659,163 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ExtendedSeries
+         * @description A series as it is now.
+         */
+        ExtendedSeries: {
+            /** Name */
+            name: string;
+            /** Series Id */
+            series_id: string;
+            /** Statistics */
+            statistics: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+        };
+        /**
+         * Filled
+         * @description A value of an input that is no row of its file: between which rows it was found.
+         */
+        Filled: {
+            /** From */
+            from: string[];
+            /** How */
+            how: string;
+            /** Series */
+            series: string;
+            /** Time */
+            time: string;
+        };
+        /**
+         * Forecast
+         * @description A forecast of the future, with what it rests on.
+         */
+        Forecast: {
+            /** Created At */
+            created_at: string;
+            /**
+             * Difference
+             * @description a scenario minus its plain forecast
+             */
+            difference?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Filled */
+            filled: components["schemas"]["Filled"][];
+            /** Forecast Id */
+            forecast_id: string;
+            /**
+             * Future
+             * @description values that came with the request
+             */
+            future: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /** Horizon Hours */
+            horizon_hours: number;
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+            /** Levels */
+            levels: number[];
+            /**
+             * Levels Unknown
+             * @description levels for which validation has too few windows
+             */
+            levels_unknown: number[];
+            /** Model */
+            model: string;
+            /** N Validation */
+            n_validation: number;
+            /** Outputs */
+            outputs: components["schemas"]["TargetForecast"][];
+            /**
+             * Parent Id
+             * @description the plain forecast this scenario differs from
+             */
+            parent_id?: string | null;
+            /**
+             * Passport Sha256
+             * @description of the passport of the very model that was used
+             */
+            passport_sha256: string | null;
+            /**
+             * Reference Time
+             * @description the newest moment the inputs' past reaches to
+             */
+            reference_time: string;
+            /** Rows Read */
+            rows_read: components["schemas"]["RowsRead"][];
+            /** Run Id */
+            run_id: string;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /** Timezone */
+            timezone: string;
+            /**
+             * Version
+             * @description of the registry; null = not registered
+             */
+            version?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ForecastOrder
+         * @description What to forecast; by default with the best model of the newest good run, from the newest rows.
+         */
+        ForecastOrder: {
+            /**
+             * As Of
+             * @description use only rows that had arrived by then; default: `at`, or all there are
+             */
+            as_of?: string | null;
+            /**
+             * At
+             * @description look ahead from the newest reference time at or before this moment
+             */
+            at?: string | null;
+            /**
+             * Future
+             * @description for inputs known in advance: a value per stamp of the template, or values by stamp
+             * @default {}
+             */
+            future: {
+                [key: string]: (number | null)[] | {
+                    [key: string]: number;
+                };
+            };
+            /**
+             * Horizon
+             * @description hours; default: as far as the model reaches
+             */
+            horizon?: number | null;
+            /**
+             * Intervals
+             * @description levels in percent
+             * @default [
+             *       50,
+             *       80,
+             *       95
+             *     ]
+             */
+            intervals: number[];
+            /**
+             * Model
+             * @description a job id, a model's label, or ``best``
+             * @default best
+             */
+            model: string;
+            /** Run Id */
+            run_id?: string | null;
+        };
+        /**
          * ForecastOutput
          * @description One output of one window, in its own unit.
          */
@@ -586,6 +845,66 @@ export interface components {
             times: number[];
         };
         /**
+         * ForecastStep
+         * @description One step of a forecast.
+         */
+        ForecastStep: {
+            /** Intervals */
+            intervals: components["schemas"]["Interval"][];
+            /**
+             * Time
+             * @description ISO 8601 by the data's clock, with its offset
+             */
+            time: string;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * ForecastSummary
+         * @description One line of the list.
+         */
+        ForecastSummary: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Forecast Id */
+            forecast_id: string;
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Last Time
+             * Format: date-time
+             */
+            last_time: string;
+            /** Model */
+            model: string;
+            /** N Scored */
+            n_scored: number;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Passport Sha256 */
+            passport_sha256: string | null;
+            /**
+             * Reference Time
+             * Format: date-time
+             */
+            reference_time: string;
+            /** Run Id */
+            run_id: string;
+            /** Scored */
+            scored: boolean;
+            /** Scores */
+            scores: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Version */
+            version: number | null;
+        };
+        /**
          * ForecastWindow
          * @description One window of the test part: what was known, what was forecast, what came.
          */
@@ -613,6 +932,23 @@ export interface components {
             success: boolean;
             /** Window */
             window: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Forecasts
+         * @description The forecasts of a session, newest first.
+         */
+        Forecasts: {
+            /** Count */
+            count: number;
+            /** Forecasts */
+            forecasts: components["schemas"]["ForecastSummary"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
         } & {
             [key: string]: unknown;
         };
@@ -706,6 +1042,21 @@ export interface components {
             source: "series" | "calendar";
         };
         /**
+         * Interval
+         * @description A prediction interval; its ends are null where validation has too few windows for the level.
+         */
+        Interval: {
+            /**
+             * Level
+             * @description percent of true values expected inside
+             */
+            level: number;
+            /** Lower */
+            lower: number | null;
+            /** Upper */
+            upper: number | null;
+        };
+        /**
          * JobAsked
          * @description A model that will be trained, and the parameters in use.
          */
@@ -738,6 +1089,32 @@ export interface components {
             success: boolean;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * NewRows
+         * @description New rows of a file, as CSV text with its header or as one mapping per row.
+         */
+        NewRows: {
+            /**
+             * Available At
+             * @description when the rows became known; default: now
+             */
+            available_at?: string | null;
+            /** Csv */
+            csv?: string | null;
+            /**
+             * Rows
+             * @description cells by column, the time column among them
+             */
+            rows?: {
+                [key: string]: string | number | null;
+            }[] | null;
+            /**
+             * Trust Values
+             * @description take values of another size than all before
+             * @default false
+             */
+            trust_values: boolean;
         };
         /**
          * PartSpan
@@ -842,6 +1219,47 @@ export interface components {
              * @default 0
              */
             min: number;
+        };
+        /**
+         * RowsAdded
+         * @description What a batch of rows changed; a batch that changes nothing makes no version.
+         */
+        RowsAdded: {
+            /**
+             * N Changed
+             * @description rows that were corrected
+             */
+            n_changed: number;
+            /** N New */
+            n_new: number;
+            /** Series */
+            series: components["schemas"]["ExtendedSeries"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /**
+             * Version
+             * @description number of batches since the upload
+             */
+            version: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RowsRead
+         * @description Which rows of an input the forecast looked at.
+         */
+        RowsRead: {
+            /** First */
+            first: string;
+            /** Last */
+            last: string;
+            /** N Rows */
+            n_rows: number;
+            /** Series */
+            series: string;
         };
         /**
          * RunAll
@@ -998,7 +1416,7 @@ export interface components {
             /** Colorindex */
             colorIndex?: number | null;
             /** Datenanpassung */
-            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
+            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
             /** Datenform */
             datenform?: ("Historische Daten" | "Historische Prognosen" | "Aktueller Wert" | "measured" | "forecast" | "latest") | null;
             /** Id */
@@ -1070,7 +1488,8 @@ export interface components {
          *
          *     ``resample`` says where a point between rows gets its value from. ``auto`` invents nothing: targets are
          *     rows of the file, past inputs the newest row of their own step (a gap within ``max_gap`` is interpolated
-         *     as long as no row after the reference time is read), inputs known ahead are interpolated.
+         *     as long as no row after the reference time is read), inputs known ahead are interpolated. ``filled``
+         *     interpolates between numbers, be a row absent or empty; for ``linear`` an empty row leaves no value.
          */
         SeriesSpec: {
             /**
@@ -1108,7 +1527,7 @@ export interface components {
              * @default auto
              * @enum {string}
              */
-            resample: "auto" | "linear" | "mean" | "nearest" | "next" | "previous";
+            resample: "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous";
             /**
              * Role
              * @enum {string}
@@ -1240,6 +1659,63 @@ export interface components {
             validation?: number | null;
         };
         /**
+         * TargetForecast
+         * @description The forecast of one target, in its own unit.
+         */
+        TargetForecast: {
+            /** Name */
+            name: string;
+            /** Series Id */
+            series_id: string;
+            /** Values */
+            values: components["schemas"]["ForecastStep"][];
+        };
+        /**
+         * Template
+         * @description What a forecast needs that only somebody who knows the future can fill.
+         */
+        Template: {
+            /** Inputs */
+            inputs: components["schemas"]["TemplateInput"][];
+            /** Job Id */
+            job_id: string;
+            /** Model */
+            model: string;
+            /** Reference Time */
+            reference_time: string;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /** Timezone */
+            timezone: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TemplateInput
+         * @description One input known in advance.
+         */
+        TemplateInput: {
+            /** Series */
+            series: string;
+            /** Stamps */
+            stamps: components["schemas"]["TemplateStamp"][];
+        };
+        /**
+         * TemplateStamp
+         * @description One moment an input known in advance is needed for, and whether its rows answer it already.
+         */
+        TemplateStamp: {
+            /** Known */
+            known: boolean;
+            /** Time */
+            time: string;
+        };
+        /**
          * TimeInfo
          * @description Which calendar features join the inputs, and whose clock and holidays they follow.
          */
@@ -1367,6 +1843,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    add_rows_api_training_csv_files__file_id__rows_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRows"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowsAdded"];
+                };
+            };
+        };
+    };
     dataset_api_training_datasets__sid___dataset_id__get: {
         parameters: {
             query?: never;
@@ -1463,6 +1965,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Importance"];
+                };
+            };
+        };
+    };
+    forecast_api_training_forecast__sid__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForecastOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+        };
+    };
+    template_api_training_forecast__sid__template_get: {
+        parameters: {
+            query?: {
+                /** @description a job id, a model's label, or ``best`` */
+                model?: string;
+                run_id?: string | null;
+                at?: string | null;
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as `format` says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"];
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    list_forecasts_api_training_forecasts__sid__get: {
+        parameters: {
+            query?: {
+                run_id?: string | null;
+                limit?: number;
+                offset?: number;
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as `format` says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecasts"];
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    read_forecast_api_training_forecasts__sid___forecast_id__get: {
+        parameters: {
+            query?: {
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                forecast_id: string;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as `format` says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                    "text/csv": string;
                 };
             };
         };

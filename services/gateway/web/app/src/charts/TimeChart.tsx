@@ -208,13 +208,14 @@ function nowOf(u: uPlot, now: number | undefined): void {
 
 function ticksOf(u: uPlot, ticks: number[], timeZone: string): string[] {
   const span = (u.scales.x?.max ?? 0) - (u.scales.x?.min ?? 0);
+  const step = (ticks[1] ?? 0) - (ticks[0] ?? 0); // of the marks: days want a date, hours a time and a date where a day begins
   const locale = document.documentElement.lang === "de" ? "de-AT" : "en-GB";
-  const options: Intl.DateTimeFormatOptions = span > 86_400 * 120 ? { month: "short", year: "2-digit" } : span > 86_400 * 3 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
+  const options: Intl.DateTimeFormatOptions = span > 86_400 * 120 ? { month: "short", year: "2-digit" } : step >= 86_400 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
   const text = new Intl.DateTimeFormat(locale, { ...options, timeZone });
   const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone });
   return ticks.map((tick, k) => {
     const said = text.format(tick * 1000);
-    const newDay = span <= 86_400 * 3 && (k === 0 || date.format(tick * 1000) !== date.format((ticks[k - 1] as number) * 1000));
+    const newDay = step < 86_400 && span <= 86_400 * 120 && (k === 0 || date.format(tick * 1000) !== date.format((ticks[k - 1] as number) * 1000));
     return newDay ? `${said}\n${date.format(tick * 1000)}` : said;
   });
 }

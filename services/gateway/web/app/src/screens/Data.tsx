@@ -1,9 +1,9 @@
 // Files and series: what came, what was found in it, what it is used for.
-import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 
-import { type FileInfo, getSeries, type Quality, removeFile, type SeriesInfo } from "../api";
+import { answerFile, type FileInfo, getSeries, type Quality, removeFile, type SeriesInfo } from "../api";
 import { useDraft } from "../draft";
 import { type Key, t, useLanguage } from "../i18n";
 import { allSeries, stepMinutes, type Use } from "../spec";
@@ -106,7 +106,7 @@ function FileRow({ file }: { file: FileInfo }) {
         <div className="row grow">
           <strong>{file.fileName}</strong>
           {file.status === "ready" && (found ? <span className="badge warn">{t("files.remarks", { n: found })}</span> : <span className="badge good">{t("files.ok")}</span>)}
-          {file.status === "rejected" && <span className="badge bad">{t("files.rejected")}</span>}
+          {file.status === "rejected" && (questionOf(file) ? <span className="badge warn">{t("files.question")}</span> : <span className="badge bad">{t("files.rejected")}</span>)}
           {(file.status === "uploaded" || file.status === "receiving") && <span className="badge live">{t(`files.${file.status}`)}</span>}
           {first?.file && <span className="soft small">{readAs(first)}</span>}
         </div>
@@ -115,9 +115,38 @@ function FileRow({ file }: { file: FileInfo }) {
           <Asking label={t("remove")} name={t("remove.of", { name: file.fileName })} title={t("files.removeTitle")} text={t("files.removeText", { name: file.fileName })} doIt={remove} />
         </div>
       </div>
-      {trouble && <div style={{ marginTop: 8 }}><Trouble error={file.problem} /></div>}
+      {trouble && <div style={{ marginTop: 8 }}>{questionOf(file) ? <Asked file={file} /> : <Trouble error={file.problem} />}</div>}
       {open && <div className="stack" style={{ marginTop: 10 }}>{file.series.map((one) => <Report key={one.seriesId} series={one} />)}</div>}
     </li>
+  );
+}
+
+interface Question { option: string; candidates: { value: unknown; means: string }[] }
+
+/** What is asked about a file that can be read in more than one way, if anything. */
+function questionOf(file: FileInfo): Question | null {
+  const asked = (file.problem?.details as { question?: Question } | undefined)?.question;
+  return asked && Array.isArray(asked.candidates) && asked.candidates.length > 0 ? asked : null;
+}
+
+/** A question about a file: one button per reading; the gateway has the bytes still. */
+function Asked({ file }: { file: FileInfo }) {
+  const queries = useQueryClient();
+  const { session_id: sid } = useWorkspace();
+  const question = questionOf(file) as Question;
+  const tell = useMutation({
+    mutationFn: (value: unknown) => answerFile(file.id, { [question.option]: value }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["workspace", sid] }),
+  });
+  return (
+    <div className="notice warn" role="group" aria-label={t("question.title")}>
+      <strong>{t("question.title")}</strong>
+      <span>{explain(file.problem).message}</span>
+      <span className="soft small">{t("question.lead")}</span>
+      <div className="row">{question.candidates.map((one) => <button key={JSON.stringify(one.value)} type="button" disabled={tell.isPending} onClick={() => tell.mutate(one.value)}>{one.means}</button>)}</div>
+      {tell.isPending && <span role="status">{t("question.asking")}</span>}
+      {tell.isError && <Trouble error={tell.error} />}
+    </div>
   );
 }
 

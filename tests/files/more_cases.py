@@ -1,0 +1,253 @@
+"""Files of grid operators, weather services and loggers that were long unread, rebuilt small."""
+
+from tests.files.cases import DAY, HOUR, VIENNA, FileCase, comma, rows, total, value
+
+CROATIAN = ["siječnja", "veljače", "ožujka", "listopada"]
+POLISH = ["stycznia", "lutego", "marca", "listopada"]
+
+
+def named_days(months: list[str], numbers: list[int]) -> str:
+    """Return days written with the names of months, one row each."""
+    return "Dan;kWh\n" + "".join(
+        f"{day}. {name} 2024.;{comma(value(100 * number + day))}\n"
+        for name, number in zip(months, numbers, strict=True)
+        for day in range(1, 29)
+    )
+
+
+def of_days(numbers: list[int]) -> float:
+    """Return the sum of those rows."""
+    return sum(value(100 * number + day) for number in numbers for day in range(1, 29))
+
+
+MORE = [
+    FileCase(
+        "a date on a line of its own, times of day below",
+        "JC144/EDF_Simulateur_Prix#3; load curves of French meter portals",
+        "Heure;kW;Statut\n"
+        + "".join(
+            f"{d}/12/2023;;\n"
+            + "".join(f"{h:02d}:00;{comma(value(24 * (d - 25) + h))};R\n" for h in range(24))
+            for d in (25, 26)
+        ),
+        {},
+        (("kW", 48, "2023-12-25T00:00", "2023-12-26T23:00", total(48)),),
+    ),
+    FileCase(
+        "the date only beside the first time of its day",
+        "tables from workbooks with merged cells",
+        "Datum;Zeit;kWh\n"
+        + "".join(
+            f"{f'{d}.12.2023' if h == 0 else ''};{h:02d}:00;{comma(value(24 * (d - 25) + h))}\n"
+            for d in (25, 26)
+            for h in range(24)
+        ),
+        {},
+        (("kWh", 48, "2023-12-25T00:00", "2023-12-26T23:00", total(48)),),
+    ),
+    FileCase(
+        "one date missing beside its time of day",
+        "a hole in an export is no merged cell",
+        "Datum;Zeit;kWh\n"
+        + "".join(f"{'' if h == 7 else '25.12.2023'};{h:02d}:00;{comma(value(h))}\n" for h in range(24)),
+        problem="BAD_TIMESTAMP",
+        words="line 9",
+    ),
+    FileCase(
+        "Croatian months, where listopad is October",
+        "date pickers and meter portals in Croatian; tidyverse/readr#711 (locales)",
+        named_days(CROATIAN, [1, 2, 3, 10]),
+        {},
+        (("kWh", 112, "2024-01-01T00:00", "2024-10-28T00:00", of_days([1, 2, 3, 10])),),
+    ),
+    FileCase(
+        "Polish months, where listopad is November",
+        "date pickers and meter portals in Polish; tidyverse/readr#711 (locales)",
+        named_days(POLISH, [1, 2, 3, 11]),
+        {},
+        (("kWh", 112, "2024-01-01T00:00", "2024-11-28T00:00", of_days([1, 2, 3, 11])),),
+    ),
+    FileCase(
+        "listopad alone may be October or November",
+        "the same month in Croatian and in Polish",
+        named_days(["listopada"], [10]),
+        problem="NO_TIME_COLUMN",
+        words="listopada",
+    ),
+    FileCase(
+        "Slovene and Ukrainian months",
+        "exports of grid operators",
+        "Datum;kWh\n"
+        + "".join(f"{d}. {name} 2024;{comma(value(d))}\n" for name in ("maj", "junij") for d in range(1, 29)),
+        {},
+        (("kWh", 56, "2024-05-01T00:00", "2024-06-28T00:00", 2 * sum(value(d) for d in range(1, 29))),),
+    ),
+    FileCase(
+        "Ukrainian months",
+        "exports of grid operators",
+        "Дата;кВт\n"
+        + "".join(f"{d} {name} 2024;{value(d)}\n" for name in ("жовтня", "листопада") for d in range(1, 29)),
+        {},
+        (("кВт", 56, "2024-10-01T00:00", "2024-11-28T00:00", 2 * sum(value(d) for d in range(1, 29))),),
+    ),
+    FileCase(
+        "dates with blanks behind the points, and a point at the end",
+        "Czech, Slovak and Croatian exports",
+        "Datum;kWh\n"
+        + rows(30, "2024-03-01T00:00", DAY, lambda t, k: f"{t.day}. {t.month}. {t.year}.;{comma(value(k))}"),
+        {},
+        (("kWh", 30, "2024-03-01T00:00", "2024-03-30T00:00", total(30)),),
+    ),
+    FileCase(
+        "EST and EDT behind the stamp",
+        "market exports of North America (EST/EDT column or suffix); pandas-dev/pandas#18523",
+        "time,LMP\n"
+        + rows(
+            60,
+            "2024-11-02T00:00",
+            HOUR,
+            lambda t, k: f"{t:%m/%d/%Y %H:%M} {t:%Z},{value(k)}",
+            "America/New_York",
+        ),
+        {"day_first": False},
+        problem="AMBIGUOUS_ZONE",
+        words="America/New_York",
+    ),
+    FileCase(
+        "EST and EDT in a zone that was named",
+        "market exports of North America",
+        "time,LMP\n"
+        + rows(
+            60,
+            "2024-11-02T00:00",
+            HOUR,
+            lambda t, k: f"{t:%m/%d/%Y %H:%M} {t:%Z},{value(k)}",
+            "America/New_York",
+        ),
+        {"day_first": False, "timezone": "America/New_York"},
+        (("LMP", 60, "2024-11-02T04:00", "2024-11-04T15:00", total(60)),),
+    ),
+    FileCase(
+        "IST is no clock of Vienna",
+        "IST of India, Ireland and Israel; dateutil/dateutil#1246 (ambiguous abbreviations)",
+        "time,load\n" + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%Y-%m-%d %H:%M} IST,{value(k)}"),
+        VIENNA,
+        problem="AMBIGUOUS_ZONE",
+        words="Asia/Kolkata",
+    ),
+    FileCase(
+        "a zone in brackets without an offset",
+        "java.time (ZonedDateTime) and home automation exports",
+        "time,load\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"{t:%Y-%m-%dT%H:%M}[Europe/Vienna],{value(k)}",
+            "Europe/Vienna",
+        ),
+        {},
+        (("load", 30, "2024-03-13T23:00", "2024-03-15T04:00", total(30)),),
+    ),
+    FileCase(
+        "a zone in brackets that is not the one named",
+        "java.time (ZonedDateTime)",
+        "time,load\n"
+        + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%Y-%m-%dT%H:%M}[Europe/Vienna],{value(k)}"),
+        {"timezone": "Europe/London"},
+        problem="MIXED_ZONES",
+        words="Europe/Vienna",
+    ),
+    FileCase(
+        "columns parted by blanks under two lines of comment",
+        "buoy and station tables of weather services",
+        "#YY  MM DD hh mm WDIR WSPD\n#yr  mo dy hr mn degT m/s\n"
+        + rows(30, "2024-03-14T00:50", HOUR, lambda t, k: f"{t:%Y %m %d %H %M} {200 + k:4d} {value(k)}"),
+        {},
+        (
+            ("WDIR", 30, "2024-03-14T00:50", "2024-03-15T05:50", sum(range(200, 230))),
+            ("WSPD", 30, "2024-03-14T00:50", "2024-03-15T05:50", total(30)),
+        ),
+    ),
+    FileCase(
+        "five header rows of a solar logger",
+        "exports of inverter loggers",
+        ";WR1;WR1;WR2;WR2\n;SN:11;SN:11;SN:12;SN:12\nTime;Pac;Eac;Pac;Eac\nUnit;W;kWh;W;kWh\nInterval;5;5;5;5\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR / 12,
+            lambda t, k: f"{t:%d.%m.%Y %H:%M};{k};{comma(value(k))};{2 * k};{comma(value(k + 1))}",
+        ),
+        {},
+        (
+            ("SN:11 Pac", 30, "2024-03-14T00:00", "2024-03-14T02:25", float(sum(range(30)))),
+            ("SN:11 Eac", 30, "2024-03-14T00:00", "2024-03-14T02:25", total(30)),
+            ("SN:12 Pac", 30, "2024-03-14T00:00", "2024-03-14T02:25", 2.0 * sum(range(30))),
+            ("SN:12 Eac", 30, "2024-03-14T00:00", "2024-03-14T02:25", total(30, 1)),
+        ),
+    ),
+    FileCase(
+        "names, units and kinds of average above the rows of a logger",
+        "TOA5 tables",
+        '"TOA5","CR1000","CR1000","1234","CR1000.Std.32","CPU:x.CR1","1","Table1"\n"TIMESTAMP","RECORD","AirT","Rad"\n'
+        '"TS","RN","Deg C","W/m2"\n"","","Avg","Avg"\n'
+        + rows(
+            30, "2024-03-14T00:00", HOUR, lambda t, k: f'"{t:%Y-%m-%d %H:%M:%S}",{k + 7},{value(k)},{k}.25'
+        ),
+        {},
+        (
+            ("AirT", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),
+            ("Rad", 30, "2024-03-14T00:00", "2024-03-15T05:00", sum(k + 0.25 for k in range(30))),
+        ),
+    ),
+    FileCase(
+        "an EAN and a meter's name beside every row",
+        "Belgian grid operators",
+        "EAN;Compteur;Date;Heure;Volume\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"541448820000000001;1SAG;{t:%d/%m/%Y};{t:%H:%M};{comma(value(k))}",
+        ),
+        {},
+        (("Volume", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+    FileCase(
+        "an EAN of 18 digits and a register name the series",
+        "Belgian and Dutch grid operators",
+        "EAN;Register;Van;Tot;Volume;Eenheid\n"
+        + "".join(
+            f"54144882000000000{m};{register};{d:02d}-03-2024;{d + 1:02d}-03-2024;{m}{comma(value(d))};kWh\n"
+            for d in range(1, 29)
+            for m in (1, 2)
+            for register in ("Afname Dag", "Afname Nacht")
+        ),
+        {},
+        tuple(
+            (
+                f"54144882000000000{m} {register}",
+                28,
+                "2024-03-01T00:00",
+                "2024-03-28T00:00",
+                sum(float(f"{m}{value(d)}") for d in range(1, 29)),
+            )
+            for m in (1, 2)
+            for register in ("Afname Dag", "Afname Nacht")
+        ),
+    ),
+    FileCase(
+        "counters of more digits than a number keeps",
+        "rounding of large whole numbers in double precision",
+        "time,serial_count,kWh\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"{t:%Y-%m-%d %H:%M},{90071992547409931 + 2 * k},{value(k)}",
+        ),
+        {},
+        (("kWh", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+]
