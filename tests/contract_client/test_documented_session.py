@@ -3,6 +3,7 @@
 import asyncio
 import json
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from shared.contracts.kinds import BASELINES
 from tests.contract_client.frontend import csv_file
 from tests.live.conftest import OpenYard
 
-pytestmark = [pytest.mark.live]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(360)]
 DOCS = Path(__file__).parents[2] / "docs" / "http.md"
 
 
-async def test_the_session_of_the_documentation_ends_with_a_leaderboard(
+async def test_the_session_of_the_documentation_ends_with_a_leaderboard_and_a_forecast(
     open_yard: OpenYard, tmp_path: Path
 ) -> None:
     _, _, rest = DOCS.read_text().partition("<!-- session: begin -->")
@@ -27,15 +28,23 @@ async def test_the_session_of_the_documentation_ends_with_a_leaderboard(
         shell = await asyncio.create_subprocess_exec(
             "bash", "-ec", told, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
         )
-        out, _ = await asyncio.wait_for(shell.communicate(), 120)
+        out, _ = await asyncio.wait_for(shell.communicate(), 300)
 
     decoder, text, answers = json.JSONDecoder(), out.decode(), []
     while text:
         answer, end = decoder.raw_decode(text)
         answers.append(answer)
         text = text[end:].strip()
-    opened, uploaded, started, results = answers
-    assert all(answer["success"] for answer in (opened, uploaded, started, results))
+    opened, uploaded, started, results, forecast = answers
+    assert all(answer["success"] for answer in (opened, uploaded, started, results, forecast))
     assert len(started["warnings"]) == 3
     assert results["best_model"]["label"] in next(iter(results["evaluation_metrics"].values()))
     assert zipfile.is_zipfile(tmp_path / "results.zip")
+    (load,) = forecast["outputs"]
+    newest = datetime.fromisoformat(forecast["reference_time"])
+    times = [datetime.fromisoformat(step["time"]) for step in load["values"]]
+    assert newest.isoformat().startswith("2024-02-09T23:00")
+    assert times[0] <= newest < times[-1]
+    assert times == sorted(times)
+    assert all(40 < step["value"] < 160 for step in load["values"])
+    assert {interval["level"] for interval in load["values"][0]["intervals"]} <= {50, 80, 95}

@@ -45,10 +45,16 @@ class Online(BaseModel):
     env: Literal["local", "production"]
 
 
+class Fine(BaseModel):
+    """That the process lives, in the earlier word."""
+
+    status: Literal["ok"] = "ok"
+
+
 @outside.get("/health")
-async def health() -> dict[str, str]:
+async def health() -> Fine:
     """Tell that the process lives, in the earlier word."""
-    return {"status": "ok"}
+    return Fine()
 
 
 @outside.get(ONLINE)

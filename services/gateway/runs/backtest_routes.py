@@ -1,15 +1,16 @@
 """Backtests: a run's models at several cutoffs, started and read."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field, JsonValue, ValidationError
 
 from services.gateway.context import Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.http.wire import Answer, Wire, YesNo, spelled
+from services.gateway.http.wire import Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
 from services.gateway.problems import InvalidBacktest, NothingThere, refused_by
+from services.gateway.runs.backtest_answers import BacktestStarted, BacktestTold, FoldTold, ModelAsked
 from services.gateway.runs.backtests import BacktestView, find_backtest, fold_wire, start_backtest
 from services.gateway.runs.routes import IdempotencyKey
 from services.gateway.runs.wire import MOST_MODELS
@@ -53,18 +54,6 @@ class StartBacktest(Wire):
             raise refused_by(error, InvalidBacktest) from None
 
 
-class BacktestStarted(Answer):
-    """A backtest that was written down and asked for."""
-
-    status: str = "backtest_started"
-    session_id: str
-    run_id: str
-    backtest_of: str | None
-    dataset_id: str
-    folds: list[dict[str, Any]]
-    models: list[dict[str, Any]]
-
-
 @router.post("/backtest/{sid}", status_code=202)
 async def backtest(
     sid: str,
@@ -89,8 +78,10 @@ async def backtest(
         run_id=run.id,
         backtest_of=run.backtest_of,
         dataset_id=run.dataset_id,
-        folds=[fold_wire(fold) for fold in run.backtest.folds] if run.backtest else [],
-        models=[parameters(model) for model in run.models],
+        folds=[FoldTold.model_validate(fold_wire(fold)) for fold in run.backtest.folds]
+        if run.backtest
+        else [],
+        models=[ModelAsked.model_validate(parameters(model)) for model in run.models],
     )
 
 
@@ -100,10 +91,10 @@ async def read_backtest(
     gateway: Here,
     session: Session,
     run_id: Annotated[str | None, Query(description="a backtest, or the run it repeats")] = None,
-) -> Answer:
+) -> BacktestTold:
     """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
     run = await find_backtest(gateway, session, run_id)
     if run.backtest is None:
         raise NothingThere("the run is no backtest", run_id=run.id)
     dataset = await gateway.records.get(DatasetRow, run.dataset_id)
-    return Answer(session_id=sid, **BacktestView(run, run.backtest, dataset).wire())
+    return BacktestTold.model_validate({"session_id": sid, **BacktestView(run, run.backtest, dataset).wire()})
