@@ -1,6 +1,6 @@
 """API keys of programs."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
@@ -24,42 +24,34 @@ class CreateKey(Wire):
     expires_at: AwareDatetime | None = Field(None, validation_alias=spelled("expiresAt", "expires_at"))
 
 
-class Key(BaseModel):
+class KeyFacts(BaseModel):
     """A key without its text."""
 
     id: str
     name: str
-    session_id: str | None = Field(serialization_alias="sessionId", description="the only one it opens")
-    created_at: AwareDatetime = Field(serialization_alias="createdAt")
-    expires_at: AwareDatetime | None = Field(serialization_alias="expiresAt")
-    revoked_at: AwareDatetime | None = Field(serialization_alias="revokedAt")
-
-    @classmethod
-    def of(cls, row: ApiKeyRow) -> Self:
-        """Return what is told of a stored key."""
-        return cls(
-            id=row.id, name=row.name, session_id=scope_of(row), created_at=row.created_at,
-            expires_at=row.expires_at, revoked_at=row.revoked_at,
-        )  # fmt: skip
+    sessionId: str | None = Field(description="the one session it opens; null = all of its owner's")  # noqa: N815
+    createdAt: AwareDatetime  # noqa: N815
+    expiresAt: AwareDatetime | None  # noqa: N815
+    revokedAt: AwareDatetime | None  # noqa: N815
 
 
 class KeyMade(Answer):
-    """A new key with its text, which is shown this once."""
+    """A new key."""
 
-    key: str
-    data: Key
+    key: str = Field(description="its text, told once")
+    data: KeyFacts
 
 
 class Keys(Answer):
     """The caller's keys."""
 
-    keys: list[Key]
+    keys: list[KeyFacts]
 
 
 class KeyRevoked(Answer):
     """A key that opens nothing any more."""
 
-    data: Key
+    data: KeyFacts
 
 
 @router.post("/api-keys", status_code=201)
@@ -69,17 +61,28 @@ async def create(body: CreateKey, gateway: Here, who: Who) -> KeyMade:
     key, row = await create_key(
         gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
-    return KeyMade(key=key, data=Key.of(row))
+    return KeyMade(key=key, data=_shown(row))
 
 
 @router.get("/api-keys")
 async def list_keys(gateway: Here, who: Who) -> Keys:
     """Return the caller's keys, without their text."""
     rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
-    return Keys(keys=[Key.of(row) for row in rows])
+    return Keys(keys=[_shown(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
 async def revoke(key_id: str, gateway: Here, who: Who) -> KeyRevoked:
     """End a key now."""
-    return KeyRevoked(data=Key.of(await revoke_key(gateway, who.user_id, key_id)))
+    return KeyRevoked(data=_shown(await revoke_key(gateway, who.user_id, key_id)))
+
+
+def _shown(row: ApiKeyRow) -> KeyFacts:
+    return KeyFacts(
+        id=row.id,
+        name=row.name,
+        sessionId=scope_of(row),
+        createdAt=row.created_at,
+        expiresAt=row.expires_at,
+        revokedAt=row.revoked_at,
+    )
