@@ -26,7 +26,8 @@ from shared.contracts.events import (
 from shared.contracts.kinds import ENSEMBLE
 from shared.messaging.broker import Reactions
 from shared.queueing.release import order_for
-from shared.storage.rows import JobRow, RunRow
+from shared.storage.announcements import model_done
+from shared.storage.rows import RunRow
 
 planning, fitting = Reactions(), Reactions()
 log = structlog.get_logger()
@@ -65,9 +66,9 @@ async def cancel_queued(
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
     owner = await runs.owner_of(event.run_id or "")
-    said: list[Message] = [_ended(event, job) for job in ended]
+    done: list[Message] = [model_done(event, job) for job in ended]
     freed = await turns.of(owner, (job.kind for job in ended)) if owner else []
-    return said + [order_for(job) for job in freed]
+    return done + [order_for(job) for job in freed]
 
 
 @planning.on(SessionDeleted, durable="trainer-session-deleted")
@@ -112,18 +113,6 @@ async def _search(event: Event, run_id: str, runs: Runs, turns: Turns) -> list[M
         if ended:
             log.info("search ended", job_id=model.id, status=ended.status)
         if ended and ended.status == "failed":
-            said.append(_ended(event, ended))
+            said.append(model_done(event, ended))
         said += [order_for(job) for job in await turns.of(model.owner, (model.kind,))]
     return said
-
-
-def _ended(event: Event, job: JobRow) -> ModelDone:
-    return ModelDone.caused_by(
-        event,
-        job_id=job.id,
-        kind=job.kind,
-        label=job.label,
-        status=job.status,
-        trial=job.trial and job.trial.number,
-        problem=job.problem,
-    )

@@ -23,7 +23,7 @@ OPEN_JOB: tuple[JobStatus, ...] = ("searching", *LIVE_JOB)  # what has not ended
 
 
 class SessionRow(Row):
-    """One user's workbench: files, settings, runs."""
+    """One user's session: files, settings, runs."""
 
     table: ClassVar[str] = "training_sessions"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("owner", "created_at"),)
