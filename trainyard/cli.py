@@ -22,13 +22,13 @@ from trainyard.console import RunBars, show_claims, show_file, show_leaderboard,
 from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
-from trainyard.operating import DEFAULT_DATA, Data, console, dataset, fsck, provision
+from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 from trainyard.session_commands import COMMANDS, Token, Url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for command in (fsck, provision, dataset, *COMMANDS):
+for command in (fsck, backup, provision, dataset, *COMMANDS):
     app.command()(command)
 
 

@@ -61,23 +61,23 @@ async def create(body: CreateKey, gateway: Here, who: Who) -> KeyMade:
     key, row = await create_key(
         gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
-    return KeyMade(key=key, data=_told(row))
+    return KeyMade(key=key, data=_shown(row))
 
 
 @router.get("/api-keys")
 async def list_keys(gateway: Here, who: Who) -> Keys:
     """Return the caller's keys, without their text."""
     rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
-    return Keys(keys=[_told(row) for row in rows])
+    return Keys(keys=[_shown(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
 async def revoke(key_id: str, gateway: Here, who: Who) -> KeyRevoked:
     """End a key now."""
-    return KeyRevoked(data=_told(await revoke_key(gateway, who.user_id, key_id)))
+    return KeyRevoked(data=_shown(await revoke_key(gateway, who.user_id, key_id)))
 
 
-def _told(row: ApiKeyRow) -> KeyFacts:
+def _shown(row: ApiKeyRow) -> KeyFacts:
     return KeyFacts(
         id=row.id,
         name=row.name,
