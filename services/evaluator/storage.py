@@ -41,7 +41,7 @@ class LedgerResults:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._yardsticks: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
+        self._contexts: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
 
     async def job(self, job_id: str) -> JobRow | None:
         return await self._storage.records.get(JobRow, job_id)
@@ -60,13 +60,13 @@ class LedgerResults:
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
         return await get_verified(self._of(job).objects, str(file["key"]), str(file["sha256"]))
 
-    async def yardstick(self, job: JobRow) -> ScoringContext:
+    async def scoring_context(self, job: JobRow) -> ScoringContext:
         trained_on = (job.dataset_id, job.backtest and job.backtest.train)
-        if trained_on not in self._yardsticks:
-            self._yardsticks[trained_on] = await self._load_yardstick(job)
-            while len(self._yardsticks) > _KEPT:
-                self._yardsticks.popitem(last=False)
-        return self._yardsticks[trained_on]
+        if trained_on not in self._contexts:
+            self._contexts[trained_on] = await self._load_scoring_context(job)
+            while len(self._contexts) > _KEPT:
+                self._contexts.popitem(last=False)
+        return self._contexts[trained_on]
 
     async def save(
         self, job: JobRow, validation: Scores, test: Scores, folds: Sequence[Scores] = ()
@@ -92,9 +92,9 @@ class LedgerResults:
         """Return the stores narrowed to the job's owner."""
         return self._storage.of_owner(job.owner)
 
-    async def _load_yardstick(self, job: JobRow) -> ScoringContext:
+    async def _load_scoring_context(self, job: JobRow) -> ScoringContext:
         dataset = await self.dataset(job)
-        return await asyncio.to_thread(_yardstick_of, dataset)
+        return await asyncio.to_thread(_scoring_context_of, dataset)
 
     async def run(self, run_id: str) -> RunRow | None:
         return await self._storage.records.get(RunRow, run_id)
@@ -111,7 +111,7 @@ class LedgerResults:
         return await asyncio.to_thread(dataset.divided, parts_of(job.backtest, dataset.n_windows))
 
 
-def _yardstick_of(dataset: Dataset) -> ScoringContext:
+def _scoring_context_of(dataset: Dataset) -> ScoringContext:
     layout = dataset.layout
     steps = max(1, layout.output_steps - 1)
     return ScoringContext(

@@ -28,6 +28,7 @@ from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.json_bodies import carries_json
+from services.gateway.http.local_metrics import LocalMetrics
 from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
@@ -112,6 +113,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     )
     app.state.registry = registry
     app.state.health = Health("gateway", registry)
+    app.state.local_metrics = LocalMetrics(registry, settings)
     app.state.monotone_progress = MonotoneProgress()
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,

@@ -151,6 +151,7 @@ ROUTES: dict[str, Access] = {
     # health, description, live
     "GET /healthz": Access("anybody"),
     "GET /readyz": Access("anybody"),
+    "GET /metrics": Access("anybody"),
     "GET /openapi.json": Access("anybody"),
     "GET /docs": Access("anybody"),
     "WS /ws/sessions/{sid}": Access("session"),

@@ -1,5 +1,6 @@
 """Data sets and runs: written into the ledger first, then asked for; asked twice, started once."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,6 +28,7 @@ from shared.storage.rows import (
     SessionRow,
 )
 
+_POLL_S = 0.2
 _STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
 
 
@@ -208,6 +210,14 @@ async def find_finished_run(gateway: Gateway, session: SessionRow, run_id: str |
 async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
     """Return the session's runs that are not over."""
     return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+
+
+async def let_end(gateway: Gateway, session: SessionRow, patience_s: float = 3.0) -> None:
+    """Give a run that is about to end a moment to do so: clients start the next one as soon as they think."""
+    for _ in range(round(patience_s / _POLL_S)):
+        if not await live_runs(gateway, session):
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 async def run_to_stop(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:

@@ -162,6 +162,21 @@ async def test_the_next_run_may_start_when_the_first_is_over(
     assert second.json()["run_id"] != first
 
 
+async def test_a_start_in_the_last_moment_of_a_run_waits_for_its_end_and_is_refused_if_it_goes_on(
+    house: House, http: httpx.AsyncClient, filled: str
+) -> None:
+    models = {"modelConfigurations": [{"MODE": "LIN"}]}
+    first = (await http.post(f"train-models/{filled}", json=models)).json()["run_id"]
+
+    refused = await http.post(f"train-models/{filled}", json=models)
+    asked = asyncio.create_task(http.post(f"train-models/{filled}", json=models))
+    await asyncio.sleep(0.3)
+    await house.records.update(RunRow, first, {"status": "completed", "finished_at": utc_now()})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "TRAINING_IN_PROGRESS")
+    assert (await asked).status_code == 202
+
+
 async def test_the_same_key_starts_one_run_and_gives_one_answer(
     house: House, http: httpx.AsyncClient, filled: str
 ) -> None:
