@@ -21,12 +21,13 @@ from services.datasets.settings import DatasetsSettings
 from services.evaluator.app import create_app as evaluator_app
 from services.evaluator.settings import EvaluatorSettings
 from services.gateway.live.hub import Hub
-from services.gateway.live.messages import told
+from services.gateway.live.messages import parse
 from services.gateway.workers import Question
 from services.ingest.app import create_app as ingest_app
 from services.ingest.settings import IngestSettings
 from services.trainer.app import create_app as trainer_app
 from services.trainer.settings import TrainerSettings
+from shared.contracts.base import Message
 from shared.contracts.events import CancelNow, TrainModel
 from shared.messaging.streams import REACTIONS, consumers, provision
 from tests.support.fuzz import PATIENCE_S, Footprint, golden, payload, slice_and_all
@@ -114,7 +115,7 @@ async def test_no_message_stops_a_service_or_stays_in_its_way(tmp_path: Path, at
 async def hear_anything(bus: Bus, attempts: int) -> None:
     rng = random.Random(11)
     events = sorted({event for _, event in REACTIONS}, key=lambda event: event.type)
-    kinds = [*events, *events, TrainModel, CancelNow]
+    kinds: list[type[Message]] = [*events, *events, TrainModel, CancelNow]
     js = bus.client.jetstream(timeout=10)
     before, n_tasks = Footprint(), len(asyncio.all_tasks())
 
@@ -184,8 +185,8 @@ def test_whatever_comes_over_the_live_subjects_is_an_event_or_nothing(attempts: 
     subjects = [event.pattern().replace("*", "a" * 32) for _, event in REACTIONS] + ["prog.a.b.c"]
 
     for n in range(attempts):
-        message = told(rng.choice(subjects), payload(rng, examples), seq=n)
+        message = parse(rng.choice(subjects), payload(rng, examples), seq=n)
         if message is not None:
-            hub.tell(message)
+            hub.publish(message)
 
     assert len(hub) == 0
