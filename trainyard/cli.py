@@ -22,14 +22,14 @@ from trainyard.console import RunBars, show_claims, show_file, show_leaderboard,
 from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
-from trainyard.operating import DEFAULT_DATA, Data, console, dataset, fsck, provision
+from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 from trainyard.registry import REGISTRY_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for command in (fsck, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS):
+for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS):
     app.command()(command)
 
 
@@ -134,7 +134,7 @@ def run(
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
-    async def work() -> None:
+    async def work() -> bool:
         async with _platform(url, token, data) as client:
             session = await client.create_session(files[0].stem)
             for path in files:
@@ -155,9 +155,10 @@ def run(
             )
             for line in left_out(await client.series(session), spec):
                 console.print(f"  {line}", highlight=False, markup=False)
-            await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
+            return await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
-    asyncio.run(work())
+    if not asyncio.run(work()):
+        raise typer.Exit(1)
 
 
 def _duration(text: str | None) -> timedelta | None:

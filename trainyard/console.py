@@ -252,7 +252,7 @@ def show_problem(console: Console, problem: Problem) -> None:
                     case {"value": value, "means": means}:
                         said = (
                             f"--read {option}={json.dumps(value)}"
-                            if isinstance(value, list)
+                            if isinstance(value, list | bool)
                             else f"--read {option}={value}"
                         )
                         console.print(f"  {said}   {means}", highlight=False, markup=False)

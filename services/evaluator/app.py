@@ -54,7 +54,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
             "shown_windows": ShownWindows(results),
-            "undertaker": DeadLetters(storage.records, StoredMessages(broker.connection)),
+            "dead_letters": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }
         try:
             yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=rest)

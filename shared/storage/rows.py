@@ -22,7 +22,7 @@ LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")
 
 
 class SessionRow(Row):
-    """One user's workbench: files, settings, runs."""
+    """One user's session: files, settings, runs."""
 
     table: ClassVar[str] = "training_sessions"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("owner", "created_at"),)

@@ -42,6 +42,19 @@ class Layout:
     own_past: tuple[int | None, ...]
     floors: tuple[float | None, ...] = ()  # per output what no forecast goes below, in its unit; () is none
 
+    def past_to_output(self, output: int) -> tuple[float, float]:
+        """Return (gain, shift) that take the scaled own past of an output to the scale of the output.
+
+        Without an own past the map is the identity.
+        """
+        own = self.own_past[output]
+        if own is None:
+            return 1.0, 0.0
+        x, y = self.x_scaler, self.y_scaler
+        gain = y.gain[output] / x.gain[own]  # through the unit of the series
+        shift = (x.lo[own] - y.lo[output]) * y.gain[output] + y.low[output] - x.low[own] * gain
+        return float(gain), float(shift)
+
     def bounded(self, y: Float64) -> Float64:
         """Return forecasts in original units, (..., n_outputs), held at the floors of their outputs."""
         if all(floor is None for floor in self.floors):

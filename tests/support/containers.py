@@ -28,13 +28,24 @@ def missing() -> str | None:
 
 
 class Compose:
-    """One project of docker compose, its words and what it knows about its containers."""
+    """One project of docker compose, its words and what it knows about its containers.
 
-    def __init__(self, folder: Path, project: str, **variables: str) -> None:
+    Parameters
+    ----------
+    words
+        What ``deploy/make-env.sh`` is told.
+    variables
+        Environment beside the ports, which are free ones.
+    """
+
+    def __init__(self, folder: Path, project: str, *words: str, **variables: str) -> None:
         (folder / "deploy").mkdir()
         for path in (".env.example", "deploy/make-env.sh"):
             shutil.copy(ROOT / path, folder / path)
-        subprocess.run(["sh", str(folder / "deploy/make-env.sh")], check=True, stdout=subprocess.DEVNULL)
+        make = ["sh", str(folder / "deploy/make-env.sh"), *words]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+        lines = (folder / ".env").read_text().splitlines()
+        self.settings = dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
         beside = folder / "beside.yml"
         beside.write_text(yaml.safe_dump(_of_this_machine()))
         self.port, self.prometheus_port = free_port(), free_port()
@@ -42,7 +53,11 @@ class Compose:
             "docker", "compose", "-p", project, "--env-file", str(folder / ".env"),
             "--project-directory", str(ROOT), "-f", str(ROOT / "docker-compose.yml"), "-f", str(beside),
         ]  # fmt: skip
-        own = {"PORT": str(self.port), "PROMETHEUS_PORT": str(self.prometheus_port)}
+        own = {
+            "PORT": str(self.port),
+            "PROMETHEUS_PORT": str(self.prometheus_port),
+            "SUPABASE_PORT": str(free_port()),
+        }
         self._environment = {**os.environ, **own, **variables}
 
     @property

@@ -72,8 +72,6 @@ BOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
         (
             _lines("Skill over seasonal naive, median", "percentunit",
                    "histogram_quantile(0.5, sum by (kind, le) (increase(trainyard_forecast_skill_ratio_bucket[1d])))", "{{kind}}"),
-            _lines("Mean skill", "percentunit",
-                   "sum by (kind) (increase(trainyard_forecast_skill_ratio_sum[1d])) / sum by (kind) (increase(trainyard_forecast_skill_ratio_count[1d]))", "{{kind}}"),
             _lines("Coverage of the 95 % intervals, mean", "percentunit",
                    "sum by (kind) (increase(trainyard_forecast_coverage_ratio_sum[1d])) / sum by (kind) (increase(trainyard_forecast_coverage_ratio_count[1d]))", "{{kind}}"),
             _lines("Models scored a day", "short", "sum by (kind) (increase(trainyard_forecast_skill_ratio_count[1d])) > 0", "{{kind}}"),

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from services.gateway.http.local_metrics import LocalMetrics
@@ -18,7 +19,17 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive", "service": "gateway"}
 
 
-@router.get("/readyz", responses={503: {"description": "something is away; each is named"}})
+class Readiness(BaseModel):
+    """Whether everything answers, and each part by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    ready: bool
+
+
+@router.get(
+    "/readyz", response_model=Readiness, responses={503: {"description": "something is away; each is named"}}
+)
 async def readyz(request: Request) -> JSONResponse:
     """Tell whether broker and stores answer."""
     health: Health = request.app.state.health

@@ -75,7 +75,7 @@ class Hub:
         if not boxes:
             self._boxes.pop(session_id, None)
 
-    def tell(self, message: LiveMessage) -> None:
+    def publish(self, message: LiveMessage) -> None:
         """Put a message in every box of its session."""
         for box in self._boxes.get(message.session_id, ()):
             dropped = box.put(message)
@@ -85,4 +85,4 @@ class Hub:
     def tell_all(self, messages: Iterable[LiveMessage]) -> None:
         """Put messages in their boxes, in order."""
         for message in messages:
-            self.tell(message)
+            self.publish(message)

@@ -27,7 +27,7 @@ async def test_a_full_box_overflows_and_the_others_get_everything() -> None:
     heard = []
 
     for seq in range(1, 8):
-        hub.tell(event(seq))
+        hub.publish(event(seq))
         heard += [message.seq for message in await awake.take()]
 
     assert stuck.overflowed.is_set()
@@ -50,7 +50,7 @@ async def test_a_closed_box_hears_nothing_and_leaves_nothing() -> None:
     box = hub.open("s")
 
     hub.close("s", box)
-    hub.tell(event(1))
+    hub.publish(event(1))
 
     assert len(hub) == 0
 
