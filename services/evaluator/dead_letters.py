@@ -6,10 +6,10 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.evaluator.announcements import model_done, run_finished
 from shared.contracts import events as e
 from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
+from shared.storage.announcements import model_done, run_finished
 from shared.storage.records import Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
 

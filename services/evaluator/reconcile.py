@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.evaluator.announcements import model_done
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
 from shared.messaging.publish import Publisher
 from shared.queueing.release import FairRelease, order_for
-from shared.storage.leases import is_held
+from shared.storage.announcements import model_done
+from shared.storage.leases import is_held, take_lease
 from shared.storage.records import OneOf, R, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
 
@@ -116,19 +116,9 @@ class Reconciler:
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""
-        until = utc_now() + 3 * self._every
-        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=until)
-        if await self._records.insert([lease]):
-            return True
-        mine = {"holder": self._holder, "until": until}
-        known = await self._records.get(LeaseRow, lease.id)
-        if known is None:
-            return False
-        others = known.holder != self._holder
-        if others and is_held(known.until, now=utc_now(), longest=3 * self._every):
-            return False
-        expect = {"revision": known.revision}
-        return await self._records.update(LeaseRow, lease.id, mine, expect=expect) is not None
+        longest = 3 * self._every
+        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=utc_now() + longest)
+        return await take_lease(self._records, lease, longest=longest)
 
     def _old(self, rows: Sequence[R], before: datetime) -> list[R]:
         """Return the rows nobody changed lately; one of the future was changed by a wrong clock."""

@@ -14,7 +14,6 @@ from shared.contracts.events import (
     CancelRequested,
     DatasetReady,
     JobFacts,
-    ModelDone,
     RunPlanned,
     SessionDeleted,
     TrainingRequested,
@@ -22,6 +21,7 @@ from shared.contracts.events import (
 )
 from shared.messaging.broker import Reactions
 from shared.queueing.release import order_for
+from shared.storage.announcements import model_done
 from shared.storage.rows import RunRow
 
 planning, fitting = Reactions(), Reactions()
@@ -53,12 +53,9 @@ async def cancel_queued(
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
     owner = await runs.owner_of(event.run_id or "")
-    said: list[Message] = [
-        ModelDone.caused_by(event, job_id=job.id, kind=job.kind, label=job.label, status="cancelled")
-        for job in ended
-    ]
+    done: list[Message] = [model_done(event, job) for job in ended]
     freed = await turns.of(owner, (job.kind for job in ended)) if owner else []
-    return said + [order_for(job) for job in freed]
+    return done + [order_for(job) for job in freed]
 
 
 @planning.on(SessionDeleted, durable="trainer-session-deleted")

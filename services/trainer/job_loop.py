@@ -16,13 +16,14 @@ from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
 from services.trainer.ports import Checkpoints, Jobs, Product, Turns
-from shared.contracts.events import ModelDone, ModelProgress, TrainModel
+from shared.contracts.events import ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
 from shared.queueing.release import order_for
+from shared.storage.announcements import model_done
 from shared.storage.rows import LIVE_JOB, JobRow
 
 log = structlog.get_logger()
@@ -89,7 +90,7 @@ class JobLoop:
         else:
             await self._release_next(order.kind, job)
         if job is not None:
-            await self._post.publish(_done(order, job))
+            await self._post.publish(model_done(order, job))
 
     async def _release_next(self, kind: str, job: JobRow | None) -> None:
         """Let the next job of the same user have the place in the queue; whose was deleted, anybody's."""
@@ -220,15 +221,3 @@ class ProgressPublisher:
                     **asdict(progress),
                 )
             )
-
-
-def _done(order: TrainModel, job: JobRow) -> ModelDone:
-    return ModelDone.caused_by(
-        order,
-        job_id=job.id,
-        kind=job.kind,
-        label=job.label,
-        status=job.status,
-        seconds=job.seconds,
-        problem=job.problem,
-    )

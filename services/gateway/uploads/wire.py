@@ -201,6 +201,16 @@ def stored_settings(file: FileRow, series: SeriesRow | None) -> dict[str, JsonVa
     return {**file.settings, **(series.settings if series else {})}
 
 
+def changed_settings(said: SeriesSettings, shown: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what of some settings differs from the record a client was shown, in our words.
+
+    A record says some things more coarsely than they are stored: where nothing was said about resampling it
+    shows the earlier frontend's default. Sent back as it is, a record changes nothing.
+    """
+    before = FileRecord.model_validate(shown).stored()
+    return {name: value for name, value in said.stored().items() if value != before.get(name)}
+
+
 def checked_settings(said: Mapping[str, JsonValue], role: Role) -> dict[str, JsonValue]:
     """Return settings that are about to be stored, if a data set can be made of them.
 
