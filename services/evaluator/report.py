@@ -77,7 +77,7 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, **_archive_entry(stored)}
+        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
@@ -248,11 +248,6 @@ def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
     """Whether a fit of a backtest forecasts its newest fold."""
     newest = run.backtest.folds[-1] if run.backtest else None
     return job.backtest is not None and job.backtest.folds[-1] == newest
-
-
-def _archive_entry(files: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return what the verdict keeps of the archive, by which a download is compared."""
-    return {"archive": without_keys(files).get("results.zip")}
 
 
 def _outputs(context: ScoringContext) -> tuple[OutputFacts, ...]:

@@ -127,7 +127,7 @@ class SupabaseObjects:
             except (httpx.TransportError, SupabaseUnavailable) as error:
                 failures += 1
                 if failures >= self._retries.attempts:
-                    raise _as_unavailable(error) from error
+                    raise error if isinstance(error, SupabaseUnavailable) else unreachable(error) from error
                 await asyncio.sleep(self._retries.pause_s * 2**failures)
 
     async def fetch(self, key: str, target: Path) -> None:
@@ -316,10 +316,6 @@ def _meaning(error: BaseException, key: str) -> Exception:
             return SupabaseUnavailable("Supabase Storage could not answer", reason=type(error).__name__)
         error = behind
     return refusal(error.response, key)
-
-
-def _as_unavailable(error: httpx.TransportError | SupabaseUnavailable) -> SupabaseUnavailable:
-    return error if isinstance(error, SupabaseUnavailable) else unreachable(error)
 
 
 def _resumable(headers: dict[str, str]) -> dict[str, str]:

@@ -77,6 +77,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ref_ns)
 
+    def held_out(self, share: float) -> tuple["Samples", "Samples"]:
+        """Return the older samples and the newest share of them, at least one, as views."""
+        border = len(self) - max(1, int(share * len(self)))
+        return self.rows(slice(0, border)), self.rows(slice(border, None))
+
     def rows(self, rows: slice) -> "Samples":
         """Return some of the samples, as views."""
         return Samples(self.x[rows], self.y[rows], self.ref_ns[rows])

@@ -25,13 +25,12 @@ def dataset_warnings(
     return (
         *(finding for finding in (*found, *made) if finding is not None),
         *_split_findings(spec, sources, len(ref_ns), parts),
-        *([_warning("SAMPLES_DROPPED", drops.sentence())] if _has_holes(drops) else []),
+        *(
+            [_warning("SAMPLES_DROPPED", drops.sentence())]
+            if any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
+            else []
+        ),
     )
-
-
-def _has_holes(drops: DroppedWindows) -> bool:
-    """Whether samples were lost inside the data; at both ends some always are."""
-    return any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
 
 
 def lookahead_ns(source: SeriesWindows, ref_ns: Int64) -> int:

@@ -354,4 +354,43 @@ MORE = [
         {},
         (("P", 30, "2024-03-14T00:00", "2024-03-15T05:00", sum((-1) ** k * value(k) for k in range(30))),),
     ),
+    FileCase(
+        "years of two digits before the month",
+        "loggers and Asian exports that write 24-03-14",
+        "Date;kW\n"
+        + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%y-%m-%d %H:%M};{comma(value(k))}"),
+        {},
+        (("kW", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+    FileCase(
+        "years of two digits before the month, the time of day beside",
+        "loggers that write 24/03/14",
+        "Date;Time;kW\n"
+        + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%y/%m/%d;%H:%M};{comma(value(k))}"),
+        {},
+        (("kW", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+    FileCase(
+        "years of two digits behind the month",
+        "exports that write 14/03/24, day by day",
+        "Date;kW\n" + rows(400, "2024-03-14T00:00", DAY, lambda t, k: f"{t:%d/%m/%y};{comma(value(k))}"),
+        {},
+        (("kW", 400, "2024-03-14T00:00", "2025-04-17T00:00", total(400)),),
+    ),
+    FileCase(
+        "a single day whose year may be 24 or 14",
+        "loggers that write two digits",
+        "Date;kW\n"
+        + rows(24, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%d-%m-%y %H:%M};{comma(value(k))}"),
+        problem="AMBIGUOUS_TIMESTAMPS",
+        words="%y-%m-%d %H:%M",
+    ),
+    FileCase(
+        "a single day, answered with the format",
+        "loggers that write two digits",
+        "Date;kW\n"
+        + rows(24, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%d-%m-%y %H:%M};{comma(value(k))}"),
+        {"time_format": "%d-%m-%y %H:%M"},
+        (("kW", 24, "2024-03-14T00:00", "2024-03-14T23:00", total(24)),),
+    ),
 ]

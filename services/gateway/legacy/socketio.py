@@ -22,7 +22,8 @@ from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
-from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
+from services.gateway.legacy.unbreakable import Unbreakable
+from services.gateway.problems import BadId, Refused, ValidationFailed, envelope, refused_by
 from services.gateway.results.routes import API, outcome
 from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop
 from services.gateway.runs.progress import IDLE, MonotoneProgress
@@ -226,15 +227,15 @@ class Rooms:
     async def _cancel(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        run = await run_to_stop(gateway, session, body.get("run_id"))
-        cancelled = await cancel(gateway, session, run, job_id=body.get("job_id"))
+        run = await run_to_stop(gateway, session, _named(body, "run_id"))
+        cancelled = await cancel(gateway, session, run, job_id=_named(body, "job_id"))
         status = "cancelling" if cancelled else "already_over"
         return {"success": True, "session_id": text, "run_id": run.id, "status": status}
 
     async def _status(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        view = await run_view(gateway, session, body.get("run_id"))
+        view = await run_view(gateway, session, _named(body, "run_id"))
         told = view.wire(MonotoneProgress()) if view else IDLE
         trained = sum(job.status == "finished" for job in view.jobs) if view else 0
         since = (view.run.updated_at if view else session.updated_at).isoformat()
@@ -332,5 +333,13 @@ def _plain(body: Mapping[str, Any]) -> Body:
 def add_socketio(app: FastAPI) -> Rooms:
     """Serve Socket.IO under ``/socket.io``."""
     rooms = Rooms(app)
-    app.mount("/socket.io", socketio.ASGIApp(rooms.server, socketio_path="socket.io"))
+    app.mount("/socket.io", Unbreakable(socketio.ASGIApp(rooms.server, socketio_path="socket.io")))
     return rooms
+
+
+def _named(body: Body, name: str) -> str | None:
+    """Return the id a client names, or None if it names none."""
+    value = body.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise BadId(f"{name} must be text")

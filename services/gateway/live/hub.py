@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
 
 from services.gateway.live.messages import LiveMessage
 
@@ -81,8 +80,3 @@ class Hub:
             dropped = box.put(message)
             self.n_overflows += dropped > 0
             self.n_dropped += dropped
-
-    def tell_all(self, messages: Iterable[LiveMessage]) -> None:
-        """Put messages in their boxes, in order."""
-        for message in messages:
-            self.publish(message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.series.arrays import Float32, Float64
-from shared.windows.samples import Column, Layout, Samples
+from shared.windows.samples import Layout, Samples
 
 STATISTICS_WINDOWS = 4096  # mean and spread of a column need no more windows than this
 
@@ -80,7 +80,11 @@ class RolloutInputs:
 def rollout_clock(layout: Layout) -> RolloutInputs:
     """Say which columns are known ahead, and where to read them at every step's time."""
     own = tuple(-1 if column is None else column for column in layout.own_past)
-    known = tuple(f for f, c in enumerate(layout.inputs) if f not in own and _known_ahead(c))
+    known = tuple(
+        f
+        for f, c in enumerate(layout.inputs)
+        if f not in own and (c.source == "calendar" or c.end > 0 or c.start == c.end)
+    )
     past = tuple(f for f in range(len(layout.inputs)) if f not in own and f not in known)
     observed = [layout.inputs[f] for f in (*own, *past) if f >= 0]
     steps = layout.input_steps
@@ -102,7 +106,3 @@ def places_of(times: Float64, points: Float64) -> Float64:
         return np.full(len(times), len(points) - 1.0)
     places: Float64 = np.interp(times, points, np.arange(float(len(points))))
     return places
-
-
-def _known_ahead(column: Column) -> bool:
-    return column.source == "calendar" or column.end > 0 or column.start == column.end

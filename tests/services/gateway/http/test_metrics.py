@@ -66,7 +66,8 @@ async def test_a_client_that_falls_behind_counts_with_what_it_was_not_told() -> 
     hub = Hub(limit=2)
     hub.open("s")
 
-    hub.tell_all(LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5))
+    for message in (LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5)):
+        hub.publish(message)
 
     assert (hub.n_overflows, hub.n_dropped) == (1, 3)
 
