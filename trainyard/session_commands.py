@@ -117,7 +117,9 @@ async def backtest(
 async def forecast(
     client: AsyncClient,
     session: str,
-    model: Annotated[str, typer.Option(help="a job id or a label; best is the winner")] = "best",
+    model: Annotated[
+        str, typer.Option(help="a job id, a label, best, or champion (best where nobody was promoted)")
+    ] = "champion",
     horizon: Annotated[str | None, typer.Option(help="how far, such as 24h")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the values there")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw the values and their intervals there")] = None,

@@ -190,6 +190,7 @@ class Forecasts(Protocol):
         document: Mapping[str, JsonValue],
         asked: Mapping[str, JsonValue],
         parent_id: str | None,
+        version: int | None = None,
     ) -> ForecastRow:
         """Store a forecast under the id that follows from model, rows and question; return its row."""
         ...

@@ -11,6 +11,7 @@ from shared.contracts.specs import DatasetSpec, Role
 from shared.contracts.trials import Trial
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
+from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 
 Json = dict[str, JsonValue]
 FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
@@ -341,9 +342,9 @@ class ApiKeyRow(Row):
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
     ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
-    SubscriptionPlanRow, UserSubscriptionRow, UsageRow,
+    SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow,
-    SeriesRow, ChunkRow, FileRow,
+    StageChangeRow, ModelVersionRow, ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow,
+    ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

@@ -131,6 +131,13 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/forecast/{{sid}}/template": Access("session"),
     f"GET {API}/forecasts/{{sid}}": Access("session"),
     f"GET {API}/forecasts/{{sid}}/{{forecast_id}}": Access("session"),
+    # the registry of models
+    f"GET {API}/models/{{sid}}": Access("session"),
+    f"POST {API}/models/{{sid}}": Access("session", "settings"),
+    f"GET {API}/models/{{sid}}/{{number}}": Access("session"),
+    f"POST {API}/models/{{sid}}/promote": Access("session", "settings"),
+    f"POST {API}/models/{{sid}}/rollback": Access("session", "settings"),
+    f"POST {API}/models/{{sid}}/retire": Access("session", "settings"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),
     f"GET {API}/metrics/{{sid}}": Access("session"),

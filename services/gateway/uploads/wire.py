@@ -94,11 +94,7 @@ class SeriesSettings(Earlier):
     max_gap: Annotated[Annotated[float, Field(gt=0, le=1e9)] | Literal["auto", "none"] | None, Maybe] = Field(
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
-    bounded: Switch = Field(
-        None,
-        validation_alias=spelled("begrenzt", "bounded"),
-        description="of an output: no forecast below zero if its training part never was; default yes",
-    )
+    bounded: Switch = Field(None, description="no forecast below zero if the output never was; default yes")
     color_index: Annotated[Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None, Maybe] = Field(
         None, validation_alias=spelled("colorIndex", "color_index")
     )
@@ -329,8 +325,7 @@ def moment(nanoseconds: JsonValue) -> str | None:
     if not isinstance(nanoseconds, int):
         return None
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    text = (_EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)).isoformat()
-    return text.replace("+00:00", "Z")
+    return (_EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)).isoformat().replace("+00:00", "Z")
 
 
 def finite(value: JsonValue) -> JsonValue:

@@ -27,6 +27,7 @@ from services.ingest.core.time_column import (
     epoch_rule,
     excel_rule,
     named_rule,
+    year_first_rule,
 )
 from services.ingest.core.timestamps import is_stamp
 from services.ingest.core.zone_letters import refuse_open_letters
@@ -157,6 +158,8 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
         return _leftmost(fitting) if rule.name in UNITS_NS else fitting
     rules = {i: calendar_rule(table.column(i), options.timezone) for i in range(table.n_columns)}
     written = {i: rule for i, rule in rules.items() if rule is not None}
+    for i in written if options.day_first is None else ():
+        written[i] = year_first_rule(table.column(i), line=table.first_line) or written[i]
     if written:
         return written
     for rule_of in (epoch_rule, excel_rule):
@@ -217,8 +220,13 @@ def _found_time(
     clock = clock_column(table, best) if is_date_only(table, best) else None
     # a column of dates and times of day beats one of periods
     if clock is None or calendar_rule(joined(table, (best, clock)), options.timezone) is None:
-        return with_zone(table, (best,), options), written[best]
-    return with_zone(table, (best, clock), options), written[best]
+        columns = with_zone(table, (best,), options)
+    else:
+        columns = with_zone(table, (best, clock), options)
+    if options.day_first is not None or options.time_format is not None:
+        return columns, written[best]
+    together = year_first_rule(joined(table, columns), line=table.first_line)
+    return columns, together or written[best]
 
 
 def _distinct_share(table: Table, index: int) -> float:

@@ -271,6 +271,23 @@ async def test_a_data_set_nobody_could_hold_is_refused_with_its_size(
     assert re.search(told, answer.json()["error"])
 
 
+async def test_without_a_run_cancelling_ends_the_building_of_the_data_sets(
+    house: House, http: httpx.AsyncClient, filled: str
+) -> None:
+    [dataset_id] = (await http.post(f"generate-datasets/{filled}")).json()["dataset_ids"]
+
+    answer = await http.post(f"cancel/{filled}")
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["status"], answer.json()["run_id"]) == ("cancelling", "")
+    row = await house.records.get(DatasetRow, dataset_id)
+    assert row is not None
+    assert row.problem is not None
+    assert (row.status, row.problem.code) == ("failed", "DATASET_CANCELLED")
+    again = (await http.post(f"generate-datasets/{filled}")).json()["dataset_ids"]
+    assert again != [dataset_id]
+
+
 async def test_a_run_that_is_cancelled_is_flagged_and_told(
     house: House, http: httpx.AsyncClient, filled: str
 ) -> None:
