@@ -145,6 +145,7 @@ async def open_house(
     """Open a gateway over a folder; with ``users`` it asks for tokens (``user-<name>``)."""
     if users:
         knobs.setdefault("gateway_jwt_secret", "s" * 40)
+    knobs.setdefault("gateway_start_patience", 1)
     settings = GatewaySettings(data_dir=root, **knobs)
     app = _built(frozenset((name, value) for name, value in knobs.items() if name != "data_dir"))
     opened = storage or await open_embedded(root)
