@@ -1,5 +1,6 @@
 """A search over a real ledger: the rows are the study, so whoever goes on asks for the same trials."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ from tests.support.runs import SPEC, ledger, turns_of
 
 N = 10
 SPACE = KINDS["lgbmr"].space
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    """An empty ledger."""
+    opened = await ledger(tmp_path)
+    yield opened
+    await opened.close()
 
 
 async def planned(storage: Storage, *models: ModelSpec) -> RunRow:
@@ -65,8 +74,7 @@ async def search(storage: Storage, run: RunRow, *, backwards: bool = False) -> J
     raise AssertionError("the search does not end")
 
 
-async def test_a_search_ends_with_the_best_trial_and_the_model_waits_no_more(tmp_path: Path) -> None:
-    storage = await ledger(tmp_path)
+async def test_a_search_ends_with_the_best_trial_and_the_model_waits_no_more(storage: Storage) -> None:
     run = await planned(storage)
     asked, first = await jobs_of(storage, run)
 
@@ -92,12 +100,12 @@ async def test_the_order_in_which_trials_end_changes_nothing(tmp_path: Path) -> 
         run = await planned(storage)
         model = await search(storage, run, backwards=backwards)
         found.append((model.spec, [(j.id, j.spec) for j in (await jobs_of(storage, run))[1]]))
+        await storage.close()
 
     assert found[0] == found[1]
 
 
-async def test_a_planner_that_dies_after_every_row_doubles_no_trial(tmp_path: Path) -> None:
-    storage = await ledger(tmp_path)
+async def test_a_planner_that_dies_after_every_row_doubles_no_trial(storage: Storage) -> None:
     run = await planned(storage)
 
     for _ in range(4 * N):
@@ -120,8 +128,7 @@ async def test_a_planner_that_dies_after_every_row_doubles_no_trial(tmp_path: Pa
     assert [job.id for job in trials] == [trial_id(model.id, *place) for place in places]
 
 
-async def test_what_was_set_is_not_searched(tmp_path: Path) -> None:
-    storage = await ledger(tmp_path)
+async def test_what_was_set_is_not_searched(storage: Storage) -> None:
     run = await planned(storage, BoostSpec(tune=N, max_depth=3))
 
     await search(storage, run)
@@ -131,8 +138,7 @@ async def test_what_was_set_is_not_searched(tmp_path: Path) -> None:
     assert len({job.spec.learning_rate for job in trials if isinstance(job.spec, BoostSpec)}) > GENERATION
 
 
-async def test_a_search_whose_every_trial_fails_says_why(tmp_path: Path) -> None:
-    storage = await ledger(tmp_path)
+async def test_a_search_whose_every_trial_fails_says_why(storage: Storage) -> None:
     run = await planned(storage, BoostSpec(tune=2), LinearSpec())
     _, trials = await jobs_of(storage, run)
     for job in trials:
@@ -148,8 +154,7 @@ async def test_a_search_whose_every_trial_fails_says_why(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("whole_run", [True, False])
-async def test_cancelling_a_searched_model_ends_its_trials(tmp_path: Path, whole_run: bool) -> None:
-    storage = await ledger(tmp_path)
+async def test_cancelling_a_searched_model_ends_its_trials(storage: Storage, whole_run: bool) -> None:
     run = await planned(storage)
     model, trials = await jobs_of(storage, run)
     await storage.records.update(JobRow, trials[0].id, {"status": "running"})
