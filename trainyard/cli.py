@@ -24,6 +24,7 @@ from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
 from trainyard.operating import DEFAULT_DATA, Data, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
+from trainyard.registry import monitor
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +36,7 @@ Token = Annotated[
 ]
 DEFAULT_URL = "http://127.0.0.1:8000"
 
-for operating in (fsck, provision, dataset):
+for operating in (fsck, provision, dataset, monitor):
     app.command()(operating)
 
 

@@ -199,3 +199,39 @@ class ForecastSummary(Answer):
     scored: bool = False
     n_scored: int = 0
     scores: dict[str, Any] = {}
+
+
+class MonitoredTarget(Answer):
+    """The last forecasts of one target against their truth, in its unit."""
+
+    name: str
+    n_forecasts: int
+    n_values: int
+    mae: float | None = None
+    rmse: float | None = None
+    bias: float | None = None
+    mase: float | None = None
+    naive_mae: float | None = None
+    skill: float | None = None
+    coverage: tuple[dict[str, Any], ...] = ()
+    alerts: tuple[str, ...] = ()
+
+
+class MonitoredModel(Answer):
+    """One model that forecast; ``n_open`` forecasts wait for their truth."""
+
+    job_id: str
+    run_id: str
+    model: str
+    version: int | None = None
+    n_forecasts: int
+    n_open: int
+    targets: tuple[MonitoredTarget, ...] = ()
+    inputs: tuple[dict[str, Any], ...] = ()
+
+
+class Monitoring(Answer):
+    """How forecasts met their truth, per model, over the last scored ones."""
+
+    last: int
+    models: tuple[MonitoredModel, ...] = ()

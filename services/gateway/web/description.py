@@ -16,7 +16,7 @@ USED = (
     "/sessions", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}", "/datasets/{sid}/{dataset_id}",
     "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}", "/run/{sid}",
     "/feature-importance/{sid}", "/forecast/{sid}", "/forecast/{sid}/template", "/forecasts/{sid}",
-    "/forecasts/{sid}/{forecast_id}", "/csv-files/{file_id}/rows",
+    "/forecasts/{sid}/{forecast_id}", "/forecasts/{sid}/monitoring", "/csv-files/{file_id}/rows",
 )  # fmt: skip
 
 
