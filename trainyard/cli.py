@@ -4,11 +4,11 @@ import asyncio
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import JsonValue
@@ -18,26 +18,19 @@ from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.errors import TrainyardError
 from trainyard.client import ApiError, AsyncClient
-from trainyard.console import RunBars, show_backtest, show_claims, show_file, show_leaderboard, show_problem
+from trainyard.console import RunBars, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
-from trainyard.operating import DEFAULT_DATA, Data, console, dataset, fsck, provision
+from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
-from trainyard.registry import monitor
+from trainyard.registry import REGISTRY_COMMANDS
+from trainyard.session_commands import COMMANDS, Token, Url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-Url = Annotated[
-    str | None, typer.Option("--url", envvar="TRAINYARD_URL", help="gateway; none starts its own")
-]
-Token = Annotated[
-    str | None, typer.Option("--token", envvar="TRAINYARD_TOKEN", help="access token or API key")
-]
-DEFAULT_URL = "http://127.0.0.1:8000"
-
-for operating in (fsck, provision, dataset, monitor):
-    app.command()(operating)
+for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS):
+    app.command()(command)
 
 
 def main() -> None:
@@ -97,7 +90,7 @@ def demo(
                 console.print(f"  tomorrow's numbers: [bold]{', '.join(map(str, saved))}[/]")
         console.print("  see it live in a browser: [bold]trainyard up[/]  (make up)")
 
-    _run(show())
+    asyncio.run(show())
 
 
 @app.command()
@@ -141,7 +134,7 @@ def run(
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
-    async def work() -> None:
+    async def work() -> bool:
         async with _platform(url, token, data) as client:
             session = await client.create_session(files[0].stem)
             for path in files:
@@ -162,170 +155,10 @@ def run(
             )
             for line in left_out(await client.series(session), spec):
                 console.print(f"  {line}", highlight=False, markup=False)
-            await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
+            return await _train(client, session, spec, specs, out or data / "results", ensemble=ensemble)
 
-    _run(work())
-
-
-@app.command()
-def train(
-    session: str,
-    settings: Annotated[Path, typer.Argument(exists=True, help='JSON: {"dataset": ..., "models": [...]}')],
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Start a run on files that are already uploaded."""
-    from pydantic import BaseModel
-
-    class Order(BaseModel):
-        dataset: DatasetSpec
-        models: tuple[ModelSpec, ...]
-        metric: str = "rmse"
-        ensemble: bool = True
-
-    order = Order.model_validate_json(settings.read_bytes())
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            started = await client.run(
-                session, order.dataset, order.models, metric=order.metric, ensemble=order.ensemble
-            )
-            console.print(started.run_id)
-
-    _run(work())
-
-
-@app.command()
-def status(
-    session: str, url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL, token: Token = None
-) -> None:
-    """Show how far the session's newest run is."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            console.print_json(data=(await client.status(session)).model_dump(mode="json"))
-
-    _run(work())
-
-
-@app.command()
-def results(
-    session: str, url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL, token: Token = None
-) -> None:
-    """Show the leaderboard of the session's newest run."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            show_leaderboard(console, await client.results(session))
-
-    _run(work())
-
-
-@app.command()
-def backtest(
-    session: str,
-    folds: Annotated[int, typer.Option(help="number of cutoffs")] = 4,
-    windows: Annotated[int | None, typer.Option(help="windows forecast after each cutoff")] = None,
-    refit: Annotated[bool, typer.Option(help="fit anew at every cutoff, or once before the first")] = True,
-    sliding: Annotated[
-        bool, typer.Option(help="train on as much as the first fold, not on all before")
-    ] = False,
-    models: Annotated[str | None, typer.Option(help="models of the run, separated by commas")] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="whose models; default: the newest run")] = None,
-    metric: Annotated[str | None, typer.Option(help="ranks the models; default: that of the run")] = None,
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Put a run's models to the test at several cutoffs, show each of them."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            started = await client.backtest(
-                session,
-                run_id=run_id,
-                models=[name.strip() for name in models.split(",")] if models else None,
-                n_folds=folds,
-                refit=refit,
-                test_windows=windows,
-                window="sliding" if sliding else "expanding",
-                metric=metric,
-            )
-            await RunBars(console).follow(client.watch(session, started.run_id))
-            show_backtest(console, await client.backtest_results(session, run_id=started.run_id))
-
-    _run(work())
-
-
-@app.command()
-def forecast(
-    session: str,
-    model: Annotated[str, typer.Option(help="a job id or a label; best is the winner")] = "best",
-    horizon: Annotated[str | None, typer.Option(help="how far, such as 24h")] = None,
-    csv: Annotated[Path | None, typer.Option(help="write the values there")] = None,
-    plot: Annotated[Path | None, typer.Option(help="draw the values and their intervals there")] = None,
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Forecast from the newest rows with the session's best model."""
-    hours = parse_duration(horizon).total_seconds() / 3600 if horizon else None
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            found = await client.forecast(session, model=model, horizon=hours)
-            show_forecast(console, found)
-            for path in await asyncio.to_thread(save_forecast, found, csv=csv, plot=plot):
-                console.print(f"  [bold]{path}[/]")
-
-    _run(work())
-
-
-@app.command()
-def watch(
-    session: str,
-    run_id: str,
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Follow a run until it is finished."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            await RunBars(console).follow(client.watch(session, run_id))
-
-    _run(work())
-
-
-@app.command()
-def cancel(
-    session: str,
-    run_id: Annotated[str | None, typer.Option()] = None,
-    job_id: Annotated[str | None, typer.Option()] = None,
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Stop the session's run, or one model of it."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            await client.cancel(session, run_id=run_id, job_id=job_id)
-
-    _run(work())
-
-
-@app.command()
-def download(
-    session: str,
-    target: Path,
-    url: Annotated[str, typer.Option(envvar="TRAINYARD_URL")] = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Save the results archive of the session's newest run."""
-
-    async def work() -> None:
-        async with AsyncClient(url, token=token) as client:
-            console.print(str(await client.download(session, target)))
-
-    _run(work())
+    if not asyncio.run(work()):
+        raise typer.Exit(1)
 
 
 def _duration(text: str | None) -> timedelta | None:
@@ -392,7 +225,3 @@ async def _train(
     await asyncio.to_thread(shutil.unpack_archive, archive, out)
     console.print(f"  results, tables, plots and models: [bold]{out}[/]")
     return True
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
