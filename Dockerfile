@@ -1,5 +1,5 @@
 # One target per service: docker build --target gateway -t trainyard/gateway .
-# BASE is any image with python3.11 and venv: the official slim one, or one made locally (docs/operations.md).
+# BASE is a Debian image with python3.11 and venv: the official slim one, or one made locally (docs/operations.md).
 ARG BASE=python:3.11-slim-bookworm
 ARG NODE=node:22-bookworm-slim
 # page-built makes the page from services/gateway/web/app; page-as-is takes web/dist, if there is one
@@ -39,7 +39,11 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf --
 FROM libraries AS evaluator-libraries
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     ./install.sh evaluator
-FROM libraries AS trainer-libraries
+# strip takes 240 MB of symbol tables out of TensorFlow and LLVM
+FROM libraries AS fitting-libraries
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+FROM fitting-libraries AS trainer-libraries
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     ./install.sh trainer
 
@@ -82,7 +86,8 @@ CMD ["python", "-m", "services.evaluator.app"]
 FROM service AS fitting
 USER 0:0
 # the OpenMP runtime, which boosted trees load
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1=12.* && rm -rf /var/lib/apt/lists/*
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 USER 10001:10001
 
 FROM fitting AS trainer
@@ -91,7 +96,7 @@ COPY services/trainer services/trainer
 CMD ["python", "-m", "services.trainer.app"]
 
 # --- the trainer on an NVIDIA GPU: TensorFlow with its CUDA libraries, and nvidia-ml-py for the GPU's metrics
-FROM libraries AS trainer-gpu-libraries
+FROM fitting-libraries AS trainer-gpu-libraries
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     ./install.sh trainer-gpu
 FROM fitting AS trainer-gpu

@@ -49,7 +49,7 @@ campaign: $(VENV)/dev.ok  ## 1,000 faults over small runs; goes on where it was 
 deploy-files: $(VENV)/dev.ok  ## what of deploy/ follows from the code
 	$(BIN)/python -m trainyard.deployment
 
-test-deploy: $(VENV)/dev.ok  ## manifests, rules, dashboards, images; with Docker also the real containers
+test-deploy: $(VENV)/dev.ok $(POSTGREST)  ## manifests, rules, dashboards; with Docker (tests/deploy/engine.sh) also the real containers
 	$(BIN)/python -m pytest -q tests/deploy
 
 check: $(VENV)/dev.ok  ## format, lint, types, structure, generated documents

@@ -19,13 +19,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from services.evaluator.core.report_files import numbers
-from services.evaluator.core.run_data import dossier_from, examine
+from services.evaluator.core.run_data import compute, run_data_from
 
 
 def different_files(archive: zipfile.ZipFile) -> list[str]:
     """Return the paths of numbers in the archive that the arrays do not lead to."""
-    dossier = dossier_from(lambda name: archive.read(f"arrays/{name}"))
-    made = numbers(dossier, examine(dossier))
+    run_data = run_data_from(lambda name: archive.read(f"arrays/{name}"))
+    made = numbers(run_data, compute(run_data))
     return [path for path, make in made.items() if archive.read(path) != make()]
 
 

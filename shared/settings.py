@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +61,17 @@ class CommonSettings(BaseSettings):
     traces_url: str | None = Field(
         default=None, description="OpenTelemetry collector (OTLP over HTTP) for traces; none = no traces"
     )
+
+    jobs_ahead: int = Field(
+        default=2,
+        ge=1,
+        description="jobs of one user and kind that lie in the work queue before anybody takes them (more "
+        "where many replicas are at work); the others wait for their turn in the ledger",
+    )
+    user_weights: dict[str, Annotated[float, Field(gt=0, le=1_000)]] = Field(
+        default={}, description='shares of users beside each other, as JSON: {"user id": 2.5}; '
+        "who is not named has the weight of the plan, or 1",
+    )  # fmt: skip
 
     ack_wait: timedelta = Field(
         default=timedelta(seconds=60), description="silence after which work is given to others"

@@ -19,12 +19,14 @@ from trainyard.responses import (
     ForecastSummary,
     Importance,
     Live,
+    ModelVersion,
     Monitoring,
     Run,
     RunResults,
     RunStatus,
     Series,
     UploadedFile,
+    Versions,
 )
 
 T = TypeVar("T")
@@ -161,7 +163,7 @@ class Client:
         self,
         session_id: str,
         *,
-        model: str = "best",
+        model: str = "champion",
         run_id: str | None = None,
         at: datetime | None = None,
         as_of: datetime | None = None,
@@ -206,9 +208,39 @@ class Client:
         """Return how forecasts met their truth; see ``AsyncClient.monitoring``."""
         return self._wait(self._async.monitoring(session_id, model=model, last=last, drift_days=drift_days))
 
-    def forecast_template(self, session_id: str, *, model: str = "best") -> dict[str, JsonValue]:
+    def forecast_template(self, session_id: str, *, model: str = "champion") -> dict[str, JsonValue]:
         """Return the stamps and columns a forecast needs that are known in advance."""
         return self._wait(self._async.forecast_template(session_id, model=model))
+
+    def models(self, session_id: str) -> Versions:
+        """Return the registered models, newest first, and the log of promotions."""
+        return self._wait(self._async.models(session_id))
+
+    def register(self, session_id: str, *, model: str = "best", run_id: str | None = None) -> ModelVersion:
+        """Give a finished model a version, as a candidate."""
+        return self._wait(self._async.register(session_id, model=model, run_id=run_id))
+
+    def promote(
+        self,
+        session_id: str,
+        *,
+        version: int | None = None,
+        model: str | None = None,
+        run_id: str | None = None,
+        reason: str = "",
+    ) -> Versions:
+        """Make a version champion; see ``AsyncClient.promote``."""
+        return self._wait(
+            self._async.promote(session_id, version=version, model=model, run_id=run_id, reason=reason)
+        )
+
+    def rollback(self, session_id: str, *, reason: str = "") -> Versions:
+        """Make the champion before the present one champion again."""
+        return self._wait(self._async.rollback(session_id, reason=reason))
+
+    def retire(self, session_id: str, version: int, *, reason: str = "") -> Versions:
+        """Retire a version that is not the champion."""
+        return self._wait(self._async.retire(session_id, version, reason=reason))
 
     def cancel(self, session_id: str, *, run_id: str | None = None, job_id: str | None = None) -> None:
         """Stop a run, or one model of it."""

@@ -4,42 +4,24 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
+from typing import Literal
 
-import httpx
-import websockets
 from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
-from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
-from shared.errors import TrainyardError
+from trainyard.connection import ApiError, Connection
 from trainyard.forecasting import ForecastCalls
+from trainyard.registry_calls import RegistryCalls
 from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
+
+__all__ = ["ApiError", "AsyncClient"]
 
 CHUNK_BYTES = 8 * 2**20  # of one request: half as many requests as a browser needs, hardly more to send again
 CHUNKS_AT_ONCE = 3
-_BASE = "/api/training"
-_FINAL_CLOSES = (4401, 4404)  # not signed in, not yours
 
 
-class ApiError(TrainyardError):
-    """The gateway said no; ``answer`` is its problem, ``status`` the HTTP status."""
-
-    code = "API_ERROR"
-
-    def __init__(self, answer: Problem, status: int) -> None:
-        super().__init__(answer.message, suggestions=answer.suggestions, **answer.details)
-        self.answer, self.status = answer, status
-
-    def problem(self) -> Problem:
-        """Return the problem as the gateway put it."""
-        return self.answer
-
-
-class AsyncClient(ForecastCalls):
+class AsyncClient(Connection, ForecastCalls, RegistryCalls):
     """A client of one gateway.
 
     Parameters
@@ -49,28 +31,6 @@ class AsyncClient(ForecastCalls):
     token
         A Supabase access token or an API key; none for a local single-user platform.
     """
-
-    def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
-        self.url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._token = token
-        # A gateway that is starting again refuses connections for a moment.
-        patient = httpx.AsyncHTTPTransport(retries=6)
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=self._headers, timeout=timeout, transport=patient
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._http.aclose()
 
     # -- sessions and files -------------------------------------------------------------------------
 
@@ -118,7 +78,7 @@ class AsyncClient(ForecastCalls):
                 "totalChunks": total,
                 "type": role,
                 "fileSize": len(content),
-                "fileHash": await asyncio.to_thread(_sha256, content),
+                "fileHash": await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest()),
                 "options": dict(options or {}),
             },
         )
@@ -274,36 +234,11 @@ class AsyncClient(ForecastCalls):
     async def download(self, session_id: str, target: Path, *, run_id: str | None = None) -> Path:
         """Save the results archive of a run to a file."""
         params = {"run_id": run_id} if run_id else {}
-        path = f"{_BASE}/results/{session_id}/download"
-        async with self._http.stream("GET", path, params=params) as answer:
-            if answer.status_code >= 400:
-                await answer.aread()
-                raise _refusal(answer)
+        async with self._stream(f"/results/{session_id}/download", params) as answer:
             with target.open("wb") as file:
                 async for piece in answer.aiter_bytes():
                     file.write(piece)
         return target
-
-    async def events(self, session_id: str, *, after: int = 0) -> AsyncIterator[Live]:
-        """Yield the session's events as they happen, starting with those stored after ``after``.
-
-        A lost connection is opened again where it broke off: no event is missed or repeated.
-        """
-        while True:
-            try:
-                async with websockets.connect(
-                    self._live_address(session_id, after), additional_headers=self._headers
-                ) as socket:
-                    async for message in socket:
-                        event = Live.model_validate_json(message)
-                        after = max(after, event.seq or 0)
-                        yield event
-            except websockets.ConnectionClosed as closed:
-                if closed.rcvd and closed.rcvd.code in _FINAL_CLOSES:
-                    raise
-            except (websockets.InvalidMessage, OSError):
-                pass  # the gateway is starting again
-            await asyncio.sleep(0.3)
 
     async def watch(
         self, session_id: str, run_id: str, *, after: int = 0, until: str = "run.finished"
@@ -323,13 +258,6 @@ class AsyncClient(ForecastCalls):
                 pass
         return await self.results(session_id, run_id=run_id)
 
-    # -- how it talks -------------------------------------------------------------------------------
-
-    def _live_address(self, session_id: str, after: int) -> str:
-        scheme, place, *_ = urlsplit(self.url)
-        secure = "wss" if scheme == "https" else "ws"
-        return urlunsplit((secure, place, f"/ws/sessions/{session_id}", f"after={after}", ""))
-
     async def _checked(self, session_id: str, file_id: str, *, timeout: float) -> UploadedFile:
         """Wait until ingest has spoken about a file."""
         pause = 0.05
@@ -342,35 +270,3 @@ class AsyncClient(ForecastCalls):
                     raise ApiError(found.problem, 422)
                 await asyncio.sleep(pause)
                 pause = min(2.0, 1.5 * pause)
-
-    async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer = await self._http.request(method, _BASE + path, **options)
-        while answer.status_code == 429:
-            await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
-            answer = await self._http.request(method, _BASE + path, **options)
-        if answer.status_code >= 400:
-            raise _refusal(answer)
-        body = answer.json()
-        if not isinstance(body, dict):
-            raise ApiError(Problem(code="BAD_ANSWER", message="the gateway answered no object"), 502)
-        return body
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _refusal(answer: httpx.Response) -> ApiError:
-    try:
-        body = answer.json()
-        problem = Problem(
-            code=body["code"],
-            message=body["error"],
-            category=body["category"],
-            severity=body["severity"],
-            suggestions=tuple(body.get("suggestions", ())),
-            details=body.get("details") or {},
-        )
-    except (ValueError, KeyError, TypeError):
-        problem = Problem(code=f"HTTP_{answer.status_code}", message=answer.reason_phrase)
-    return ApiError(problem, answer.status_code)

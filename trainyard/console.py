@@ -139,6 +139,8 @@ class RunBars:
                     self._progress.console.print(
                         f"  [yellow]{finding['code']}[/]: {escape(finding['message'])}", highlight=False
                     )
+                    for suggestion in finding.get("suggestions") or []:
+                        self._progress.console.print(f"    {escape(suggestion)}", highlight=False)
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])
@@ -250,7 +252,7 @@ def show_problem(console: Console, problem: Problem) -> None:
                     case {"value": value, "means": means}:
                         said = (
                             f"--read {option}={json.dumps(value)}"
-                            if isinstance(value, list)
+                            if isinstance(value, list | bool)
                             else f"--read {option}={value}"
                         )
                         console.print(f"  {said}   {means}", highlight=False, markup=False)

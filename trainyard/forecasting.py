@@ -28,7 +28,7 @@ class ForecastCalls:
         self: Calls,
         session_id: str,
         *,
-        model: str = "best",
+        model: str = "champion",
         run_id: str | None = None,
         at: datetime | None = None,
         as_of: datetime | None = None,
@@ -36,14 +36,15 @@ class ForecastCalls:
         future: Future | None = None,
         intervals: Sequence[float] = (50, 80, 95),
     ) -> Forecast:
-        """Return tomorrow's numbers: from the newest rows, with the best model of the newest good run.
+        """Return tomorrow's numbers: from the newest rows, with the champion or the best model.
 
         ``Forecast.frame()`` is a pandas frame, ``Forecast.table()`` plain rows.
 
         Parameters
         ----------
         model
-            A job id or a label of the run; ``best`` is its winner.
+            A job id or a label of the run; ``best`` is the winner of the newest good run, ``champion`` that
+            of the registry (where nobody was promoted: the best).
         at, as_of
             Look ahead from a moment of the past, with the rows that had arrived by then.
         horizon
@@ -101,14 +102,15 @@ class ForecastCalls:
         self: Calls, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
     ) -> Monitoring:
         """Return how the last forecasts of each model met their truth, and the drift of its inputs."""
-        params: dict[str, Any] = {"last": last, "drift_days": drift_days} | (
-            {"model": model} if model else {}
-        )
+        params: dict[str, Any] = {"last": last, "drift_days": drift_days}
+        params |= {"model": model} if model else {}
         return Monitoring.model_validate(
             await self._call("GET", f"/forecasts/{session_id}/monitoring", params=params)
         )
 
-    async def forecast_template(self: Calls, session_id: str, *, model: str = "best") -> dict[str, JsonValue]:
+    async def forecast_template(
+        self: Calls, session_id: str, *, model: str = "champion"
+    ) -> dict[str, JsonValue]:
         """Return the stamps and columns a forecast needs that are known in advance."""
         return await self._call("GET", f"/forecast/{session_id}/template", params={"model": model})
 

@@ -184,7 +184,7 @@ def plan_dataset(
                 name=goal.name,
                 role="output",
                 horizon=coming,
-                resample="linear" if interpolate else "auto",
+                resample="filled" if interpolate else "auto",
                 bounded=bounded,
             ),
         ),

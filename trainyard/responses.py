@@ -1,7 +1,7 @@
 """What the gateway answers, as typed values; fields a client does not know are ignored."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
@@ -235,3 +235,24 @@ class Monitoring(Answer):
 
     last: int
     models: tuple[MonitoredModel, ...] = ()
+
+
+class ModelVersion(Answer):
+    """One version of the registry."""
+
+    version: int
+    stage: Literal["candidate", "champion", "retired"]
+    run_id: str
+    job_id: str
+    model: str
+    kind: str
+    passport_sha256: str | None = None
+    created_at: datetime
+
+
+class Versions(Answer):
+    """The registry of a session; without a champion forecasts are made with the newest run's best model."""
+
+    champion: int | None = None
+    versions: tuple[ModelVersion, ...] = ()
+    changes: tuple[dict[str, Any], ...] = ()

@@ -13,7 +13,7 @@ import structlog
 from pydantic import JsonValue
 
 from services.datasets.child import Built, Order
-from services.datasets.core.artefact import priced
+from services.datasets.core.artefact import planned_within
 from services.datasets.ports import BuildCancelled
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
@@ -141,7 +141,7 @@ class Builders:
         BuildCrashed
             If the process ended without an answer.
         """
-        expected = await asyncio.to_thread(priced, spec, series, self.limits)
+        _, expected = await asyncio.to_thread(planned_within, spec, series, self.limits)
         work = asyncio.create_task(self._work(spec, series, folder, large=expected.seconds > LARGE_SECONDS))
         stop = False
         try:

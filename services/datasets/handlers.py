@@ -114,7 +114,7 @@ async def _built(order: DatasetRow, datasets: Datasets, builders: Builders) -> D
 
 
 @reactions.on_question("datasets.scalers")
-async def tell_scalers(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+async def answer_scalers(question: ScaleQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
     """Return the scalings of every column as plain numbers."""
     dataset = await datasets.open(question.session_id, question.dataset_id)
     return {"scalers": scaler_table(dataset.layout)}
@@ -146,7 +146,7 @@ async def plan_folds(question: FoldsQuestion, datasets: Annotated[Datasets, Cont
 
 
 @reactions.on_question("datasets.preview")
-async def tell_preview(
+async def answer_preview(
     question: PreviewQuestion,
     datasets: Annotated[Datasets, Context()],
     limits: Annotated[Limits, Context()],
@@ -158,7 +158,7 @@ async def tell_preview(
 
 
 @reactions.on_question("datasets.series")
-async def tell_series(question: SeriesQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
+async def answer_series(question: SeriesQuestion, datasets: Annotated[Datasets, Context()]) -> Json:
     """Return a stretch of a series, thinned for a chart."""
     found = await datasets.series_of(question.session_id, [question.series_id])
     cut = partial(excerpt, from_ms=question.from_ms, to_ms=question.to_ms, points=question.points)

@@ -15,7 +15,8 @@ from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
-from shared.storage.folders import fetch_tree, put_tree
+from shared.storage.datasets import fetch_dataset
+from shared.storage.folders import put_tree
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import LIVE_RUN, DatasetRow, RunRow, ScalerRow, SeriesRow
 from shared.storage.verified import get_verified, without_keys
@@ -89,7 +90,7 @@ class LedgerDatasets:
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._of(row).objects, row.object_key, Path(scratch), row.report.get("files"))
+            await fetch_dataset(self._of(row), row, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
     async def save_arrays(

@@ -20,6 +20,7 @@ from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVer
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
 from shared.messaging.publish import Publisher
+from shared.queueing.release import FairRelease
 from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import Storage, open_storage
@@ -55,7 +56,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "reporter": reporter,
             "monitoring": LedgerMonitoring(storage, results, metrics),
             "shown_windows": ShownWindows(results),
-            "undertaker": DeadLetters(storage.records, StoredMessages(broker.connection)),
+            "dead_letters": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }
         try:
             yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=rest)
@@ -80,8 +81,9 @@ async def _reconcile(
 
     await connected(broker)
     every = settings.evaluator_reconcile_every
+    turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
     await Reconciler(
-        storage.records, Publisher(broker), close, every=every, count=metrics.announced.inc
+        storage.records, Publisher(broker), close, every=every, turns=turns, count=metrics.announced.inc
     ).run()
 
 

@@ -6,10 +6,10 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.evaluator.announcements import model_done, run_finished
 from shared.contracts import events as e
 from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
+from shared.storage.announcements import model_done, run_finished
 from shared.storage.records import Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
 
@@ -71,8 +71,8 @@ class DeadLetters:
             e.ModelEvaluated: self._fail_run,
         }
 
-    async def bury_exhausted(self, advisory: Exhausted) -> list[Message]:
-        """Bury a message whose every delivery ended in a crash."""
+    async def handle_exhausted(self, advisory: Exhausted) -> list[Message]:
+        """Handle a message whose every delivery ended in a crash."""
         found = await self._streams.read(advisory.stream, advisory.stream_seq)
         if found is None:
             return []
@@ -84,12 +84,12 @@ class DeadLetters:
             reason=f"every delivery to {advisory.consumer} ended without an answer",
             payload=payload,
         )
-        buried = await self.bury(letter)
+        announced = await self.handle(letter)
         if advisory.stream == "JOBS":
             await self._streams.remove(advisory.stream, advisory.stream_seq)
-        return buried
+        return announced
 
-    async def bury(self, letter: DeadLetter) -> list[Message]:
+    async def handle(self, letter: DeadLetter) -> list[Message]:
         """Keep a dead letter; return the events that say what became of its matter."""
         event = read_event(letter.subject, letter.payload)
         session_id = event.session_id if event else "-"
@@ -105,7 +105,7 @@ class DeadLetters:
                 )
             ]
         )
-        log.error("buried", subject=letter.subject, reason=letter.reason)
+        log.error("dead letter", subject=letter.subject, reason=letter.reason)
         ending = self._endings.get(type(event)) if event else None
         message = await ending(event) if ending and event else None
         return [message] if message else []

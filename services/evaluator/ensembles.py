@@ -55,9 +55,9 @@ class LedgerEnsembles:
     async def make(self, state: RunState) -> JobRow:
         started = time.perf_counter()
         jobs = candidates(state)
-        yardstick = await self._results.yardstick(jobs[0])
+        context = await self._results.scoring_context(jobs[0])
         forecasts = {job.id: await self._results.forecast(job) for job in jobs}
-        train_std = [known_std(values) for values in yardstick.y_train]
+        train_std = [known_std(values) for values in context.y_train]
         made = await asyncio.to_thread(_average_or_why_not, forecasts, train_std)
         spec = EnsembleSpec(members=_members(jobs, made.ensemble.weights))
         with tempfile.TemporaryDirectory(prefix="trainyard-ensemble-") as scratch:

@@ -8,7 +8,6 @@ import structlog
 from faststream import Context
 from faststream.nats import NatsMessage
 
-from services.evaluator.announcements import model_done, run_finished
 from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.intervals import covered_share, quantile_loss
@@ -36,6 +35,7 @@ from shared.contracts.events import (
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.scoring.forecasts import Forecast
+from shared.storage.announcements import model_done, run_finished
 from shared.storage.rows import LIVE_RUN, JobRow
 
 reactions = Reactions()
@@ -49,7 +49,7 @@ ChronicleIn = Annotated[UserLog, Context("chronicle")]
 ShownWindowsIn = Annotated[ShownWindows, Context("shown_windows")]
 MetricsIn = Annotated[ForecastMetrics, Context("metrics")]
 MonitoringIn = Annotated[LedgerMonitoring, Context("monitoring")]
-UndertakerIn = Annotated[DeadLetters, Context("undertaker")]
+DeadLettersIn = Annotated[DeadLetters, Context("dead_letters")]
 
 
 @reactions.on(ModelDone, durable="evaluator-model-done")
@@ -62,11 +62,11 @@ async def evaluate(
         return None
     if job.status != "finished":
         return await close_if_over(event, job.run_id, verdicts, ensembles, metrics)
-    forecast, yardstick = await results.forecast(job), await results.yardstick(job)
-    validation, test, folds = await asyncio.to_thread(_score_parts, forecast, yardstick, job.backtest)
+    forecast, context = await results.forecast(job), await results.scoring_context(job)
+    validation, test, folds = await asyncio.to_thread(_score_parts, forecast, context, job.backtest)
     result = await results.save(job, validation, test, folds)
     if not folds:
-        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, yardstick))
+        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, context))
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -123,7 +123,7 @@ async def monitor(question: MonitoringQuestion, monitoring: MonitoringIn) -> Jso
 
 
 @reactions.on_every_event()
-async def tell(message: NatsMessage, chronicle: ChronicleIn) -> None:
+async def write_log(message: NatsMessage, chronicle: ChronicleIn) -> None:
     """Tell the session's user what happened."""
     event = read_event(message.raw_message.subject, message.body)
     line = log_line(event) if event else None
@@ -150,15 +150,15 @@ async def window(question: WindowQuestion, shown: ShownWindowsIn) -> Json:
 
 
 @reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")
-async def bury(letter: DeadLetter, undertaker: UndertakerIn) -> list[Message]:
+async def dead_letter(letter: DeadLetter, dead_letters: DeadLettersIn) -> list[Message]:
     """Keep a message nobody could handle, and mark what it was about as failed."""
-    return await undertaker.bury(letter)
+    return await dead_letters.handle(letter)
 
 
 @reactions.on_dead_letter("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", durable="evaluator-exhausted")
-async def bury_exhausted(advisory: Exhausted, undertaker: UndertakerIn) -> list[Message]:
+async def dead_letter_exhausted(advisory: Exhausted, dead_letters: DeadLettersIn) -> list[Message]:
     """The same for a message whose every delivery ended in a crash."""
-    return await undertaker.bury_exhausted(advisory)
+    return await dead_letters.handle_exhausted(advisory)
 
 
 async def close_if_over(
@@ -225,20 +225,16 @@ def _label(job: JobRow | None) -> str | None:
     return job.label if job else None
 
 
-def _covered(forecast: Forecast, yardstick: ScoringContext) -> float | None:
-    intervals = adaptive_intervals(forecast, yardstick.offset_hours)
-    return covered_share(intervals, forecast.test, yardstick.names)
+def _covered(forecast: Forecast, context: ScoringContext) -> float | None:
+    intervals = adaptive_intervals(forecast, context.offset_hours)
+    return covered_share(intervals, forecast.test, context.names)
 
 
 def _score_parts(
-    forecast: Forecast, yardstick: ScoringContext, backtest: BacktestPart | None
+    forecast: Forecast, context: ScoringContext, backtest: BacktestPart | None
 ) -> tuple[Scores, Scores, tuple[Scores, ...]]:
     """Return the scores on validation, on test, and on each fold of a job that forecasts several."""
-    scored = partial(
-        score, y_train=yardstick.y_train, delta_minutes=yardstick.delta_minutes, names=yardstick.names
-    )
+    scored = partial(score, y_train=context.y_train, delta_minutes=context.delta_minutes, names=context.names)
     folds = score_folds(forecast.test, backtest, scored)
-    loss = (
-        None if folds else quantile_loss(adaptive_intervals(forecast, yardstick.offset_hours), forecast.test)
-    )
+    loss = None if folds else quantile_loss(adaptive_intervals(forecast, context.offset_hours), forecast.test)
     return scored(forecast.validation), scored(forecast.test, quantile_loss=loss), folds

@@ -51,7 +51,7 @@ class Results(Protocol):
         """Return the curves of a finished job's fit."""
         ...
 
-    async def yardstick(self, job: JobRow) -> ScoringContext:
+    async def scoring_context(self, job: JobRow) -> ScoringContext:
         """Return what the job's data set says about its outputs."""
         ...
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.evaluator.announcements import model_done
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
 from shared.messaging.publish import Publisher
-from shared.storage.leases import is_held
+from shared.queueing.release import FairRelease, order_for
+from shared.storage.announcements import model_done
+from shared.storage.leases import is_held, take_lease
 from shared.storage.records import OneOf, R, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
 
@@ -35,10 +36,11 @@ class Reconciler:
         close: Close,
         *,
         every: timedelta,
+        turns: FairRelease,
         count: Callable[[], None] = lambda: None,
     ) -> None:
         self._records, self._post, self._close, self._every = records, post, close, every
-        self._count = count
+        self._count, self._turns = count, turns
         self._holder = new_id()
 
     async def run(self) -> None:
@@ -82,11 +84,15 @@ class Reconciler:
     async def _stuck_jobs(self, before: datetime) -> list[Event]:
         live = self._old(await self._records.select(JobRow, {"status": OneOf(LIVE_JOB)}), before)
         now = utc_now()
-        idle = [job for job in live if not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)]
-        return [
-            e.TrainModel.first(session_id=job.session_id, run_id=job.run_id, job_id=job.id, kind=job.kind)
-            for job in idle
+        idle = [
+            job
+            for job in live
+            if (job.status == "running" or job.released_at is not None)
+            and not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)
         ]
+        passed_over = any(job.status == "queued" and job.released_at is None for job in live)
+        due = await self._turns.everybody() if passed_over else []
+        return [order_for(job) for job in (*idle, *due)]
 
     async def _close_runs(self, before: datetime) -> int:
         runs = self._old(await self._records.select(RunRow, {"status": OneOf(LIVE_RUN)}), before)
@@ -110,19 +116,9 @@ class Reconciler:
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""
-        until = utc_now() + 3 * self._every
-        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=until)
-        if await self._records.insert([lease]):
-            return True
-        mine = {"holder": self._holder, "until": until}
-        known = await self._records.get(LeaseRow, lease.id)
-        if known is None:
-            return False
-        others = known.holder != self._holder
-        if others and is_held(known.until, now=utc_now(), longest=3 * self._every):
-            return False
-        expect = {"revision": known.revision}
-        return await self._records.update(LeaseRow, lease.id, mine, expect=expect) is not None
+        longest = 3 * self._every
+        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=utc_now() + longest)
+        return await take_lease(self._records, lease, longest=longest)
 
     def _old(self, rows: Sequence[R], before: datetime) -> list[R]:
         """Return the rows nobody changed lately; one of the future was changed by a wrong clock."""

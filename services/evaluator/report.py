@@ -17,12 +17,12 @@ from pydantic import JsonValue
 
 from services.evaluator.core.archive import write_zip
 from services.evaluator.core.backtest import fold_table
-from services.evaluator.core.backtest_contents import BacktestDossier, write_backtest_files
+from services.evaluator.core.backtest_contents import BacktestData, write_backtest_files
 from services.evaluator.core.figures.render import FigureData, from_json, render
 from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
-from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, examine, json_bytes, slug
+from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
 from services.evaluator.plots import plot_row
 from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
@@ -77,7 +77,7 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, **_archive_entry(stored)}
+        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
@@ -109,23 +109,23 @@ class ReportWriter:
         jobs = [job for job in state.jobs if job.id in state.results]
         await asyncio.to_thread(scratch.mkdir)
         if state.run.backtest is None:
-            dossier = await self._dossier(state.run, jobs)
-            named = [(name, job) for (name, _), job in zip(dossier.named(), jobs, strict=True)]
+            run_data = await self._run_data(state.run, jobs)
+            named = [(name, job) for (name, _), job in zip(run_data.named(), jobs, strict=True)]
             extras = await self._models(named, scratch) | await self._configuration(state.run, scratch)
-            return partial(write_report, dossier), extras
+            return partial(write_report, run_data), extras
         named = [(f"{number:02d}-{slug(job.label)}", job) for number, job in enumerate(jobs, start=1)]
         newest = [(name, job) for name, job in named if job.backtest and _forecasts_newest(state.run, job)]
         extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
         extras |= await self._configuration(state.run, scratch)
-        return partial(write_backtest, _backtest_dossier(state, state.run.backtest, named)), extras
+        return partial(write_backtest, _backtest_data(state, state.run.backtest, named)), extras
 
     async def _written(self, run: RunRow) -> tuple[str, ...]:
         rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
         prefix = f"{keys.run(run.session_id, run.id)}/"
         return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
 
-    async def _dossier(self, run: RunRow, jobs: list[JobRow]) -> RunData:
-        yardstick = await self._results.yardstick(jobs[0])
+    async def _run_data(self, run: RunRow, jobs: list[JobRow]) -> RunData:
+        context = await self._results.scoring_context(jobs[0])
         models = [
             ModelFacts(
                 job_id=job.id,
@@ -139,9 +139,9 @@ class ReportWriter:
         return RunData(
             run_id=run.id,
             metric=run.metric,
-            timezone=yardstick.timezone,
+            timezone=context.timezone,
             season_length=1,
-            outputs=_outputs(yardstick),
+            outputs=_outputs(context),
             models=tuple(models),
         )
 
@@ -195,24 +195,24 @@ def _begin(parent: int) -> None:
     os.nice(NICE)
 
 
-def write_report(dossier: RunData, folder: Path) -> tuple[Json, dict[str, FigureData]]:
+def write_report(run_data: RunData, folder: Path) -> tuple[Json, dict[str, FigureData]]:
     """Write the numbers of a run into a folder; return what they add to the verdict, and what is to be drawn.
 
     This and the next functions run in the report processes; nothing but plain values goes in and out.
     """
-    findings = examine(dossier)
-    drawn = write_files(dossier, findings, folder)
+    findings = compute(run_data)
+    drawn = write_files(run_data, findings, folder)
     found: Json = json.loads(json_bytes({"claims": [claim.to_json() for claim in findings.claims]}))
     return found, drawn
 
 
-def write_backtest(dossier: BacktestDossier, folder: Path) -> tuple[Json, dict[str, FigureData]]:
+def write_backtest(run_data: BacktestData, folder: Path) -> tuple[Json, dict[str, FigureData]]:
     """Write table and plan of a backtest into a folder; return what they add, and what is to be drawn.
 
     Folds are few and their windows neighbours: no test says which difference between them holds, so nothing
     is claimed.
     """
-    return {"claims": []}, write_backtest_files(dossier, folder)
+    return {"claims": []}, write_backtest_files(run_data, folder)
 
 
 def draw(figure: FigureData, target: Path) -> None:
@@ -234,16 +234,14 @@ def pack(folder: Path, extras: Mapping[str, Path]) -> None:
             file.unlink()
 
 
-def _backtest_dossier(
-    state: RunState, backtest: Backtest, named: Iterable[tuple[str, JobRow]]
-) -> BacktestDossier:
+def _backtest_data(state: RunState, backtest: Backtest, named: Iterable[tuple[str, JobRow]]) -> BacktestData:
     table = fold_table(backtest.folds, state.jobs, state.results, metric=state.run.metric)
     fits = {
         name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
         for name, job in named
         if job.backtest
     }
-    return BacktestDossier(state.run.id, backtest, table, fits)
+    return BacktestData(state.run.id, backtest, table, fits)
 
 
 def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
@@ -252,19 +250,14 @@ def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
     return job.backtest is not None and job.backtest.folds[-1] == newest
 
 
-def _archive_entry(files: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return what the verdict keeps of the archive, by which a download is compared."""
-    return {"archive": without_keys(files).get("results.zip")}
-
-
-def _outputs(yardstick: ScoringContext) -> tuple[OutputFacts, ...]:
+def _outputs(context: ScoringContext) -> tuple[OutputFacts, ...]:
     return tuple(
         OutputFacts(name, delta, offsets, y_train)
         for name, delta, offsets, y_train in zip(
-            yardstick.names,
-            yardstick.delta_minutes,
-            yardstick.offset_hours,
-            yardstick.y_train,
+            context.names,
+            context.delta_minutes,
+            context.offset_hours,
+            context.y_train,
             strict=True,
         )
     )

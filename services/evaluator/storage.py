@@ -17,12 +17,12 @@ from services.evaluator.plots import expected_plots
 from services.evaluator.ports import RunState, ScoringContext
 from shared.contracts.base import Event, derive, utc_now
 from shared.contracts.problems import Problem
-from shared.errors import DatasetNotFound, InvalidInput
+from shared.errors import InvalidInput
 from shared.scoring.forecasts import Forecast
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
-from shared.storage.folders import fetch_tree
-from shared.storage.rows import LIVE_RUN, DatasetRow, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
+from shared.storage.datasets import fetch_dataset, ready_dataset
+from shared.storage.rows import LIVE_RUN, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
 from shared.storage.verified import get_verified
 from shared.windows.dataset import Dataset
 from shared.windows.folds import parts_of
@@ -41,7 +41,7 @@ class LedgerResults:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._yardsticks: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
+        self._contexts: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
 
     async def job(self, job_id: str) -> JobRow | None:
         return await self._storage.records.get(JobRow, job_id)
@@ -60,13 +60,14 @@ class LedgerResults:
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
         return await get_verified(self._of(job).objects, str(file["key"]), str(file["sha256"]))
 
-    async def yardstick(self, job: JobRow) -> ScoringContext:
+    async def scoring_context(self, job: JobRow) -> ScoringContext:
         trained_on = (job.dataset_id, job.backtest and job.backtest.train)
-        if trained_on not in self._yardsticks:
-            self._yardsticks[trained_on] = await self._load_yardstick(job)
-            while len(self._yardsticks) > _KEPT:
-                self._yardsticks.popitem(last=False)
-        return self._yardsticks[trained_on]
+        if trained_on not in self._contexts:
+            dataset = await self.dataset(job)
+            self._contexts[trained_on] = await asyncio.to_thread(_scoring_context_of, dataset)
+            while len(self._contexts) > _KEPT:
+                self._contexts.popitem(last=False)
+        return self._contexts[trained_on]
 
     async def save(
         self, job: JobRow, validation: Scores, test: Scores, folds: Sequence[Scores] = ()
@@ -92,26 +93,20 @@ class LedgerResults:
         """Return the stores narrowed to the job's owner."""
         return self._storage.of_owner(job.owner)
 
-    async def _load_yardstick(self, job: JobRow) -> ScoringContext:
-        dataset = await self.dataset(job)
-        return await asyncio.to_thread(_yardstick_of, dataset)
-
     async def run(self, run_id: str) -> RunRow | None:
         return await self._storage.records.get(RunRow, run_id)
 
     async def dataset(self, job: JobRow) -> Dataset:
-        row = await self._of(job).records.get(DatasetRow, job.dataset_id)
-        if row is None or row.object_key is None:
-            raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
+        row = await ready_dataset(self._of(job), job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_tree(self._of(job).objects, row.object_key, Path(scratch), row.report.get("files"))
+            await fetch_dataset(self._of(job), row, Path(scratch))
             dataset = await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
         if job.backtest is None:
             return dataset
         return await asyncio.to_thread(dataset.divided, parts_of(job.backtest, dataset.n_windows))
 
 
-def _yardstick_of(dataset: Dataset) -> ScoringContext:
+def _scoring_context_of(dataset: Dataset) -> ScoringContext:
     layout = dataset.layout
     steps = max(1, layout.output_steps - 1)
     return ScoringContext(

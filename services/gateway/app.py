@@ -28,10 +28,13 @@ from services.gateway.http.access import require_access, within_scope
 from services.gateway.http.compression import CompressionMiddleware
 from services.gateway.http.direct_body import DirectProtocol
 from services.gateway.http.json_bodies import carries_json
+from services.gateway.http.local_metrics import LocalMetrics
 from services.gateway.http.metrics import LiveCollector, MetricsMiddleware
 from services.gateway.http.middleware import API, AdmissionMiddleware, SecurityMiddleware, problem_response
 from services.gateway.http.openapi import describe
 from services.gateway.http.rate_limits import FailedTokens, Limiter, StreamCounters
+from services.gateway.http.requests import HEADER as REQUEST_ID
+from services.gateway.http.requests import RequestMiddleware
 from services.gateway.legacy import routes as legacy
 from services.gateway.legacy.paths import EarlierPaths
 from services.gateway.legacy.socketio import add_socketio
@@ -50,6 +53,7 @@ from services.gateway.problems import (
     http_problem,
     sentence,
 )
+from services.gateway.registry import routes as registry_routes
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
 from services.gateway.results import routes as results
@@ -79,7 +83,7 @@ BASE = f"{API}training"
 EXPOSED = (
     "Content-Disposition", "ETag", "Retry-After", "X-Content-SHA256", "X-Library-Versions",
     "X-Model-Env-Keras", "X-Model-Env-Numpy", "X-Model-Env-Python", "X-Model-Env-TensorFlow",
-    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", REQUEST_ID,
 )  # fmt: skip
 
 
@@ -110,10 +114,11 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     )
     app.state.registry = registry
     app.state.health = Health("gateway", registry)
+    app.state.local_metrics = LocalMetrics(registry, settings)
     app.state.monotone_progress = MonotoneProgress()
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
-        forecasts, plots, data, keys,
+        forecasts, registry_routes, plots, data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
@@ -211,6 +216,7 @@ def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegist
     app.add_middleware(MetricsMiddleware, registry=registry)
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(EarlierPaths)
+    app.add_middleware(RequestMiddleware)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -17,6 +17,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.quota import UploadQuota
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
+from shared import traces
 from shared.contracts.base import Message
 from shared.errors import SessionNotFound
 from shared.storage.connect import Storage
@@ -113,6 +114,7 @@ async def find_session(gateway: Gateway, who: Identity, text: str) -> SessionRow
     for session_id in own_ids(who, text):
         row = await gateway.records.get(SessionRow, session_id)
         if row is not None and row.owner == who.user_id:
+            traces.within(row.id)
             return row
     raise SessionNotFound("there is no such session")
 
@@ -129,6 +131,8 @@ async def ensure_session(
     session_id = own_ids(who, text)[0 if ours else -1]  # never a UUID as it came: it may be somebody else's
     fresh = SessionRow(id=session_id, owner=who.user_id, name=name, metadata={"client_id": text})
     created = await gateway.records.insert([fresh]) == 1
+    if created:
+        traces.opened(session_id)
     return await find_session(gateway, who, session_id), created
 
 

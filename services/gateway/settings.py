@@ -92,6 +92,14 @@ class GatewaySettings(CommonSettings):
     gateway_report_patience: timedelta = Field(
         default=timedelta(seconds=50), description="longest wait of a download for a report being written"
     )
+    gateway_jobs_per_user: int = Field(
+        default=2_000, gt=0, description="models of one user that may wait or be fitted at once (429 beyond)"
+    )
+    gateway_jobs: int = Field(
+        default=50_000,
+        gt=0,
+        description="models of all users that may wait or be fitted at once (503 beyond)",
+    )
     gateway_plans: bool = Field(
         default=False, description="whether work needs a subscription whose month is not used up"
     )

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-import structlog
+import stamina
 
 from shared.errors import InvalidInput, ResourceExhausted, Unavailable
 
@@ -21,8 +21,6 @@ _PIECE = 1 << 20
 _CONNECT_S = 5.0
 _PAUSE_S = 2.0
 _TOO_LARGE = ("INSTREAM size limit exceeded", "Heuristics.Limits.Exceeded")
-
-log = structlog.get_logger()
 
 
 class Infected(InvalidInput):
@@ -123,19 +121,16 @@ class Clamd:
         ScannerUnavailable
             If nobody could say in time.
         """
-        clock = asyncio.get_running_loop().time
-        end = clock() + self.patience.total_seconds()
-        while True:
-            try:
-                answer = await self._instream(path)
-                judge(answer, file_name=file_name)
-            except ScannerUnavailable as error:
-                if clock() + _PAUSE_S > end:
-                    raise
-                log.warning("waiting for the virus scanner", reason=error.message)
-                await asyncio.sleep(_PAUSE_S)
-            else:
-                return
+        async for attempt in stamina.retry_context(
+            ScannerUnavailable,
+            attempts=None,
+            timeout=self.patience,
+            wait_initial=_PAUSE_S,
+            wait_jitter=0.0,
+            wait_exp_base=1,
+        ):
+            with attempt:
+                judge(await self._instream(path), file_name=file_name)
 
     async def ping(self) -> None:
         """Raise ``ScannerUnavailable`` if the scanner does not answer."""

@@ -62,10 +62,11 @@ class ForecastQuestion(BaseModel):
     horizon_hours: float | None = None
     levels: tuple[float, ...] = (50, 80, 95)
     future: dict[str, list[float | None] | dict[str, float]] = {}
+    version: int | None = None
 
     def asked(self, *, future: bool) -> Json:
         """Return what decides the answer beside model and rows."""
-        left_out = {"session_id", "job_id"} if future else {"session_id", "job_id", "future"}
+        left_out = {"session_id", "job_id", "version"} | (set() if future else {"future"})
         asked: Json = self.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
         return asked
 
@@ -155,14 +156,15 @@ async def forecast(
     if question.future:
         try:
             plain = (await worker.forecast(task.model_copy(update={"future": {}}))).document
-            parent = await forecasts.keep(order, plain, question.asked(future=False), None)
+            parent = await forecasts.keep(order, plain, question.asked(future=False), None, question.version)
         except FitRefused as error:
             if error.code != FutureInputsMissing.code:
                 raise
     document = (await worker.forecast(task)).document
     if parent is not None and plain is not None:
         document["difference"] = difference(document, plain)
-    kept = await forecasts.keep(order, document, question.asked(future=True), parent.id if parent else None)
+    parent_id = parent.id if parent else None
+    kept = await forecasts.keep(order, document, question.asked(future=True), parent_id, question.version)
     return {"forecast_id": kept.id, "key": kept.object_key}
 
 

@@ -10,6 +10,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
 from services.trainer.answers import answers
+from services.trainer.checkpoints import checkpoints_of
 from services.trainer.child.warm import WarmChild
 from services.trainer.forecasts import LedgerForecasts
 from services.trainer.handlers import fitting, planning
@@ -19,6 +20,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from shared.messaging.broker import connected
 from shared.messaging.work_queue import WorkQueue
+from shared.queueing.release import FairRelease
 from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
@@ -32,10 +34,12 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
         storage = await open_storage(settings)
         child, answering = _children(settings)
         with tempfile.TemporaryDirectory(prefix="trainyard-trainer-") as cache:
-            datasets, models, rows = (Path(cache) / name for name in ("datasets", "models", "rows"))
-            for folder in (datasets, models, rows):
+            names = ("datasets", "models", "rows", "checkpoints")
+            datasets, models, rows, unfinished = (Path(cache) / name for name in names)
+            for folder in (datasets, models, rows, unfinished):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
+            turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
             job_loop = JobLoop(
                 jobs,
                 child,
@@ -44,8 +48,9 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
-                checkpoints=settings.checkpoints,
+                checkpoints=checkpoints_of(settings, storage, cache=unfinished),
                 deliveries=instruments.deliveries,
+                turns=turns,
             )
             started = [*([child] if settings.fits else []), *([answering] if settings.answers else [])]
             for one in started:
@@ -58,6 +63,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
 
             collaborators = {
                 "runs": LedgerRuns(storage),
+                "turns": turns,
                 "job_loop": job_loop,
                 "models": LedgerModels(storage, cache=models),
                 "forecasts": LedgerForecasts(storage, cache=rows),

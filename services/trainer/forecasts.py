@@ -56,6 +56,7 @@ class LedgerForecasts:
         document: Mapping[str, JsonValue],
         asked: Mapping[str, JsonValue],
         parent_id: str | None,
+        version: int | None = None,
     ) -> ForecastRow:
         job, reference = order.job, str(document["reference_time"])
         rests_on = json_to_bytes(dict(sorted(order.versions.items()))).decode()
@@ -70,6 +71,7 @@ class LedgerForecasts:
             job_id=job.id,
             kind=job.kind,
             label=job.label,
+            version=version,
             passport_sha256=_passport(job),
             reference_time=datetime.fromisoformat(reference),
             last_time=_last_time(document),
@@ -85,6 +87,7 @@ class LedgerForecasts:
             "job_id": job.id,
             "model": job.label,
             "kind": job.kind,
+            "version": version,
             "passport_sha256": row.passport_sha256,
             "created_at": utc_now().isoformat(),
             "parent_id": parent_id,

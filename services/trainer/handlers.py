@@ -7,19 +7,21 @@ from faststream import Context
 
 from services.trainer.core.planning import plan_jobs
 from services.trainer.job_loop import JobLoop
-from services.trainer.ports import Runs
+from services.trainer.ports import Runs, Turns
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
     CancelRequested,
     DatasetReady,
     JobFacts,
-    ModelDone,
     RunPlanned,
+    SessionDeleted,
     TrainingRequested,
     TrainModel,
 )
 from shared.messaging.broker import Reactions
+from shared.queueing.release import order_for
+from shared.storage.announcements import model_done
 from shared.storage.rows import RunRow
 
 planning, fitting = Reactions(), Reactions()
@@ -27,27 +29,39 @@ log = structlog.get_logger()
 
 
 @planning.on(TrainingRequested, durable="trainer-training-requested")
-async def plan_requested(event: TrainingRequested, runs: Annotated[Runs, Context()]) -> list[Message]:
+async def plan_requested(
+    event: TrainingRequested, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+) -> list[Message]:
     """Plan a run if its data set is ready; otherwise ``dataset.ready`` will."""
     run = await runs.ready(event.run_id or "")
-    return await _plan(event, run, runs) if run else []
+    return await _plan(event, run, runs, turns) if run else []
 
 
 @planning.on(DatasetReady, durable="trainer-dataset-ready")
-async def plan_waiting(event: DatasetReady, runs: Annotated[Runs, Context()]) -> list[Message]:
+async def plan_waiting(
+    event: DatasetReady, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+) -> list[Message]:
     """Plan every run that waited for this data set."""
     waiting = await runs.waiting_for(event.dataset_id)
-    return [message for run in waiting for message in await _plan(event, run, runs)]
+    return [message for run in waiting for message in await _plan(event, run, runs, turns)]
 
 
 @planning.on(CancelRequested, durable="trainer-cancel-requested")
-async def cancel_queued(event: CancelRequested, runs: Annotated[Runs, Context()]) -> list[ModelDone]:
+async def cancel_queued(
+    event: CancelRequested, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+) -> list[Message]:
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
-    return [
-        ModelDone.caused_by(event, job_id=job.id, kind=job.kind, label=job.label, status="cancelled")
-        for job in ended
-    ]
+    owner = await runs.owner_of(event.run_id or "")
+    done: list[Message] = [model_done(event, job) for job in ended]
+    freed = await turns.of(owner, (job.kind for job in ended)) if owner else []
+    return done + [order_for(job) for job in freed]
+
+
+@planning.on(SessionDeleted, durable="trainer-session-deleted")
+async def fill_up(_: SessionDeleted, turns: Annotated[Turns, Context()]) -> list[TrainModel]:
+    """Let others have the places in the queue that jobs of a deleted session had."""
+    return [order_for(job) for job in await turns.everybody()]
 
 
 @fitting.on_signal(CancelNow)
@@ -56,17 +70,14 @@ async def cancel_running(signal: CancelNow, job_loop: Annotated[JobLoop, Context
     job_loop.cancel(run_id=signal.run_id or "", job_id=signal.job_id)
 
 
-async def _plan(event: Event, run: RunRow, runs: Runs) -> list[Message]:
+async def _plan(event: Event, run: RunRow, runs: Runs, turns: Turns) -> list[Message]:
     jobs = await runs.plan(run, plan_jobs(run))
     log.info("run planned", run_id=run.id, n_jobs=len(jobs))
     cause = event.model_copy(update={"correlation_id": run.correlation_id or event.correlation_id})
     facts = [JobFacts(job_id=job.id, kind=job.kind, label=job.label) for job in jobs]
-    queued = [
-        TrainModel.caused_by(cause, run_id=run.id, job_id=job.id, kind=job.kind)
-        for job in jobs
-        if job.status == "queued"
-    ]
+    released = {job.id: job for job in await turns.of(run.owner, (job.kind for job in jobs))}
+    said_before = [job for job in jobs if job.status == "queued" and job.released_at is not None]
     return [
         RunPlanned.caused_by(cause, run_id=run.id, jobs=facts, backtest=run.backtest is not None),
-        *queued,
+        *(order_for(job) for job in (*released.values(), *said_before)),
     ]

@@ -15,13 +15,15 @@ from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
-from services.trainer.ports import Jobs, Product
-from shared.contracts.events import ModelDone, ModelProgress, TrainModel
+from services.trainer.ports import Checkpoints, Jobs, Product, Turns
+from shared.contracts.events import ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
+from shared.queueing.release import order_for
+from shared.storage.announcements import model_done
 from shared.storage.rows import LIVE_JOB, JobRow
 
 log = structlog.get_logger()
@@ -52,10 +54,11 @@ class JobLoop:
         beat: float,
         attempts: int,
         threads: int | None,
-        checkpoints: Path | None,
+        checkpoints: Checkpoints,
         deliveries: DeliveryMetrics | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        self._deliveries = deliveries
+        self._deliveries, self._turns = deliveries, turns
         self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics
         self._post = Publisher(publisher)
         self._beat, self._attempts, self._threads = beat, attempts, threads
@@ -84,8 +87,20 @@ class JobLoop:
         job = await self._jobs.claim(order.job_id)
         if job is not None and job.status in LIVE_JOB:
             job = await self._work(job)
+        else:
+            await self._release_next(order.kind, job)
         if job is not None:
-            await self._post.publish(_done(order, job))
+            await self._post.publish(model_done(order, job))
+
+    async def _release_next(self, kind: str, job: JobRow | None) -> None:
+        """Let the next job of the same user have the place in the queue; whose was deleted, anybody's."""
+        if self._turns is None:
+            return
+        try:
+            freed = await (self._turns.of(job.owner, [kind]) if job else self._turns.everybody())
+            await self._post.publish_all([order_for(one) for one in freed])
+        except Unavailable as error:  # the reconciler does it then
+            log.warning("the next job is not released", reason=error.message)
 
     async def _work(self, job: JobRow) -> JobRow:
         """Bring one claimed job to its end and return its row."""
@@ -94,16 +109,17 @@ class JobLoop:
         self._cancelled.clear()
         self._metrics.begun(job.kind, again=job.attempt > 1)
         try:
+            await self._release_next(job.kind, job)
             ended = await self._end_of(job)
         except asyncio.CancelledError:
-            await asyncio.shield(self._jobs.give_back(job, failed=False))
+            await asyncio.shield(self._hand_back(job))
             raise
         finally:
             self._current = None
             self._metrics.let_go(job.kind)
         if ended is None:
             raise LeaseLost("another attempt owns this job")
-        self._forget(job)
+        await self._checkpoints.forget(job)
         self._metrics.ended(job.kind, ended.status, time.monotonic() - started)
         if self._deliveries:
             self._deliveries.problems.count(ended.problem)
@@ -139,7 +155,7 @@ class JobLoop:
             output=scratch,
             backtest=job.backtest,
             threads=self._threads,
-            checkpoint=self._checkpoint(job),
+            checkpoint=await self._checkpoints.begin(job),
         )
         reporter = ProgressPublisher(self._post, job, self._metrics)
         fitting = asyncio.create_task(self._worker.train(task, reporter.report))
@@ -159,17 +175,10 @@ class JobLoop:
                 await asyncio.gather(fitting, watching, return_exceptions=True)
         return Product(folder=scratch, seconds=outcome.seconds, notes=outcome.notes)
 
-    def _checkpoint(self, job: JobRow) -> Path | None:
-        """Return the file in which a fit keeps what the next attempt goes on from."""
-        if self._checkpoints is None:
-            return None
-        self._checkpoints.mkdir(parents=True, exist_ok=True)
-        return self._checkpoints / f"{job.id}.npz"
-
-    def _forget(self, job: JobRow) -> None:
-        """Remove what an ended job kept for a next attempt."""
-        for path in self._checkpoints.glob(f"{job.id}.*") if self._checkpoints else ():
-            path.unlink(missing_ok=True)
+    async def _hand_back(self, job: JobRow) -> None:
+        """Keep how far the fit came, then let others have the job."""
+        await self._checkpoints.keep(job)
+        await self._jobs.give_back(job, failed=False)
 
     async def _watch(self, job: JobRow) -> None:
         """Return when the job shall stop; raise ``LeaseLost`` when it belongs to somebody else."""
@@ -185,6 +194,7 @@ class JobLoop:
                 raise LeaseLost("another attempt owns this job")
             if row.cancel_requested:
                 return
+            await self._checkpoints.keep(job)
 
 
 class ProgressPublisher:
@@ -211,15 +221,3 @@ class ProgressPublisher:
                     **asdict(progress),
                 )
             )
-
-
-def _done(order: TrainModel, job: JobRow) -> ModelDone:
-    return ModelDone.caused_by(
-        order,
-        job_id=job.id,
-        kind=job.kind,
-        label=job.label,
-        status=job.status,
-        seconds=job.seconds,
-        problem=job.problem,
-    )

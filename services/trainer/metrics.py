@@ -28,7 +28,7 @@ class JobMetrics:
             "trainyard_trainer_takeovers", "Jobs another attempt had begun", ["kind"], registry=registry
         )
         self._loss = Gauge(
-            "trainyard_trainer_loss", "Loss of the fit in hand", ["kind", "part"], registry=registry
+            "trainyard_trainer_model_loss", "Loss of the fit in hand", ["kind", "part"], registry=registry
         )
         self._epoch = Gauge(
             "trainyard_trainer_epoch", "Epoch of the fit in hand", ["kind"], registry=registry

@@ -1,6 +1,6 @@
 """What the trainer needs from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,38 @@ class Runs(Protocol):
 
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
         """Mark what has not started as cancelled, flag what has; return the rows that ended by it."""
+        ...
+
+    async def owner_of(self, run_id: str) -> str | None:
+        """Return whose run it is, or None if there is none."""
+        ...
+
+
+class Turns(Protocol):
+    """Waiting jobs, sent to the work queue in fair turns."""
+
+    async def of(self, owner: str, kinds: Iterable[str]) -> list[JobRow]:
+        """Release what is due of one user; return the rows that are to be announced."""
+        ...
+
+    async def everybody(self) -> list[JobRow]:
+        """Release what is due of everybody; return the rows that are to be announced."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where an unfinished fit stood, for whichever attempt is next."""
+
+    async def begin(self, job: JobRow) -> Path:
+        """Return the local file a fit goes on from, if it is there, and writes after every epoch."""
+        ...
+
+    async def keep(self, job: JobRow) -> None:
+        """See to it that other replicas have the file as it is now; failing to is no error."""
+        ...
+
+    async def forget(self, job: JobRow) -> None:
+        """Remove what an ended job kept."""
         ...
 
 
@@ -146,6 +178,7 @@ class Forecasts(Protocol):
         document: Mapping[str, JsonValue],
         asked: Mapping[str, JsonValue],
         parent_id: str | None,
+        version: int | None = None,
     ) -> ForecastRow:
         """Store a forecast under the id that follows from model, rows and question; return its row."""
         ...

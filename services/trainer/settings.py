@@ -41,7 +41,7 @@ class TrainerSettings(CommonSettings):
     trainer_checkpoint_dir: Path | None = Field(
         default=None,
         description="folder that outlives a replica and is shared by all, where a killed fit goes on from; "
-        "null = beside the embedded stores, or none with remote ones",
+        "null = beside the embedded stores; with remote ones in the object store, at every beat",
     )
 
     @property

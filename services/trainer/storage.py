@@ -15,11 +15,12 @@ from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
-from shared.errors import DatasetNotFound, ModelNotFound, Unavailable
+from shared.errors import ModelNotFound, Unavailable
 from shared.models.passport import PASSPORT
 from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
+from shared.storage.datasets import fetch_dataset, ready_dataset
 from shared.storage.folders import entry_of, fetch_tree, put_tree
 from shared.storage.leases import is_held
 from shared.storage.records import Where
@@ -51,10 +52,7 @@ class LedgerModels:
     async def fetch_dataset(self, session_id: str, job_id: str, folder: Path) -> None:
         job = await self._finished(session_id, job_id)
         mine = self._storage.of_owner(job.owner)
-        dataset = await mine.records.get(DatasetRow, job.dataset_id)
-        if dataset is None or dataset.object_key is None:
-            raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
-        await fetch_tree(mine.objects, dataset.object_key, folder, dataset.report.get("files"))
+        await fetch_dataset(mine, await ready_dataset(mine, job.dataset_id), folder)
 
     async def keep_importance(
         self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
@@ -162,6 +160,10 @@ class LedgerRuns:
                 ended.append(row or job)
         return ended
 
+    async def owner_of(self, run_id: str) -> str | None:
+        run = await self._records.get(RunRow, run_id)
+        return run.owner if run else None
+
 
 class LedgerJobs:
     """Jobs in the ledger; every change is fenced by the attempt that makes it."""
@@ -198,13 +200,11 @@ class LedgerJobs:
         return await self._change(job, self._until())
 
     async def dataset_folder(self, job: JobRow) -> Path:
-        dataset = await self._of(job).records.get(DatasetRow, job.dataset_id)
-        if dataset is None or dataset.object_key is None:
-            raise DatasetNotFound("the data set of this job was deleted", dataset_id=job.dataset_id)
+        dataset = await ready_dataset(self._of(job), job.dataset_id)
         folder = self._cache / derive(dataset.id, json.dumps(dataset.report.get("files"), sort_keys=True))
         if not folder.exists():
             part = self._cache / f".{folder.name}-{new_id()[:8]}"
-            await fetch_tree(self._of(job).objects, dataset.object_key, part, dataset.report.get("files"))
+            await fetch_dataset(self._of(job), dataset, part)
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
         return folder

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Role = Literal["input", "output"]
-Resample = Literal["auto", "linear", "mean", "nearest", "next", "previous"]
+Resample = Literal["auto", "filled", "linear", "mean", "nearest", "next", "previous"]
 Content = Literal["measured", "forecast", "latest"]
 Feature = Literal["year", "month", "week", "day", "holiday"]
 FEATURES: tuple[Feature, ...] = ("year", "month", "week", "day", "holiday")
@@ -70,7 +70,8 @@ class SeriesSpec(Spec):
 
     ``resample`` says where a point between rows gets its value from. ``auto`` invents nothing: targets are
     rows of the file, past inputs the newest row of their own step (a gap within ``max_gap`` is interpolated
-    as long as no row after the reference time is read), inputs known ahead are interpolated.
+    as long as no row after the reference time is read), inputs known ahead are interpolated. ``filled``
+    interpolates between numbers, be a row absent or empty; for ``linear`` an empty row leaves no value.
     """
 
     series_id: str = Field(description="which stored series the window is cut from")

@@ -70,10 +70,10 @@ def is_jetstream(message: Msg) -> bool:
     return str(getattr(message, "reply", "")).startswith("$JS.ACK.")
 
 
-async def bury(post: Callable[..., Any], message: Msg, reason: str) -> None:
+async def dead_letter(publish: Callable[..., Any], message: Msg, reason: str) -> None:
     """Copy a message nobody can handle to the dead letters, with its reason.
 
-    ``post`` is the broker's publish method; the copy's id follows from the message's place in its stream.
+    ``publish`` is the broker's publish method; the copy's id follows from the message's place in its stream.
     """
     metadata = message.metadata
     letter = {
@@ -83,7 +83,7 @@ async def bury(post: Callable[..., Any], message: Msg, reason: str) -> None:
         "reason": reason,
         "payload": message.data.decode("utf-8", "replace"),
     }
-    await post(
+    await publish(
         json.dumps(letter).encode(),
         f"dlq.{metadata.stream}.{metadata.sequence.stream}",
         {"Nats-Msg-Id": derive("dlq", metadata.stream, str(metadata.sequence.stream))},
@@ -92,8 +92,8 @@ async def bury(post: Callable[..., Any], message: Msg, reason: str) -> None:
     )
 
 
-async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable[[str], Any]) -> str:
-    """Acknowledge, hand back, or bury one message according to how its handler ended; return which."""
+async def settle(message: Msg, error: BaseException | None, *, on_dead: Callable[[str], Any]) -> str:
+    """Acknowledge, hand back, or give up one message according to how its handler ended; return which."""
     n_delivered = message.metadata.num_delivered
     if error is None:
         await message.ack()
@@ -107,7 +107,7 @@ async def settle(message: Msg, error: BaseException | None, *, bury_as: Callable
         return "handed_back"
     if isinstance(error, InvalidInput | ValidationError) or n_delivered >= MAX_FAILURES:
         log.error("dead letter", subject=message.subject, reason=repr(error), n_delivered=n_delivered)
-        await bury_as(f"{type(error).__name__}: {error}")
+        await on_dead(f"{type(error).__name__}: {error}")
         await message.term()
         return "dead"
     log.error("handler failed", subject=message.subject, n_delivered=n_delivered, exc_info=error)
@@ -130,7 +130,7 @@ async def settling(
                 yield
     except BaseException as caught:  # noqa: BLE001 - the last resort: settled below, cancellation raised again
         error = caught
-    outcome = await settle(message, error, bury_as=lambda reason: bury(publish, message, reason))
+    outcome = await settle(message, error, on_dead=lambda reason: dead_letter(publish, message, reason))
     if metrics:
         metrics.ended(message.metadata.consumer, outcome)
     if error is not None and not isinstance(error, Exception):
@@ -174,7 +174,9 @@ class Settle(BaseMiddleware[Any, Any]):
         if not is_jetstream(self.msg):
             return False
         broker = self.context.get("broker")
-        outcome = await settle(self.msg, exc_val, bury_as=lambda why: bury(broker.publish, self.msg, why))
+        outcome = await settle(
+            self.msg, exc_val, on_dead=lambda why: dead_letter(broker.publish, self.msg, why)
+        )
         if self.metrics:
             self.metrics.ended(self.msg.metadata.consumer, outcome)
         return isinstance(exc_val, Exception)

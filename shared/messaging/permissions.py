@@ -69,11 +69,11 @@ def permissions_of(user: User) -> Permissions:
         return Permissions(publish=own, subscribe=("_INBOX.provision.>",))
     reading = [rule for stream, durable in durables_of(user) for rule in _reads(stream, durable)]
     said = [message.pattern() for message in ANNOUNCES[user]]
-    buried = [f"dlq.{stream}.*" for stream in sorted({stream for stream, _ in durables_of(user)})]
+    dead = [f"dlq.{stream}.*" for stream in sorted({stream for stream, _ in durables_of(user)})]
     publish, subscribe = _own(user)
     heard = ("ask." + user + ".*",) if user in _ANSWERS else ()
     return Permissions(
-        publish=tuple(dict.fromkeys([*said, *reading, *buried, *publish])),
+        publish=tuple(dict.fromkeys([*said, *reading, *dead, *publish])),
         subscribe=(f"_INBOX.{user}.>", *heard, *subscribe),
         answers=user in _ANSWERS,
     )

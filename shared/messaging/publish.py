@@ -1,19 +1,20 @@
 """Publishing: every event is stored once, whoever says it however often."""
 
-import asyncio
 from typing import Protocol
 
+import stamina
 import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from shared import traces
-from shared.contracts.base import Event, Message, derive
+from shared.contracts.base import Event, Message
 from shared.errors import Unavailable
 
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TIMEOUT = 5.0
 _ATTEMPTS = 4
+_UNCONFIRMED = (APIError, NatsError, NoStreamResponseError, TimeoutError, ConnectionError)
 
 log = structlog.get_logger()
 
@@ -44,15 +45,14 @@ class BrokerAway(Unavailable):
 def headers_of(message: Message) -> dict[str, str]:
     """Return what travels beside the payload: identity, once-only condition, trace context.
 
-    The correlation id is the trace id of the W3C ``traceparent``.
+    The session's id is the trace id of the W3C ``traceparent``.
     """
     if not isinstance(message, Event):
         return {}
     headers = {"Nats-Expected-Last-Subject-Sequence": "0", "content-type": "application/json"}
     if message.stream == "EVT":
         headers["Nats-Msg-Id"] = message.event_id
-    trace = message.correlation_id if len(message.correlation_id) == 32 else derive(message.correlation_id)
-    headers["traceparent"] = traces.current(trace) or f"00-{trace}-{message.event_id[:16]}-01"
+    headers["traceparent"] = traces.current(message.session_id)
     return headers
 
 
@@ -70,26 +70,33 @@ class Publisher:
         BrokerAway
             If the broker did not confirm after several attempts under the same id.
         """
-        for attempt in range(_ATTEMPTS):
-            try:
-                await self._publisher.publish(
-                    message,
-                    message.subject(),
-                    headers_of(message),
-                    correlation_id=getattr(message, "correlation_id", None),
-                    stream=message.stream,
-                    timeout=_TIMEOUT if message.stream else None,
-                )
-            except APIError as error:
-                if error.err_code in _WRONG_LAST_SEQUENCE:
-                    return False
-                log.warning("publish refused", subject=message.subject(), reason=error.description)
-            except (NatsError, NoStreamResponseError, TimeoutError, ConnectionError) as error:
-                log.warning("publish not confirmed", subject=message.subject(), reason=type(error).__name__)
-            else:
-                return True
-            await asyncio.sleep(0.2 * 2**attempt)
-        raise BrokerAway("the message broker does not answer", subject=message.subject())
+        try:
+            async for attempt in stamina.retry_context(
+                _UNCONFIRMED, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_jitter=0.2
+            ):
+                with attempt:
+                    return await self._store(message)
+        except _UNCONFIRMED as error:
+            raise BrokerAway("the message broker does not answer", subject=message.subject()) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _store(self, message: Message) -> bool:
+        """Ask once; False if the subject had its message already."""
+        try:
+            await self._publisher.publish(
+                message,
+                message.subject(),
+                headers_of(message),
+                correlation_id=getattr(message, "correlation_id", None),
+                stream=message.stream,
+                timeout=_TIMEOUT if message.stream else None,
+            )
+        except _UNCONFIRMED as error:
+            if isinstance(error, APIError) and error.err_code in _WRONG_LAST_SEQUENCE:
+                return False
+            log.warning("publish not confirmed", subject=message.subject(), reason=repr(error))
+            raise
+        return True
 
     async def publish_all(self, messages: list[Message]) -> None:
         """Publish in order."""

@@ -20,8 +20,9 @@ def service_registry(service: str) -> CollectorRegistry:
     Info("trainyard_service", "Which service this is", registry=registry).info({"service": service})
     ProcessCollector(registry=registry)
     registry.register(ChildCollector())
-    registry.register(MachineCollector())
-    if (gpus := GpuCollector.found()) is not None:
+    gpus = GpuCollector.found()
+    registry.register(MachineCollector(gpus.count() if gpus else 0))
+    if gpus is not None:
         registry.register(gpus)
     return registry
 
@@ -44,7 +45,10 @@ class ChildCollector(Collector):
 
 
 class MachineCollector(Collector):
-    """CPU and memory of the machine, and of the container where one limits us."""
+    """CPU and memory of the machine, and of the container where one limits us; how many GPUs are seen."""
+
+    def __init__(self, n_gpus: int) -> None:
+        self._n_gpus = n_gpus
 
     def collect(self) -> Iterator[Metric]:
         """Yield what the operating system says now."""
@@ -55,6 +59,7 @@ class MachineCollector(Collector):
         yield cpu
         memory = psutil.virtual_memory()
         yield _gauge("trainyard_machine_cpus", "Logical processors", psutil.cpu_count() or 0)
+        yield _gauge("trainyard_machine_gpus", "NVIDIA GPUs this process sees", self._n_gpus)
         yield _gauge("trainyard_machine_memory_bytes", "Memory of the machine", memory.total)
         yield _gauge("trainyard_machine_memory_available_bytes", "Memory to be had", memory.available)
         for name, file in (("usage", "memory.current"), ("limit", "memory.max")):
@@ -80,12 +85,16 @@ class GpuCollector(Collector):
             return None
         return cls(nvml) if nvml.nvmlDeviceGetCount() else None
 
+    def count(self) -> int:
+        """Return how many there are."""
+        return int(self._nvml.nvmlDeviceGetCount())
+
     def collect(self) -> Iterator[Metric]:
         """Yield one value per GPU, by its number."""
         load = GaugeMetricFamily("trainyard_gpu_utilization_ratio", "Share of time in use", labels=["gpu"])
         used = GaugeMetricFamily("trainyard_gpu_memory_used_bytes", "Memory in use", labels=["gpu"])
         total = GaugeMetricFamily("trainyard_gpu_memory_bytes", "Memory of the GPU", labels=["gpu"])
-        for number in range(self._nvml.nvmlDeviceGetCount()):
+        for number in range(self.count()):
             handle = self._nvml.nvmlDeviceGetHandleByIndex(number)
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
             load.add_metric([str(number)], self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)

@@ -46,9 +46,10 @@ def clock_of(calendar: Calendar) -> Clock:
             field="calendar.country",
         )
     code = None if calendar.country is None else country_code(calendar.country)
-    if code is not None and calendar.subdivision is not None:
-        _check_subdivision(code, calendar.subdivision)
-    return Clock(calendar.timezone, code, calendar.subdivision)
+    part = calendar.subdivision
+    if code is not None and part is not None:
+        part = subdivision_code(code, part)
+    return Clock(calendar.timezone, code, part)
 
 
 def calendar_window(setting: CalendarFeature, steps: int) -> Window:
@@ -142,14 +143,32 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.casefold())
 
 
-def _check_subdivision(code: str, subdivision: str) -> None:
-    known = holidays.list_supported_countries(include_aliases=True)[code]
-    if subdivision not in known:
-        raise UnknownCountry(
-            f"subdivision {subdivision!r} of {code} is not known to the holidays package",
-            suggestions=(f"Use one of: {', '.join(known) or 'none, leave it out'}.",),
-            field="subdivision",
-        )
+def subdivision_code(country: str, name: str) -> str:
+    """Return the code `holidays` knows a state or province by, from a code or a name.
+
+    >>> subdivision_code("AT", "Wien"), subdivision_code("DE", "bayern"), subdivision_code("DE", "BY")
+    ('9', 'BY', 'BY')
+
+    Raises
+    ------
+    UnknownCountry
+        Listing the codes and names that are known.
+    """
+    codes: list[str] = holidays.list_supported_countries(include_aliases=True)[country]
+    module = getattr(holidays, country)
+    names: dict[str, str] = getattr(module, "subdivisions_aliases", {})
+    known = {code.casefold(): code for code in codes} | {
+        alias.casefold(): code for alias, code in names.items() if alias.casefold() not in codes
+    }
+    if (code := known.get(name.strip().casefold())) is not None:
+        return code
+    spoken = {code: next((n for n, c in names.items() if c == code), "") for code in codes}
+    listed = ", ".join(f"{name} ({code})" if name else code for code, name in spoken.items())
+    raise UnknownCountry(
+        f"subdivision {name!r} of {country} is not known to the holidays package",
+        suggestions=(f"Use one of: {listed or 'none, leave it out'}.",),
+        field="subdivision",
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -13,9 +13,7 @@ from shared.series.row_clock import RowClock
 from shared.series.series import Series
 
 Codes = NDArray[np.uint8]
-Method = (
-    Resample | Literal["row", "hold", "filled"]
-)  # what ``auto`` means for targets, past and future inputs
+Method = Resample | Literal["row", "hold"]  # what ``auto`` means for targets, past and future inputs
 
 
 class Code(IntEnum):

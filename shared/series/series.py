@@ -77,7 +77,7 @@ class Series:
         times = np.asarray(times_ns, dtype=np.int64)
         numbers = np.asarray(values, dtype=np.float64)
         issued = None if issued_ns is None else np.asarray(issued_ns, dtype=np.int64)
-        if not _is_ascending(times, issued):
+        if _first_disorder(times, issued) is not None:
             keep = _last_of_each_stamp(times, issued)
             times, numbers = times[keep], numbers[keep]
             issued = None if issued is None else issued[keep]
@@ -187,10 +187,6 @@ def _first_disorder(times_ns: Int64, issued_ns: Int64 | None) -> int | None:
             (times_ns[1:] == times_ns[:-1]) & (issued_ns[1:] <= issued_ns[:-1])
         )
     return int(np.argmax(bad)) + 1 if bad.any() else None
-
-
-def _is_ascending(times_ns: Int64, issued_ns: Int64 | None) -> bool:
-    return _first_disorder(times_ns, issued_ns) is None
 
 
 def _last_of_each_stamp(times_ns: Int64, issued_ns: Int64 | None) -> Int64:

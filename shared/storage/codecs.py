@@ -68,22 +68,3 @@ def json_to_bytes(value: JsonValue) -> bytes:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except ValueError as error:
         raise NotFinite("the document holds NaN or infinity: write null instead") from error
-
-
-def bytes_to_json(content: bytes) -> JsonValue:
-    """Read a JSON document.
-
-    Raises
-    ------
-    CorruptObject
-        If the bytes are no JSON, or hold NaN or infinity.
-    """
-    try:
-        value: JsonValue = json.loads(content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise CorruptObject("the stored document cannot be read back: the bytes are no JSON") from error
-    return value
-
-
-def _refuse(constant: str) -> JsonValue:
-    raise ValueError(f"{constant} is not JSON")

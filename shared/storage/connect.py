@@ -45,7 +45,7 @@ class Storage:
 
     records: Records
     objects: Objects
-    speak_as: Callable[[str], "Storage"] | None = None
+    as_user: Callable[[str], "Storage"] | None = None
 
     def of_owner(self, owner: str) -> "Storage":
         """Return the store narrowed to one owner: for work an event asked for."""
@@ -58,11 +58,11 @@ class Storage:
         In Supabase the user's own token goes along, so that the database decides what the user sees. The
         embedded store has no tokens; there the owner decides.
         """
-        if self.speak_as is None:
+        if self.as_user is None:
             return self.of_owner(owner)
         if token is None:
             raise StorageNotConfigured("a request of a user needs the user's access token")
-        return self.speak_as(token)
+        return self.as_user(token)
 
     async def ping(self) -> None:
         """Raise ``Unavailable`` if either does not answer."""
@@ -90,28 +90,28 @@ async def open_embedded(data_dir: Path) -> Storage:
     return Storage(records, objects)
 
 
-def open_supabase(project: Project, patience: RetryPolicy = RetryPolicy()) -> Storage:  # noqa: B008 - frozen
+def open_supabase(project: Project, retries: RetryPolicy = RetryPolicy()) -> Storage:  # noqa: B008 - frozen
     """Open a Supabase project as a service, which may do everything."""
     http = open_http()
 
-    def speak_as(token: str) -> Storage:
-        return _speaking(http, project.url, project.user_headers(token), patience)
+    def as_user(token: str) -> Storage:
+        return _identity(http, project.url, project.user_headers(token), retries)
 
-    service = _speaking(http, project.url, project.service_headers(), patience, owns_http=True)
-    return Storage(service.records, service.objects, speak_as)
+    service = _identity(http, project.url, project.service_headers(), retries, owns_http=True)
+    return Storage(service.records, service.objects, as_user)
 
 
-def _speaking(
+def _identity(
     http: httpx.AsyncClient,
     url: str,
     headers: dict[str, str],
-    patience: RetryPolicy,
+    retries: RetryPolicy,
     *,
     owns_http: bool = False,
 ) -> Storage:
     client = client_for(http, url, headers)
-    records = SupabaseRecords(client, patience=patience, owns_http=owns_http)
-    return Storage(records, SupabaseObjects(client, patience=patience))
+    records = SupabaseRecords(client, retries=retries, owns_http=owns_http)
+    return Storage(records, SupabaseObjects(client, retries=retries))
 
 
 def _project(settings: StorageSettings) -> Project:

@@ -10,15 +10,18 @@ from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.objects import ObjectNotFound
 from shared.storage.records import R
+from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import (
     LIVE_JOB,
     LIVE_RUN,
     SESSION_TABLES,
     DatasetRow,
     FileRow,
+    ForecastRow,
     JobRow,
     PlotRow,
     ResultRow,
+    RowBatchRow,
     RunRow,
     SeriesRow,
     SessionRow,
@@ -116,7 +119,7 @@ class _Checker:
 
     async def session(self, session_id: str) -> AsyncIterator[Finding]:
         """Yield what is wrong with a session."""
-        for part in (self._files, self._datasets, self._runs):
+        for part in (self._files, self._datasets, self._runs, self._forecasts):
             async for finding in part(session_id):
                 yield finding
 
@@ -130,6 +133,33 @@ class _Checker:
         for row in series:
             async for finding in self._object(session_id, row.object_key, row.sha256, f"series {row.id}"):
                 yield finding
+            if row.base_key is not None:
+                async for finding in self._object(
+                    session_id, row.base_key, None, f"upload of series {row.id}"
+                ):
+                    yield finding
+            if row.version > 0:  # readers of the version before may still be at it
+                before = keys.series_version(session_id, row.id, row.version - 1)
+                self._known[session_id].add(before)
+        for batch in await self._of(RowBatchRow, session_id):
+            what = f"rows {batch.version} of file {batch.file_id}"
+            async for finding in self._object(session_id, batch.object_key, None, what):
+                yield finding
+
+    async def _forecasts(self, session_id: str) -> AsyncIterator[Finding]:
+        for row in await self._of(ForecastRow, session_id):
+            async for finding in self._object(session_id, row.object_key, None, f"forecast {row.id}"):
+                yield finding
+        jobs = {job.id for job in await self._of(JobRow, session_id)}
+        versions = await self._of(ModelVersionRow, session_id)
+        for version in versions:
+            if version.job_id not in jobs:
+                yield Finding("contradiction", f"model version {version.number} is of no job", session_id)
+        numbers = {version.number for version in versions}
+        for change in await self._of(StageChangeRow, session_id):
+            if change.version not in numbers:
+                what = f"stage change {change.number} is of no model version"
+                yield Finding("contradiction", what, session_id)
 
     async def _datasets(self, session_id: str) -> AsyncIterator[Finding]:
         for row in await self._of(DatasetRow, session_id):

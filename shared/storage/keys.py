@@ -56,6 +56,11 @@ def attempt(session_id: str, run_id: str, job_id: str, number: int) -> str:
     return f"{job(session_id, run_id, job_id)}/{number}"
 
 
+def checkpoint(session_id: str, run_id: str, job_id: str) -> str:
+    """Where an unfinished fit stood, for whichever attempt is next; gone when the job has ended."""
+    return f"{job(session_id, run_id, job_id)}/checkpoint.npz"
+
+
 def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
     """Which inputs a job's model relies on, as measured with one seed."""
     return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"

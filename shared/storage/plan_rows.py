@@ -2,9 +2,12 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from shared.storage.records import Row
+from shared.contracts.base import utc_now
+from shared.storage.records import Records, Row
+
+_ACTIVE = ("active", "trial")
 
 
 class SubscriptionPlanRow(Row):
@@ -16,6 +19,7 @@ class SubscriptionPlanRow(Row):
     can_use_training: bool = True
     max_processing_jobs_per_month: int = -1
     max_training_runs_per_month: int = -1
+    weight: float = Field(default=1.0, gt=0)  # of its users' jobs beside those of others
 
 
 class UserSubscriptionRow(Row):
@@ -40,3 +44,16 @@ class UsageRow(Row):
     processing_jobs_count: int = 0
     training_runs_count: int = 0
     units: tuple[str, ...] = ()
+
+
+async def plan_of(records: Records, owner: str) -> SubscriptionPlanRow | None:
+    """Return the plan of a user's active subscription, or None without one."""
+    now = utc_now()
+    for subscription in await records.select(UserSubscriptionRow, {"owner": owner}):
+        if subscription.status in _ACTIVE and (
+            subscription.expires_at is None or subscription.expires_at > now
+        ):
+            plan = await records.get(SubscriptionPlanRow, subscription.plan_id)
+            if plan is not None:
+                return plan
+    return None

@@ -10,6 +10,7 @@ from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
+from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 
 Json = dict[str, JsonValue]
 FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
@@ -21,7 +22,7 @@ LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")
 
 
 class SessionRow(Row):
-    """One user's workbench: files, settings, runs."""
+    """One user's session: files, settings, runs."""
 
     table: ClassVar[str] = "training_sessions"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("owner", "created_at"),)
@@ -158,11 +159,15 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
+    ``released_at`` is when it was its turn to go to the work queue; until then it waits here.
+
     ``backtest`` says which samples the job is about where they are not the parts of its data set.
     """
 
     table: ClassVar[str] = "jobs"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("run_id",), ("session_id",), ("status",))
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("run_id",), ("session_id",), ("status",), ("owner", "status"),
+    )  # fmt: skip
 
     session_id: str
     run_id: str
@@ -174,6 +179,7 @@ class JobRow(Row):
     baseline: bool = False
     backtest: BacktestPart | None = None
     status: JobStatus = "queued"
+    released_at: AwareDatetime | None = None
     cancel_requested: bool = False
     attempt: int = 0
     failures: int = 0
@@ -332,9 +338,9 @@ class ApiKeyRow(Row):
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
     ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
-    SubscriptionPlanRow, UserSubscriptionRow, UsageRow,
+    SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow,
-    SeriesRow, ChunkRow, FileRow,
+    StageChangeRow, ModelVersionRow, ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow,
+    ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

@@ -1,6 +1,5 @@
 """The ledger in one SQLite file that several processes share: the embedded default."""
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import aiosqlite
+import stamina
 from pydantic import JsonValue
 
 from shared.contracts.base import utc_now
@@ -178,15 +178,15 @@ async def _prepare(connection: aiosqlite.Connection, tables: Sequence[type[Row]]
 
 async def _enter_wal(connection: aiosqlite.Connection) -> None:
     """Switch to write-ahead logging; SQLite does not wait here while another process does the same."""
-    for attempt in range(_OPEN_ATTEMPTS):
-        try:
+
+    def is_busy(error: Exception) -> bool:
+        return isinstance(error, LedgerUnavailable) and error.details["reason"] == "SQLITE_BUSY"
+
+    async for attempt in stamina.retry_context(
+        is_busy, attempts=_OPEN_ATTEMPTS, timeout=None, wait_initial=0.05, wait_jitter=0.05, wait_max=1.0
+    ):
+        with attempt:
             await _execute(connection, "PRAGMA journal_mode = WAL")
-        except LedgerUnavailable as error:
-            if error.details["reason"] != "SQLITE_BUSY" or attempt == _OPEN_ATTEMPTS - 1:
-                raise
-            await asyncio.sleep(0.05 * (attempt + 1))
-        else:
-            return
 
 
 async def _missing(connection: aiosqlite.Connection, kind: type[Row]) -> list[str]:

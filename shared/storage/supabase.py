@@ -1,12 +1,11 @@
 """One Supabase project: its address, whom a call speaks for, and what its failures mean."""
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeVar
 
 import httpx
+import stamina
 from pydantic import SecretStr
 
 from shared.contracts.problems import Category
@@ -60,13 +59,18 @@ class RetryPolicy:
 
     async def call(self, once: Callable[[int], Awaitable[T]]) -> T:
         """Run ``once(attempt)`` until it does not raise ``SupabaseUnavailable``."""
-        for attempt in range(self.attempts - 1):
-            try:
-                return await once(attempt)
-            except SupabaseUnavailable:
-                # Jitter, so that services which failed together do not return together.
-                await asyncio.sleep(self.pause_s * 2**attempt * random.uniform(0.5, 1.5))
-        return await once(self.attempts - 1)
+        # Jitter, so that services which failed together do not return together.
+        tries = stamina.retry_context(
+            SupabaseUnavailable,
+            attempts=self.attempts,
+            timeout=None,
+            wait_initial=self.pause_s / 2,
+            wait_jitter=self.pause_s,
+        )
+        async for attempt in tries:
+            with attempt:
+                return await once(attempt.num - 1)
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 RetryPolicy.NONE = RetryPolicy(attempts=1)

@@ -76,7 +76,7 @@ class SupabaseObjects:
         client: AsyncClient,
         *,
         bucket: str = BUCKET,
-        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         if client.options.httpx_client is None:
             raise ValueError("the client needs the process's own connections")
@@ -84,7 +84,7 @@ class SupabaseObjects:
         self._http = client.options.httpx_client
         self._base = str(client.storage_url).rstrip("/")
         self._bucket = bucket
-        self._patience = patience
+        self._retries = retries
 
     async def put(
         self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None
@@ -126,9 +126,9 @@ class SupabaseObjects:
                 return
             except (httpx.TransportError, SupabaseUnavailable) as error:
                 failures += 1
-                if failures >= self._patience.attempts:
-                    raise _as_unavailable(error) from error
-                await asyncio.sleep(self._patience.pause_s * 2**failures)
+                if failures >= self._retries.attempts:
+                    raise error if isinstance(error, SupabaseUnavailable) else unreachable(error) from error
+                await asyncio.sleep(self._retries.pause_s * 2**failures)
 
     async def fetch(self, key: str, target: Path) -> None:
         part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
@@ -199,7 +199,7 @@ class SupabaseObjects:
         upload = await self._create_upload(key, length)
         for start in range(0, length, PIECE_BYTES):
             end = min(start + PIECE_BYTES, length)
-            await self._patience.call(partial(self._send, upload, file, start, end))
+            await self._retries.call(partial(self._send, upload, file, start, end))
         return Stored(length, digest.hexdigest())
 
     async def _create_upload(self, key: str, length: int) -> str:
@@ -254,10 +254,10 @@ class SupabaseObjects:
                     "something else than Supabase answered", reason="no JSON"
                 ) from error
 
-        return await self._patience.call(tried)
+        return await self._retries.call(tried)
 
     async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        return await self._patience.call(lambda _: self._ask_once(method, path, **how))
+        return await self._retries.call(lambda _: self._ask_once(method, path, **how))
 
     async def _ask_once(self, method: str, path: str, **how: Any) -> httpx.Response:
         headers = self._client.options.headers | how.pop("headers", {})
@@ -316,10 +316,6 @@ def _meaning(error: BaseException, key: str) -> Exception:
             return SupabaseUnavailable("Supabase Storage could not answer", reason=type(error).__name__)
         error = behind
     return refusal(error.response, key)
-
-
-def _as_unavailable(error: httpx.TransportError | SupabaseUnavailable) -> SupabaseUnavailable:
-    return error if isinstance(error, SupabaseUnavailable) else unreachable(error)
 
 
 def _resumable(headers: dict[str, str]) -> dict[str, str]:

@@ -48,12 +48,12 @@ class SupabaseRecords:
         self,
         client: AsyncClient,
         *,
-        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         owns_http: bool = False,
     ) -> None:
         self._rest = client.postgrest
         self._http = client.options.httpx_client
-        self._patience = patience
+        self._retries = retries
         self._owns_http = owns_http
 
     async def insert(self, rows: Sequence[Row]) -> int:
@@ -94,7 +94,7 @@ class SupabaseRecords:
             return await _rows_once(kind, self._select(kind).eq("id", row_id).contains(_WRITERS, [token]))
 
         for part in _split(kind, expect or {}):
-            if found := await self._patience.call(functools.partial(once, part=part)):
+            if found := await self._retries.call(functools.partial(once, part=part)):
                 return found[0]
         return None
 
@@ -133,7 +133,7 @@ class SupabaseRecords:
             new = len((await _execute(query.select("id"))).data)
             return new if attempt == 0 else await self._written(kind, ids, token)
 
-        return await self._patience.call(once)
+        return await self._retries.call(once)
 
     async def _written(self, kind: type[Row], ids: Sequence[str], token: str) -> int:
         """Count the rows a write made, on any of its tries."""
@@ -145,10 +145,10 @@ class SupabaseRecords:
         return self._rest.from_(kind.table).select(_names(kind))
 
     async def _rows(self, kind: type[R], query: Query) -> list[R]:
-        return await self._patience.call(lambda _: _rows_once(kind, query))
+        return await self._retries.call(lambda _: _rows_once(kind, query))
 
     async def _number(self, query: Query) -> int:
-        answer = await self._patience.call(lambda _: _execute(query))
+        answer = await self._retries.call(lambda _: _execute(query))
         if answer.count is None:
             raise SupabaseUnavailable("something else than Supabase answered", reason="no count")
         return answer.count

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +11,6 @@ from pydantic import JsonValue
 from shared.contracts.problems import Category
 from shared.errors import InvalidInput
 from shared.storage.objects import Objects
-
-_PIECE = 1 << 20
 
 
 class ObjectDamaged(InvalidInput):
@@ -43,7 +41,7 @@ async def get_verified(objects: Objects, key: str, sha256: str | None) -> bytes:
     ObjectNotFound, ObjectDamaged
     """
     content = await objects.get(key)
-    if sha256 is not None and await asyncio.to_thread(_digest, content) != sha256:
+    if sha256 is not None and (await asyncio.to_thread(hashlib.sha256, content)).hexdigest() != sha256:
         raise damaged(key)
     return content
 
@@ -56,36 +54,12 @@ async def fetch_verified(objects: Objects, key: str, target: Path, sha256: str |
         raise damaged(key)
 
 
-async def stream_verified(objects: Objects, key: str, sha256: str | None) -> AsyncIterator[bytes]:
-    """Yield an object in pieces, after all of it was read once and found to be what was stored.
-
-    Should it change between the two readings, the last piece is not given.
-    """
-    if sha256 is not None:
-        await require_intact(objects, key, sha256)
-    digest, held = hashlib.sha256(), b""
-    async for piece in objects.stream(key):
-        if held:
-            yield held
-        digest.update(piece)
-        held = piece
-    if sha256 is not None and digest.hexdigest() != sha256:
-        raise damaged(key)
-    yield held
-
-
 async def require_intact(objects: Objects, key: str, sha256: str) -> None:
     """Raise ``ObjectDamaged`` if the bytes of an object are not those that were stored."""
     digest = hashlib.sha256()
     async for piece in objects.stream(key):
         digest.update(piece)
     if digest.hexdigest() != sha256:
-        raise damaged(key)
-
-
-def require_digest(path: Path, sha256: str | None, key: str) -> None:
-    """Raise ``ObjectDamaged`` if a fetched file is not what was stored."""
-    if sha256 is not None and _digest_of_file(path) != sha256:
         raise damaged(key)
 
 
@@ -103,13 +77,6 @@ def without_keys(entries: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     }
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _digest_of_file(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

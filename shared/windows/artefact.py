@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.problems import Problem
-from shared.contracts.specs import DatasetSpec, column_names
-from shared.series.calendar import Clock, calendar_window
+from shared.contracts.specs import DatasetSpec
+from shared.series.calendar import Clock
 from shared.series.calendar_steps import CalendarSteps
 from shared.series.grid import ReferenceGrid
 from shared.series.row_clock import RowClock
-from shared.series.series import Series
 from shared.windows.build import Assembly
-from shared.windows.columns import CalendarColumn, OnDemandColumn, Track
+from shared.windows.columns import OnDemandColumn, Track, calendar_columns
 from shared.windows.dropped import DroppedWindows
-from shared.windows.rules import Source, resolved
+from shared.windows.plan import WindowPlan, WindowRule, calendar_rules, resolved
 from shared.windows.scaling import Scaler
+from shared.windows.series_windows import SeriesWindows
 from shared.windows.store import Reader, Writer, canonical
 
 
@@ -38,21 +38,21 @@ def dataset_key(spec: DatasetSpec, hashes: Mapping[str, str]) -> str:
 def save(assembly: Assembly, folder: Path) -> None:
     """Write an assembly; the JSON file comes last and makes the folder a data set."""
     writer = Writer(folder)
-    series = {source.cut.spec.series_id: source.series for source in assembly.sources}
+    series = {source.rule.spec.series_id: source.series for source in assembly.sources}
     writer.facts(
         {
             "spec": assembly.spec.model_dump(mode="json"),
-            "clock": asdict(assembly.clock),
-            "grid": asdict(assembly.grid),
+            "clock": asdict(assembly.plan.clock),
+            "grid": asdict(assembly.plan.grid),
             "series": {series_id: writer.series(rows) for series_id, rows in series.items()},
             "rules": [
                 {
-                    "bin_ns": source.cut.rule.bin_ns,
-                    "max_gap_ns": source.cut.rule.max_gap_ns,
-                    "method": source.cut.rule.method,
-                    "clock": None if source.cut.rule.clock is None else asdict(source.cut.rule.clock),
+                    "bin_ns": rule.resampling.bin_ns,
+                    "max_gap_ns": rule.resampling.max_gap_ns,
+                    "method": rule.resampling.method,
+                    "clock": None if rule.resampling.clock is None else asdict(rule.resampling.clock),
                 }
-                for source in assembly.sources
+                for rule in assembly.plan.rules
             ],
             "numbers": writer.array(assembly.numbers),
             "x_tracks": [writer.track(track) for track in assembly.x_tracks],
@@ -75,21 +75,17 @@ def load(folder: Path) -> Assembly:
     """
     reader = Reader(folder)
     facts = reader.facts
-    spec = DatasetSpec.model_validate(facts["spec"])
-    grid, clock = ReferenceGrid(**_with_calendar(facts["grid"])), Clock(**facts["clock"])
+    plan = _stored_plan(facts)
     series = {series_id: reader.series(rows) for series_id, rows in facts["series"].items()}
-    sources = _sources(spec, series, facts["rules"], grid.calendar)
-    n_inputs = len(spec.inputs)
-    from_rows: list[Track] = [OnDemandColumn(source, grid) for source in sources]
-    x_tracks = [*from_rows[:n_inputs], *_calendar(spec, grid, clock)]
+    sources = tuple(SeriesWindows(rule, series[rule.spec.series_id]) for rule in plan.rules)
+    from_rows: list[Track] = [OnDemandColumn(source, plan.grid) for source in sources]
+    x_tracks = [*from_rows[: len(plan.inputs)], *calendar_columns(plan)]
     return Assembly(
-        spec=spec,
+        plan=plan,
         sources=sources,
-        clock=clock,
-        grid=grid,
         numbers=reader.array(facts["numbers"]),
         x_tracks=_stored(reader, facts["x_tracks"], x_tracks),
-        y_tracks=_stored(reader, facts["y_tracks"], from_rows[n_inputs:]),
+        y_tracks=_stored(reader, facts["y_tracks"], from_rows[len(plan.inputs) :]),
         x_scaler=Scaler.from_json(facts["x_scaler"]),
         y_scaler=Scaler.from_json(facts["y_scaler"]),
         drops=DroppedWindows.from_json(facts["drops"]),
@@ -97,43 +93,29 @@ def load(folder: Path) -> Assembly:
     )
 
 
-def _sources(
-    spec: DatasetSpec,
-    series: Mapping[str, Series],
-    rules: Sequence[Mapping[str, Any]],
-    calendar: CalendarSteps | None,
-) -> tuple[Source, ...]:
-    """Rebuild the cuts with the gaps, bins and clocks they were made with; early ones name no clock."""
-    columns = [(s, spec.input_steps) for s in spec.inputs] + [(s, spec.output_steps) for s in spec.outputs]
-    return tuple(
-        Source(resolved(s, steps, **_with_clock(rule), calendar=calendar), series[s.series_id])
-        for (s, steps), rule in zip(columns, rules, strict=True)
+def _stored_plan(facts: Mapping[str, Any]) -> WindowPlan:
+    """Return the plan a data set was built by: its gaps, bins and clocks; early ones name no clock."""
+    spec = DatasetSpec.model_validate(facts["spec"])
+    grid = ReferenceGrid(**_with_calendar(facts["grid"]))
+    steps = [spec.input_steps] * len(spec.inputs) + [spec.output_steps] * len(spec.outputs)
+    rules: list[WindowRule] = []
+    for one, n_points, stored in zip((*spec.inputs, *spec.outputs), steps, facts["rules"], strict=True):
+        clock = RowClock(**_with_calendar(stored["clock"])) if stored.get("clock") else None
+        rules.append(resolved(one, n_points, **{**stored, "clock": clock}, calendar=grid.calendar))
+    n_inputs = len(spec.inputs)
+    return WindowPlan(
+        spec=spec,
+        grid=grid,
+        clock=Clock(**facts["clock"]),
+        inputs=tuple(rules[:n_inputs]),
+        outputs=tuple(rules[n_inputs:]),
+        calendar=calendar_rules(spec, grid),
     )
-
-
-def _with_clock(rule: Mapping[str, Any]) -> dict[str, Any]:
-    clock = rule.get("clock")
-    return {**rule, "clock": RowClock(**_with_calendar(clock)) if clock else None}
 
 
 def _with_calendar(facts: Mapping[str, Any]) -> dict[str, Any]:
     calendar = facts.get("calendar")
     return {**facts, "calendar": CalendarSteps(**calendar) if calendar else None}
-
-
-def _calendar(spec: DatasetSpec, grid: ReferenceGrid, clock: Clock) -> list[Track]:
-    return [
-        CalendarColumn(
-            name,
-            column,
-            setting,
-            clock,
-            calendar_window(setting, spec.input_steps).on_steps(grid.calendar),
-            grid,
-        )
-        for name, setting in spec.calendar.enabled()
-        for column in range(len(column_names(name)))
-    ]
 
 
 def _stored(reader: Reader, stored: Sequence[Any], on_demand: Sequence[Track]) -> tuple[Track, ...]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.contracts.specs import CalendarFeature, Feature, column_names
+from shared.contracts.specs import column_names
 from shared.series.arrays import Bool, Float32, Float64, Int64
-from shared.series.calendar import Clock, calendar_window, feature_values
+from shared.series.calendar import Clock, feature_values
 from shared.series.grid import Lattice, ReferenceGrid, Window, lattice_of
 from shared.series.resample import Code, Codes
 from shared.series.series import Series
-from shared.windows.rules import Source
+from shared.windows.plan import CalendarRule, WindowPlan
+from shared.windows.series_windows import SeriesWindows
 
 CHUNK = 1 << 18  # moments evaluated at once: bounds the working memory to some tens of MB
 POINTS_PER_ROW = 4  # a lattice denser than this costs more memory than it is worth
@@ -69,13 +70,13 @@ class GridColumn:
 class OnDemandColumn:
     """Windows of a series evaluated from its rows on demand."""
 
-    source: Source
+    source: SeriesWindows
     grid: ReferenceGrid
 
     @property
     def n_points(self) -> int:
         """Values per window."""
-        return self.source.cut.n_values
+        return self.source.rule.n_values
 
     def take(self, number: Int64) -> Float64:
         """Return the windows of candidates, shape (n, n_points)."""
@@ -86,22 +87,20 @@ class OnDemandColumn:
 class CalendarColumn:
     """Windows of one calendar column evaluated on demand."""
 
-    feature: Feature
+    rule: CalendarRule
     column: int
-    setting: CalendarFeature
     clock: Clock
-    window: Window
     grid: ReferenceGrid
 
     @property
     def n_points(self) -> int:
         """Values per window."""
-        return self.window.n_points
+        return self.rule.window.n_points
 
     def take(self, number: Int64) -> Float32:
         """Return the windows of candidates, shape (n, n_points)."""
-        at = self.window.moments(self.grid.at(number), self.grid.calendar)
-        values = feature_values(self.feature, at.ravel(), self.setting, self.clock)
+        at = self.rule.window.moments(self.grid.at(number), self.grid.calendar)
+        values = feature_values(self.rule.feature, at.ravel(), self.rule.setting, self.clock)
         return values[:, self.column].reshape(at.shape)
 
 
@@ -126,7 +125,7 @@ def blocks(number: Int64, n_values: int, total: int = CHUNK) -> list[Int64]:
     return [number[begin : begin + size] for begin in range(0, len(number), size)]
 
 
-def series_track(source: Source, grid: ReferenceGrid) -> tuple[Track, Codes]:
+def series_track(source: SeriesWindows, grid: ReferenceGrid) -> tuple[Track, Codes]:
     """Return a series' track and, per candidate, why its window is incomplete (0: it is complete).
 
     The code of a candidate is that of the first point of its window without a value.
@@ -144,45 +143,52 @@ def series_track(source: Source, grid: ReferenceGrid) -> tuple[Track, Codes]:
     return track, found if rows is not None else _causal(found, source, grid)
 
 
-def _causal(codes: Codes, source: Source, grid: ReferenceGrid) -> Codes:
+def _causal(codes: Codes, source: SeriesWindows, grid: ReferenceGrid) -> Codes:
     """Leave out the windows that would have to fill a gap from behind their reference time."""
-    if codes.size and source.cut.rule.method in _AUTO:
+    if codes.size and source.rule.resampling.method in _AUTO:
         codes[(codes == Code.OK) & source.reads_ahead(grid.at(np.arange(grid.n)))] = Code.GAP
     return codes
 
 
-def calendar_tracks(
-    feature: Feature, setting: CalendarFeature, grid: ReferenceGrid, steps: int, clock: Clock
-) -> tuple[Track, ...]:
+def calendar_columns(plan: WindowPlan) -> list[Track]:
+    """Return the calendar columns of X, each evaluated when it is asked for."""
+    return [
+        CalendarColumn(rule, column, plan.clock, plan.grid)
+        for rule in plan.calendar
+        for column in range(len(column_names(rule.feature)))
+    ]
+
+
+def calendar_tracks(rule: CalendarRule, grid: ReferenceGrid, clock: Clock) -> tuple[Track, ...]:
     """Return the tracks of one calendar feature, one per column."""
-    window = calendar_window(setting, steps).on_steps(grid.calendar)
-    lattice = lattice_of(grid, window)
+    lattice = lattice_of(grid, rule.window)
     size = lattice.size(grid.n)
-    columns = range(len(column_names(feature)))
+    columns = range(len(column_names(rule.feature)))
     if size > POINTS_PER_ROW * grid.n + SMALL:
-        return tuple(CalendarColumn(feature, c, setting, clock, window, grid) for c in columns)
+        return tuple(CalendarColumn(rule, column, clock, grid) for column in columns)
     values = np.empty((len(columns), size), dtype=np.float32)
     for begin in range(0, size, CHUNK):
         stop = min(begin + CHUNK, size)
-        values[:, begin:stop] = feature_values(feature, lattice.times(begin, stop), setting, clock).T
+        at = lattice.times(begin, stop)
+        values[:, begin:stop] = feature_values(rule.feature, at, rule.setting, clock).T
     return tuple(GridColumn(row, 0, lattice.hop, lattice.skip, lattice.n_points) for row in values)
 
 
-def _series_lattice(source: Source, grid: ReferenceGrid) -> Lattice | None:
+def _series_lattice(source: SeriesWindows, grid: ReferenceGrid) -> Lattice | None:
     """Return the lattice of a series if one is worth having."""
     if source.series.issued_ns is not None:
         return None
-    if source.cut.repeats:
+    if source.rule.repeats:
         return lattice_of(grid, Window(0, 0, 1))
-    lattice = lattice_of(grid, source.cut.window)
+    lattice = lattice_of(grid, source.rule.window)
     worth = POINTS_PER_ROW * len(source.series) + SMALL
     return lattice if lattice.size(grid.n) <= worth else None
 
 
-def _rows_on(source: Source, lattice: Lattice) -> tuple[int, int] | None:
+def _rows_on(source: SeriesWindows, lattice: Lattice) -> tuple[int, int] | None:
     """Return (row of point 0, rows per point) if every point is a row of a regular series."""
-    method = source.cut.rule.method
-    if source.cut.repeats or lattice.calendar is not None or method not in ("linear", *_AUTO):
+    method = source.rule.resampling.method
+    if source.rule.repeats or lattice.calendar is not None or method not in ("linear", *_AUTO):
         return None
     if method in _AUTO and np.isnan(source.series.values).any():
         return None
@@ -217,7 +223,7 @@ def _strided(series: Series, rows: tuple[int, int], size: int) -> tuple[Float64,
     return values, begin, codes
 
 
-def _evaluated(source: Source, lattice: Lattice, size: int) -> tuple[Float64, int, Codes]:
+def _evaluated(source: SeriesWindows, lattice: Lattice, size: int) -> tuple[Float64, int, Codes]:
     """Evaluate every point of a lattice, a chunk at a time."""
     values, codes = np.empty(size), np.empty(size, dtype=np.uint8)
     for begin in range(0, size, CHUNK):
@@ -245,10 +251,10 @@ def _window_codes(codes: Codes, lattice: Lattice, n_windows: int) -> Codes:
     return reasons
 
 
-def _point_codes(source: Source, grid: ReferenceGrid) -> Codes:
+def _point_codes(source: SeriesWindows, grid: ReferenceGrid) -> Codes:
     """The same for windows that share no points."""
     reasons = [np.zeros(0, dtype=np.uint8)]
-    for number in blocks(np.arange(grid.n), source.cut.n_values):
+    for number in blocks(np.arange(grid.n), source.rule.n_values):
         codes = source.points(grid.at(number)).codes
         reasons.append(codes[np.arange(len(number)), np.argmax(codes > 0, axis=1)])
     return np.concatenate(reasons)

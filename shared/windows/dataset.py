@@ -15,7 +15,7 @@ import numpy as np
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Float32, Float64, Int64
-from shared.series.calendar import calendar_window, feature_values
+from shared.series.calendar import feature_values
 from shared.series.calendar_steps import shifted
 from shared.series.problems import IncompleteWindow, NoWindowFits, UnknownSeries
 from shared.series.resample import Code
@@ -27,12 +27,13 @@ from shared.windows.build import Assembly, assemble
 from shared.windows.columns import GridColumn
 from shared.windows.dropped import REASONS, DroppedWindows
 from shared.windows.layout import layout_of
+from shared.windows.plan import WindowPlan, plan_windows
 from shared.windows.provenance import Provenance, provenance
-from shared.windows.rules import Source
 from shared.windows.samples import Layout, Samples
+from shared.windows.series_windows import SeriesWindows
 from shared.windows.split import Parts
 
-__all__ = ["Dataset", "Part", "build_dataset", "build_window", "dataset_key"]
+__all__ = ["Dataset", "Part", "build_dataset", "build_planned", "build_window", "dataset_key"]
 
 Part = Literal["train", "validation", "test"]
 
@@ -47,9 +48,14 @@ class Dataset:
         self.assembly = assembly
 
     @property
+    def plan(self) -> WindowPlan:
+        """The settings made concrete: reference times, and how every window is cut."""
+        return self.assembly.plan
+
+    @property
     def spec(self) -> DatasetSpec:
         """The settings the data set was built with."""
-        return self.assembly.spec
+        return self.assembly.plan.spec
 
     @property
     def drops(self) -> DroppedWindows:
@@ -79,7 +85,7 @@ class Dataset:
     @cached_property
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
-        layout = layout_of(self.spec, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        layout = layout_of(self.plan, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
         return replace(layout, floors=tuple(self._floor(k) for k in range(len(layout.outputs))))
 
     @property
@@ -150,7 +156,7 @@ class Dataset:
         if len(self.parts.train) == 0:
             return np.empty(0)
         ref_ns = self.ref_ns[self.parts.train[-1:]]
-        last = int(shifted(ref_ns, source.cut.reach_ns[1], source.cut.calendar)[0])
+        last = int(shifted(ref_ns, source.rule.reach_ns[1], source.rule.calendar)[0])
         stop = np.searchsorted(source.series.times_ns, last, side="right")
         return np.asarray(source.series.values[:stop])
 
@@ -188,7 +194,7 @@ class Dataset:
 
 
 def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-    """WindowRule series into windows with calendar features, split them and fit the scalers.
+    """Cut series into windows with calendar features, split them and fit the scalers.
 
     Parameters
     ----------
@@ -202,7 +208,12 @@ def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
     NoWindowFits
         If not one reference time has every window complete.
     """
-    assembly = assemble(spec, series)
+    return build_planned(plan_windows(spec, series), series)
+
+
+def build_planned(plan: WindowPlan, series: Mapping[str, Series]) -> Dataset:
+    """The same with a plan that is already made of these series."""
+    assembly = assemble(plan, series)
     if len(assembly.numbers) == 0:
         raise NoWindowFits(
             f"no window fits: {assembly.drops.sentence()}",
@@ -216,7 +227,7 @@ def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
 def _ways_to_fit(drops: DroppedWindows) -> tuple[str, ...]:
     """Say what would help; a gap in the target can be interpolated, if that is wanted."""
     holes = any(drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in drops.drops)
-    asked = ("Or let targets in gaps be interpolated: resample 'linear' for the output (--interpolate).",)
+    asked = ("Or let targets in gaps be interpolated: resample 'filled' for the output (--interpolate).",)
     return (*NoWindowFits.advice, *(asked if holes else ()))
 
 
@@ -242,29 +253,28 @@ def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) ->
     UnknownSeries, IncompleteWindow
         If an input is not given, or its rows do not fill the window.
     """
-    spec, assembly = dataset.spec, dataset.assembly
+    plan = dataset.plan
     ref = np.array([ref_ns])
     columns: list[Float64 | Float32] = []
-    for source in assembly.sources[: len(spec.inputs)]:
-        wanted = source.cut.spec.series_id
+    for rule in plan.inputs:
+        wanted = rule.spec.series_id
         if wanted not in series:
             raise UnknownSeries(f"series {wanted} not given", field="series", series=wanted)
-        columns.append(_complete(Source(source.cut, series[wanted]), ref))
-    for name, setting in spec.calendar.enabled():
-        window = calendar_window(setting, spec.input_steps).on_steps(assembly.grid.calendar)
-        at = window.moments(ref, assembly.grid.calendar)[0]
-        columns += list(feature_values(name, at, setting, assembly.clock).T)
-    x = np.stack([np.broadcast_to(column, spec.input_steps) for column in columns], axis=1)
-    return assembly.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)
+        columns.append(_complete(SeriesWindows(rule, series[wanted]), ref))
+    for feature in plan.calendar:
+        at = feature.window.moments(ref, plan.grid.calendar)[0]
+        columns += list(feature_values(feature.feature, at, feature.setting, plan.clock).T)
+    x = np.stack([np.broadcast_to(column, plan.spec.input_steps) for column in columns], axis=1)
+    return dataset.assembly.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)
 
 
-def _complete(source: Source, ref_ns: Int64) -> Float64:
+def _complete(source: SeriesWindows, ref_ns: Int64) -> Float64:
     """Return the window of one input, shape (n_values,)."""
     points = source.points(ref_ns)
     first = int(np.argmax(points.codes[0] != Code.OK))
     code = points.codes[0, first]
     if code != Code.OK:
-        name, reason = source.cut.spec.name, dict(REASONS)[Code(code)]
+        name, reason = source.rule.spec.name, dict(REASONS)[Code(code)]
         at = str(np.datetime64(int(ref_ns[0]), "ns"))
         raise IncompleteWindow(
             f"input {name!r} does not fill the window at {at}Z: step {first + 1}, {reason.replace('_', ' ')}",

@@ -10,7 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from shared.contracts.specs import Role
 from shared.series.grid import ReferenceGrid
 from shared.series.resample import Code, Codes
-from shared.windows.rules import WindowRule
+from shared.windows.plan import WindowRule
 
 DropReason = Literal["before_start", "after_end", "missing_value", "gap"]
 REASONS: tuple[tuple[Code, DropReason], ...] = (
@@ -76,21 +76,21 @@ class DroppedWindows:
         return TypeAdapter(cls).validate_python(report)
 
 
-def drop_report(cuts: Sequence[WindowRule], codes: Sequence[Codes], grid: ReferenceGrid) -> DroppedWindows:
+def drop_report(rules: Sequence[WindowRule], codes: Sequence[Codes], grid: ReferenceGrid) -> DroppedWindows:
     """Count the incomplete windows of each series by reason.
 
     Parameters
     ----------
     codes
-        Per cut, shape (n_candidates,): 0 for a complete window, else a ``Code``.
+        Per rule, shape (n_candidates,): 0 for a complete window, else a ``Code``.
     """
     broken = np.zeros(grid.n, dtype=np.bool_)
     drops: list[Drop] = []
-    for cut, code in zip(cuts, codes, strict=True):
+    for rule, code in zip(rules, codes, strict=True):
         broken |= code != Code.OK
         for value, reason in REASONS:
             hit = np.flatnonzero(code == value)
             if len(hit):
                 first, last = grid.at(hit[[0, -1]]).tolist()
-                drops.append(Drop(cut.spec.name, cut.spec.role, reason, len(hit), first, last))
+                drops.append(Drop(rule.spec.name, rule.spec.role, reason, len(hit), first, last))
     return DroppedWindows(grid.n, grid.n - int(np.count_nonzero(broken)), tuple(drops))

@@ -84,13 +84,13 @@ def history_of(dataset: Dataset) -> History:
     measured = [source for source in sources if source.series.issued_ns is None]
     settled = np.max([source.last_read_ns(ref_ns) for source in measured], axis=0, initial=0)
     # A target may begin before the reference time: what trains must end before that.
-    lead = min([0, *(s.cut.reach_ns[0] for s in sources if s.cut.spec.role == "output")])
+    lead = min(0, dataset.plan.target_reach_ns[0])
     share = split.validation / (split.train + split.validation)
     return History(ref_ns, settled - lead, share, ZoneInfo(dataset.spec.calendar.timezone))
 
 
 def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tuple[Fold, ...]:
-    """WindowRule samples into folds whose tests tile the newest ones, oldest fold first.
+    """Cut samples into folds whose tests tile the newest ones, oldest fold first.
 
     Every value a fold is fitted or chosen with stood in a row older than the fold's cutoff; its validation
     samples lie as strictly after its training samples.

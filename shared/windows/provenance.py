@@ -8,7 +8,7 @@ import numpy as np
 from shared.contracts.specs import Role
 from shared.series.arrays import Int64
 from shared.series.resample import neighbours, rows_before
-from shared.windows.rules import Source
+from shared.windows.series_windows import SeriesWindows
 
 Origin = Literal["exact", "interpolated", "filled", "averaged", "latest", "forecast"]
 
@@ -30,44 +30,44 @@ class Provenance:
     origin: tuple[Origin, ...]
 
 
-def provenance(source: Source, ref_ns: Int64) -> Provenance:
+def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
     """Return the provenance of one complete window; ``ref_ns`` has shape (1,)."""
-    cut, times = source.cut, source.series.times_ns
-    at = ref_ns if cut.repeats else cut.window.moments(ref_ns, cut.calendar)[0]
+    rule, times = source.rule, source.series.times_ns
+    at = ref_ns if rule.repeats else rule.window.moments(ref_ns, rule.calendar)[0]
     if source.series.issued_ns is not None:
         left, right = _archived_rows(source, ref_ns, at)
-    elif cut.averaged:
-        left = np.searchsorted(times, at + cut.averaged[0], side="left")
-        right = rows_before(times, at + cut.averaged[1])
-    elif cut.spec.content == "latest":
+    elif rule.averaged:
+        left = np.searchsorted(times, at + rule.averaged[0], side="left")
+        right = rows_before(times, at + rule.averaged[1])
+    elif rule.spec.content == "latest":
         numbers = np.flatnonzero(np.isfinite(source.series.values))
         left = right = numbers[rows_before(source.known.times_ns, at)]
-    elif cut.rule.method == "mean":
-        half = cut.rule.bin_ns // 2
+    elif rule.resampling.method == "mean":
+        half = rule.resampling.bin_ns // 2
         left = np.searchsorted(times, at - half, side="left")
-        right = np.searchsorted(times, at + (cut.rule.bin_ns - half), side="left") - 1
-    elif cut.rule.method in ("hold", "filled"):
+        right = np.searchsorted(times, at + (rule.resampling.bin_ns - half), side="left") - 1
+    elif rule.resampling.method in ("hold", "filled"):
         left, right = _filled_rows(source, at)
     else:
-        left, right = neighbours(times, at, cut.rule.method)
+        left, right = neighbours(times, at, rule.resampling.method)
     exact = (left == right) & (times[left] == at)
     origins = tuple(_origin(source, bool(hit)) for hit in exact)
-    return Provenance(cut.spec.name, cut.spec.role, at, np.stack((left, right), axis=1), origins)
+    return Provenance(rule.spec.name, rule.spec.role, at, np.stack((left, right), axis=1), origins)
 
 
-def _origin(source: Source, exact: bool) -> Origin:
+def _origin(source: SeriesWindows, exact: bool) -> Origin:
     if source.series.issued_ns is not None:
         return "forecast"
-    if source.cut.spec.content == "latest":
+    if source.rule.spec.content == "latest":
         return "latest"
-    if source.cut.averaged or source.cut.rule.method == "mean":
+    if source.rule.averaged or source.rule.resampling.method == "mean":
         return "averaged"
     if exact:
         return "exact"
-    return "interpolated" if source.cut.rule.method in ("linear", "filled") else "filled"
+    return "interpolated" if source.rule.resampling.method in ("linear", "filled") else "filled"
 
 
-def _filled_rows(source: Source, at_ns: Int64) -> tuple[Int64, Int64]:
+def _filled_rows(source: SeriesWindows, at_ns: Int64) -> tuple[Int64, Int64]:
     """Rows of the moments that have one, and of their neighbours among the numbers where they have none."""
     numbers = np.flatnonzero(np.isfinite(source.series.values))
     left, right = neighbours(source.known.times_ns, at_ns, "linear")
@@ -75,13 +75,13 @@ def _filled_rows(source: Source, at_ns: Int64) -> tuple[Int64, Int64]:
     return numbers[left], numbers[np.where(own, left, np.minimum(right, len(numbers) - 1))]
 
 
-def _archived_rows(source: Source, ref_ns: Int64, at_ns: Int64) -> tuple[Int64, Int64]:
+def _archived_rows(source: SeriesWindows, ref_ns: Int64, at_ns: Int64) -> tuple[Int64, Int64]:
     """Rows of the newest known issue about the target times around each moment."""
     archive = source.archive
     known = np.broadcast_to(rows_before(archive.issues, ref_ns), at_ns.shape)
-    if source.cut.averaged:
-        first = np.searchsorted(archive.targets, at_ns + source.cut.averaged[0], side="left")
-        last = rows_before(archive.targets, at_ns + source.cut.averaged[1])
+    if source.rule.averaged:
+        first = np.searchsorted(archive.targets, at_ns + source.rule.averaged[0], side="left")
+        last = rows_before(archive.targets, at_ns + source.rule.averaged[1])
     else:
-        first, last = archive.neighbours(known, at_ns, source.cut.rule.method)
+        first, last = archive.neighbours(known, at_ns, source.rule.resampling.method)
     return archive.rows(known, first), archive.rows(known, last)

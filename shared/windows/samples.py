@@ -42,6 +42,19 @@ class Layout:
     own_past: tuple[int | None, ...]
     floors: tuple[float | None, ...] = ()  # per output what no forecast goes below, in its unit; () is none
 
+    def past_to_output(self, output: int) -> tuple[float, float]:
+        """Return (gain, shift) that take the scaled own past of an output to the scale of the output.
+
+        Without an own past the map is the identity.
+        """
+        own = self.own_past[output]
+        if own is None:
+            return 1.0, 0.0
+        x, y = self.x_scaler, self.y_scaler
+        gain = y.gain[output] / x.gain[own]  # through the unit of the series
+        shift = (x.lo[own] - y.lo[output]) * y.gain[output] + y.low[output] - x.low[own] * gain
+        return float(gain), float(shift)
+
     def bounded(self, y: Float64) -> Float64:
         """Return forecasts in original units, (..., n_outputs), held at the floors of their outputs."""
         if all(floor is None for floor in self.floors):
@@ -63,6 +76,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ref_ns)
+
+    def held_out(self, share: float) -> tuple["Samples", "Samples"]:
+        """Return the older samples and the newest share of them, at least one, as views."""
+        border = len(self) - max(1, int(share * len(self)))
+        return self.rows(slice(0, border)), self.rows(slice(border, None))
 
     def rows(self, rows: slice) -> "Samples":
         """Return some of the samples, as views."""

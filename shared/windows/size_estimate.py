@@ -1,4 +1,4 @@
-"""What a data set will cost, before any row is read: from settings and native statistics alone."""
+"""What a data set will cost, before any value is read: from its plan and the ends of its series."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pydantic import JsonValue
 
 from shared.contracts.specs import DatasetSpec, column_names
-from shared.series.grid import lattice_of, reference_grid, window_of
-from shared.series.problems import NoWindowFits, TooLarge, UnknownSeries
-from shared.series.series import NS_PER_HOUR, Statistics
+from shared.series.grid import lattice_of
+from shared.series.problems import NoWindowFits, TooLarge
+from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.columns import POINTS_PER_ROW, SMALL
+from shared.windows.plan import WindowPlan, WindowRule
 
 ROW_BYTES = 16  # a stamp and a value
 VALUE_BYTES = 8
@@ -49,38 +50,32 @@ class Limits:
     max_seconds: float = 300.0  # of building; others wait meanwhile
 
 
-def estimate(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> Estimate:
-    """Return what ``build_dataset`` will need, without building.
+def estimate(plan: WindowPlan, series: Mapping[str, Series]) -> Estimate:
+    """Return what ``build_planned`` will need, without reading a value.
 
     Parameters
     ----------
-    statistics
-        Native statistics by series id.
+    series
+        Those the plan was made with.
 
     Raises
     ------
-    UnknownSeries, BadSetting
-        As ``build_dataset`` would.
     NoWindowFits
         If the series are shorter than their windows.
     """
-    missing = sorted({s.series_id for s in spec.series} - set(statistics))
-    if missing:
-        raise UnknownSeries(f"series {', '.join(missing)} not found", field="series")
-    first, last = _reference_span(spec, statistics)
-    spans = ((statistics[s.series_id].first_ns, statistics[s.series_id].last_ns) for s in spec.inputs)
-    grid = reference_grid(spans, stride_min=spec.stride, offset_min=spec.offset)
+    spec, grid = plan.spec, plan.grid
+    first, last = _reference_span(plan, series)
     n_windows = max(min((last - first) // grid.stride_ns + 1, grid.n), 0)
     points = 0
-    for s in spec.series:
-        steps = spec.input_steps if s.role == "input" else spec.output_steps
-        lattice = lattice_of(grid, window_of(s.horizon, steps, s.role))
-        worth = POINTS_PER_ROW * statistics[s.series_id].n + SMALL
+    for rule in plan.rules:
+        steps = rule.window.n_points
+        lattice = lattice_of(grid, rule.window)
+        worth = POINTS_PER_ROW * len(series[rule.spec.series_id]) + SMALL
         # beyond that windows share no points: each of them is evaluated by itself, twice
         points += size if (size := lattice.size(n_windows)) <= worth else 2 * n_windows * steps
-    n_calendar = sum(len(column_names(name)) for name, _ in spec.calendar.enabled())
+    n_calendar = sum(len(column_names(rule.feature)) for rule in plan.calendar)
     calendar_points = n_calendar * (n_windows + spec.input_steps)
-    n_rows = sum(statistics[series_id].n for series_id in {s.series_id for s in spec.series})
+    n_rows = sum(len(series[series_id]) for series_id in {s.series_id for s in spec.series})
     n_inputs = len(spec.inputs) + n_calendar
     work = points + calendar_points + grid.n * len(spec.series)
     n_values = n_windows * (spec.input_steps * n_inputs + spec.output_steps * len(spec.outputs))
@@ -125,24 +120,33 @@ def check_limits(spec: DatasetSpec, expected: Estimate, limits: Limits) -> None:
             )
 
 
-def _reference_span(spec: DatasetSpec, statistics: Mapping[str, Statistics]) -> tuple[int, int]:
-    """First and last reference time at which every measured window can lie inside its series.
+def _reference_span(plan: WindowPlan, series: Mapping[str, Series]) -> tuple[int, int]:
+    """First and last reference time (on the axis of the grid) with every measured window inside its series.
 
     Raises
     ------
     NoWindowFits
         If the first lies after the last.
     """
-    begins, ends = [], []
-    for s in spec.series:
-        if s.content == "measured" and s.resample in ("auto", "linear") and not s.average_window:
-            steps = spec.input_steps if s.role == "input" else spec.output_steps
-            window = window_of(s.horizon, steps, s.role)
-            begins.append(statistics[s.series_id].first_ns - window.start_ns)
-            ends.append(statistics[s.series_id].last_ns - window.end_ns)
-    inputs = [statistics[s.series_id] for s in spec.inputs]
-    first = max([*begins, min(one.first_ns for one in inputs)])
-    last = min([*ends, min(one.last_ns for one in inputs)])
+
+    def ends_of(rule: WindowRule) -> tuple[int, int]:
+        ends = series[rule.spec.series_id].times_ns[[0, -1]]
+        first, last = ends if plan.grid.calendar is None else plan.grid.calendar.nominal(ends)
+        return int(first), int(last)
+
+    inputs = [ends_of(rule) for rule in plan.inputs]
+    begins, ends = [min(first for first, _ in inputs)], [min(last for _, last in inputs)]
+    for rule in plan.rules:
+        spec = rule.spec
+        if (
+            spec.content == "measured"
+            and spec.resample in ("auto", "filled", "linear")
+            and not spec.average_window
+        ):
+            first, last = ends_of(rule)
+            begins.append(first - rule.window.start_ns)
+            ends.append(last - rule.window.end_ns)
+    first, last = max(begins), min(ends)
     if first > last:
         hours = (first - last) / NS_PER_HOUR
         raise NoWindowFits(

@@ -15,7 +15,7 @@ from shared.series.resample import Code
 from shared.series.series import Series
 from shared.windows.dataset import Dataset, build_window
 from shared.windows.provenance import Provenance, provenance
-from shared.windows.rules import Source
+from shared.windows.series_windows import SeriesWindows
 
 LOOK_BACK = 4096  # reference times looked at for the newest with complete windows
 _BLOCK = 256
@@ -64,13 +64,13 @@ def reference_at(dataset: Dataset, at_ns: int) -> int:
     """
     number = _number(dataset, at_ns)
     if number < 0:
-        first = int(dataset.assembly.grid.at(np.array([0]))[0])
+        first = int(dataset.plan.grid.at(np.array([0]))[0])
         raise BeforeTheRows(
             f"the rows allow forecasts from {_stamp(first)} on; asked is {_stamp(at_ns)}",
             field="at",
             first=_stamp(first),
         )
-    return int(dataset.assembly.grid.at(np.array([number]))[0])
+    return int(dataset.plan.grid.at(np.array([number]))[0])
 
 
 def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
@@ -83,7 +83,7 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
     IncompleteWindow
         If none of the last ``LOOK_BACK`` has a complete past; it names the input that ends first.
     """
-    past = [source for source in _sources(dataset, series) if not known_ahead(source)]
+    past = [source for source in _sources(dataset, series) if not source.rule.known_ahead]
     last = max((int(source.series.times_ns[-1]) for source in past if len(source.series)), default=None)
     if last is None:
         last = int(dataset.ref_ns[-1])  # every input is known in advance: the rows say nothing about now
@@ -91,12 +91,12 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
     for stop in range(newest + 1, max(newest + 1 - LOOK_BACK, 0), -_BLOCK):
         numbers = np.arange(max(stop - _BLOCK, 0), stop)
         complete = np.ones(len(numbers), dtype=np.bool_)
-        refs = dataset.assembly.grid.at(numbers)
+        refs = dataset.plan.grid.at(numbers)
         for source in past:
             complete &= _complete(source, refs)
         if complete.any():
             return int(refs[np.flatnonzero(complete)[-1]])
-    ends = {source.cut.spec.name: int(source.known.times_ns[-1]) for source in past if len(source.known)}
+    ends = {source.rule.spec.name: int(source.known.times_ns[-1]) for source in past if len(source.known)}
     name, end = min(ends.items(), key=lambda pair: pair[1])
     raise IncompleteWindow(
         f"no recent moment has the past of every input; {name!r} ends at {_stamp(end)}",
@@ -106,18 +106,13 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
     )
 
 
-def known_ahead(source: Source) -> bool:
-    """Tell inputs whose window reaches past the reference time: they must be known in advance."""
-    return source.cut.reach_ns[1] > 0 and source.cut.spec.content != "latest"
-
-
 def future_stamps(dataset: Dataset, ref_ns: int) -> dict[str, Int64]:
     """Return, by display name, the moments after a reference time that an input known in advance needs."""
     found = {}
-    for source in dataset.assembly.sources[: len(dataset.spec.inputs)]:
-        if known_ahead(source):
-            at = source.cut.window.moments(np.array([ref_ns]), source.cut.calendar)[0]
-            found[source.cut.spec.name] = at[at > ref_ns]
+    for rule in dataset.plan.inputs:
+        if rule.known_ahead:
+            at = rule.window.moments(np.array([ref_ns]), rule.calendar)[0]
+            found[rule.spec.name] = at[at > ref_ns]
     return found
 
 
@@ -126,13 +121,13 @@ def missing_stamps(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) 
     missing = {}
     ref = np.array([ref_ns])
     for source in _sources(dataset, series):
-        if not known_ahead(source):
+        if not source.rule.known_ahead:
             continue
-        at = source.cut.window.moments(ref, source.cut.calendar)[0]
+        at = source.rule.window.moments(ref, source.rule.calendar)[0]
         codes = source.points(ref).codes[0]
         bad = at[np.broadcast_to(codes != Code.OK, at.shape) & (at > ref_ns)]
         if len(bad):
-            missing[source.cut.spec.name] = bad
+            missing[source.rule.spec.name] = bad
     return missing
 
 
@@ -154,7 +149,7 @@ def with_future(
         If a moment is not after the reference time, or a value not finite.
     """
     extended = dict(series)
-    ids = {s.cut.spec.name: s.cut.spec.series_id for s in _sources(dataset, series) if known_ahead(s)}
+    ids = {s.rule.spec.name: s.rule.spec.series_id for s in _sources(dataset, series) if s.rule.known_ahead}
     for name, given in future.items():
         if name not in ids:
             known = ", ".join(sorted(ids)) or "none"
@@ -216,8 +211,8 @@ def _replaced(series: Series, ref_ns: int, given: Mapping[int, float]) -> Series
     )
 
 
-def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[Source]:
-    """Return the inputs' cuts over fresh rows.
+def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[SeriesWindows]:
+    """Return the inputs' windows over fresh rows.
 
     Raises
     ------
@@ -225,8 +220,8 @@ def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[Source]:
         If one is not given, or has not one number.
     """
     found = []
-    for source in dataset.assembly.sources[: len(dataset.spec.inputs)]:
-        wanted = source.cut.spec
+    for rule in dataset.plan.inputs:
+        wanted = rule.spec
         if wanted.series_id not in series:
             raise UnknownSeries(
                 f"the series {wanted.name!r} the model was trained on is not there any more",
@@ -235,18 +230,18 @@ def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[Source]:
                 series=wanted.name,
             )
         series[wanted.series_id].statistics()  # refuses rows without a number
-        found.append(Source(source.cut, series[wanted.series_id]))
+        found.append(SeriesWindows(rule, series[wanted.series_id]))
     return found
 
 
-def _complete(source: Source, ref_ns: Int64) -> Bool:
+def _complete(source: SeriesWindows, ref_ns: Int64) -> Bool:
     codes = source.points(ref_ns).codes
     return np.asarray((codes == Code.OK).all(axis=1))
 
 
 def _number(dataset: Dataset, at_ns: int) -> int:
     """Return the number of the newest candidate at or before a moment."""
-    grid = dataset.assembly.grid
+    grid = dataset.plan.grid
     nominal = at_ns if grid.calendar is None else int(grid.calendar.nominal(np.array([at_ns]))[0])
     number = (nominal - grid.origin_ns) // grid.stride_ns
     later = int(grid.at(np.array([number + 1]))[0])  # a nominal place is rounded, its moment is not

@@ -116,3 +116,13 @@ def test_nothing_is_pickled() -> None:
     for folder in ("shared", "services", "trainyard", "benchmarks"):
         for path in modules(folder):
             assert not {n.split(".")[0] for n in imports(path)} & {"pickle", "joblib", "dill"}, dotted(path)
+
+
+def test_a_data_sets_settings_are_made_concrete_in_one_room_only() -> None:
+    grid, calendar = "shared.series.grid.", "shared.series.calendar."
+    interpreters = {f"{grid}reference_grid", f"{grid}window_of", f"{calendar}calendar_window"}
+    interpreters.add(f"{calendar}clock_of")
+    for folder in ("shared/windows", "services", "trainyard"):
+        for path in modules(folder):
+            used = imports(path) & interpreters
+            assert not used or dotted(path) == "shared.windows.plan", f"{dotted(path)} uses {used}"

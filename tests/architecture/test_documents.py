@@ -50,3 +50,23 @@ def test_locks_name_no_host_and_hash_everything() -> None:
         pins = re.findall(r"^[a-z0-9][^\s]*==", text, flags=re.MULTILINE)
         assert pins
         assert text.count("--hash=sha256:") >= len(pins), path.name
+
+
+def test_the_houses_words_stand_where_the_glossary_says() -> None:
+    own = (ROOT / "docs" / "glossary.md").read_text().split("## The house's own words")[1].split("\n## ")[0]
+    places = re.findall(r"\| `([^`]+)` \|$", own, flags=re.MULTILINE)
+
+    paths = [place for place in places if "/" in place]
+    names = [place for place in places if place.isidentifier()]
+    assert len(paths) > 15
+    assert not [path for path in paths if not (ROOT / path).exists()]
+    text = "\n".join(path.read_text() for path in (ROOT / "shared").rglob("*.py"))
+    assert not [name for name in names if name not in text]
+
+
+def test_words_the_house_has_given_up_do_not_come_back() -> None:
+    given_up = r"\b\w*(dossier|yardstick|undertaker|burial|workbench|logbook)\w*\b|\b(bury|examine)\b"
+    for folder in ("shared", "services", "trainyard"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            found = re.search(given_up, path.read_text(), flags=re.IGNORECASE)
+            assert found is None, f"{path.relative_to(ROOT)}: {found.group() if found else ''}"

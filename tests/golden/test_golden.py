@@ -11,6 +11,7 @@ from shared.errors import InvalidInput
 from shared.series.series import NS_PER_MINUTE, Series
 from shared.windows.build import assemble
 from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.plan import plan_windows
 from tests.golden.cases import Case, cases, folder
 
 CASES = cases()
@@ -22,7 +23,8 @@ def named(wanted: list[Case]) -> pytest.MarkDecorator:
 
 
 def built(case: Case) -> Dataset:
-    return Dataset(assemble(case.spec(), case.series()))
+    series = case.series()
+    return Dataset(assemble(plan_windows(case.spec(), series), series))
 
 
 def test_the_golden_folder_is_there() -> None:

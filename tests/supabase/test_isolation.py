@@ -15,6 +15,7 @@ from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import OneOf, Row
+from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import (
     TABLES,
     AnswerRow,
@@ -91,6 +92,8 @@ _FIELDS: dict[type[Row], dict[str, Any]] = {
         "run_id": "r", "job_id": "j", "kind": "lin", "label": "x", "reference_time": utc_now(),
         "last_time": utc_now(), "object_key": "k",
     },
+    ModelVersionRow: {"number": 1, "run_id": "r", "job_id": "j", "kind": "lin", "label": "x"},
+    StageChangeRow: {"number": 1, "version": 1, "stage": "champion"},
 }  # fmt: skip
 _READ_ONLY = (SubscriptionPlanRow, UserSubscriptionRow, UsageRow)
 _OWNED = [kind for kind in TABLES if kind not in (LeaseRow, DeadLetterRow, ApiKeyRow, *_READ_ONLY)]

@@ -132,7 +132,7 @@ async def test_a_server_that_never_answers_costs_a_time_limit(supabase: LocalSup
     async with httpx.AsyncClient(timeout=httpx.Timeout(0.2)) as http:
         records = SupabaseRecords(
             client_for(http, supabase.url, key_headers(SECRET_KEY)),
-            patience=RetryPolicy(attempts=2, pause_s=0.01),
+            retries=RetryPolicy(attempts=2, pause_s=0.01),
         )
         started = time.monotonic()
 
@@ -159,7 +159,7 @@ async def test_nobody_listening_is_unavailable() -> None:
 async def test_a_proxys_page_instead_of_json_is_unavailable(alice: User) -> None:
     page = httpx.MockTransport(lambda request: httpx.Response(200, html="<h1>Maintenance</h1>"))
     async with httpx.AsyncClient(transport=page) as http:
-        records = SupabaseRecords(client_for(http, "http://x", {"apikey": "key"}), patience=RetryPolicy.NONE)
+        records = SupabaseRecords(client_for(http, "http://x", {"apikey": "key"}), retries=RetryPolicy.NONE)
 
         with pytest.raises(SupabaseUnavailable):
             await records.select(SessionRow, {})

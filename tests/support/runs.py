@@ -13,6 +13,7 @@ from shared.contracts.base import Message, derive, new_id
 from shared.contracts.kinds import DenseSpec, LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.messaging.publish import Publisher
+from shared.queueing.release import FairRelease
 from shared.scoring.forecasts import PartForecast
 from shared.storage.connect import Storage, open_embedded
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow
@@ -49,6 +50,11 @@ class Heard:
 
 async def ledger(folder: Path) -> Storage:
     return await open_embedded(folder)
+
+
+def turns_of(storage: Storage) -> FairRelease:
+    """Return what releases waiting jobs, as the services have it."""
+    return FairRelease(storage, least=2, weights={})
 
 
 async def planned_run(storage: Storage, **changes: object) -> tuple[RunRow, list[JobRow]]:

@@ -61,7 +61,7 @@ BOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             _lines("Run time, p50 and p90", "s",
                    "histogram_quantile(0.5, sum by (le) (rate(trainyard_run_seconds_bucket[1h])))", "p50",
                    ("histogram_quantile(0.9, sum by (le) (rate(trainyard_run_seconds_bucket[1h])))", "p90")),
-            _lines("Loss while training", "short", "max by (kind, part) (trainyard_trainer_loss > 0)", "{{kind}} {{part}}"),
+            _lines("Loss while training", "short", "max by (kind, part) (trainyard_trainer_model_loss > 0)", "{{kind}} {{part}}"),
             _lines("Jobs ended, an hour", "short", "sum by (kind, status) (increase(trainyard_trainer_jobs_total[1h])) > 0", "{{kind}} {{status}}"),
             _lines("Memory of fits", "bytes", 'sum by (instance) (trainyard_children_resident_memory_bytes{service=~"trainer|planner"})', "{{instance}}"),
             _lines("GPU in use", "percentunit", "max by (instance, gpu) (trainyard_gpu_utilization_ratio)", "{{instance}} {{gpu}}"),
@@ -72,8 +72,6 @@ BOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
         (
             _lines("Skill over seasonal naive, median", "percentunit",
                    "histogram_quantile(0.5, sum by (kind, le) (increase(trainyard_forecast_skill_ratio_bucket[1d])))", "{{kind}}"),
-            _lines("Mean skill", "percentunit",
-                   "sum by (kind) (increase(trainyard_forecast_skill_ratio_sum[1d])) / sum by (kind) (increase(trainyard_forecast_skill_ratio_count[1d]))", "{{kind}}"),
             _lines("Coverage of the 95 % intervals, mean", "percentunit",
                    "sum by (kind) (increase(trainyard_forecast_coverage_ratio_sum[1d])) / sum by (kind) (increase(trainyard_forecast_coverage_ratio_count[1d]))", "{{kind}}"),
             _lines("Models scored a day", "short", "sum by (kind) (increase(trainyard_forecast_skill_ratio_count[1d])) > 0", "{{kind}}"),

@@ -242,7 +242,10 @@ def broker() -> list[Json]:
 
 
 def scaling() -> Json:
-    """Return KEDA's scaling of trainers: one per job, waiting or running, over all kinds; none when idle."""
+    """Return KEDA's scaling of trainers: one per job in the queue or fitted, over all kinds; none when idle.
+
+    The queue holds a part of a backlog that grows with the replicas at work (``shared/queueing/shares.py``).
+    """
     triggers = [
         {
             "type": "nats-jetstream",

@@ -11,7 +11,8 @@ from services.datasets.core.scalings import scaler_table
 from services.datasets.core.violins import draw, violins
 from shared.contracts.specs import DatasetSpec
 from shared.series.series import Series
-from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.dataset import Dataset, build_planned
+from shared.windows.plan import WindowPlan, plan_windows
 from shared.windows.size_estimate import Estimate, Limits, check_limits, estimate
 
 VIOLINS = "violins.json"
@@ -41,8 +42,8 @@ def build_artefact(
     InvalidInput
         If no data set can be built; the problem names the setting, the series or the rows.
     """
-    expected = priced(spec, series, limits or Limits())
-    dataset = build_dataset(spec, series)
+    plan, expected = planned_within(spec, series, limits)
+    dataset = build_planned(plan, series)
     dataset.save(folder)
     parts = {f"n_{part}": len(dataset.indices(part)) for part in ("train", "validation", "test")}
     return {
@@ -57,18 +58,20 @@ def build_artefact(
     }
 
 
-def priced(spec: DatasetSpec, series: Mapping[str, Series], limits: Limits) -> Estimate:
-    """Return what the data set will cost.
+def planned_within(
+    spec: DatasetSpec, series: Mapping[str, Series], limits: Limits | None
+) -> tuple[WindowPlan, Estimate]:
+    """Return the plan of a data set and what it will cost, if a worker may take it on.
 
     Raises
     ------
-    TooLarge
-        If that is more than the limits allow, with the numbers.
+    InvalidInput
+        If it is too large, or no data set can be planned.
     """
-    wanted = {s.series_id for s in spec.series}
-    expected = estimate(spec, {key: rows.statistics() for key, rows in series.items() if key in wanted})
-    check_limits(spec, expected, limits)
-    return expected
+    plan = plan_windows(spec, series)
+    expected = estimate(plan, series)
+    check_limits(spec, expected, limits or Limits())
+    return plan, expected
 
 
 def _save_violins(dataset: Dataset, folder: Path) -> list[JsonValue]:

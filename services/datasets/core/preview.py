@@ -6,11 +6,11 @@ from typing import Literal
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from services.datasets.core.artefact import priced
+from services.datasets.core.artefact import planned_within
 from services.datasets.core.violins import violins
 from shared.contracts.specs import DatasetSpec
 from shared.series.series import Series
-from shared.windows.dataset import Dataset, build_dataset
+from shared.windows.dataset import Dataset, build_planned
 from shared.windows.size_estimate import Limits
 
 PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
@@ -40,8 +40,8 @@ def preview(
     InvalidInput
         If no data set can be built; the problem names the setting, the series or the rows.
     """
-    priced(spec, series, limits or Limits())
-    dataset = build_dataset(spec, series)
+    plan, _ = planned_within(spec, series, limits)
+    dataset = build_planned(plan, series)
     return {
         "n_windows": dataset.n_windows,
         **{f"n_{part}": len(dataset.indices(part)) for part in PARTS},

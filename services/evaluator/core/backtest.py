@@ -122,9 +122,9 @@ def fold_table(
     most = max((_n_values(entry) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, folds, chosen, most)) for entry in entries]
     able = sorted((e for e, why in judged if why is None), key=lambda e: _order(e, chosen))
-    yardstick = next((entry for entry in entries if entry.kind == REFERENCE_KIND), None)
-    rows = [_row(e, folds, chosen, yardstick, place=i + 1) for i, e in enumerate(able)]
-    rows += [_row(e, folds, chosen, yardstick, reason=why) for e, why in judged if why is not None]
+    reference = next((entry for entry in entries if entry.kind == REFERENCE_KIND), None)
+    rows = [_row(e, folds, chosen, reference, place=i + 1) for i, e in enumerate(able)]
+    rows += [_row(e, folds, chosen, reference, reason=why) for e, why in judged if why is not None]
     return FoldTable(chosen.name, len(folds), tuple(rows))
 
 
@@ -198,15 +198,15 @@ def _row(
     entry: _Entry,
     folds: Sequence[Fold],
     metric: Metric,
-    yardstick: _Entry | None,
+    reference: _Entry | None,
     *,
     place: int | None = None,
     reason: str | None = None,
 ) -> ModelFolds:
-    own = tuple(_fold(entry, fold.number, metric, yardstick) for fold in folds if fold.number in entry.jobs)
+    own = tuple(_fold(entry, fold.number, metric, reference) for fold in folds if fold.number in entry.jobs)
     names = [output.name for output in next(iter(entry.scores.values())).outputs] if entry.scores else []
     losses = [fold.loss for fold in own]
-    naive = [loss(yardstick.scores.get(fold.fold), metric) if yardstick else None for fold in own]
+    naive = [loss(reference.scores.get(fold.fold), metric) if reference else None for fold in own]
     skill = _skill(_mean(losses), _mean(naive))
     baseline = entry.kind in BASELINES
     return ModelFolds(
@@ -228,7 +228,7 @@ def _row(
     )
 
 
-def _fold(entry: _Entry, number: int, metric: Metric, yardstick: _Entry | None) -> FoldScores:
+def _fold(entry: _Entry, number: int, metric: Metric, reference: _Entry | None) -> FoldScores:
     job, scores = entry.jobs[number], entry.scores.get(number)
     own = loss(scores, metric)
     return FoldScores(
@@ -236,7 +236,7 @@ def _fold(entry: _Entry, number: int, metric: Metric, yardstick: _Entry | None) 
         job_id=job.id,
         status=job.status,
         loss=own,
-        skill=_skill(own, loss(yardstick.scores.get(number), metric) if yardstick else None),
+        skill=_skill(own, loss(reference.scores.get(number), metric) if reference else None),
         scores=scores.headline() if scores else dict.fromkeys(METRIC_NAMES),
         outputs={
             output.name: {name: output.levels[0].overall.get(name) for name in METRIC_NAMES}

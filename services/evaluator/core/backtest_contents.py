@@ -24,7 +24,7 @@ _EXPLAINED = (
 
 
 @dataclass(frozen=True)
-class BacktestDossier:
+class BacktestData:
     """A closed backtest: its plan, its table, and the fits by file name with the folds each forecasts."""
 
     run_id: str
@@ -33,7 +33,7 @@ class BacktestDossier:
     fits: Mapping[str, tuple[str, Sequence[int]]]  # file name -> model, numbers of folds
 
 
-def write_backtest_files(dossier: BacktestDossier, folder: Path) -> dict[str, FigureData]:
+def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, FigureData]:
     """Write table, plan and plot data of a backtest into a folder; arrays and models come beside.
 
     Returns
@@ -41,14 +41,14 @@ def write_backtest_files(dossier: BacktestDossier, folder: Path) -> dict[str, Fi
     dict
         What is left to be drawn, by the path of the picture.
     """
-    cutoffs = tuple(fold.cutoff.isoformat() for fold in dossier.backtest.folds)
-    figure = error_by_fold(dossier.table.rows, cutoffs, dossier.table.metric)
+    cutoffs = tuple(fold.cutoff.isoformat() for fold in run_data.backtest.folds)
+    figure = error_by_fold(run_data.table.rows, cutoffs, run_data.table.metric)
     made = {
-        "verdict.json": json_bytes(dossier.table.to_json()),
-        "folds.json": json_bytes(folds_json(dossier)),
-        "tables/folds.csv": folds_csv(dossier).encode(),
+        "verdict.json": json_bytes(run_data.table.to_json()),
+        "folds.json": json_bytes(folds_json(run_data)),
+        "tables/folds.csv": folds_csv(run_data).encode(),
         "plots/error_by_fold.json": json_bytes(to_json(figure)),
-        "README.md": _readme(dossier).encode(),
+        "README.md": _readme(run_data).encode(),
     }
     for path, content in made.items():
         target = folder / path
@@ -57,39 +57,41 @@ def write_backtest_files(dossier: BacktestDossier, folder: Path) -> dict[str, Fi
     return {"plots/error_by_fold.png": figure}
 
 
-def folds_json(dossier: BacktestDossier) -> dict[str, Any]:
+def folds_json(run_data: BacktestData) -> dict[str, Any]:
     """Return the plan of the backtest, and where its arrays are."""
     return {
-        **dossier.backtest.model_dump(mode="json"),
+        **run_data.backtest.model_dump(mode="json"),
         "fits": [
             {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
-            for name, (model, numbers) in dossier.fits.items()
+            for name, (model, numbers) in run_data.fits.items()
         ],
     }
 
 
-def folds_csv(dossier: BacktestDossier) -> str:
+def folds_csv(run_data: BacktestData) -> str:
     """Return one line per model, fold and output, best model first; an undefined score is an empty cell."""
-    cutoffs = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in dossier.backtest.folds}
+    cutoffs = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in run_data.backtest.folds}
     lines = (
         [row.rank, row.label, fold.fold, cutoffs[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
-        for row in dossier.table.rows
+        for row in run_data.table.rows
         for fold in row.folds
         for output, scores in fold.outputs.items()
     )
     return as_csv(["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()], lines)
 
 
-def _readme(dossier: BacktestDossier) -> str:
-    spec, best = dossier.backtest.spec, dossier.table.best
+def _readme(run_data: BacktestData) -> str:
+    spec, best = run_data.backtest.spec, run_data.table.best
     how = (
         f"fitted anew at each, {spec.window} training part" if spec.refit else "fitted once, before the first"
     )
     verdict = (
-        f"Best over all folds by {dossier.table.metric}: **{best.label}**." if best else "No model is on all."
+        f"Best over all folds by {run_data.table.metric}: **{best.label}**."
+        if best
+        else "No model is on all."
     )
     sections = [
-        f"# Backtest {dossier.run_id}",
+        f"# Backtest {run_data.run_id}",
         f"{spec.n_folds} cutoffs; models {how}. {verdict}",
         "## Files",
         "\n".join(f"- {line}" for line in _EXPLAINED),

@@ -15,7 +15,7 @@ from shared.series.arrays import Bool, Float64, Int64
 from shared.series.resample import Code
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.dataset import Dataset
-from shared.windows.rules import Source
+from shared.windows.series_windows import SeriesWindows
 
 SEASONS_HOURS = (1, 12, 24, 168, 8760)  # hour, half a day, day, week, year
 MIN_FORECASTS = 8  # fewer say nothing about a share or a sign
@@ -91,10 +91,10 @@ def score_forecast(
     targets, n_missing, complete = [], 0, True
     sources = dataset.assembly.sources[len(dataset.spec.inputs) :]
     for k, (source, output) in enumerate(zip(sources, document["outputs"], strict=True)):
-        fresh = Source(source.cut, truth[source.cut.spec.series_id])
+        fresh = SeriesWindows(source.rule, truth[source.rule.spec.series_id])
         n_steps = len(output["values"])
         times = np.broadcast_to(_moments(source, ref_ns), dataset.spec.output_steps)[:n_steps]
-        needed = np.maximum(times, ref_ns + source.cut.averaged[1]) if source.cut.averaged else times
+        needed = np.maximum(times, ref_ns + source.rule.averaged[1]) if source.rule.averaged else times
         arrived = needed <= _newest(fresh.series)
         y_true = np.where(arrived, _window(fresh, ref_ns, dataset.spec.output_steps)[:n_steps], np.nan)
         season = _season_hours(source, dataset.training_values(k), ref_ns, times)
@@ -164,7 +164,7 @@ def _share(level: float, own: Sequence[TargetScore]) -> dict[str, Any]:
 
 def _target(
     output: Mapping[str, Any],
-    source: Source,
+    source: SeriesWindows,
     y_true: Float64,
     naive: Float64,
     scale: float,
@@ -179,7 +179,7 @@ def _target(
     squared = _average(error**2, known)
     return TargetScore(
         name=str(output["name"]),
-        series_id=source.cut.spec.series_id,
+        series_id=source.rule.spec.series_id,
         n=int(known.sum()),
         mae=mae,
         rmse=None if squared is None else float(np.sqrt(squared)),
@@ -206,12 +206,12 @@ def _coverage(output: Mapping[str, Any], y_true: Float64) -> tuple[Coverage, ...
     )
 
 
-def _season_hours(source: Source, y_train: Float64, ref_ns: int, times: Int64) -> float | None:
+def _season_hours(source: SeriesWindows, y_train: Float64, ref_ns: int, times: Int64) -> float | None:
     """Return the calendar season that repeats the training part best as far ahead as this forecast looks.
 
     None where steps follow the calendar (months), or the training part is shorter than two seasons.
     """
-    if source.cut.calendar is not None or len(y_train) < 2:
+    if source.rule.calendar is not None or len(y_train) < 2:
         return None
     train_ns = source.series.times_ns[: len(y_train)]
     losses = {}
@@ -231,7 +231,7 @@ def _lag_error(times_ns: Int64, values: Float64, lag_ns: int) -> float | None:
     return float(steps.mean()) if len(steps) > 1 else None
 
 
-def _naive(fresh: Source, ref_ns: int, times: Int64, season: float | None) -> Float64:
+def _naive(fresh: SeriesWindows, ref_ns: int, times: Int64, season: float | None) -> Float64:
     """Return for each step the newest value whole seasons earlier that was known at the reference time."""
     found = np.full(len(times), np.nan)
     if season is None:
@@ -249,11 +249,11 @@ def _seasons_back(ref_ns: int, times: Int64, season_hours: float) -> Int64:
     return np.asarray(np.maximum(-(-(times - ref_ns) // season), 1), dtype=np.int64)
 
 
-def _moments(source: Source, ref_ns: int) -> Int64:
-    return np.asarray(source.cut.window.moments(np.array([ref_ns]), source.cut.calendar)[0])
+def _moments(source: SeriesWindows, ref_ns: int) -> Int64:
+    return np.asarray(source.rule.window.moments(np.array([ref_ns]), source.rule.calendar)[0])
 
 
-def _window(source: Source, ref_ns: int, n_steps: int) -> Float64:
+def _window(source: SeriesWindows, ref_ns: int, n_steps: int) -> Float64:
     """Return the target's values at one reference time, NaN where the rows do not say."""
     points = source.points(np.array([ref_ns]))
     values = np.where(points.codes[0] == Code.OK, points.values[0], np.nan)

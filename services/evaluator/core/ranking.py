@@ -97,9 +97,9 @@ def rank(entries: Sequence[Entry], metric: str = "rmse") -> Leaderboard:
     most = max((_n_values(entry.validation) for entry in entries), default=0)
     judged = [(entry, _obstacle(entry, chosen, most)) for entry in entries]
     able = sorted((entry for entry, why in judged if why is None), key=lambda entry: _order(entry, chosen))
-    yardstick = next((entry for entry in able if entry.kind == REFERENCE_KIND), None)
-    rows = [_row(entry, chosen, yardstick, place=i + 1) for i, entry in enumerate(able)]
-    rows += [_row(entry, chosen, yardstick, reason=why) for entry, why in judged if why is not None]
+    reference = next((entry for entry in able if entry.kind == REFERENCE_KIND), None)
+    rows = [_row(entry, chosen, reference, place=i + 1) for i, entry in enumerate(able)]
+    rows += [_row(entry, chosen, reference, reason=why) for entry, why in judged if why is not None]
     return Leaderboard(chosen.name, tuple(rows))
 
 
@@ -144,7 +144,10 @@ def _n_values(scores: Scores | None) -> int:
 
 def _obstacle(entry: Entry, metric: Metric, most: int) -> str | None:
     if entry.validation is None or entry.validation.n_windows == 0:
-        return "there is no validation part to rank on: give split.validation more than 0 percent"
+        return (
+            "there is no validation window to rank on: split.validation is 0 percent, or the purge took them "
+            "(the data set's finding EMPTY_PART says what would fit)"
+        )
     if (n_values := _n_values(entry.validation)) < most:
         return f"only {n_values} of {most} forecasts are finite numbers"
     if loss(entry.validation, metric) is None:
@@ -158,12 +161,12 @@ def _obstacle(entry: Entry, metric: Metric, most: int) -> str | None:
 def _row(
     entry: Entry,
     metric: Metric,
-    yardstick: Entry | None,
+    reference: Entry | None,
     *,
     place: int | None = None,
     reason: str | None = None,
 ) -> Row:
-    skills = {part: _skill(entry, yardstick, metric, part) for part in ("validation", "test")}
+    skills = {part: _skill(entry, reference, metric, part) for part in ("validation", "test")}
     decisive = skills["test"] if entry.test and entry.test.n_windows else skills["validation"]
     return Row(
         rank=place,
@@ -181,8 +184,8 @@ def _row(
     )
 
 
-def _skill(entry: Entry, yardstick: Entry | None, metric: Metric, part: str) -> float | None:
-    if yardstick is None:
+def _skill(entry: Entry, reference: Entry | None, metric: Metric, part: str) -> float | None:
+    if reference is None:
         return None
-    own, other = (loss(getattr(e, part), metric) for e in (entry, yardstick))
+    own, other = (loss(getattr(e, part), metric) for e in (entry, reference))
     return None if own is None or not other else 1.0 - own / other

@@ -18,7 +18,7 @@ from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
 MAX_OUTPUTS_DRAWN = 6  # more would make plots nobody can read; the tables and JSON hold all of them
 
 
-def write_files(dossier: RunData, findings: RunNumbers, folder: Path) -> dict[str, FigureData]:
+def write_files(run_data: RunData, findings: RunNumbers, folder: Path) -> dict[str, FigureData]:
     """Write everything of a run but its pictures into a folder: numbers, tables, arrays, plots as data.
 
     Returns
@@ -26,14 +26,14 @@ def write_files(dossier: RunData, findings: RunNumbers, folder: Path) -> dict[st
     dict
         What is left to be drawn, by the path of the picture.
     """
-    made: dict[str, Callable[[], bytes]] = {**numbers(dossier, findings)}
-    made |= {f"arrays/{name}": make for name, make in arrays_of(dossier).items()}
+    made: dict[str, Callable[[], bytes]] = {**numbers(run_data, findings)}
+    made |= {f"arrays/{name}": make for name, make in arrays_of(run_data).items()}
     drawn: dict[str, FigureData] = {}
-    for path, figure in figures(dossier, findings):
+    for path, figure in figures(run_data, findings):
         drawn[f"plots/{path}.png"] = shown = figure()
         made[f"plots/{path}.json"] = partial(_picture_data, shown)
     n_files = len(made) + len(drawn)
-    made["README.md"] = lambda: readme(dossier, findings, n_files).encode()
+    made["README.md"] = lambda: readme(run_data, findings, n_files).encode()
     for path, make in made.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def write_files(dossier: RunData, findings: RunNumbers, folder: Path) -> dict[st
     return drawn
 
 
-def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
+def numbers(run_data: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
     """Return the files of numbers by path: all of them follow from the arrays beside them."""
     files: dict[str, Callable[[], bytes]] = {
         "verdict.json": lambda: json_bytes(
@@ -50,7 +50,7 @@ def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], by
         "ensemble.json": partial(_values, findings.ensemble),
         "tables/comparison.csv": lambda: comparison_csv(findings.board).encode(),
     }
-    for name, model in dossier.named():
+    for name, model in run_data.named():
         for part, scores in (("validation", findings.validation), ("test", findings.test)):
             own = scores[model.job_id]
             files[f"metrics/{name}/{part}.json"] = partial(_scores_json, own)
@@ -61,26 +61,26 @@ def numbers(dossier: RunData, findings: RunNumbers) -> dict[str, Callable[[], by
     return files
 
 
-def figures(dossier: RunData, findings: RunNumbers) -> Iterator[tuple[str, Callable[[], FigureData]]]:
+def figures(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, Callable[[], FigureData]]]:
     """Yield every plot of a run by path, as a function that collects what it shows."""
     yield "comparison", lambda: model_comparison(findings.board)
-    if dossier.models:
-        yield "error_by_step", lambda: _error_by_step(dossier, findings)
-    for name, model in dossier.named():
-        yield f"{name}/forecast", partial(_forecast, dossier, findings, model)
-        yield f"{name}/error_by_hour", partial(_error_by_hour, dossier, model)
+    if run_data.models:
+        yield "error_by_step", lambda: _error_by_step(run_data, findings)
+    for name, model in run_data.named():
+        yield f"{name}/forecast", partial(_forecast, run_data, findings, model)
+        yield f"{name}/error_by_hour", partial(_error_by_hour, run_data, model)
         yield f"{name}/residuals", partial(_residuals, findings, model)
         yield f"{name}/training_history", partial(training_history, model.label, model.history)
 
 
-def readme(dossier: RunData, findings: RunNumbers, n_files: int) -> str:
+def readme(run_data: RunData, findings: RunNumbers, n_files: int) -> str:
     """Return what stands in the archive's README: the verdict, the files, how to recompute them."""
     best = findings.board.best
     verdict = [f"Best on validation by {findings.board.metric}: **{best.label}**."] if best else []
     verdict += [claim.sentence for claim in findings.claims]
-    models = [f"- `{name}`: {model.label} ({model.kind})" for name, model in dossier.named()]
+    models = [f"- `{name}`: {model.label} ({model.kind})" for name, model in run_data.named()]
     sections = [
-        f"# Results of run {dossier.run_id}",
+        f"# Results of run {run_data.run_id}",
         "\n".join(verdict) or "No model could be ranked; `verdict.json` says why.",
         "## Models",
         "\n".join(models) or "none",
@@ -120,33 +120,33 @@ def _values(value: object) -> bytes:
     return json_bytes(plain(value))
 
 
-def _error_by_step(dossier: RunData, findings: RunNumbers) -> FigureData:
-    labels = [model.label for model in dossier.models]
+def _error_by_step(run_data: RunData, findings: RunNumbers) -> FigureData:
+    labels = [model.label for model in run_data.models]
     scores = {
         model.label if labels.count(model.label) == 1 else f"{model.label} #{i}": findings.test[model.job_id]
-        for i, model in enumerate(dossier.models, start=1)
+        for i, model in enumerate(run_data.models, start=1)
     }
-    return error_by_step(scores, offset_hours=[output.offset_hours for output in dossier.outputs])
+    return error_by_step(scores, offset_hours=[output.offset_hours for output in run_data.outputs])
 
 
-def _forecast(dossier: RunData, findings: RunNumbers, model: ModelFacts) -> FigureData:
+def _forecast(run_data: RunData, findings: RunNumbers, model: ModelFacts) -> FigureData:
     return forecast_figure(
         model.label,
         model.forecast.test,
-        names=dossier.names[:MAX_OUTPUTS_DRAWN],
-        offset_hours=[output.offset_hours for output in dossier.outputs],
+        names=run_data.names[:MAX_OUTPUTS_DRAWN],
+        offset_hours=[output.offset_hours for output in run_data.outputs],
         intervals=findings.intervals[model.job_id],
     )
 
 
-def _error_by_hour(dossier: RunData, model: ModelFacts) -> FigureData:
+def _error_by_hour(run_data: RunData, model: ModelFacts) -> FigureData:
     calendars = error_calendar(
         model.forecast.test,
-        offset_hours=[output.offset_hours for output in dossier.outputs],
-        names=dossier.names[:MAX_OUTPUTS_DRAWN],
-        timezone=dossier.timezone,
+        offset_hours=[output.offset_hours for output in run_data.outputs],
+        names=run_data.names[:MAX_OUTPUTS_DRAWN],
+        timezone=run_data.timezone,
     )
-    return ErrorByHour(f"{model.label}: error by weekday and hour", dossier.timezone, tuple(calendars))
+    return ErrorByHour(f"{model.label}: error by weekday and hour", run_data.timezone, tuple(calendars))
 
 
 def _residuals(findings: RunNumbers, model: ModelFacts) -> FigureData:

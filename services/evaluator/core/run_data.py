@@ -79,19 +79,19 @@ class RunNumbers:
     residuals: dict[str, list[ResidualStatistics]]
 
 
-def examine(dossier: RunData) -> RunNumbers:
-    """Compute every number of a run from its arrays; the same dossier gives the same numbers."""
-    models = dossier.models
-    validation = {m.job_id: _score(dossier, m.forecast, "validation") for m in models}
+def compute(run_data: RunData) -> RunNumbers:
+    """Compute every number of a run from its arrays; the same data give the same numbers."""
+    models = run_data.models
+    validation = {m.job_id: _score(run_data, m.forecast, "validation") for m in models}
     intervals = {
-        m.job_id: adaptive_intervals(m.forecast, [output.offset_hours for output in dossier.outputs])
+        m.job_id: adaptive_intervals(m.forecast, [output.offset_hours for output in run_data.outputs])
         for m in models
     }
-    test = {m.job_id: _score(dossier, m.forecast, "test", intervals[m.job_id]) for m in models}
+    test = {m.job_id: _score(run_data, m.forecast, "test", intervals[m.job_id]) for m in models}
     entries = [Entry(m.job_id, m.label, m.kind, validation[m.job_id], test[m.job_id]) for m in models]
-    board = rank(entries, dossier.metric)
+    board = rank(entries, run_data.metric)
     train_std = [output.train_std for output in next(iter(test.values())).outputs] if test else []
-    span = max((float(np.ptp(output.offset_hours)) * 60 for output in dossier.outputs), default=0.0)
+    span = max((float(np.ptp(output.offset_hours)) * 60 for output in run_data.outputs), default=0.0)
     return RunNumbers(
         validation=validation,
         test=test,
@@ -104,10 +104,10 @@ def examine(dossier: RunData) -> RunNumbers:
         ),
         intervals=intervals,
         interval_scores={
-            m.job_id: score_intervals(intervals[m.job_id], m.forecast.test, names=dossier.names)
+            m.job_id: score_intervals(intervals[m.job_id], m.forecast.test, names=run_data.names)
             for m in models
         },
-        residuals={m.job_id: residual_statistics(m.forecast.test, names=dossier.names) for m in models},
+        residuals={m.job_id: residual_statistics(m.forecast.test, names=run_data.names) for m in models},
     )
 
 
@@ -120,19 +120,19 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "model"
 
 
-def arrays_of(dossier: RunData) -> dict[str, Callable[[], bytes]]:
-    """Return the files a dossier can be built from again: one npz per model, one of training values."""
-    files: dict[str, Callable[[], bytes]] = {"facts.json": partial(_facts, dossier)}
-    training = {f"y_train_{i}": output.y_train for i, output in enumerate(dossier.outputs)}
-    offsets = {f"offset_hours_{i}": output.offset_hours for i, output in enumerate(dossier.outputs)}
+def arrays_of(run_data: RunData) -> dict[str, Callable[[], bytes]]:
+    """Return the files a run's data can be built from again: one npz per model, one of training values."""
+    files: dict[str, Callable[[], bytes]] = {"facts.json": partial(_facts, run_data)}
+    training = {f"y_train_{i}": output.y_train for i, output in enumerate(run_data.outputs)}
+    offsets = {f"offset_hours_{i}": output.offset_hours for i, output in enumerate(run_data.outputs)}
     files["outputs.npz"] = partial(_npz, training | offsets)
-    for name, model in dossier.named():
+    for name, model in run_data.named():
         files[f"{name}.npz"] = partial(_npz, model.forecast.to_arrays())
     return files
 
 
-def dossier_from(read: Callable[[str], bytes]) -> RunData:
-    """Build a dossier from the files of ``arrays_of``; ``read`` returns a file's bytes by its name."""
+def run_data_from(read: Callable[[str], bytes]) -> RunData:
+    """Build a run's data from the files of ``arrays_of``; ``read`` returns a file's bytes by its name."""
     facts = json.loads(read("facts.json"))
     outputs = np.load(io.BytesIO(read("outputs.npz")), allow_pickle=False)
     return RunData(
@@ -162,25 +162,25 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _score(dossier: RunData, forecast: Forecast, part: str, intervals: Intervals | None = None) -> Scores:
+def _score(run_data: RunData, forecast: Forecast, part: str, intervals: Intervals | None = None) -> Scores:
     return score(
         getattr(forecast, part),
-        y_train=[output.y_train for output in dossier.outputs],
-        delta_minutes=[output.delta_minutes for output in dossier.outputs],
-        names=dossier.names,
-        season_length=dossier.season_length,
+        y_train=[output.y_train for output in run_data.outputs],
+        delta_minutes=[output.delta_minutes for output in run_data.outputs],
+        names=run_data.names,
+        season_length=run_data.season_length,
         quantile_loss=quantile_loss(intervals, getattr(forecast, part)) if intervals else None,
     )
 
 
-def _facts(dossier: RunData) -> bytes:
+def _facts(run_data: RunData) -> bytes:
     return json_bytes(
         {
-            "run_id": dossier.run_id,
-            "metric": dossier.metric,
-            "timezone": dossier.timezone,
-            "season_length": dossier.season_length,
-            "outputs": [{"name": o.name, "delta_minutes": o.delta_minutes} for o in dossier.outputs],
+            "run_id": run_data.run_id,
+            "metric": run_data.metric,
+            "timezone": run_data.timezone,
+            "season_length": run_data.season_length,
+            "outputs": [{"name": o.name, "delta_minutes": o.delta_minutes} for o in run_data.outputs],
             "models": [
                 {
                     "job_id": model.job_id,
@@ -189,7 +189,7 @@ def _facts(dossier: RunData) -> bytes:
                     "file": f"{name}.npz",
                     "history": {curve: list(values) for curve, values in model.history.items()},
                 }
-                for name, model in dossier.named()
+                for name, model in run_data.named()
             ],
         }
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from services.evaluator.core.backtest import fold_table
-from services.evaluator.core.ranking import Entry, Leaderboard, rank
+from services.evaluator.core.ranking import Entry, rank
 from services.evaluator.core.scores import Scores
 from shared.contracts.backtest import Fold
 from shared.contracts.kinds import EnsembleSpec
@@ -41,7 +41,11 @@ def reach_verdict(
     models are ranked over them. Else the leaderboard tells what the average of the models is made of, or, as
     ``no_ensemble`` has it, why there is none.
     """
-    board = fold_table(folds, jobs, results, metric=metric) if folds else _ranked(jobs, results, metric)
+    board = (
+        fold_table(folds, jobs, results, metric=metric)
+        if folds
+        else rank([_entry(job, results[job.id]) for job in jobs if job.id in results], metric)
+    )
     best = board.best
     status = _status(jobs, cancelled=cancelled)
     return Verdict(
@@ -51,10 +55,6 @@ def reach_verdict(
         best_label=best.label if best else None,
         problem=_nothing_finished(jobs) if status == "failed" else None,
     )
-
-
-def _ranked(jobs: Sequence[JobRow], results: Mapping[str, ResultRow], metric: str) -> Leaderboard:
-    return rank([_entry(job, results[job.id]) for job in jobs if job.id in results], metric)
 
 
 def _ensemble(jobs: Sequence[JobRow], reason: str | None) -> dict[str, JsonValue]:

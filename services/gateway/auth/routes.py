@@ -1,9 +1,9 @@
 """API keys of programs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.auth.api_keys import create_key, revoke_key, scope_of
 from services.gateway.context import Here, Who, find_session
@@ -24,35 +24,65 @@ class CreateKey(Wire):
     expires_at: AwareDatetime | None = Field(None, validation_alias=spelled("expiresAt", "expires_at"))
 
 
+class KeyFacts(BaseModel):
+    """A key without its text."""
+
+    id: str
+    name: str
+    sessionId: str | None = Field(description="the one session it opens; null = all of its owner's")  # noqa: N815
+    createdAt: AwareDatetime  # noqa: N815
+    expiresAt: AwareDatetime | None  # noqa: N815
+    revokedAt: AwareDatetime | None  # noqa: N815
+
+
+class KeyMade(Answer):
+    """A new key."""
+
+    key: str = Field(description="its text, told once")
+    data: KeyFacts
+
+
+class Keys(Answer):
+    """The caller's keys."""
+
+    keys: list[KeyFacts]
+
+
+class KeyRevoked(Answer):
+    """A key that opens nothing any more."""
+
+    data: KeyFacts
+
+
 @router.post("/api-keys", status_code=201)
-async def create(body: CreateKey, gateway: Here, who: Who) -> Answer:
+async def create(body: CreateKey, gateway: Here, who: Who) -> KeyMade:
     """Make a key; its text is in this answer and nowhere else."""
     scope = (await find_session(gateway, who, body.session_id)).id if body.session_id else None
     key, row = await create_key(
         gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
-    return Answer(key=key, data=_told(row))
+    return KeyMade(key=key, data=_shown(row))
 
 
 @router.get("/api-keys")
-async def list_keys(gateway: Here, who: Who) -> Answer:
+async def list_keys(gateway: Here, who: Who) -> Keys:
     """Return the caller's keys, without their text."""
     rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
-    return Answer(keys=[_told(row) for row in rows])
+    return Keys(keys=[_shown(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
-async def revoke(key_id: str, gateway: Here, who: Who) -> Answer:
+async def revoke(key_id: str, gateway: Here, who: Who) -> KeyRevoked:
     """End a key now."""
-    return Answer(data=_told(await revoke_key(gateway, who.user_id, key_id)))
+    return KeyRevoked(data=_shown(await revoke_key(gateway, who.user_id, key_id)))
 
 
-def _told(row: ApiKeyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "sessionId": scope_of(row),
-        "createdAt": row.created_at,
-        "expiresAt": row.expires_at,
-        "revokedAt": row.revoked_at,
-    }
+def _shown(row: ApiKeyRow) -> KeyFacts:
+    return KeyFacts(
+        id=row.id,
+        name=row.name,
+        sessionId=scope_of(row),
+        createdAt=row.created_at,
+        expiresAt=row.expires_at,
+        revokedAt=row.revoked_at,
+    )

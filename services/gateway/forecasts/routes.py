@@ -1,4 +1,4 @@
-"""Forecasts of the future: from the newest rows, with the best model of the newest good run, unless told."""
+"""Forecasts of the future: from the newest rows, with the champion or the best model, unless told."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, JsonValue
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import Here, Session
+from services.gateway.forecasts.chosen import for_forecasts
 from services.gateway.forecasts.monitored import Monitoring
 from services.gateway.forecasts.wire import (
     Forecast,
@@ -19,18 +20,19 @@ from services.gateway.forecasts.wire import (
     template_csv,
 )
 from services.gateway.http.idempotency import IdempotentRoute
-from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
-from services.gateway.results.routes import outcome
+from services.gateway.problems import NothingThere
+from services.gateway.registry.versions import register
 from shared.storage.records import Where
-from shared.storage.rows import ForecastRow, JobRow, RunRow, SessionRow
+from shared.storage.rows import ForecastRow
 
 router = APIRouter(tags=["forecasts"], route_class=IdempotentRoute)
 Format = Annotated[Literal["json", "csv"], Query()]
 AS_CSV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "as `format` says"}
 }
-_LOOKED_AT = 50  # newest runs among which a good one is looked for
-Model = Annotated[str, Query(max_length=255, description="a job id, a model's label, or ``best``")]
+Model = Annotated[
+    str, Query(max_length=255, description="a job id, a model's label, ``champion``, or ``best``")
+]
 RunName = Annotated[str | None, Query(max_length=64)]
 
 
@@ -40,8 +42,11 @@ async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Fore
 
     Values given under `future` make it a scenario: a child of the plain forecast, with the difference.
     """
-    job = await meant(gateway, session, body.run_id, body.model)
-    about: dict[str, JsonValue] = {"session_id": session.id, "job_id": job.id, **body.question()}
+    job = await for_forecasts(gateway, session, body.run_id, body.model)
+    version = await register(gateway, session, job)
+    about: dict[str, JsonValue] = {
+        "session_id": session.id, "job_id": job.id, "version": version.number, **body.question(),
+    }  # fmt: skip
     kept = await gateway.asks.ask("trainer.forecast", about)
     return Forecast(**json.loads(await gateway.objects.get(str(kept["key"]))))
 
@@ -50,13 +55,13 @@ async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Fore
 async def template(
     gateway: Here,
     session: Session,
-    model: Model = "best",
+    model: Model = "champion",
     run_id: RunName = None,
     at: AwareDatetime | None = None,
     format: Format = "json",
 ) -> Template | Response:
     """Return the stamps and columns a forecast needs that are known in advance, and which are missing."""
-    job = await meant(gateway, session, run_id, model)
+    job = await for_forecasts(gateway, session, run_id, model)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "job_id": job.id, "at": at.isoformat() if at else None,
     }  # fmt: skip
@@ -88,7 +93,9 @@ async def list_forecasts(
 async def monitoring(
     gateway: Here,
     session: Session,
-    model: Annotated[str | None, Query(max_length=255, description="a job id, a label, or ``best``")] = None,
+    model: Annotated[
+        str | None, Query(max_length=255, description="a job id, a label, best or champion")
+    ] = None,
     run_id: RunName = None,
     last: Annotated[int, Query(ge=1, le=1000, description="newest scored forecasts per model")] = 30,
     drift_days: Annotated[float, Query(gt=0, le=3660, description="age of rows that count as new")] = 14,
@@ -97,7 +104,7 @@ async def monitoring(
 
     All models that forecast are told; `model` names one. Scenarios do not count.
     """
-    jobs = [] if model is None else [(await meant(gateway, session, run_id, model)).id]
+    jobs = [] if model is None else [(await for_forecasts(gateway, session, run_id, model)).id]
     about: dict[str, JsonValue] = {
         "session_id": session.id, "last": last, "drift_days": drift_days, "job_ids": list(jobs),
     }  # fmt: skip
@@ -116,37 +123,6 @@ async def read_forecast(
     if format == "csv":
         return _as_csv(forecast_csv(document), f"forecast-{row.id[:8]}.csv")
     return Forecast(**document)
-
-
-async def meant(gateway: Gateway, session: SessionRow, run_id: str | None, model: str) -> JobRow:
-    """Return the finished model a request means: by job id, by label, or the best of the newest good run."""
-    if run_id is None and model != "best":
-        job = await gateway.records.get(JobRow, model)
-        if job is not None and job.session_id == session.id and job.status == "finished":
-            return job
-    run = await _good_run(gateway, session, run_id)
-    if model == "best":
-        job = await gateway.records.get(JobRow, run.best_job_id or "")
-        if job is not None and job.status == "finished":
-            return job
-        raise NothingThere("the run has no best model (yet); name one by `model`")
-    jobs = await gateway.records.select(JobRow, {"run_id": run.id, "status": "finished"}, order="position")
-    named = [job for job in jobs if model in (job.id, job.label)]
-    if not named:
-        known = ", ".join(job.label for job in jobs) or "none"
-        raise wrong_field(InvalidModelParams, "model", f"name a finished model of the run: {known}")
-    return named[0]
-
-
-async def _good_run(gateway: Gateway, session: SessionRow, run_id: str | None) -> RunRow:
-    if run_id is not None:
-        return (await outcome(gateway, session, run_id)).run
-    done: Where = {"session_id": session.id, "status": "completed", "backtest_of": None}
-    runs = await gateway.records.select(RunRow, done, order="-created_at", limit=_LOOKED_AT)
-    good = next((run for run in runs if run.best_job_id), None)
-    if good is None:
-        raise NothingThere("no run of this session has a finished model yet: train models first")
-    return good
 
 
 def _as_csv(text: str, name: str) -> Response:

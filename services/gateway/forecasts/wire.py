@@ -15,9 +15,14 @@ Numbers = Annotated[list[float | None], Field(max_length=100_000)]
 
 
 class ForecastOrder(Wire):
-    """What to forecast; by default with the best model of the newest good run, from the newest rows."""
+    """What to forecast; by default with the champion, or the best model of the newest good run."""
 
-    model: str = Field("best", max_length=255, description="a job id, a model's label, or ``best``")
+    model: str = Field(
+        "champion",
+        max_length=255,
+        description="a job id, a model's label, ``best`` of the newest good run, or ``champion`` of the "
+        "registry (where nobody was promoted: the best)",
+    )
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"), max_length=64)
     at: AwareDatetime | None = Field(
         None, description="look ahead from the newest reference time at or before this moment"

@@ -132,6 +132,13 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/forecasts/{{sid}}": Access("session"),
     f"GET {API}/forecasts/{{sid}}/monitoring": Access("session"),
     f"GET {API}/forecasts/{{sid}}/{{forecast_id}}": Access("session"),
+    # the registry of models
+    f"GET {API}/models/{{sid}}": Access("session"),
+    f"POST {API}/models/{{sid}}": Access("session", "settings"),
+    f"GET {API}/models/{{sid}}/{{number}}": Access("session"),
+    f"POST {API}/models/{{sid}}/promote": Access("session", "settings"),
+    f"POST {API}/models/{{sid}}/rollback": Access("session", "settings"),
+    f"POST {API}/models/{{sid}}/retire": Access("session", "settings"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),
     f"GET {API}/metrics/{{sid}}": Access("session"),
@@ -152,6 +159,7 @@ ROUTES: dict[str, Access] = {
     # health, description, live
     "GET /healthz": Access("anybody"),
     "GET /readyz": Access("anybody"),
+    "GET /metrics": Access("anybody"),
     "GET /openapi.json": Access("anybody"),
     "GET /docs": Access("anybody"),
     "WS /ws/sessions/{sid}": Access("session"),

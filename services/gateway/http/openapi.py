@@ -149,6 +149,13 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"model": "LIN", "at": "2026-01-31T06:00:00+01:00", "horizon": 24, "intervals": [80, 95]},
         {"future": {"temperature": {"2026-01-31T07:00:00+01:00": 3.5}}},
     ],
+    ("post", "/models/{sid}"): [{"model": "best"}],
+    ("post", "/models/{sid}/promote"): [
+        {"model": "LIN", "reason": "first winner"},
+        {"version": 2, "reason": "better for a week"},
+    ],
+    ("post", "/models/{sid}/rollback"): [{"reason": "version 2 fails on holidays"}],
+    ("post", "/models/{sid}/retire"): [{"version": 2}],
     ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
     ("post", "/save-forecast-config/{sid}"): [
         {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}

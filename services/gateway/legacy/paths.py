@@ -35,12 +35,12 @@ def earlier_path(method: str, path: str, headers: Headers) -> str:
     """
     if method == "POST" and path in _WITHOUT_PREFIX:
         return f"{API}{path}"
-    if method == "POST" and path == _WHOLE_FILE and _is_form(headers):
+    if (
+        method == "POST"
+        and path == _WHOLE_FILE
+        and headers.get("content-type", "").startswith("multipart/form-data")
+    ):
         return f"{API}/instant-upload"
     if method == "GET" and path == "/" and headers.get("accept", "").startswith("application/json"):
         return ONLINE
     return path
-
-
-def _is_form(headers: Headers) -> bool:
-    return headers.get("content-type", "").startswith("multipart/form-data")

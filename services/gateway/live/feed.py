@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from services.gateway.live.history import StreamHistory, sequence
 from services.gateway.live.hub import Hub
-from services.gateway.live.messages import told
+from services.gateway.live.messages import parse
 from shared.errors import Unavailable
 
 _WATCH_EVERY = 1.0
@@ -36,8 +36,8 @@ class Feed:
     async def start(self) -> None:
         """Listen from now on."""
         async with self._order:  # what comes in meanwhile waits until the starting point is known
-            await self._client.subscribe("live.evt.>", cb=self._hear_event)
-            await self._client.subscribe("prog.>", cb=self._hear_progress)
+            await self._client.subscribe("live.evt.>", cb=self._on_event)
+            await self._client.subscribe("prog.>", cb=self._on_progress)
             await self._client.flush()
             self._last = await self._history.last()
         self._watch = asyncio.create_task(self._watch_reconnects())
@@ -49,26 +49,26 @@ class Feed:
             with suppress(asyncio.CancelledError):
                 await self._watch
 
-    async def _hear_event(self, message: Msg) -> None:
+    async def _on_event(self, message: Msg) -> None:
         number = sequence(message)
         async with self._order:
             if number > self._last + 1:
                 await self._catch_up()
             if number > self._last:
                 self._last = number
-                if event := told(message.subject.removeprefix("live."), message.data, seq=number):
-                    self._hub.tell(event)
+                if event := parse(message.subject.removeprefix("live."), message.data, seq=number):
+                    self._hub.publish(event)
 
-    async def _hear_progress(self, message: Msg) -> None:
-        if progress := told(message.subject, message.data, seq=None):
-            self._hub.tell(progress)
+    async def _on_progress(self, message: Msg) -> None:
+        if progress := parse(message.subject, message.data, seq=None):
+            self._hub.publish(progress)
 
     async def _catch_up(self) -> None:
         """Tell what the stream holds beyond the last event heard."""
         try:
             async for event in self._history.since(_EVERY_SESSION, self._last):
                 self._last = event.seq or self._last
-                self._hub.tell(event)
+                self._hub.publish(event)
         except Unavailable as error:
             log.warning("feed could not catch up, will try again", reason=error.message)
 

@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from services.gateway.live.messages import LiveMessage, told
+from services.gateway.live.messages import LiveMessage, parse
 from shared.messaging.publish import BrokerAway
 
 BATCH = 256
@@ -50,7 +50,7 @@ class StreamHistory:
             batch = await self._direct("EVT", seq=after + 1, next_by_subj=subject, batch=BATCH)
             for message in batch:
                 after = sequence(message)
-                event = told(stored_subject(message), message.data, seq=after)
+                event = parse(stored_subject(message), message.data, seq=after)
                 if event is not None:
                     yield event
             if len(batch) < BATCH:
@@ -60,7 +60,7 @@ class StreamHistory:
         """Return the newest progress of each job."""
         subject = f"prog.{session_id}.{run_id or '*'}.*"
         found = await self._direct("PROG", multi_last=[subject])
-        return [message for m in found if (message := told(stored_subject(m), m.data, seq=None))]
+        return [message for m in found if (message := parse(stored_subject(m), m.data, seq=None))]
 
     async def progress_so_far(self, session_id: str, run_id: str) -> AsyncIterator[LiveMessage]:
         """Yield everything the jobs of a run told of their progress, in order."""
@@ -69,7 +69,7 @@ class StreamHistory:
             batch = await self._direct("PROG", seq=after + 1, next_by_subj=subject, batch=BATCH)
             for message in batch:
                 after = sequence(message)
-                if progress := told(stored_subject(message), message.data, seq=None):
+                if progress := parse(stored_subject(message), message.data, seq=None):
                     yield progress
             if len(batch) < BATCH:
                 return

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
 
 from services.gateway.live.messages import LiveMessage
 
@@ -75,14 +74,9 @@ class Hub:
         if not boxes:
             self._boxes.pop(session_id, None)
 
-    def tell(self, message: LiveMessage) -> None:
+    def publish(self, message: LiveMessage) -> None:
         """Put a message in every box of its session."""
         for box in self._boxes.get(message.session_id, ()):
             dropped = box.put(message)
             self.n_overflows += dropped > 0
             self.n_dropped += dropped
-
-    def tell_all(self, messages: Iterable[LiveMessage]) -> None:
-        """Put messages in their boxes, in order."""
-        for message in messages:
-            self.tell(message)

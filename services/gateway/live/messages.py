@@ -50,7 +50,7 @@ def type_of(subject: str) -> str | None:
     return next((event.type for event in EVENTS if event.matches(subject)), None)
 
 
-def told(subject: str, payload: bytes, *, seq: int | None) -> LiveMessage | None:
+def parse(subject: str, payload: bytes, *, seq: int | None) -> LiveMessage | None:
     """Read a message of the bus; None for what is no event of ours."""
     kind = PROGRESS if subject.startswith("prog.") else type_of(subject)
     try:

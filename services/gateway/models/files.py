@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
@@ -61,7 +60,7 @@ class ModelFile:
             "size_mb": megabytes,
             "file_size_mb": megabytes,
             "sha256": self.sha256,
-            "modified_time": _iso(self.job.updated_at),
+            "modified_time": self.job.updated_at.isoformat(),
             "path": self.key,
             "storage_path": self.key,
             "storage_url": self.key,
@@ -161,7 +160,3 @@ async def library_versions(gateway: Gateway, job: JobRow) -> dict[str, str]:
     if not isinstance(libraries, Mapping):
         return {}
     return {str(name): str(version) for name, version in libraries.items()}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()

@@ -57,7 +57,7 @@ def parse_models(
     problems: list[JsonValue] = []
     for position, named in enumerate(configurations):
         configuration = {"kind": named} if isinstance(named, str) else named
-        if _switched_off(configuration):
+        if configuration.get("enabled", True) in (False, "false", "nein", 0):
             continue
         try:
             spec, unknown = _model(configuration, tolerant=put_aside is not None)
@@ -84,10 +84,6 @@ def parameters(spec: ModelSpec) -> dict[str, JsonValue]:
 def _named(name: str, value: JsonValue) -> Mapping[str, JsonValue]:
     settings = value if isinstance(value, dict) else {"enabled": value}
     return {"kind": name, **settings}
-
-
-def _switched_off(configuration: Mapping[str, JsonValue]) -> bool:
-    return configuration.get("enabled", True) in (False, "false", "nein", 0)
 
 
 def _model(configuration: Mapping[str, JsonValue], *, tolerant: bool) -> tuple[ModelSpec, list[str]]:

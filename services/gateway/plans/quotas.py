@@ -9,13 +9,12 @@ from shared.contracts.base import derive, utc_now
 from shared.contracts.problems import Category
 from shared.errors import InvalidInput, Unavailable
 from shared.storage.connect import Storage
-from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
+from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, plan_of
 
 Work = Literal["processing", "training"]  # a file that is uploaded and read; a run of models
 
 _TRIES = 20  # of a compare-and-set that replicas of the gateway may win before us
 _REMEMBERED = 1_000  # pieces of work a month's row names, so that a repeat is not counted again
-_ACTIVE = ("active", "trial")
 
 
 class PlanRefusal(InvalidInput):
@@ -132,15 +131,9 @@ class TablePlans:
         return field, used
 
     async def _plan(self, owner: str) -> SubscriptionPlanRow:
-        mine = await self._storage.of_owner(owner).records.select(UserSubscriptionRow, {"owner": owner})
-        now = utc_now()
-        for subscription in mine:
-            if subscription.status in _ACTIVE and (
-                subscription.expires_at is None or subscription.expires_at > now
-            ):
-                plan = await self._storage.records.get(SubscriptionPlanRow, subscription.plan_id)
-                if plan is not None:
-                    return plan
+        plan = await plan_of(self._storage.records, owner)
+        if plan is not None:
+            return plan
         raise NoSubscription("No active subscription")
 
     async def _month(self, owner: str) -> UsageRow:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue, ValidationError
 
 from services.gateway.context import Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
@@ -15,6 +15,7 @@ from services.gateway.runs.routes import IdempotencyKey
 from services.gateway.runs.wire import MOST_MODELS
 from shared.contracts.backtest import BacktestSpec
 from shared.contracts.metrics import RankingMetric
+from shared.contracts.problems import Problem
 from shared.storage.rows import DatasetRow
 
 router = APIRouter(tags=["backtests"], route_class=IdempotentRoute)
@@ -53,6 +54,40 @@ class StartBacktest(Wire):
             raise refused_by(error, InvalidBacktest) from None
 
 
+class FoldFacts(BaseModel):
+    """One cutoff: its moment in UTC and by the data set's clock, the last one tested, windows per part."""
+
+    fold: int
+    cutoff: str
+    cutoff_local: str
+    last: str
+    last_local: str
+    n_train: int
+    n_validation: int
+    n_test: int
+
+
+class BacktestAnswer(Answer):
+    """A backtest: its folds at once, its models when it is over."""
+
+    session_id: str
+    run_id: str
+    backtest_of: str | None = Field(description="the run whose models it repeats")
+    dataset_id: str
+    status: str
+    metric: str
+    n_folds: int
+    refit: bool
+    window: str
+    timezone: str | None
+    folds: list[FoldFacts]
+    models: list[dict[str, JsonValue]] = Field(description="scores by fold and over all, best first")
+    best_model: dict[str, JsonValue] | None
+    problem: Problem | None
+    started_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+
+
 class BacktestStarted(Answer):
     """A backtest that was written down and asked for."""
 
@@ -61,7 +96,7 @@ class BacktestStarted(Answer):
     run_id: str
     backtest_of: str | None
     dataset_id: str
-    folds: list[dict[str, Any]]
+    folds: list[FoldFacts]
     models: list[dict[str, Any]]
 
 
@@ -89,7 +124,7 @@ async def backtest(
         run_id=run.id,
         backtest_of=run.backtest_of,
         dataset_id=run.dataset_id,
-        folds=[fold_wire(fold) for fold in run.backtest.folds] if run.backtest else [],
+        folds=[FoldFacts(**fold_wire(fold)) for fold in run.backtest.folds] if run.backtest else [],
         models=[parameters(model) for model in run.models],
     )
 
@@ -100,10 +135,10 @@ async def read_backtest(
     gateway: Here,
     session: Session,
     run_id: Annotated[str | None, Query(description="a backtest, or the run it repeats")] = None,
-) -> Answer:
+) -> BacktestAnswer:
     """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
     run = await find_backtest(gateway, session, run_id)
     if run.backtest is None:
         raise NothingThere("the run is no backtest", run_id=run.id)
     dataset = await gateway.records.get(DatasetRow, run.dataset_id)
-    return Answer(session_id=sid, **BacktestView(run, run.backtest, dataset).wire())
+    return BacktestAnswer(session_id=sid, **BacktestView(run, run.backtest, dataset).wire())

@@ -1,11 +1,13 @@
 """Data sets and runs: written into the ledger first, then asked for; asked twice, started once."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
 
 from services.gateway.context import Gateway
 from services.gateway.problems import RunNotFound, TrainingInProgress
+from services.gateway.runs.backlog import require_room
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
@@ -26,6 +28,7 @@ from shared.storage.rows import (
     SessionRow,
 )
 
+_POLL_S = 0.2
 _STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
 
 
@@ -98,6 +101,8 @@ async def start_run(
     ------
     TrainingInProgress
         If another run of the session is live.
+    BacklogFull, QueueFull
+        If too many models wait already.
     """
     text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
     folds = (backtest.model_dump_json(),) if backtest else ()
@@ -115,6 +120,7 @@ async def start_run(
         correlation_id=run_id,
     )
     if not await gateway.records.get(RunRow, run_id):
+        await require_room(gateway, session.owner, models, backtest)
         await gateway.plans.check(session.owner, "training")
         await _take_turn(gateway, session, run_id)
         await gateway.plans.spend(session.owner, "training", run_id)
@@ -204,6 +210,14 @@ async def find_finished_run(gateway: Gateway, session: SessionRow, run_id: str |
 async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
     """Return the session's runs that are not over."""
     return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
+
+
+async def let_end(gateway: Gateway, session: SessionRow, patience_s: float = 3.0) -> None:
+    """Give a run that is about to end a moment to do so: clients start the next one as soon as they think."""
+    for _ in range(round(patience_s / _POLL_S)):
+        if not await live_runs(gateway, session):
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 async def run_to_stop(gateway: Gateway, session: SessionRow, run_id: str | None = None) -> RunRow:

@@ -40,6 +40,7 @@ from services.gateway.runs.lifecycle import (
     cancel_datasets,
     find_finished_run,
     find_run,
+    let_end,
     live_runs,
     newest_dataset,
     request_dataset,
@@ -99,7 +100,11 @@ async def generate_datasets(
 async def train_models(
     sid: str, body: TrainModels, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
-    """Train models on a data set: the named one, or the session's newest, or one from its settings."""
+    """Train models on a data set: the named one, or the session's newest, or one from its settings.
+
+    A run of the session that is under way is a 409, unless it ends within three seconds.
+    """
+    await let_end(gateway, session)
     return await begin_training(gateway, session, sid, body, key=idempotency_key)
 
 

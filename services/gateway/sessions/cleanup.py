@@ -18,7 +18,7 @@ from shared.contracts.kinds import KINDS
 from shared.errors import Unavailable
 from shared.storage import keys
 from shared.storage.connect import Storage
-from shared.storage.leases import is_held
+from shared.storage.leases import take_lease
 from shared.storage.records import Less, Where
 from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
 
@@ -90,23 +90,10 @@ async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
     me = new_id()
     while True:
         try:
-            if await _take_lease(storage, me):
+            until = utc_now() + SWEEP_EVERY * 0.9
+            lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
+            if await take_lease(storage.records, lease, longest=SWEEP_EVERY):
                 log.info("swept unfinished uploads", n=await clean_up(gateway))
         except Unavailable as error:
             log.warning("sweep put off", reason=error.message)
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
-
-
-async def _take_lease(storage: Storage, me: str) -> bool:
-    until = utc_now() + SWEEP_EVERY * 0.9
-    lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
-    if await storage.records.insert([lease]):
-        return True
-    known = await storage.records.get(LeaseRow, lease.id)
-    if known is None or is_held(known.until, now=utc_now(), longest=SWEEP_EVERY):
-        return False
-    changes = {"holder": me, "until": until}
-    return (
-        await storage.records.update(LeaseRow, lease.id, changes, expect={"revision": known.revision})
-        is not None
-    )

@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 from services.gateway.context import Gateway
 from services.gateway.problems import NoQuestion
-from services.gateway.uploads.chunks import Announcement, Received, delete_file, open_file, settle
+from services.gateway.uploads.announcements import Announcement, open_file
+from services.gateway.uploads.chunks import Received, delete_file, settle
 from shared.contracts.base import derive
 from shared.storage import keys
 from shared.storage.rows import ChunkRow, FileRow, SessionRow

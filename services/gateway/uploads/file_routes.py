@@ -19,12 +19,14 @@ from services.gateway.http.wire import (
     spelled,
 )
 from services.gateway.problems import FileNotFound
+from services.gateway.uploads.announcements import Announcement, base_name, open_file
 from services.gateway.uploads.answers import answer_question
-from services.gateway.uploads.chunks import Announcement, base_name, delete_file, open_file, settle
+from services.gateway.uploads.chunks import delete_file, settle
 from services.gateway.uploads.wire import (
     ANNOUNCED,
     BOTH,
     FileRecord,
+    changed_settings,
     checked_settings,
     display_names,
     known_as,
@@ -232,17 +234,27 @@ async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -
 
 @router.put("/csv-files/{file_id}")
 async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
-    """Change the settings of a record; its bytes stay."""
+    """Change the settings of a record; its bytes stay. What comes as the record shows it changes nothing."""
     file, series = await find_file(gateway, who, file_id)
+    session = await find_session(gateway, who, file.session_id)
+    shown = _record_of(await load_session_data(gateway, session), file, series)
+    said = changed_settings(body, shown)
     if series is not None:
-        said = checked_settings({**series.settings, **body.stored()}, file.role)
-        series = await gateway.records.update(SeriesRow, series.id, {"settings": said}) or series
+        kept = checked_settings({**series.settings, **said}, file.role)
+        series = await gateway.records.update(SeriesRow, series.id, {"settings": kept}) or series
     else:
-        checked_settings({**file.settings, **body.stored()}, file.role)
-        said = {ANNOUNCED: known_as(file)[2], **file.settings, **body.stored()}
-        file = await gateway.records.update(FileRow, file.id, {"settings": said}) or file
-    name = series.name if series else stem(file)
-    return RecordChanged(data=record(file, series, name=name), **remarks(body))
+        checked_settings({**file.settings, **said}, file.role)
+        kept = {ANNOUNCED: known_as(file)[2], **file.settings, **said}
+        file = await gateway.records.update(FileRow, file.id, {"settings": kept}) or file
+    told = _record_of(await load_session_data(gateway, session), file, series)
+    return RecordChanged(data=told, **remarks(body))
+
+
+def _record_of(session_data: SessionData, file: FileRow, series: SeriesRow | None) -> dict[str, JsonValue]:
+    """Return the record of one series, or of a file nothing is known of yet, as the list of files has it."""
+    wanted = series.id if series else file.id
+    known = {told["id"]: told for told in records_of(session_data)}
+    return known.get(wanted) or record(file, series, name=stem(file))
 
 
 @router.delete("/csv-files/{file_id}")

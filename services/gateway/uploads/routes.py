@@ -18,14 +18,8 @@ from services.gateway.http.json_bodies import JsonRoute, parse_json
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, Maybe, remarks, spelled
 from services.gateway.problems import MissingBody, MissingFile, ValidationFailed, refused_by
 from services.gateway.sessions.metadata import with_metadata
-from services.gateway.uploads.chunks import (
-    Announcement,
-    Received,
-    find_upload,
-    open_file,
-    received,
-    store_chunk,
-)
+from services.gateway.uploads.announcements import Announcement, open_file
+from services.gateway.uploads.chunks import Received, find_upload, received, store_chunk
 from services.gateway.uploads.file_routes import FileData, role_of
 from services.gateway.uploads.wire import FileRecord
 from shared.errors import TrainyardError

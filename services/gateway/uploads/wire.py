@@ -43,14 +43,15 @@ COLUMNS = {  # the columns of the earlier database, by the name of the same thin
 }  # fmt: skip
 _GERMAN_CONTENT = {ours: german for german, ours in DATENFORM.items()}
 _GERMAN_RESAMPLE = {ours: german for german, ours in DATENANPASSUNG.items()}
-_GERMAN_RESAMPLE["auto"] = "Lineare Interpolation"  # the earlier frontend knows no word that comes closer
+# the earlier frontend knows no word that comes closer
+_GERMAN_RESAMPLE |= {"auto": "Lineare Interpolation", "filled": "Lineare Interpolation"}
 
 ContentWord = Literal[
     "Historische Daten", "Historische Prognosen", "Aktueller Wert", "measured", "forecast", "latest"
 ]
 ResampleWord = Literal[
     "Lineare Interpolation", "Mittelwertbildung", "Nächster Wert",
-    "auto", "linear", "mean", "nearest", "next", "previous",
+    "auto", "filled", "linear", "mean", "nearest", "next", "previous",
 ]  # fmt: skip
 
 
@@ -198,6 +199,16 @@ def settings_of(file: FileRow, series: SeriesRow | None) -> SeriesSettings:
 def stored_settings(file: FileRow, series: SeriesRow | None) -> dict[str, JsonValue]:
     """Return what was stored about a series, as it is."""
     return {**file.settings, **(series.settings if series else {})}
+
+
+def changed_settings(said: SeriesSettings, shown: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what of some settings differs from the record a client was shown, in our words.
+
+    A record says some things more coarsely than they are stored: where nothing was said about resampling it
+    shows the earlier frontend's default. Sent back as it is, a record changes nothing.
+    """
+    before = FileRecord.model_validate(shown).stored()
+    return {name: value for name, value in said.stored().items() if value != before.get(name)}
 
 
 def checked_settings(said: Mapping[str, JsonValue], role: Role) -> dict[str, JsonValue]:

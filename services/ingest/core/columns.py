@@ -3,12 +3,22 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.ingest.core.names import column_name
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import Period, period_column
 from services.ingest.core.problems import NoTimeColumn, UnknownColumn
-from services.ingest.core.stamp_grammar import is_clock_time, zone_letters_of
+from services.ingest.core.stamp_columns import (
+    USUAL_SHARE,
+    calendar_parts,
+    clock_column,
+    is_date_only,
+    joined,
+    share_of_clocks,
+    with_zone,
+)
+from services.ingest.core.stamp_grammar import zone_letters_of
 from services.ingest.core.table import Table
 from services.ingest.core.time_column import (
     UNITS_NS,
@@ -17,6 +27,7 @@ from services.ingest.core.time_column import (
     epoch_rule,
     excel_rule,
     named_rule,
+    year_first_rule,
 )
 from services.ingest.core.timestamps import is_stamp
 from services.ingest.core.zone_letters import refuse_open_letters
@@ -30,7 +41,6 @@ _ISSUE_HINTS = tuple(  # "forecast time" is the issue time only where nothing sa
         r"forecast(?:ed|[ _]creation)?[ _]?(?:time|date|at)|prognosezeit(?:punkt)?",
     )
 )
-_USUAL_SHARE = 0.8
 _ID_HINT = re.compile(
     r"\bid\b|_id\b|^id_|stations?_?id|kennung|nummer|number\b|\bnr\b|code\b|cups\b|^serial|seriennr|\bean|gsrn|"
     r"\bmpan|\bmprn|\bnmi\b|\bpod\b|\bprm\b|\bpdl\b|zählpunkt|zaehlpunkt|metering ?point|numéro|numero",
@@ -50,31 +60,8 @@ _COUNTERS = (
     "lfd. nr",
     "pos",
 )
+_INDEXES = ("rownames", "index", "unnamed: 0")  # of tables that rows were taken out of
 _EXACT_DIGITS = 15  # whole numbers up to here are exact in double precision
-_PARTS = (  # names of columns in the order of a stamp, and what their numbers lie between
-    (
-        (
-            "year",
-            "jahr",
-            "yyyy",
-            "yy",
-            "year (utc)",
-            "año",
-            "ano",
-            "annee",
-            "année",
-            "anno",
-            "yr",
-            "rok",
-            "jaar",
-        ),
-        (1700, 2261),
-    ),
-    (("month", "monat", "mm", "mes", "mois", "mese", "mo", "mon", "maand"), (1, 12)),
-    (("day", "tag", "dd", "dia", "día", "jour", "giorno", "dy", "dag"), (1, 31)),
-    (("hour", "stunde", "hh", "hora", "heure", "ora", "hr", "uur", "std"), (0, 25)),
-    (("minute", "min", "minuto", "minuut", "mn", "mm"), (0, 59)),
-)
 
 
 @dataclass(frozen=True)
@@ -138,7 +125,9 @@ def choose_columns(table: Table, options: ReadOptions) -> Columns:
 
 def _wants_period(table: Table, time: tuple[int, ...]) -> bool:
     """Tell a date whose time of day may stand in a column of periods."""
-    return (len(time) == 1 and _is_date_only(table, time[0])) or len(time) == 3
+    return (len(time) == 1 and is_date_only(table, time[0])) or (
+        len(time) == 3 and table.column(time[0])[0].isdigit()
+    )
 
 
 def index_of(table: Table, name: str) -> int:
@@ -165,10 +154,12 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
     if options.time_format is not None:
         rule = named_rule(options.time_format)
         texts = {i: table.column(i) for i in range(table.n_columns)}
-        fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= _USUAL_SHARE}
+        fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= USUAL_SHARE}
         return _leftmost(fitting) if rule.name in UNITS_NS else fitting
     rules = {i: calendar_rule(table.column(i), options.timezone) for i in range(table.n_columns)}
     written = {i: rule for i, rule in rules.items() if rule is not None}
+    for i in written if options.day_first is None else ():
+        written[i] = year_first_rule(table.column(i), line=table.first_line) or written[i]
     if written:
         return written
     for rule_of in (epoch_rule, excel_rule):
@@ -202,7 +193,7 @@ def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRul
 
 def _named_time(table: Table, options: ReadOptions) -> tuple[tuple[int, ...], TimeRule]:
     time = tuple(index_of(table, name) for name in options.time_columns)
-    texts = _joined(table, time)
+    texts = joined(table, time)
     found = calendar_rule(texts, options.timezone) or epoch_rule(texts)
     rule = found if options.time_format is None else named_rule(options.time_format)
     if rule is None or rule.share(texts) == 0:
@@ -215,46 +206,33 @@ def _found_time(
 ) -> tuple[tuple[int, ...], TimeRule]:
     """Choose among the columns of stamps: with a time of day, called like time, the leftmost."""
     if not written:
-        if parts := _calendar_parts(table):
+        if parts := calendar_parts(table):
             return parts, TimeRule(zone=options.timezone)
         raise _not_stamps(table, 0, options)
     best = max(
         written,
         key=lambda i: (
-            _distinct_share(table, i) if not _is_date_only(table, i) else -1.0,
+            _distinct_share(table, i) if not is_date_only(table, i) else -1.0,
             _hint(table.headers[i], options),
             -i,
         ),
     )
-    clock = _clock_column(table, best) if _is_date_only(table, best) else None
+    clock = clock_column(table, best) if is_date_only(table, best) else None
     # a column of dates and times of day beats one of periods
-    if clock is None or calendar_rule(_joined(table, (best, clock)), options.timezone) is None:
-        return (best,), written[best]
-    return (best, clock), written[best]
+    if clock is None or calendar_rule(joined(table, (best, clock)), options.timezone) is None:
+        columns = with_zone(table, (best,), options)
+    else:
+        columns = with_zone(table, (best, clock), options)
+    if options.day_first is not None or options.time_format is not None:
+        return columns, written[best]
+    together = year_first_rule(joined(table, columns), line=table.first_line)
+    return columns, together or written[best]
 
 
 def _distinct_share(table: Table, index: int) -> float:
     """Return the share of different stamps, in tenths: of several columns the one with the fewest doubles."""
     cells = table.column(index)
     return round(len(set(cells)) / len(cells), 1)
-
-
-def _calendar_parts(table: Table) -> tuple[int, ...] | None:
-    """Return the columns of year, month and day, and of hour and minute where the day has them."""
-    found: list[int] = []
-    for names, (low, high) in _PARTS:
-        headers = [header.lower().strip() for header in table.headers]
-        column = next((i for i, name in enumerate(headers) if name in names and i not in found), None)
-        if column is None:
-            break
-        cells = table.column(column)
-        if not cells or not all(cell.isdigit() and low <= int(cell[:6]) <= high for cell in cells):
-            break
-        found.append(column)
-    if len(found) < 3:
-        return None
-    hours = {int(cell) for cell in table.column(found[3])} if len(found) > 3 else {0}
-    return tuple(found[:3]) if max(hours) > 23 or (min(hours) == 1 and max(hours) == 24) else tuple(found)
 
 
 def _hint(header: str, options: ReadOptions) -> int:
@@ -264,44 +242,10 @@ def _hint(header: str, options: ReadOptions) -> int:
     return int(_TIME_HINT.search(header) is not None)
 
 
-def _is_date_only(table: Table, index: int) -> bool:
-    return not any(":" in cell for cell in table.column(index)) and all(
-        len(cell) <= len("31. Dezember 2024") for cell in table.column(index)[:10]
-    )
-
-
-def _clock_column(table: Table, date: int) -> int | None:
-    """Return the column of times of day nearest to the right of a date, or nearest at all."""
-    clocks = [i for i in range(table.n_columns) if _share_of_clocks(table.column(i)) >= _USUAL_SHARE]
-    return min(clocks, key=lambda i: (i < date, abs(i - date)), default=None)
-
-
-def _share_of_clocks(cells: Sequence[str]) -> float:
-    return sum(map(is_clock_time, cells)) / len(cells) if cells else 0.0
-
-
-def _joined(table: Table, columns: tuple[int, ...]) -> list[str]:
-    rows = (joined_text([row.cells[i] for i in columns]) for row in table.body)
-    return [text for text in rows if text.strip(" -:")]
-
-
-def joined_text(parts: Sequence[str]) -> str:
-    """Return the stamp whose parts stand in several columns.
-
-    >>> joined_text(["31.12.2024", "13:45"]), joined_text(["2024", "12", "31", "5"])
-    ('31.12.2024 13:45', '2024-12-31 5:00')
-    """
-    if len(parts) < 3:
-        return " ".join(parts)
-    year, month, day, *clock = (part.strip() for part in parts)
-    hour = f" {clock[0]}:{(clock[1] if len(clock) > 1 else '0').zfill(2)}" if clock else ""
-    return f"{year}-{month}-{day}{hour}"
-
-
 def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
     """Return why a column is no series; "" if it may be one."""
     cells = table.column(index)
-    if index in written or _share_of_clocks(cells) >= _USUAL_SHARE:
+    if index in written or share_of_clocks(cells) >= USUAL_SHARE:
         return "other time stamps"
     if table.headers[index].lower() in ("table", "result") and "_value" in table.headers:
         return "annotation"
@@ -311,16 +255,19 @@ def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:
         return "more digits than a number keeps: an identification"
     if not table.headers[index] and any(table.headers) and not cells:
         return "empty"
-    if table.headers[index].lower().strip(" .#") in _COUNTERS and any(table.headers) and _counts_rows(cells):
+    name = table.headers[index].lower().strip(" .#")
+    if name in _COUNTERS and any(table.headers) and _counts_rows(cells, holes=name in _INDEXES):
         return "row numbers"
     return ""
 
 
-def _counts_rows(cells: Sequence[str]) -> bool:
+def _counts_rows(cells: Sequence[str], *, holes: bool) -> bool:
+    """Tell whole numbers that go up by one; with ``holes`` rows may have been taken out."""
     if len(cells) < 2 or not all(cell.isascii() and cell.isdigit() and len(cell) < 16 for cell in cells):
         return False
     numbers = [int(cell) for cell in cells]
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    steps = {after - before for before, after in pairwise(numbers)}
+    return steps == {1} or (holes and min(steps) == 1 and len(steps) < len(numbers) // 2)
 
 
 def _not_stamps(table: Table, index: int, options: ReadOptions) -> NoTimeColumn:

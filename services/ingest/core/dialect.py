@@ -75,6 +75,9 @@ def find_delimiter(lines: Sequence[str]) -> str:
     bare = [_QUOTED.sub("q", line) for line in sample]  # what stands within quotes splits nothing
     shares = {delimiter: _agreement(bare, delimiter) for delimiter in DELIMITERS}
     orderly = [delimiter for delimiter in DELIMITERS if shares[delimiter] >= _USUAL_SHARE]
+    if not orderly:  # tables of two widths below each other
+        orderly = [mark for mark in DELIMITERS if _agreement(bare, mark, n_widths=2) >= _USUAL_SHARE]
+        shares |= dict.fromkeys(orderly, _USUAL_SHARE)
     named = [delimiter for delimiter in orderly if _splits_header(bare, delimiter)]
     best = next(iter(named or orderly), max(DELIMITERS, key=lambda delimiter: shares[delimiter]))
     if shares[best] < _LEAST_SHARE:
@@ -101,16 +104,16 @@ def _splits_header(lines: Sequence[str], delimiter: str) -> bool:
     return first == 0 or (len(rows[first - 1]) > 1 and abs(len(rows[first - 1]) - usual) <= 1)
 
 
-def _agreement(lines: Sequence[str], delimiter: str) -> float:
-    """Share of the lines with the most frequent number of cells; 0 if that number is 1."""
+def _agreement(lines: Sequence[str], delimiter: str, *, n_widths: int = 1) -> float:
+    """Share of the lines with the most frequent numbers of cells; 0 if one of these is 1."""
     try:
         counts = Counter(len(row.cells) for row in split_rows(lines, delimiter))
     except BrokenQuotes:  # or a very long line that this delimiter does not split
         return 0.0
     if not counts:
         return 0.0
-    n_cells, n_lines = counts.most_common(1)[0]
-    return n_lines / counts.total() if n_cells > 1 else 0.0
+    usual = counts.most_common(n_widths)
+    return sum(n for _, n in usual) / counts.total() if min(usual)[0] > 1 else 0.0
 
 
 def _refuse(lines: Sequence[str], shares: dict[str, float]) -> None:

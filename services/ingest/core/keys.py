@@ -13,6 +13,7 @@ from services.ingest.core.problems import DoubledStamps, KeyColumn
 from shared.series.arrays import Bool, Int64
 
 MAX_KEYS = 500
+_NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.,]\d{3})+)(?:[.,]\d*)?|[+-]?[.,]\d+")  # 1.8.0 is a name
 _MOST_DOUBLES = 3  # corrected rows may be few ..
 _MOST_DOUBLED_SHARE = 0.02  # .. or a small share of the rows
 _NAMES = re.compile(
@@ -91,7 +92,7 @@ def find_keys(
 def may_name_series(header: str, cells: Sequence[str]) -> bool:
     """Tell a column of names under a header that says so, by its beginning."""
     different = set(cells)
-    texts = not all(re.fullmatch(r"[+-]?[\d.,]+", cell) for cell in different)
+    texts = not all(_NUMBER.fullmatch(cell) for cell in different)
     return 2 <= len(different) <= MAX_KEYS and texts and _NAMES.search(header) is not None
 
 
@@ -132,7 +133,7 @@ def _may_be_key(column: int, values: Sequence[str], headers: Sequence[str], *, n
     """Tell columns of few different names or whole numbers from measurements."""
     if not 2 <= len(values) <= min(MAX_KEYS, max(n_rows // 2, 2)):
         return False
-    if any(value and not re.fullmatch(r"[+-]?[\d.,]+", value) for value in values):
+    if any(value and not _NUMBER.fullmatch(value) for value in values):
         return True
     whole = all(value.isdigit() for value in values if value)
     return whole and (_NAMES.search(headers[column]) is not None or len(values) <= n_rows // 10)
@@ -141,7 +142,7 @@ def _may_be_key(column: int, values: Sequence[str], headers: Sequence[str], *, n
 def _is_key(column: int, coded: Mapping[int, tuple[list[str], Int64]], headers: Sequence[str]) -> bool:
     """Tell names from measurements: texts, or whole numbers under a header that says so."""
     values = coded[column][0]
-    numbers = all(re.fullmatch(r"[+-]?[\d.,]+", value) for value in values if value)
+    numbers = all(_NUMBER.fullmatch(value) for value in values if value)
     return not numbers or (
         _NAMES.search(headers[column]) is not None and all(value.isdigit() for value in values)
     )

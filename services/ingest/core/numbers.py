@@ -17,7 +17,7 @@ Decimal = Literal[".", ","]
 _BLANKS = " \xa0\u2009\u202f'’"  # also group digits, in France and Switzerland
 _SIGN = "[+\\-\u2212\u2013]"  # a minus as typewriters, typesetters and word processors write it
 _NUMERIC = re.compile(
-    rf"{_SIGN}?\d[\d.,{_BLANKS}]*(?:[eE][+-]?\d+)?|{_SIGN}?[.,]\d+(?:[eE][+-]?\d+)?|\(\d[\d.,]*\)"
+    rf"{_SIGN}?\d[\d.,{_BLANKS}]*(?:[eE][+-]?\d+)?|\d[\d.,]*-|{_SIGN}?[.,]\d+(?:[eE][+-]?\d+)?|\(\d[\d.,]*\)"
 )
 _GROUPED = {mark: re.compile(rf"{_SIGN}?[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})") for mark in ".,"}
 _SHORT = re.compile(rf"{_SIGN}?\d{{1,3}}")
@@ -183,7 +183,7 @@ def _parse_carefully(cells: NDArray[np.object_], style: NumberStyle) -> tuple[Fl
     if style.unit:
         stripped = pd.Series(_without(style.unit, list(stripped)), dtype=object)
     stripped = stripped.astype(str).str.replace("[\u2212\u2013]", "-", regex=True)
-    stripped = stripped.str.replace(r"^\((\d[\d.,]*)\)$", r"-\1", regex=True)
+    stripped = stripped.str.replace(r"^\((\d[\d.,]*)\)$|^(\d[\d.,]*)-$", r"-\1\2", regex=True)
     numeric = stripped.str.fullmatch(_pattern(style.decimal)).to_numpy(dtype=np.bool_)
     plain = stripped[numeric].str.replace(_separators(style.decimal), "", regex=True).str.replace(",", ".")
     values = np.full(len(cells), np.nan)
@@ -203,7 +203,7 @@ def _shown(cells: Sequence[str]) -> Decimal | Undecided | None:
     for cell in cells:
         if not is_numeric(cell):
             continue
-        text = cell.strip("()")
+        text = cell.strip("()").removesuffix("-")
         if mark := next((m for m in marks if _GROUPED[m].fullmatch(text)), None):
             grouped[mark].append(text)
         elif (found := _mark_of(text)) is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from services.ingest.core.dialect import Row
 from services.ingest.core.fixed_width import Cells
+from services.ingest.core.numbers import is_numeric
 from services.ingest.core.table import Table, stamps_in
 from shared.series.arrays import Bool, Int64
 from shared.series.wall_clock import to_utc
@@ -25,7 +26,7 @@ _COUNTS = {25: 60, 50: 30, 100: 15}  # most periods a day can have, and their le
 _DOTTED = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d")
 _HEADER = re.compile(
     r"(?:he|hour|h|hr|stunde|std|hora|ora|v|p|sp|period|interval|value|wert|t)?[ _.-]*"
-    r"(?P<number>\d{1,3})(?:[ _.]?h)?",
+    r"(?P<number>\d{1,3})(?:[ _.]?h)?[AB]?",
     re.IGNORECASE,
 )
 _CLOCK_HEADER = re.compile(r"(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?::00)?(?:\s*-\s*\d{1,2}[:.h]\d{2})?")
@@ -149,8 +150,18 @@ def unfolded(table: Table, date: int) -> Table | None:
         return None
     others = [k for k in range(table.n_columns) if k not in run and k != date]
     labels = _labels([table.headers[k] for k in run])
+    of_days = {o for o in others if all(map(is_numeric, table.column(o)))}  # a total is one value a day
     body = tuple(
-        Row(row.line, row.n_above, (row.cells[date], label, row.cells[k], *(row.cells[o] for o in others)))
+        Row(
+            row.line,
+            row.n_above,
+            (
+                row.cells[date],
+                label,
+                row.cells[k],
+                *("" if o in of_days and k != run[0] else row.cells[o] for o in others),
+            ),
+        )
         for row in table.body
         for k, label in zip(run, labels, strict=True)
         if row.cells[k]
@@ -170,8 +181,11 @@ def _run_of_periods(table: Table, date: int) -> list[int] | None:
         if found is clocks:
             return run
         values = [int(numbers[k]["number"]) for k in run]  # type: ignore[index]  # k is one of those that match
-        if values[0] in (0, 1) and values == list(range(values[0], values[0] + len(run))):
-            return run
+        counted = list(dict.fromkeys(values))  # the doubled hour has two columns: 3A and 3B, or 3 twice
+        if values[0] in (0, 1) and counted == list(range(values[0], values[0] + len(counted))) == sorted(
+            counted
+        ):
+            return run if len(values) - len(counted) in (0, 1, 2, 4) else None
     return None
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ingest.core.columns import Columns, joined_text
+from services.ingest.core.columns import Columns
 from services.ingest.core.csv import Chunk
 from services.ingest.core.fixed_width import Cells, as_cells
 from services.ingest.core.periods import Period
 from services.ingest.core.problems import BadTimestamp, BrokenQuotes, EmptyFile
 from services.ingest.core.quality import SHOWN, CellFindings, Text
+from services.ingest.core.stamp_columns import joined_text
 from services.ingest.core.time_column import TimeRule, require_stamps
 from services.ingest.core.timestamps import Readings
 from shared.series.arrays import Bool, Float64, Int64

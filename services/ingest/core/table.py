@@ -232,7 +232,7 @@ def _header_row(above: Sequence[Row], width: int) -> int:
 def _first_data(rows: Sequence[Row], begin: int) -> int:
     """Pass over rows of units, in which there is neither a number nor a time stamp."""
     for index in range(begin, min(begin + _MAX_UNIT_ROWS, len(rows))):
-        if _has_any_data(rows[index]):
+        if any(is_numeric(cell) or is_stamp(cell) or is_clock_time(cell) for cell in rows[index].cells):
             return index
     return begin
 
@@ -242,10 +242,6 @@ def _is_data(row: Row) -> bool:
     return any(is_stamp(cell) and not cell.isdigit() for cell in row.cells) or all(
         is_numeric(cell) for cell in row.cells if cell
     )
-
-
-def _has_any_data(row: Row) -> bool:
-    return any(is_numeric(cell) or is_stamp(cell) or is_clock_time(cell) for cell in row.cells)
 
 
 def _refuse_short_header(rows: Sequence[Row], top: int, delimiter: str) -> None:

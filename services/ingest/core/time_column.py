@@ -25,6 +25,8 @@ _EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119
 _DAY_NS = 86_400 * 10**9
 _LEAST_SHARE = 0.5  # of a column's first cells must be stamps for it to be the time column
 _SHOWN = 5
+_FAR = 5  # times the time another reading takes
+_SHORT_YEARS = re.compile(r"\d{2}(?P<mark>[-/])\d{2}(?P=mark)\d{2}(?P<clock>[ T]\d{2}:\d{2}(?::\d{2})?)?")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,58 @@ def calendar_rule(texts: Sequence[str], zone: str | None = None) -> TimeRule | N
     """Return the rule for texts that are written dates, None if they are not."""
     rule = TimeRule(zone=zone)
     return rule if rule.share(texts) >= _LEAST_SHARE else None
+
+
+def year_first_rule(texts: Sequence[str], *, line: int) -> TimeRule | None:
+    """Return the rule for dates like 24-03-14 whose year is first; None if it is last or has four digits.
+
+    Of both readings the one holds whose rows follow each other, in the shorter time.
+
+    Raises
+    ------
+    AmbiguousTimestamps
+        If nothing tells.
+
+    >>> year_first_rule(["24-03-14", "24-03-15"], line=2), year_first_rule(["14-03-24", "15-03-24"], line=2)
+    (TimeRule(name='%y-%m-%d'), None)
+    """
+    written = [match for text in texts if (match := _SHORT_YEARS.fullmatch(text.strip()))]
+    if len(written) < 2 or len(written) < len(texts):
+        return None
+    mark, clock = written[0]["mark"], written[0]["clock"] or ""
+    pattern = f"%y{mark}%m{mark}%d" + re.sub(r"\d+", "{}", clock).format(
+        *("%H", "%M", "%S")[: len(clock) // 3]
+    )
+    cells, rule = as_cells([text.strip() for text in texts]), TimeRule(pattern)
+    first, last = rule.read(cells).day_first, read_stamps(cells)
+    others = [one for one in (last.day_first, last.month_first) if not (one == NAT).any()]
+    if (first == NAT).any() or not others:
+        return rule if not (first == NAT).any() else None
+    spans = [_span(one) for one in others]
+    if _span(first) * _FAR < min(spans):
+        return rule
+    if min(spans) * _FAR < _span(first):
+        return None
+    raise AmbiguousTimestamps(
+        f"{texts[0]!r} may begin with the year, or end with it",
+        line=line,
+        question={
+            "option": "time_format",
+            "candidates": [
+                {"value": pattern, "means": "the year comes first"},
+                {
+                    "value": pattern.replace("%y", "%_").replace("%d", "%y").replace("%_", "%d"),
+                    "means": "the day comes first",
+                },
+            ],
+        },
+    )
+
+
+def _span(stamps: Int64) -> float:
+    """Return the time all stamps take, endless where they do not follow each other one way."""
+    steps = np.diff(stamps)
+    return float(np.ptp(stamps)) if (steps >= 0).all() or (steps <= 0).all() else np.inf
 
 
 def epoch_rule(texts: Sequence[str]) -> TimeRule | None:

@@ -45,10 +45,10 @@ class Reports:
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
 
-    def say(self, saying: Reply) -> None:
+    def write(self, reply: Reply) -> None:
         """Write one line."""
         with self._lock:
-            self._pipe.write(saying.model_dump_json() + "\n")
+            self._pipe.write(reply.model_dump_json() + "\n")
             self._pipe.flush()
 
 
@@ -69,7 +69,7 @@ class ProgressLines:
             self._curve.append(EpochLoss(epoch=epoch, loss=loss, val_loss=val_loss))
         if now >= self._next or progress.fraction >= 1.0:
             self._next = now + PROGRESS_EVERY
-            self._reports.say(ProgressLine(progress=replace(progress, curve=tuple(self._curve))))
+            self._reports.write(ProgressLine(progress=replace(progress, curve=tuple(self._curve))))
             self._curve.clear()
 
 
@@ -115,7 +115,7 @@ def load_libraries(kinds: Collection[str], reports: Reports) -> None:
     for name, kind in KINDS.items():
         if name in kinds:
             kind.warm_up()
-    reports.say(Ready())
+    reports.write(Ready())
 
 
 def main() -> None:
@@ -134,7 +134,7 @@ def main() -> None:
         loading = (given.warm_for, reports)
         threading.Thread(target=load_libraries, args=loading, daemon=True).start()
         for line in sys.stdin:
-            reports.say(answer(TASK.validate_json(line), reports))
+            reports.write(answer(TASK.validate_json(line), reports))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from shared.contracts.problems import Category
 from shared.errors import ResourceExhausted, TrainyardError, Unavailable
 
 ROOT = Path(__file__).parents[3]
-SAYING: TypeAdapter[Reply] = TypeAdapter(Reply)
+REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
 log = structlog.get_logger()
 
@@ -104,14 +104,14 @@ class ChildProcess:
         with suppress(ConnectionError):  # its end is noticed below
             self.process.stdin.write(task.model_dump_json().encode() + b"\n")
             await self.process.stdin.drain()
-        async for saying in self._sayings():
-            match saying:
+        async for reply in self._replies():
+            match reply:
                 case ProgressLine():
-                    await on_advance(saying.progress)
+                    await on_advance(reply.progress)
                 case Ready():
                     continue
                 case _:
-                    return saying
+                    return reply
         await self.gone()
         raise self._ended_by or self._own_end(before)
 
@@ -141,11 +141,11 @@ class ChildProcess:
             return int(fields[11]) + int(fields[12])  # user and system time
         return 0
 
-    async def _sayings(self) -> AsyncIterator[Reply]:
+    async def _replies(self) -> AsyncIterator[Reply]:
         while line := await self._reports.readline():
             self.heard_at = time.monotonic()
             if line.endswith(b"\n"):  # a killed child may leave half a line
-                yield SAYING.validate_json(line)
+                yield REPLY.validate_json(line)
 
     def _own_end(self, before: "Evidence") -> WorkerCrashed | MemoryExceeded:
         """Say why the process ended by itself: for want of memory, or nobody knows why."""
@@ -157,7 +157,7 @@ class ChildProcess:
             exit_code=exit_code,
             stderr=last_words.decode(errors="replace"),
         )
-        if before.speak_of_memory(exit_code, last_words):
+        if before.show_want_of_memory(exit_code, last_words):
             return MemoryExceeded("the memory of this machine did not suffice for the fit")
         return WorkerCrashed("the fitting process ended by itself", exit_code=exit_code)
 
@@ -169,7 +169,7 @@ class Evidence:
     kernel_kills: int
     stderr_size: int
 
-    def speak_of_memory(self, exit_code: int | None, last_words: bytes) -> bool:
+    def show_want_of_memory(self, exit_code: int | None, last_words: bytes) -> bool:
         """Say whether the kernel killed for memory meanwhile, or a library gave up for want of it."""
         killed = exit_code == -signal.SIGKILL and kernel_kills() > self.kernel_kills
         return killed or any(sign.encode() in last_words for sign in SIGNS_OF_NO_MEMORY)

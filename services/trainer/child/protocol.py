@@ -98,7 +98,7 @@ class StoredFile(Line):
 class TrainOutcome(Line):
     """A model is stored in the output folder."""
 
-    said: Literal["trained"] = "trained"
+    type: Literal["trained"] = "trained"
     seconds: float
     notes: dict[str, JsonValue]
     metrics: dict[str, dict[str, float | None]] = Field(description="per part, in original units")
@@ -108,7 +108,7 @@ class TrainOutcome(Line):
 class PredictOutcome(Line):
     """Forecasts are stored in the output file."""
 
-    said: Literal["predicted"] = "predicted"
+    type: Literal["predicted"] = "predicted"
     n_windows: int
     seconds: float
 
@@ -116,7 +116,7 @@ class PredictOutcome(Line):
 class ExportOutcome(Line):
     """The file is written."""
 
-    said: Literal["exported"] = "exported"
+    type: Literal["exported"] = "exported"
     file: StoredFile
 
 
@@ -133,7 +133,7 @@ class InputImportance(Line):
 class ExplainOutcome(Line):
     """Inputs by importance, most important first, and how it was measured."""
 
-    said: Literal["explained"] = "explained"
+    type: Literal["explained"] = "explained"
     part: Literal["validation"] = "validation"
     loss: float | None = Field(description="RMSE in training standard deviations, mean over outputs")
     n_windows: int
@@ -147,7 +147,7 @@ class ExplainOutcome(Line):
 class ForecastOutcome(Line):
     """A forecast, or what one needs, as the document that is stored and answered."""
 
-    said: Literal["forecast"] = "forecast"
+    type: Literal["forecast"] = "forecast"
     document: dict[str, JsonValue]
     seconds: float
 
@@ -155,20 +155,20 @@ class ForecastOutcome(Line):
 class Ready(Line):
     """The libraries that the kinds to be warm for need are loaded."""
 
-    said: Literal["ready"] = "ready"
+    type: Literal["ready"] = "ready"
 
 
 class ProgressLine(Line):
     """A fit has come a step further."""
 
-    said: Literal["advance"] = "advance"
+    type: Literal["advance"] = "advance"
     progress: Progress
 
 
 class Rejected(Line):
     """The task cannot be done, now or later."""
 
-    said: Literal["refusal"] = "refusal"
+    type: Literal["refusal"] = "refusal"
     problem: Problem
     exhausted: bool = Field(default=False, description="memory ran out; the process shall be replaced")
     trace: str | None = Field(default=None, description="of an error of ours, for the log and nowhere else")
@@ -186,5 +186,5 @@ Reply = Annotated[
     | Ready
     | ProgressLine
     | Rejected,
-    Field(discriminator="said"),
+    Field(discriminator="type"),
 ]

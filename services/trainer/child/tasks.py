@@ -84,7 +84,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     unwritten = write_files(task, fitted, forecast, dataset.layout)
-    notes = fitted.notes | told_folds(task) | told_floors(dataset.layout) | unwritten
+    notes = fitted.notes | fold_notes(task) | floor_notes(dataset.layout) | unwritten
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -117,7 +117,7 @@ def divided(dataset: Dataset, backtest: BacktestPart | None) -> Dataset:
     return dataset.divided(parts_of(backtest, dataset.n_windows))
 
 
-def told_folds(task: TrainTask) -> dict[str, JsonValue]:
+def fold_notes(task: TrainTask) -> dict[str, JsonValue]:
     """Return which folds of a backtest a model was fitted for; nothing outside of one."""
     if task.backtest is None:
         return {}
@@ -125,7 +125,7 @@ def told_folds(task: TrainTask) -> dict[str, JsonValue]:
     return {"backtest": cutoffs}
 
 
-def told_floors(layout: Layout) -> dict[str, JsonValue]:
+def floor_notes(layout: Layout) -> dict[str, JsonValue]:
     """Return below what no output is forecast, if there is such a bound."""
     named = zip(layout.outputs, layout.floors, strict=True) if layout.floors else ()
     floors: dict[str, JsonValue] = {column.name: floor for column, floor in named if floor is not None}

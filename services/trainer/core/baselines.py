@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from services.trainer.core.linear.units import past_to_output
 from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
 from services.trainer.core.naive_weights import (
@@ -135,7 +134,7 @@ def _season(
     if len(judge) == 0 or not candidates:
         return None
     some = slice(None, None, 1 + len(judge) // MEASURED_WINDOWS)
-    gain, shift = past_to_output(layout, output)
+    gain, shift = layout.past_to_output(output)
     past, truth = judge.x[some, :, own] * gain + shift, judge.y[some, :, output]
     errors = [float(np.abs(past @ weights - truth).mean()) for _, weights in candidates]
     return candidates[int(np.argmin(errors))]
@@ -158,7 +157,7 @@ def _fitted(
         raise TooFewWindows("the training part is empty, so an output without its own past has no mean")
     shape = (layout.output_steps, len(layout.outputs))
     constant = train.y.mean(axis=0, dtype=np.float64) if len(train) else np.zeros(shape)
-    maps = [past_to_output(layout, output) for output in range(len(layout.outputs))]
+    maps = [layout.past_to_output(output) for output in range(len(layout.outputs))]
     model = family(
         own=np.array([-1 if k is None else k for k in layout.own_past], dtype=np.int64),
         gain=np.array([gain for gain, _ in maps]),

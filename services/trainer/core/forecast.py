@@ -14,7 +14,7 @@ from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64, Int64
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.dataset import Dataset
-from shared.windows.upcoming import Upcoming, known_ahead, upcoming_window
+from shared.windows.upcoming import Upcoming, upcoming_window
 
 Json = dict[str, JsonValue]
 
@@ -66,9 +66,8 @@ def forecast_future(
 
 def output_times(dataset: Dataset, ref_ns: int) -> Int64:
     """Return the moments of the forecast values, shape (n_steps, n_outputs)."""
-    sources = dataset.assembly.sources[len(dataset.spec.inputs) :]
     ref = np.array([ref_ns])
-    columns = [source.cut.window.moments(ref, source.cut.calendar)[0] for source in sources]
+    columns = [rule.window.moments(ref, rule.calendar)[0] for rule in dataset.plan.outputs]
     return np.stack([np.broadcast_to(column, dataset.spec.output_steps) for column in columns], axis=1)
 
 
@@ -154,9 +153,9 @@ def template_to_json(
 ) -> list[JsonValue]:
     """Return the stamps each input known in advance needs, and which of them nobody has told yet."""
     inputs: list[JsonValue] = []
-    for source in dataset.assembly.sources[: len(dataset.spec.inputs)]:
-        name = source.cut.spec.name
-        if not known_ahead(source):
+    for rule in dataset.plan.inputs:
+        name = rule.spec.name
+        if not rule.known_ahead:
             continue
         open_ = set(missing.get(name, np.empty(0, np.int64)).tolist())
         inputs.append(

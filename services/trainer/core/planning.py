@@ -42,7 +42,7 @@ def _fits(run: RunRow, specs: tuple[ModelSpec, ...]) -> Iterator[tuple[ModelSpec
                 yield spec, label, None
             else:
                 part = BacktestPart(model=label, folds=folds)
-                yield spec, f"{label}, {_told(folds, len(run.backtest.folds))}", part
+                yield spec, f"{label}, {_fold_label(folds, len(run.backtest.folds))}", part
 
 
 def _rounds(backtest: Backtest | None) -> list[tuple[Fold, ...]]:
@@ -52,7 +52,7 @@ def _rounds(backtest: Backtest | None) -> list[tuple[Fold, ...]]:
     return [(fold,) for fold in backtest.folds] if backtest.spec.refit else [backtest.folds]
 
 
-def _told(folds: tuple[Fold, ...], n_folds: int) -> str:
+def _fold_label(folds: tuple[Fold, ...], n_folds: int) -> str:
     return f"fold {folds[0].number} of {n_folds}" if len(folds) == 1 else f"all {n_folds} folds"
 
 

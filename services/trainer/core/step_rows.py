@@ -14,7 +14,6 @@ from typing import Any, Literal, Self, assert_never, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.core.linear.units import past_to_output
 from shared.series.arrays import Float32, Float64, Int64
 from shared.windows.samples import Column, Layout
 
@@ -171,7 +170,7 @@ def _calendar(layout: Layout, ahead: Float64) -> Iterator[Feature]:
 def _series(layout: Layout, output: int, place: int, use: Use, ahead: Float64) -> Iterator[Feature]:
     """What a series tells: at the time that is forecast, days and weeks before it, and lately."""
     column, steps = layout.inputs[place], layout.input_steps
-    window = Reading(layout, place, use, past_to_output(layout, output) if use == "own" else (1.0, 0.0))
+    window = Reading(layout, place, use, layout.past_to_output(output) if use == "own" else (1.0, 0.0))
     if use == "known":
         yield window.at(ahead, f"{column.name}, then")
         if window.covers(ahead - DAY):

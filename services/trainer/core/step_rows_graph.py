@@ -47,7 +47,11 @@ def _feature(graph: Graph, feature: Feature, x: str) -> str:
             operator = "ReduceMin" if feature.operator == "least" else "ReduceMax"
             return _repeated(graph, graph.node(operator, some, axis, keepdims=1), np.zeros(n_steps))
         case "constant":
-            nothing = graph.node("Mul", _first(graph, window), graph.float(np.array(0.0)))
+            nothing = graph.node(
+                "Mul",
+                graph.node("Gather", window, graph.constant(np.array([0])), axis=1),
+                graph.float(np.array(0.0)),
+            )
             return _repeated(graph, nothing, feature.constant)
         case _:
             return _clock(graph, feature, x)
@@ -83,10 +87,6 @@ def _units(graph: Graph, feature: Feature, tensor: str) -> str:
 def _column(graph: Graph, x: str, column: int) -> str:
     """Return one column of the windows, shape (n, input_steps)."""
     return graph.node("Gather", x, graph.constant(np.array(column)), axis=2)
-
-
-def _first(graph: Graph, window: str) -> str:
-    return graph.node("Gather", window, graph.constant(np.array([0])), axis=1)
 
 
 def _repeated(graph: Graph, single: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:

@@ -33,7 +33,7 @@ from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRo
 from shared.windows.dataset import Dataset
 from shared.windows.folds import plan_backtest
 from tests.support.forecasting import small_dataset
-from tests.support.runs import Heard, ledger
+from tests.support.runs import Heard, ledger, turns_of
 
 COUNTS = ForecastMetrics(CollectorRegistry())
 
@@ -124,7 +124,7 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
         for name in ("mae", "rmse", "wape", "r2"):
             assert scores[name] == pytest.approx(by_hand[name], rel=1e-9), (fold.number, name)
         source = dataset.assembly.sources[len(dataset.spec.inputs)]
-        last = dataset.ref_ns[fold.train[1] - 1] + source.cut.reach_ns[1]
+        last = dataset.ref_ns[fold.train[1] - 1] + source.rule.reach_ns[1]
         y_train = source.series.values[source.series.times_ns <= last]
         naive = float(np.abs(np.diff(y_train)).mean())
         assert scores["mase"] == pytest.approx((by_hand["mae"] or 0) / naive, rel=1e-9)
@@ -162,7 +162,9 @@ async def test_the_reconciler_scores_and_closes_a_backtest_nobody_was_told_of(tm
     async def close(row: RunRow, cause: Event) -> Event | None:
         return await close_if_over(cause, row.id, verdicts, LedgerEnsembles(storage, results), COUNTS)
 
-    reconciler = Reconciler(storage.records, heard.post(), close, every=timedelta(minutes=1))
+    reconciler = Reconciler(
+        storage.records, heard.post(), close, every=timedelta(minutes=1), turns=turns_of(storage)
+    )
     await reconciler.look(before=utc_now() + timedelta(minutes=1))
     for message in heard.messages:
         assert isinstance(message, ModelDone)

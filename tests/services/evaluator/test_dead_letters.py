@@ -36,9 +36,9 @@ async def test_a_file_nobody_can_read_is_rejected_and_the_letter_kept(tmp_path: 
     upload = FileRow(id=new_id(), role="input", file_name="a.csv", total_chunks=1, status="uploaded", **own)
     await storage.records.insert([upload])
     event = UploadCompleted.first(session_id=run.session_id, file_id=upload.id)
-    undertaker = DeadLetters(storage.records, Stored(event))
+    dead_letters = DeadLetters(storage.records, Stored(event))
 
-    first, again = await undertaker.bury(letter_of(event)), await undertaker.bury(letter_of(event))
+    first, again = await dead_letters.handle(letter_of(event)), await dead_letters.handle(letter_of(event))
 
     kept = await storage.records.select(DeadLetterRow, {})
     stored = await storage.records.get(FileRow, upload.id)
@@ -57,7 +57,7 @@ async def test_a_data_set_nobody_can_build_has_failed(tmp_path: Path) -> None:
     await storage.records.insert([row])
     event = DatasetRequested.first(session_id=run.session_id, dataset_id=row.id)
 
-    said = await DeadLetters(storage.records, Stored(event)).bury(letter_of(event))
+    said = await DeadLetters(storage.records, Stored(event)).handle(letter_of(event))
 
     assert [message.type for message in said] == ["dataset.failed"]
     await storage.close()
@@ -69,7 +69,7 @@ async def test_a_job_whose_every_delivery_crashed_has_failed_and_leaves_the_queu
     event = TrainModel.first(session_id=run.session_id, run_id=run.id, job_id=jobs[2].id, kind="lin")
     streams = Stored(event)
 
-    said = await DeadLetters(storage.records, streams).bury_exhausted(
+    said = await DeadLetters(storage.records, streams).handle_exhausted(
         Exhausted(stream="JOBS", stream_seq=9, consumer="train-lin")
     )
 
@@ -87,12 +87,12 @@ async def test_a_run_nobody_can_close_has_failed_once_its_last_model_is_over(tmp
     event = ModelEvaluated.first(
         session_id=run.session_id, run_id=run.id, job_id=jobs[0].id, kind="lin", label="LIN", headline={}
     )
-    undertaker = DeadLetters(storage.records, Stored(event))
+    dead_letters = DeadLetters(storage.records, Stored(event))
 
-    early = await undertaker.bury(letter_of(event))
+    early = await dead_letters.handle(letter_of(event))
     for job in jobs:
         await storage.records.update(JobRow, job.id, {"status": "finished"})
-    late, again = await undertaker.bury(letter_of(event)), await undertaker.bury(letter_of(event))
+    late, again = await dead_letters.handle(letter_of(event)), await dead_letters.handle(letter_of(event))
 
     failed = await storage.records.get(RunRow, run.id)
     assert early == again == []
@@ -105,11 +105,11 @@ async def test_a_run_nobody_can_close_has_failed_once_its_last_model_is_over(tmp
 async def test_a_letter_nobody_can_read_is_kept_all_the_same(tmp_path: Path) -> None:
     storage = await ledger(tmp_path)
     letter = DeadLetter(subject="evt.x.-.odd", stream="EVT", sequence=1, reason="?", payload="no json")
-    undertaker = DeadLetters(
+    dead_letters = DeadLetters(
         storage.records, Stored(UploadCompleted.first(session_id=new_id(), file_id=new_id()))
     )
 
-    said = await undertaker.bury(letter)
+    said = await dead_letters.handle(letter)
 
     assert said == []
     assert len(await storage.records.select(DeadLetterRow, {})) == 1

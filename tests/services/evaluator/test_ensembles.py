@@ -38,7 +38,7 @@ from shared.storage.folders import put_tree
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow
 from shared.windows.dataset import Dataset, Part
 from tests.support.forecasting import stored_dataset
-from tests.support.runs import Heard, ledger, planned_run
+from tests.support.runs import Heard, ledger, planned_run, turns_of
 
 COUNTS = ForecastMetrics(CollectorRegistry())
 
@@ -266,7 +266,7 @@ async def test_the_reconciler_brings_a_run_to_its_end_that_nobody_speaks_of(
     async def close(run: RunRow, cause: Event) -> Event | None:
         return await evaluator.close(cause)
 
-    reconciler = Reconciler(storage.records, heard.post(), close, every=SOON)
+    reconciler = Reconciler(storage.records, heard.post(), close, every=SOON, turns=turns_of(storage))
     await reconciler.look(before=utc_now() + SOON)
     ensemble = (await evaluator.jobs(run))[-1]
     await evaluator.hear(done(ensemble))

@@ -13,7 +13,7 @@ from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from shared.contracts.base import Event, new_id, utc_now
 from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, FileRow, JobRow, LeaseRow, RunRow
-from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of
+from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of, turns_of
 
 COUNTS = ForecastMetrics(CollectorRegistry())
 
@@ -26,7 +26,7 @@ def reconciler(storage: Storage, heard: Heard) -> Reconciler:
     async def close(run: RunRow, cause: Event) -> Event | None:
         return await close_if_over(cause, run.id, LedgerVerdicts(storage), ensembles, COUNTS)
 
-    return Reconciler(storage.records, heard.post(), close, every=SOON)
+    return Reconciler(storage.records, heard.post(), close, every=SOON, turns=turns_of(storage))
 
 
 async def test_queued_jobs_are_announced_again_and_leased_ones_left_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from shared.contracts.kinds import LinearSpec
 from shared.contracts.metrics import METRIC_NAMES
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.storage import keys
+from shared.storage.registry_rows import ModelVersionRow
 from shared.storage.rows import (
     ApiKeyRow,
     DatasetRow,
@@ -41,6 +42,7 @@ IDS = {
     "plot_id": PLOT,
     "key_id": "all.key",
     "forecast_id": "7" * 32,
+    "number": "2",
 }
 LEVEL = {
     "delta_minutes": 60.0,
@@ -195,6 +197,12 @@ def cases() -> list[Case]:
         Case(get, "/forecasts/{sid}/monitoring", "", 200, ("last", "drift_days", "models")),
         Case(get, "/forecasts/{sid}/{forecast_id}", "", 200, ("forecast_id", "outputs")),
         Case(get, "/forecasts/{sid}/{forecast_id}", "format=csv", 200, (), AS_CSV),
+        Case(get, "/models/{sid}", "", 200, ("champion", "versions", "changes")),
+        *examples("post", "/models/{sid}", 200, "version"),
+        Case(get, "/models/{sid}/{number}", "", 200, ("version",)),
+        *examples("post", "/models/{sid}/promote", 200, "champion", "versions", "changes"),
+        *examples("post", "/models/{sid}/rollback", 200, "champion", "versions", "changes"),
+        *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),
         Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
         Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
         Case(get, "/comprehensive-evaluation/{sid}", "", 200, ("metrics",)),
@@ -271,6 +279,14 @@ async def furnish(house: House) -> None:
             ForecastRow(
                 id=FORECAST, run_id=RUN, job_id=JOB, kind="lin", label="LIN", reference_time=utc_now(),
                 last_time=utc_now(), object_key=keys.forecast(SID, FORECAST), **own,
+            ),
+            ModelVersionRow(
+                id=ModelVersionRow.id_of(SID, 1), number=1, run_id=RUN, job_id=JOB, kind="lin", label="LIN",
+                passport_sha256=files["passport.json"]["sha256"], **own,
+            ),
+            ModelVersionRow(
+                id=ModelVersionRow.id_of(SID, 2), number=2, run_id=RUN, job_id="8" * 32, kind="lin",
+                label="LIN2", **own,
             ),
             LogRow(id="6" * 32, message="hello", **own),
             ApiKeyRow(id="all.key", owner="local", key_sha256="0" * 64),

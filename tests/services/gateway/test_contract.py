@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,7 +38,27 @@ async def drive(house: House, http: httpx.AsyncClient, case: Case) -> str | None
         return None if answer.content else "empty"
     body = answer.json()
     missing = [key for key in case.keys if key not in body]
-    return f"lacks {missing}" if missing else None
+    if missing:
+        return f"lacks {missing}"
+    beyond = undescribed(house, case, body)
+    return f"tells what is not described: {beyond}" if beyond else None
+
+
+def undescribed(house: House, case: Case, body: dict[str, Any]) -> list[str]:
+    """Return what an answer of success has that the API's description does not name."""
+    if not 200 <= case.status < 300:
+        return []
+    described = house.app.openapi()
+    answers = described["paths"][f"{BASE}{case.path}"][case.method.lower()]["responses"]
+    schema = (
+        answers[str(case.status)]["content"]["application/json"]["schema"]
+        if str(case.status) in answers
+        else {}
+    )
+    if "$ref" not in schema:
+        return []
+    named = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    return sorted(body.keys() - named["properties"].keys())
 
 
 async def test_every_path_answers_both_generations_of_clients(house: House) -> None:

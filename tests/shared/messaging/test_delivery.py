@@ -102,7 +102,7 @@ async def test_what_a_handler_returns_is_published_before_its_message_is_acknowl
 
     ready = DatasetReady.model_validate_json(answer.data or b"")
     assert ready.correlation_id == event.correlation_id
-    assert (answer.headers or {})["traceparent"].split("-")[1] == event.correlation_id
+    assert (answer.headers or {})["traceparent"].split("-")[1] == event.session_id
 
 
 async def test_an_outage_is_waited_out(client: Client, nats_server: EmbeddedNats) -> None:

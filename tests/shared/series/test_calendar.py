@@ -128,6 +128,29 @@ def test_unknown_names_are_typed_problems(setting: Calendar, problem: type[Excep
         clock_of(setting)
 
 
+@pytest.mark.parametrize(
+    ("country", "name", "code"),
+    [
+        ("AT", "Wien", "9"),
+        ("AT", "wien", "9"),
+        ("DE", "Bayern", "BY"),
+        ("DE", "by", "BY"),
+        ("US", "New York", "NY"),
+    ],
+)
+def test_subdivisions_go_by_code_or_name(country: str, name: str, code: str) -> None:
+    assert clock_of(Calendar(country=country, subdivision=name)).subdivision == code
+
+
+def test_an_unknown_subdivision_is_answered_with_those_there_are() -> None:
+    with pytest.raises(UnknownCountry) as refused:
+        clock_of(Calendar(country="AT", subdivision="Bayern"))
+
+    [listed] = refused.value.suggestions
+    assert "Wien (9)" in listed
+    assert "Burgenland (1)" in listed
+
+
 def test_a_subdivision_adds_its_own_holidays() -> None:
     corpus_christi = np.array([(date(2024, 5, 30) - date(1970, 1, 1)).days])
 

@@ -1,6 +1,7 @@
 """Bytes that come back as the arrays or documents they were, or as a clear problem."""
 
 import io
+import json
 import math
 
 import numpy as np
@@ -15,7 +16,6 @@ from shared.storage.codecs import (
     NotFinite,
     arrays_to_bytes,
     bytes_to_arrays,
-    bytes_to_json,
     json_to_bytes,
 )
 
@@ -77,18 +77,10 @@ def test_damaged_arrays_are_told_from_good_ones(damage: str) -> None:
 def test_documents_come_back_with_every_digit() -> None:
     document: JsonValue = {"mae": 0.1 + 0.2, "name": "Größe", "none": None, "list": [1, True, "x"]}
 
-    assert bytes_to_json(json_to_bytes(document)) == document
+    assert json.loads(json_to_bytes(document)) == document
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_not_finite_is_refused_both_ways(value: float) -> None:
+def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(NotFinite):
         json_to_bytes({"mae": [value]})
-    with pytest.raises(CorruptObject):
-        bytes_to_json(b'{"mae": NaN}')
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 200_000])
-def test_bytes_that_are_no_json_are_said_to_be_damaged(content: bytes) -> None:
-    with pytest.raises(CorruptObject):
-        bytes_to_json(content)

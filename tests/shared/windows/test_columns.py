@@ -9,13 +9,14 @@ from shared.contracts.specs import Horizon, SeriesSpec
 from shared.series.grid import ReferenceGrid
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.columns import GridColumn, OnDemandColumn, extent, series_track
-from shared.windows.rules import Source, window_rule
+from shared.windows.plan import window_rule
+from shared.windows.series_windows import SeriesWindows
 from tests.shared.windows.strategies import START, thorough
 
 
-def source(series: Series, *, start: float = -5, end: float = 0, steps: int = 6) -> Source:
+def source(series: Series, *, start: float = -5, end: float = 0, steps: int = 6) -> SeriesWindows:
     spec = SeriesSpec(series_id="s", name="s", role="input", horizon=Horizon(start=start, end=end))
-    return Source(window_rule(spec, steps, series), series)
+    return SeriesWindows(window_rule(spec, steps, series), series)
 
 
 def hourly(n: int = 200) -> Series:

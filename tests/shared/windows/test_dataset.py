@@ -31,6 +31,7 @@ from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.build import assemble
 from shared.windows.columns import GridColumn
 from shared.windows.dataset import Dataset, Part, build_dataset, build_window, dataset_key
+from shared.windows.plan import plan_windows
 from tests.shared.windows.oracle import expected
 from tests.shared.windows.strategies import START, requests, thorough
 
@@ -69,7 +70,7 @@ def test_windows_values_and_drops_equal_the_definition(case: tuple[DatasetSpec, 
     spec, series = case
     wanted = expected(spec, series)
 
-    dataset = Dataset(assemble(spec, series))
+    dataset = Dataset(assemble(plan_windows(spec, series), series))
 
     assert dataset.ref_ns.tolist() == wanted.ref_ns
     assert dataset.drops.n_candidates == wanted.n_candidates
@@ -88,7 +89,7 @@ def test_one_window_for_now_equals_the_window_of_training(
     spec, series = case
     local = Calendar(**ALL_FEATURES, timezone="Europe/Vienna", country="AT")
     spec = spec.model_copy(update={"calendar": local})
-    dataset = Dataset(assemble(spec, series))
+    dataset = Dataset(assemble(plan_windows(spec, series), series))
 
     for sample in range(dataset.n_windows):
         fresh = build_window(dataset, series, int(dataset.ref_ns[sample]))
@@ -102,7 +103,7 @@ def test_any_selection_of_windows_reads_the_same_values(
     case: tuple[DatasetSpec, dict[str, Series]], data: st.DataObject
 ) -> None:
     spec, series = case
-    dataset = Dataset(assemble(spec, series))
+    dataset = Dataset(assemble(plan_windows(spec, series), series))
     if dataset.n_windows == 0:
         return
     index = np.array(data.draw(st.lists(st.integers(0, dataset.n_windows - 1), max_size=8)), dtype=np.int64)

@@ -13,6 +13,7 @@ from shared.series.arrays import Float32, Int64
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.build import Assembly, assemble
 from shared.windows.dataset import Dataset
+from shared.windows.plan import plan_windows
 from shared.windows.scaling import Scaler
 from shared.windows.warnings import lookahead_ns
 from tests.shared.windows.strategies import START, requests, thorough
@@ -21,7 +22,7 @@ Build = Callable[[DatasetSpec, Mapping[str, Series]], Dataset]
 
 
 def build(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-    return Dataset(assemble(spec, series))
+    return Dataset(assemble(plan_windows(spec, series), series))
 
 
 def corrupted(series: Series, after_ns: int) -> Series:
@@ -37,7 +38,7 @@ def past_looking(dataset: Dataset) -> list[int]:
     return [
         place
         for place, source in enumerate(sources)
-        if source.cut.reach_ns[1] <= 0 or source.series.issued_ns is not None
+        if source.rule.reach_ns[1] <= 0 or source.series.issued_ns is not None
     ]
 
 
@@ -50,7 +51,7 @@ def assert_no_feature_knows_the_future(
     spoiled = make(
         spec,
         {
-            source.cut.spec.series_id: corrupted(source.series, at + look)  # what the report admits
+            source.rule.spec.series_id: corrupted(source.series, at + look)  # what the report admits
             for source, look in zip(dataset.assembly.sources, ahead, strict=True)
         },
     )
@@ -96,7 +97,7 @@ def assert_training_knows_nothing_else(make: Build, spec: DatasetSpec, series: d
     spoiled = make(
         spec,
         {
-            source.cut.spec.series_id: corrupted(source.series, _end_of_reading(dataset, place, last))
+            source.rule.spec.series_id: corrupted(source.series, _end_of_reading(dataset, place, last))
             for place, source in enumerate(dataset.assembly.sources)
         },
     )
@@ -174,7 +175,7 @@ def test_a_planted_leak_in_the_features_is_caught(
     spec, series = aligned()
 
     def leaking(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-        return Altered(assemble(spec, series), leak)
+        return Altered(assemble(plan_windows(spec, series), series), leak)
 
     with pytest.raises(AssertionError):
         assert_no_feature_knows_the_future(leaking, spec, series, START + 40 * NS_PER_HOUR)
@@ -197,8 +198,13 @@ def target_scaled_over_all(assembly: Assembly) -> Assembly:
 def test_a_planted_leak_in_the_scalers_is_caught(leak: Callable[[Assembly], Assembly]) -> None:
     spec, series = aligned()
 
+    def leaking(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
+        return Dataset(leak(build(spec, series).assembly))
+
     with pytest.raises(AssertionError):
-        assert_training_knows_nothing_else(lambda *request: Dataset(leak(assemble(*request))), spec, series)
+        assert_training_knows_nothing_else(
+            lambda *request: Dataset(leak(build(*request).assembly)), spec, series
+        )
 
 
 def test_a_forecast_issued_after_the_reference_time_is_never_read() -> None:

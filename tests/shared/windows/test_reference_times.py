@@ -19,6 +19,7 @@ from shared.series.row_clock import row_clock, usual_step_ns
 from shared.series.series import NS_PER_HOUR, NS_PER_MINUTE, Series
 from shared.windows.build import assemble
 from shared.windows.dataset import Dataset, build_dataset, build_window
+from shared.windows.plan import plan_windows
 
 ZONES = [
     "UTC",
@@ -93,7 +94,7 @@ def test_every_truth_of_every_window_is_a_value_of_the_file_and_no_input_looks_a
 ) -> None:
     series, zone = file
 
-    dataset = Dataset(assemble(planned(series, zone=zone), {"s": series}))
+    dataset = Dataset(assemble(plan_windows(planned(series, zone=zone), {"s": series}), {"s": series}))
 
     truths = dataset.y_true()[..., 0]
     assert np.isin(truths, series.values).all()

@@ -6,9 +6,10 @@ from hypothesis import given
 
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
-from shared.series.problems import NoWindowFits, TooLarge, UnknownSeries
+from shared.series.problems import NoWindowFits, SeriesTooShort, TooLarge, UnknownSeries
 from shared.series.series import NS_PER_HOUR, Series
 from shared.windows.build import assemble
+from shared.windows.plan import plan_windows
 from shared.windows.size_estimate import Limits, check_limits, estimate
 from tests.shared.windows.strategies import requests, thorough
 
@@ -28,9 +29,12 @@ def hourly(n: int) -> Series:
 
 
 def test_a_gapless_series_is_estimated_exactly() -> None:
-    expected = estimate(SPEC, {"s": hourly(1000).statistics()})
+    series = {"s": hourly(1000)}
+    plan = plan_windows(SPEC, series)
 
-    assert expected.n_windows == len(assemble(SPEC, {"s": hourly(1000)}).numbers)
+    expected = estimate(plan, series)
+
+    assert expected.n_windows == len(assemble(plan, series).numbers)
     assert expected.materialised_bytes == expected.n_windows * 48 * 4
 
 
@@ -38,18 +42,21 @@ def test_a_gapless_series_is_estimated_exactly() -> None:
 @thorough
 def test_there_are_never_more_windows_than_estimated(case: tuple[DatasetSpec, dict[str, Series]]) -> None:
     spec, series = case
-    built = len(assemble(spec, series).numbers)
+    plan = plan_windows(spec, series)
+    built = assemble(plan, series)
 
     try:
-        expected = estimate(spec, {key: rows.statistics() for key, rows in series.items()})
+        expected = estimate(plan, series)
     except NoWindowFits:
-        assert built == 0
+        assert len(built.numbers) == 0
     else:
-        assert built <= expected.n_windows
+        assert len(built.numbers) <= expected.n_windows
+        assert built.drops.n_candidates == expected.n_candidates
 
 
 def test_a_request_over_the_limit_is_refused_with_a_stride_that_fits() -> None:
-    expected = estimate(SPEC, {"s": hourly(1000).statistics()})
+    series = {"s": hourly(1000)}
+    expected = estimate(plan_windows(SPEC, series), series)
 
     with pytest.raises(TooLarge) as raised:
         check_limits(SPEC, expected, Limits(max_windows=expected.n_windows // 2))
@@ -59,11 +66,9 @@ def test_a_request_over_the_limit_is_refused_with_a_stride_that_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statistics", "problem"),
-    [({}, UnknownSeries), ({"s": hourly(30).statistics()}, NoWindowFits)],
+    ("series", "problem"),
+    [({}, UnknownSeries), ({"s": hourly(1)}, SeriesTooShort), ({"s": hourly(30)}, NoWindowFits)],
 )
-def test_what_cannot_be_built_is_known_before(
-    statistics: dict[str, object], problem: type[InvalidInput]
-) -> None:
+def test_what_cannot_be_built_is_known_before(series: dict[str, Series], problem: type[InvalidInput]) -> None:
     with pytest.raises(problem):
-        estimate(SPEC, statistics)  # type: ignore[arg-type]  # an empty mapping has no value type
+        estimate(plan_windows(SPEC, series), series)

@@ -60,7 +60,7 @@ def fit_boost(
     """
     started = time.perf_counter()
     require_trainable(train, layout)
-    seen, judge = (train, validation) if len(validation) else _hold_out(train)
+    seen, judge = (train, validation) if len(validation) else train.held_out(HELD_OUT)
     refit = spec.refit or len(validation) == 0
     on_progress(Progress(0.0, "linear forecast to correct"))
     linear = fit_linear(LinearSpec(refit=refit), seen, judge, layout)
@@ -208,9 +208,3 @@ def _note(trees: Trees, judging: Table, n_trees: int, curve: list[float]) -> dic
         "validation_loss": curve[n_trees - 1] if curve else None,
         "mean_abs_shap": {names[k]: round(float(shares[k]), 6) for k in order},
     }
-
-
-def _hold_out(train: Samples) -> tuple[Samples, Samples]:
-    """Split the newest windows off the training part."""
-    border = len(train) - max(1, int(HELD_OUT * len(train)))
-    return train.rows(slice(0, border)), train.rows(slice(border, None))

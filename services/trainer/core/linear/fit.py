@@ -60,7 +60,7 @@ def _fit(
     spec: LinearSpec, train: Samples, validation: Samples, layout: Layout, on_progress: OnProgress
 ) -> tuple[LinearModel, LinearModel, dict[str, JsonValue]]:
     """Return (final model, model that has not seen the validation part, notes)."""
-    seen_part, judge = (train, validation) if len(validation) else _hold_out(train)
+    seen_part, judge = (train, validation) if len(validation) else train.held_out(HELD_OUT)
     units = standard_units(seen_part, layout)
     on_progress(Progress(0.0, "second moments"))
     seen = pooled_moments(seen_part, layout, units)
@@ -132,9 +132,3 @@ def _base(moments: Moments, candidates: list[Candidate], layout: Layout, units: 
         correction=np.empty((0, n_targets), dtype=np.float32),
         intercept=np.zeros(n_targets, dtype=np.float32),
     )
-
-
-def _hold_out(train: Samples) -> tuple[Samples, Samples]:
-    """Split the newest windows off the training part."""
-    border = len(train) - max(1, int(HELD_OUT * len(train)))
-    return train.rows(slice(0, border)), train.rows(slice(border, None))

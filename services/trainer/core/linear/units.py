@@ -29,25 +29,11 @@ class Units:
     y_shift: Float64
 
 
-def past_to_output(layout: Layout, output: int) -> tuple[float, float]:
-    """Return (gain, shift) that take the scaled own past of an output to the scale of the output.
-
-    Without an own past the map is the identity.
-    """
-    own = layout.own_past[output]
-    if own is None:
-        return 1.0, 0.0
-    x, y = layout.x_scaler, layout.y_scaler
-    gain = y.gain[output] / x.gain[own]  # through the unit of the series
-    shift = (x.lo[own] - y.lo[output]) * y.gain[output] + y.low[output] - x.low[own] * gain
-    return float(gain), float(shift)
-
-
 def standard_units(train: Samples, layout: Layout) -> Units:
     """Measure the outputs, past and future, over the training part; a constant keeps its scaled unit."""
     n_outputs = len(layout.outputs)
     mean, deviation = np.empty(n_outputs), np.empty(n_outputs)
-    maps = np.array([past_to_output(layout, output) for output in range(n_outputs)])
+    maps = np.array([layout.past_to_output(output) for output in range(n_outputs)])
     some = slice(None, None, 1 + len(train) // MEASURED_WINDOWS)
     for output, own in enumerate(layout.own_past):
         values = [train.y[some, :, output].astype(np.float64).ravel()]

@@ -49,7 +49,7 @@ class Rollout(Layer):
         z = (x - self.x_mean) / self.x_scale
         own = ops.take(x, np.maximum(clock.own, 0), axis=2) * self.gain + self.offset
         known = _read(z, clock)
-        past = _columns(z, clock.past)
+        past = ops.take(z, np.asarray(clock.past, np.int32), axis=2)
         state = self.stack.get_initial_state(n)
         if n_warm:
             seen = ops.concatenate([own[:, :-1], known[:, :n_warm], past[:, :-1]], axis=-1)
@@ -92,10 +92,6 @@ def _read(z: Tensor, clock: RolloutInputs) -> Tensor:
         for at in (before, after)
     )
     return low + share * (high - low)
-
-
-def _columns(z: Tensor, columns: Sequence[int]) -> Tensor:
-    return ops.take(z, np.asarray(columns, np.int32), axis=2)
 
 
 class Stack(Layer):

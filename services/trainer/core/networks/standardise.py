@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.series.arrays import Float32, Float64
-from shared.windows.samples import Column, Layout, Samples
+from shared.windows.samples import Layout, Samples
 
 STATISTICS_WINDOWS = 4096  # mean and spread of a column need no more windows than this
 
@@ -39,7 +39,9 @@ def fit_standardisation(train: Samples, layout: Layout, *, relative: bool) -> St
     x = x - level * x[:, -1:, :]
     y = train.y[some].astype(np.float64)
     y_mean, y_scale = y.mean((0, 1)), _spread(y)
-    own_gain, own_offset = _own_units(layout)
+    has_past = np.array([column is not None for column in layout.own_past])
+    to_output = np.array([layout.past_to_output(k) for k in range(len(layout.own_past))])
+    own_gain, own_offset = np.where(has_past, to_output.T, 0.0)
     return Standardisation(
         level=level.astype(np.float32),
         x_mean=x.mean((0, 1)).astype(np.float32),
@@ -55,18 +57,6 @@ def _spread(values: Float64) -> Float64:
     """Return each column's standard deviation, 1 where it is constant."""
     spread = values.std((0, 1))
     return np.where(spread > 1e-9, spread, 1.0)
-
-
-def _own_units(layout: Layout) -> tuple[Float64, Float64]:
-    """Return gain and offset from an own-past column's scaling to its target's scaling."""
-    gain, offset = np.zeros(len(layout.outputs)), np.zeros(len(layout.outputs))
-    x, y = layout.x_scaler, layout.y_scaler
-    for k, column in enumerate(layout.own_past):
-        if column is not None:
-            gain[k] = y.gain[k] / x.gain[column]
-            lowest = x.lo[column] - x.low[column] / x.gain[column]  # what a scaled 0 means
-            offset[k] = (lowest - y.lo[k]) * y.gain[k] + y.low[k]
-    return gain, offset
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,11 @@ class RolloutInputs:
 def rollout_clock(layout: Layout) -> RolloutInputs:
     """Say which columns are known ahead, and where to read them at every step's time."""
     own = tuple(-1 if column is None else column for column in layout.own_past)
-    known = tuple(f for f, c in enumerate(layout.inputs) if f not in own and _known_ahead(c))
+    known = tuple(
+        f
+        for f, c in enumerate(layout.inputs)
+        if f not in own and (c.source == "calendar" or c.end > 0 or c.start == c.end)
+    )
     past = tuple(f for f in range(len(layout.inputs)) if f not in own and f not in known)
     observed = [layout.inputs[f] for f in (*own, *past) if f >= 0]
     steps = layout.input_steps
@@ -112,7 +106,3 @@ def places_of(times: Float64, points: Float64) -> Float64:
         return np.full(len(times), len(points) - 1.0)
     places: Float64 = np.interp(times, points, np.arange(float(len(points))))
     return places
-
-
-def _known_ahead(column: Column) -> bool:
-    return column.source == "calendar" or column.end > 0 or column.start == column.end

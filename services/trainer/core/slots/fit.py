@@ -83,7 +83,7 @@ def fit_slots(
     """
     started = time.perf_counter()
     require_trainable(train, layout)
-    seen, judge = (train, validation) if len(validation) else _hold_out(train)
+    seen, judge = (train, validation) if len(validation) else train.held_out(HELD_OUT)
     refit = spec.refit or len(validation) == 0
     on_progress(Progress(0.0, "linear forecast"))
     linear = fit_linear(LinearSpec(refit=refit), seen, judge, layout)
@@ -221,9 +221,3 @@ def _centred(xx: Float64) -> Float64:
 def _linear(model: object) -> LinearModel:
     assert isinstance(model, LinearModel)
     return model
-
-
-def _hold_out(train: Samples) -> tuple[Samples, Samples]:
-    """Split the newest windows off the training part."""
-    border = len(train) - max(1, int(HELD_OUT * len(train)))
-    return train.rows(slice(0, border)), train.rows(slice(border, None))

@@ -85,17 +85,17 @@ def fit_feature_map(function: KernelFunction, x: Float32, *, n_centres: int, see
     if function.kernel == "linear":
         return FeatureMap(function, *(np.eye(x.shape[1], dtype=np.float32),) * 2, exact=True)
     exact = len(x) <= n_centres
-    chosen = np.arange(len(x)) if exact else _draw(len(x), n_centres, seed)
+    chosen = (
+        np.arange(len(x))
+        if exact
+        else np.sort(np.random.default_rng(seed).choice(len(x), n_centres, replace=False))
+    )
     centres = np.ascontiguousarray(x[chosen])
     gram = function(centres, centres).astype(np.float64)
     values, vectors = scipy.linalg.eigh((gram + gram.T) / 2.0, driver="evd")
     kept = values > NEGLIGIBLE * values[-1]
     whiten = vectors[:, kept] / np.sqrt(values[kept])
     return FeatureMap(function, centres, whiten.astype(np.float32), exact)
-
-
-def _draw(n: int, size: int, seed: int) -> NDArray[np.int64]:
-    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_without_a_validation_part_nothing_is_called_best() -> None:
     board = rank([entry])
 
     assert board.best is None
-    assert "no validation part" in str(board.rows[0].reason)
+    assert "no validation window" in str(board.rows[0].reason)
     assert board.rows[0].test["mae"] == pytest.approx(1.0)
 
 

@@ -18,8 +18,8 @@ from services.evaluator.core.run_data import (
     OutputFacts,
     RunData,
     arrays_of,
-    dossier_from,
-    examine,
+    compute,
+    run_data_from,
 )
 from services.evaluator.report import draw, pack, redraw
 from shared.scoring.forecasts import Forecast, PartForecast
@@ -42,7 +42,7 @@ def _outputs(series: Float64) -> tuple[OutputFacts, ...]:
     return (OutputFacts("OT [°C]", 60.0, hours, series), OutputFacts("load", 60.0, hours, 40 * series))
 
 
-def _dossier(n_validation: int = 80, n_test: int = 120) -> RunData:
+def _run_data(n_validation: int = 80, n_test: int = 120) -> RunData:
     kinds = [("LIN", "lin", 0.5), ("LSTM 64", "lstm", 0.7), ("Seasonal naive", "seasonal_naive", 1.5)]
     models = tuple(
         ModelFacts(
@@ -56,12 +56,12 @@ def _dossier(n_validation: int = 80, n_test: int = 120) -> RunData:
 
 @cache
 def _zipped() -> bytes:
-    dossier = _dossier()
+    run_data = _run_data()
     with tempfile.TemporaryDirectory() as scratch:
         folder, extra = Path(scratch) / "report", Path(scratch) / "extra.json"
         extra.write_bytes(b"{}")
         # Drawing is slow and tested elsewhere: one model's pages stand for all.
-        for path, figure in write_files(dossier, examine(dossier), folder).items():
+        for path, figure in write_files(run_data, compute(run_data), folder).items():
             if not path.startswith(("plots/02", "plots/03")):
                 draw(figure, folder / path)
         pack(folder, {"models/lin/passport.json": extra, "configuration.json": extra})
@@ -104,9 +104,9 @@ def test_a_number_that_was_tampered_with_is_found(tmp_path: Path, capsys: pytest
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
-    dossier = _dossier()
+    run_data = _run_data()
     for name in ("first", "second"):
-        write_files(dossier, examine(dossier), tmp_path / name)
+        write_files(run_data, compute(run_data), tmp_path / name)
         pack(tmp_path / name, {})
 
     assert (tmp_path / "first/results.zip").read_bytes() == (tmp_path / "second/results.zip").read_bytes()
@@ -127,9 +127,9 @@ def test_the_archive_holds_the_full_set_and_explains_itself() -> None:
 
 
 def test_every_plot_comes_with_its_data_from_which_it_is_drawn_again(tmp_path: Path) -> None:
-    dossier = _dossier()
+    run_data = _run_data()
 
-    drawn = write_files(dossier, examine(dossier), tmp_path)
+    drawn = write_files(run_data, compute(run_data), tmp_path)
 
     assert len(drawn) == 2 + 4 * 3
     for path, figure in drawn.items():
@@ -138,8 +138,8 @@ def test_every_plot_comes_with_its_data_from_which_it_is_drawn_again(tmp_path: P
 
 
 def test_a_plot_drawn_from_its_data_is_the_plot(tmp_path: Path) -> None:
-    dossier = _dossier()
-    figure = write_files(dossier, examine(dossier), tmp_path)["plots/01-lin/forecast.png"]
+    run_data = _run_data()
+    figure = write_files(run_data, compute(run_data), tmp_path)["plots/01-lin/forecast.png"]
 
     assert redraw((tmp_path / "plots/01-lin/forecast.json").read_bytes(), "dark") == render(figure, "dark")
 
@@ -154,35 +154,35 @@ def test_the_numbers_are_strict_json_and_tables_with_all_models() -> None:
     assert [row["model"] for row in rows] == ["LIN", "LSTM 64", "Seasonal naive"]
 
 
-def test_a_dossier_survives_its_files() -> None:
-    dossier = _dossier()
-    files = {name: make() for name, make in arrays_of(dossier).items()}
+def test_a_runs_data_survive_its_files() -> None:
+    run_data = _run_data()
+    files = {name: make() for name, make in arrays_of(run_data).items()}
 
-    again = dossier_from(files.__getitem__)
+    again = run_data_from(files.__getitem__)
 
-    original, recomputed = (numbers(d, examine(d)) for d in (dossier, again))
+    original, recomputed = (numbers(d, compute(d)) for d in (run_data, again))
     assert {path: make() for path, make in original.items()} == {p: make() for p, make in recomputed.items()}
 
 
 @pytest.mark.parametrize(("n_validation", "n_test"), [(0, 40), (40, 0), (1, 1), (0, 0)])
 def test_missing_parts_cost_no_evaluation(n_validation: int, n_test: int) -> None:
-    dossier = _dossier(n_validation, n_test)
+    run_data = _run_data(n_validation, n_test)
 
-    findings = examine(dossier)
+    findings = compute(run_data)
 
-    made = {path: make() for path, make in numbers(dossier, findings).items()}
+    made = {path: make() for path, make in numbers(run_data, findings).items()}
     assert b"NaN" not in b"".join(made.values())
     assert (findings.board.best is None) == (n_validation == 0)
 
 
 def test_models_with_one_label_keep_apart(tmp_path: Path) -> None:
-    dossier = _dossier()
-    twin = ModelFacts("f" * 32, "LIN", "lin", dossier.models[1].forecast)
+    run_data = _run_data()
+    twin = ModelFacts("f" * 32, "LIN", "lin", run_data.models[1].forecast)
     both = RunData(
-        dossier.run_id, "mae", "UTC", 1, dossier.outputs, (dossier.models[0], twin, dossier.models[2])
+        run_data.run_id, "mae", "UTC", 1, run_data.outputs, (run_data.models[0], twin, run_data.models[2])
     )
 
-    write_files(both, examine(both), tmp_path)
+    write_files(both, compute(both), tmp_path)
 
     assert {"01-lin.npz", "02-lin.npz"} <= {path.name for path in (tmp_path / "arrays").iterdir()}
     assert '"LIN #2"' in (tmp_path / "plots/error_by_step.json").read_text()
@@ -190,13 +190,13 @@ def test_models_with_one_label_keep_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 1e300], ids=["NaN", "infinite", "absurd"])
 def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
-    dossier = _dossier()
+    run_data = _run_data()
     parts = [_part(n, 0.5, seed) for n, seed in ((80, 1), (120, 2))]
     wrecks = [PartForecast(part.ref_ns, part.y_true, np.full(part.y_true.shape, broken)) for part in parts]
     wreck = ModelFacts("f" * 32, "wreck", "cnn", Forecast(wrecks[0], wrecks[1]))
-    with_wreck = RunData("r", "rmse", "UTC", 1, dossier.outputs, (wreck, *dossier.models))
+    with_wreck = RunData("r", "rmse", "UTC", 1, run_data.outputs, (wreck, *run_data.models))
 
-    findings, without = examine(with_wreck), examine(dossier)
+    findings, without = compute(with_wreck), compute(run_data)
 
     assert [row.label for row in findings.board.rows] == [row.label for row in without.board.rows] + ["wreck"]
     assert findings.board.rows[-1].reason

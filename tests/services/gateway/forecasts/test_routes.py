@@ -34,7 +34,7 @@ async def test_the_best_model_of_the_newest_good_run_is_meant_or_the_one_that_is
     assert question == "trainer.forecast"
     assert about == {
         "session_id": SID, "job_id": JOB, "at": None, "as_of": None, "horizon_hours": 1.0,
-        "levels": [80.0, 95.0], "future": {},
+        "levels": [80.0, 95.0], "future": {}, "version": 1,
     }  # fmt: skip
     assert answer.json()["filled"][0]["from"] == ["a", "b"]
 

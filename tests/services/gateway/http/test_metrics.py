@@ -1,10 +1,17 @@
 """What the gateway tells Prometheus: bounded labels, there from the start, nothing of a user in them."""
 
+import asyncio
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.gateway.http.access import ROUTES
+from services.gateway.http.local_metrics import LocalMetrics
 from services.gateway.live.hub import Hub
 from services.gateway.live.messages import LiveMessage
+from services.gateway.settings import GatewaySettings
 from tests.services.gateway.house import House
 
 
@@ -59,6 +66,48 @@ async def test_a_client_that_falls_behind_counts_with_what_it_was_not_told() -> 
     hub = Hub(limit=2)
     hub.open("s")
 
-    hub.tell_all(LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5))
+    for message in (LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5)):
+        hub.publish(message)
 
     assert (hub.n_overflows, hub.n_dropped) == (1, 3)
+
+
+async def test_a_gateway_for_everybody_tells_no_metrics_on_its_public_port(house: House) -> None:
+    async with house.client() as http:
+        answer = await http.get("/metrics")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_AVAILABLE")
+    assert "health port" in answer.json()["error"]
+
+
+async def test_a_single_users_gateway_tells_the_metrics_of_every_process_beside_it(tmp_path: Path) -> None:
+    async def neighbour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        text = b'# TYPE fits counter\nfits_total{kind="lin"} 3.0\n'
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(text) + text)
+        writer.close()
+
+    server = await asyncio.start_server(neighbour, "127.0.0.1", 0)
+    (tmp_path / "trainer.port").write_text(str(server.sockets[0].getsockname()[1]))
+    (tmp_path / "ingest.port").write_text("1")  # nobody there
+    (tmp_path / "gateway.health.port").write_text("1")
+    registry = CollectorRegistry()
+    Counter("fits", "of this process", ["kind"], registry=registry).labels("svr").inc()
+    local = LocalMetrics(registry, GatewaySettings(port_file=tmp_path / "gateway.port", host="127.0.0.1"))
+
+    text = (await local.text()).decode()
+    server.close()
+
+    assert local.told
+    assert 'fits_total{kind="lin",service="trainer"} 3.0' in text
+    assert 'fits_total{kind="svr",service="gateway"} 1.0' in text
+    assert text.count("# TYPE fits_total counter") == 1
+
+
+@pytest.mark.parametrize("more", [{"host": "0.0.0.0"}, {"gateway_jwt_secret": "s" * 40}, {"port_file": None}])
+def test_metrics_are_told_to_a_single_user_on_this_machine_alone(
+    tmp_path: Path, more: dict[str, str | None]
+) -> None:
+    settings = GatewaySettings.model_validate({"port_file": tmp_path / "gateway.port", **more})
+
+    assert not LocalMetrics(CollectorRegistry(), settings).told

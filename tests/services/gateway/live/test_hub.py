@@ -16,7 +16,8 @@ async def test_events_come_in_order_and_of_progress_the_newest() -> None:
     hub = Hub(limit=10)
     box = hub.open("s")
 
-    hub.tell_all([event(1), progress(0.1), event(2), progress(0.2), progress(0.5, "k"), event(9, "other")])
+    for message in [event(1), progress(0.1), event(2), progress(0.2), progress(0.5, "k"), event(9, "other")]:
+        hub.publish(message)
 
     assert [message.text for message in await box.take()] == ["1", "2", "0.2", "0.5"]
 
@@ -27,7 +28,7 @@ async def test_a_full_box_overflows_and_the_others_get_everything() -> None:
     heard = []
 
     for seq in range(1, 8):
-        hub.tell(event(seq))
+        hub.publish(event(seq))
         heard += [message.seq for message in await awake.take()]
 
     assert stuck.overflowed.is_set()
@@ -39,7 +40,8 @@ async def test_progress_never_fills_a_box() -> None:
     hub = Hub(limit=3)
     box = hub.open("s")
 
-    hub.tell_all(progress(k / 1000) for k in range(1000))
+    for message in (progress(k / 1000) for k in range(1000)):
+        hub.publish(message)
 
     assert not box.overflowed.is_set()
     assert [message.text for message in await box.take()] == ["0.999"]
@@ -50,7 +52,7 @@ async def test_a_closed_box_hears_nothing_and_leaves_nothing() -> None:
     box = hub.open("s")
 
     hub.close("s", box)
-    hub.tell(event(1))
+    hub.publish(event(1))
 
     assert len(hub) == 0
 
@@ -63,7 +65,8 @@ async def test_epochs_of_progress_that_was_passed_over_are_told_with_the_next() 
         for n in (1, 2, 3)
     ]
 
-    hub.tell_all(lines)
+    for message in lines:
+        hub.publish(message)
 
     (told,) = await box.take()
     assert [one["epoch"] for one in told.data["curve"]] == [1, 2, 3]

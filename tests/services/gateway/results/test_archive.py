@@ -29,7 +29,7 @@ async def store_report(house: House, sid: str) -> None:
     """Store the archive and say so, as the evaluator does."""
     await house.gateway.everything.objects.put(keys.archive(sid, RUN), ARCHIVE)
     await house.records.update(RunRow, RUN, {"verdict": {"rows": [], "claims": []}})
-    house.gateway.hub.tell(LiveMessage(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
+    house.gateway.hub.publish(LiveMessage(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
 
 
 async def test_a_download_right_after_the_end_of_a_run_waits_for_the_evaluators_archive(

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from shared.contracts.base import utc_now
 from shared.contracts.events import TrainingRequested
 from shared.contracts.kinds import DenseSpec, LinearSpec
-from shared.storage.rows import DatasetRow, RunRow
-from tests.services.gateway.house import House, ready_file
+from shared.storage.rows import DatasetRow, RunRow, SessionRow
+from tests.services.gateway.house import BASE, House, open_house, ready_file
+from tests.support.runs import SPEC
 
 STEPS = {"eingabe": 24, "ausgabe": 12, "zeitschrittweite": 60, "offset": 0}
 LEGACY = {
@@ -160,6 +162,21 @@ async def test_the_next_run_may_start_when_the_first_is_over(
     assert second.json()["run_id"] != first
 
 
+async def test_a_start_in_the_last_moment_of_a_run_waits_for_its_end_and_is_refused_if_it_goes_on(
+    house: House, http: httpx.AsyncClient, filled: str
+) -> None:
+    models = {"modelConfigurations": [{"MODE": "LIN"}]}
+    first = (await http.post(f"train-models/{filled}", json=models)).json()["run_id"]
+
+    refused = await http.post(f"train-models/{filled}", json=models)
+    asked = asyncio.create_task(http.post(f"train-models/{filled}", json=models))
+    await asyncio.sleep(0.3)
+    await house.records.update(RunRow, first, {"status": "completed", "finished_at": utc_now()})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "TRAINING_IN_PROGRESS")
+    assert (await asked).status_code == 202
+
+
 async def test_the_same_key_starts_one_run_and_gives_one_answer(
     house: House, http: httpx.AsyncClient, filled: str
 ) -> None:
@@ -254,6 +271,23 @@ async def test_a_data_set_nobody_could_hold_is_refused_with_its_size(
     assert re.search(told, answer.json()["error"])
 
 
+async def test_without_a_run_cancelling_ends_the_building_of_the_data_sets(
+    house: House, http: httpx.AsyncClient, filled: str
+) -> None:
+    [dataset_id] = (await http.post(f"generate-datasets/{filled}")).json()["dataset_ids"]
+
+    answer = await http.post(f"cancel/{filled}")
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["status"], answer.json()["run_id"]) == ("cancelling", "")
+    row = await house.records.get(DatasetRow, dataset_id)
+    assert row is not None
+    assert row.problem is not None
+    assert (row.status, row.problem.code) == ("failed", "DATASET_CANCELLED")
+    again = (await http.post(f"generate-datasets/{filled}")).json()["dataset_ids"]
+    assert again != [dataset_id]
+
+
 async def test_a_run_that_is_cancelled_is_flagged_and_told(
     house: House, http: httpx.AsyncClient, filled: str
 ) -> None:
@@ -274,3 +308,33 @@ async def test_status_is_idle_before_the_first_run(http: httpx.AsyncClient, sid:
     answer = (await http.get(f"status/{sid}")).json()
 
     assert (answer["status"], answer["progress"], answer["jobs"]) == ("idle", 0.0, [])
+
+
+async def test_a_backlog_that_is_full_is_answered_with_numbers(tmp_path: Path) -> None:
+    async with open_house(tmp_path, gateway_jobs_per_user=5) as house, house.client() as http:
+        own = {"owner": "local", "session_id": "s" * 32}
+        models = (LinearSpec(), LinearSpec(refit=False))  # with two baselines, four jobs
+        await house.records.insert([RunRow(id="r" * 32, dataset_id="d" * 32, models=models, **own)])
+        session = SessionRow(id="b" * 32, owner="local")
+        dataset = DatasetRow(id="e" * 32, owner="local", session_id=session.id, spec=SPEC, status="ready")
+        await house.records.insert([session])
+        await house.records.insert([dataset])
+
+        answer = await http.post(f"{BASE}/train-models/{session.id}", json={"models": ["LIN"]})
+        fewer = await house.records.count(RunRow, {"session_id": session.id})
+
+    assert (answer.status_code, answer.json()["code"]) == (429, "BACKLOG_FULL"), answer.text
+    assert answer.json()["details"] == {"waiting": 4, "asked": 3, "limit": 5}
+    assert fewer == 0
+
+
+async def test_a_queue_that_is_full_of_everybodys_jobs_is_answered_with_503(tmp_path: Path) -> None:
+    async with open_house(tmp_path, gateway_jobs=2) as house, house.client() as http:
+        session = SessionRow(id="b" * 32, owner="local")
+        dataset = DatasetRow(id="e" * 32, owner="local", session_id=session.id, spec=SPEC, status="ready")
+        await house.records.insert([session])
+        await house.records.insert([dataset])
+
+        answer = await http.post(f"{BASE}/train-models/{session.id}", json={"models": ["LIN"]})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "QUEUE_FULL"), answer.text

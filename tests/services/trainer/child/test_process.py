@@ -33,4 +33,4 @@ def test_an_end_for_want_of_memory_is_told_from_a_crash(
     before = Evidence(kernel_kills=3, stderr_size=0)
     monkeypatch.setattr(process, "kernel_kills", lambda: kills)
 
-    assert before.speak_of_memory(exit_code, last_words) is expected
+    assert before.show_want_of_memory(exit_code, last_words) is expected

@@ -215,6 +215,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/models/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Versions
+         * @description Return the session's versions with their stages, and the log of promotions.
+         */
+        get: operations["list_versions_api_training_models__sid__get"];
+        put?: never;
+        /**
+         * Register Model
+         * @description Give a finished model a version, as a candidate; one that has a version keeps it.
+         */
+        post: operations["register_model_api_training_models__sid__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{sid}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote Model
+         * @description Make a version champion: forecasts that name no model are made with it; the one before is retired.
+         */
+        post: operations["promote_model_api_training_models__sid__promote_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{sid}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retire Model
+         * @description Retire a version that is not the champion.
+         */
+        post: operations["retire_model_api_training_models__sid__retire_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{sid}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back
+         * @description Make the champion before the present one champion again.
+         */
+        post: operations["roll_back_api_training_models__sid__rollback_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{sid}/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Version
+         * @description Return one version.
+         */
+        get: operations["read_version_api_training_models__sid___number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/preview/{sid}": {
         parameters: {
             query?: never;
@@ -818,7 +922,7 @@ export interface components {
         };
         /**
          * ForecastOrder
-         * @description What to forecast; by default with the best model of the newest good run, from the newest rows.
+         * @description What to forecast; by default with the champion, or the best model of the newest good run.
          */
         ForecastOrder: {
             /**
@@ -858,8 +962,8 @@ export interface components {
             intervals: number[];
             /**
              * Model
-             * @description a job id, a model's label, or ``best``
-             * @default best
+             * @description a job id, a model's label, ``best`` of the newest good run, or ``champion`` of the registry (where nobody was promoted: the best)
+             * @default champion
              */
             model: string;
             /** Run Id */
@@ -1175,6 +1279,20 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ModelNamed
+         * @description A finished model of a run.
+         */
+        ModelNamed: {
+            /**
+             * Model
+             * @description a job id, a model's label, or ``best``
+             * @default best
+             */
+            model: string;
+            /** Run Id */
+            run_id?: string | null;
+        };
+        /**
          * MonitoredModel
          * @description One model that forecast.
          */
@@ -1295,6 +1413,20 @@ export interface components {
             trust_values: boolean;
         };
         /**
+         * OneVersion
+         * @description One version of the registry.
+         */
+        OneVersion: {
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            version: components["schemas"]["Version"];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * PartSpan
          * @description One part of a data set on the time axis, by the reference times of its windows.
          */
@@ -1383,6 +1515,26 @@ export interface components {
             suggestions: string[];
         };
         /**
+         * Promotion
+         * @description Which version becomes champion: one of the registry, or a model that is registered with it.
+         */
+        Promotion: {
+            /**
+             * Model
+             * @description a job id, a model's label, or ``best``
+             */
+            model?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Run Id */
+            run_id?: string | null;
+            /** Version */
+            version?: number | null;
+        };
+        /**
          * Range
          * @description The target range of min-max scaling; ``min`` and ``max`` may come in either order, but differ.
          */
@@ -1397,6 +1549,33 @@ export interface components {
              * @default 0
              */
             min: number;
+        };
+        /**
+         * Retirement
+         * @description Which version is not to be used any more.
+         */
+        Retirement: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Version
+             * @description number of a version
+             */
+            version: number;
+        };
+        /**
+         * Rollback
+         * @description Why one goes back.
+         */
+        Rollback: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /**
          * RowsAdded
@@ -1594,7 +1773,7 @@ export interface components {
             /** Colorindex */
             colorIndex?: number | null;
             /** Datenanpassung */
-            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
+            datenanpassung?: ("Lineare Interpolation" | "Mittelwertbildung" | "Nächster Wert" | "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous") | null;
             /** Datenform */
             datenform?: ("Historische Daten" | "Historische Prognosen" | "Aktueller Wert" | "measured" | "forecast" | "latest") | null;
             /** Id */
@@ -1666,7 +1845,8 @@ export interface components {
          *
          *     ``resample`` says where a point between rows gets its value from. ``auto`` invents nothing: targets are
          *     rows of the file, past inputs the newest row of their own step (a gap within ``max_gap`` is interpolated
-         *     as long as no row after the reference time is read), inputs known ahead are interpolated.
+         *     as long as no row after the reference time is read), inputs known ahead are interpolated. ``filled``
+         *     interpolates between numbers, be a row absent or empty; for ``linear`` an empty row leaves no value.
          */
         SeriesSpec: {
             /**
@@ -1704,7 +1884,7 @@ export interface components {
              * @default auto
              * @enum {string}
              */
-            resample: "auto" | "linear" | "mean" | "nearest" | "next" | "previous";
+            resample: "auto" | "filled" | "linear" | "mean" | "nearest" | "next" | "previous";
             /**
              * Role
              * @enum {string}
@@ -1836,6 +2016,37 @@ export interface components {
             validation?: number | null;
         };
         /**
+         * StageChange
+         * @description A version took a stage.
+         */
+        StageChange: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Details */
+            details: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * How
+             * @enum {string}
+             */
+            how: "hand" | "rule" | "rollback";
+            /** Number */
+            number: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "candidate" | "champion" | "retired";
+            /** Version */
+            version: number;
+        };
+        /**
          * TargetForecast
          * @description The forecast of one target, in its own unit.
          */
@@ -1943,6 +2154,56 @@ export interface components {
              * @description minutes between two windows; default: between two rows of the first output
              */
             stepSize?: number | null;
+        };
+        /**
+         * Version
+         * @description One version of the registry.
+         */
+        Version: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string;
+            /** Passport Sha256 */
+            passport_sha256: string | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "candidate" | "champion" | "retired";
+            /** Version */
+            version: number;
+        };
+        /**
+         * Versions
+         * @description The registry of a session: versions, newest first, and what happened to them.
+         */
+        Versions: {
+            /**
+             * Champion
+             * @description the version forecasts are made with; null = best of newest run
+             */
+            champion: number | null;
+            /** Changes */
+            changes: components["schemas"]["StageChange"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /** Versions */
+            versions: components["schemas"]["Version"][];
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Violin
@@ -2175,7 +2436,7 @@ export interface operations {
     template_api_training_forecast__sid__template_get: {
         parameters: {
             query?: {
-                /** @description a job id, a model's label, or ``best`` */
+                /** @description a job id, a model's label, ``champion``, or ``best`` */
                 model?: string;
                 run_id?: string | null;
                 at?: string | null;
@@ -2232,7 +2493,7 @@ export interface operations {
     monitoring_api_training_forecasts__sid__monitoring_get: {
         parameters: {
             query?: {
-                /** @description a job id, a label, or ``best`` */
+                /** @description a job id, a label, best or champion */
                 model?: string | null;
                 run_id?: string | null;
                 /** @description newest scored forecasts per model */
@@ -2306,6 +2567,155 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LossHistory"];
+                };
+            };
+        };
+    };
+    list_versions_api_training_models__sid__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+        };
+    };
+    register_model_api_training_models__sid__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelNamed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneVersion"];
+                };
+            };
+        };
+    };
+    promote_model_api_training_models__sid__promote_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Promotion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+        };
+    };
+    retire_model_api_training_models__sid__retire_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retirement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+        };
+    };
+    roll_back_api_training_models__sid__rollback_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+        };
+    };
+    read_version_api_training_models__sid___number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneVersion"];
                 };
             };
         };

@@ -122,6 +122,12 @@ export default function TimeChart(props: Props) {
   );
 }
 
+const few = (values: ArrayLike<number | null | undefined>) => {
+  let n = 0;
+  for (let k = 0; k < values.length && n < 3; k++) if (values[k] != null) n++;
+  return n < 3;
+};
+
 const scaled = (value: number, numeric?: boolean) => (numeric ? value : value / 1000);
 
 function dataOf({ x, lines, bands = [], numeric }: Props): uPlot.AlignedData {
@@ -159,7 +165,8 @@ function optionsOf(
       ...bandSeries,
       ...lines.map((line) => ({
         label: line.label, stroke: colour(line.stroke), width: line.width ?? 1.8, ...(line.dash ? { dash: line.dash } : {}),
-        points: { show: false }, spanGaps: Boolean(logarithmic), // a fit does not tell every epoch
+        points: { show: (u: uPlot, k: number) => few(u.data[k] ?? []), size: 5 }, // a line of one or two values is none to see
+        spanGaps: Boolean(logarithmic), // a fit does not tell every epoch
       })),
     ],
     bands: bands.map((band, k) => ({ series: [2 * k + 1, 2 * k + 2] as [number, number], fill: withAlpha(band.alpha) })),

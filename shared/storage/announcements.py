@@ -1,4 +1,4 @@
-"""What the evaluator says of a row: one way to turn a job or a run into the event that tells its end."""
+"""What a row says when it has ended: the one way from a job or a run to its event."""
 
 from shared.contracts.base import Event
 from shared.contracts.events import ModelDone, RunFinished

@@ -1,0 +1,1 @@
+"""The registry of models over HTTP: versions, stages, promotion and rollback."""

@@ -1,0 +1,1 @@
+"""Whose job is next: jobs wait in the ledger and go to the work queue in fair turns."""

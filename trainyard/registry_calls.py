@@ -1,0 +1,49 @@
+"""The part of ``AsyncClient`` that is about the registry of models."""
+
+from trainyard.forecasting import Calls
+from trainyard.responses import ModelVersion, Versions
+
+
+class RegistryCalls:
+    """Versions of a session's models and their stages."""
+
+    async def models(self: Calls, session_id: str) -> Versions:
+        """Return the registered models, newest first, and the log of promotions."""
+        return Versions.model_validate(await self._call("GET", f"/models/{session_id}"))
+
+    async def register(
+        self: Calls, session_id: str, *, model: str = "best", run_id: str | None = None
+    ) -> ModelVersion:
+        """Give a finished model a version, as a candidate; one that has a version keeps it."""
+        body = {"model": model, "run_id": run_id}
+        answer = await self._call("POST", f"/models/{session_id}", json=body)
+        return ModelVersion.model_validate(answer["version"])
+
+    async def promote(
+        self: Calls,
+        session_id: str,
+        *,
+        version: int | None = None,
+        model: str | None = None,
+        run_id: str | None = None,
+        reason: str = "",
+    ) -> Versions:
+        """Make a version champion, by number, or a model, which is registered with it.
+
+        Raises
+        ------
+        ApiError
+            If there is no such version or finished model.
+        """
+        body = {"version": version, "model": model, "run_id": run_id, "reason": reason}
+        return Versions.model_validate(await self._call("POST", f"/models/{session_id}/promote", json=body))
+
+    async def rollback(self: Calls, session_id: str, *, reason: str = "") -> Versions:
+        """Make the champion before the present one champion again."""
+        body = {"reason": reason}
+        return Versions.model_validate(await self._call("POST", f"/models/{session_id}/rollback", json=body))
+
+    async def retire(self: Calls, session_id: str, version: int, *, reason: str = "") -> Versions:
+        """Retire a version that is not the champion."""
+        body = {"version": version, "reason": reason}
+        return Versions.model_validate(await self._call("POST", f"/models/{session_id}/retire", json=body))
