@@ -188,4 +188,4 @@ async def test_sql_finds_the_documented_columns_by_the_tables_alias(
 
     found = await supabase.sql(f"select {columns} from public.{table} t limit 1")
 
-    assert all(set(row) == set(DOCUMENTED[table].split(",")) for row in found)
+    assert all(set(row.keys()) == set(DOCUMENTED[table].split(",")) for row in found)
