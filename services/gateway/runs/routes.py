@@ -233,7 +233,7 @@ async def run_view(gateway: Gateway, session: SessionRow, run_id: str | None = N
         return None
     found = await find_run(gateway, session, run_id)
     jobs = await gateway.records.select(JobRow, {"run_id": found.id}, order="position")
-    told = [] if found.finished_at else await gateway.history.progress(session.id, found.id)
+    told = [] if found.finished_at else await gateway.live.history.progress(session.id, found.id)
     return RunView(found, jobs, {message.job_id: message for message in told if message.job_id})
 
 
