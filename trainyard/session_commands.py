@@ -27,7 +27,7 @@ Token = Annotated[
 RunningUrl = Annotated[str, typer.Option("--url", envvar="TRAINYARD_URL")]
 
 
-class Order(BaseModel):
+class RunSettings(BaseModel):
     """The settings file of ``trainyard train``."""
 
     dataset: DatasetSpec
@@ -65,7 +65,7 @@ async def train(
     settings: Annotated[Path, typer.Argument(exists=True, help='JSON: {"dataset": ..., "models": [...]}')],
 ) -> None:
     """Start a run on files that are already uploaded."""
-    order = Order.model_validate_json(settings.read_bytes())
+    order = RunSettings.model_validate_json(settings.read_bytes())
     started = await client.run(
         session, order.dataset, order.models, metric=order.metric, ensemble=order.ensemble
     )
