@@ -103,10 +103,10 @@ class Rooms:
         credential = (token if isinstance(token, str) else "") or header or asked or None
         gateway = self._gateway
         try:
-            with gateway.sockets.unknown():
-                who = await gateway.verifier.identify(credential)
+            with gateway.live.sockets.unknown():
+                who = await gateway.admission.verifier.identify(credential)
             if not gateway.settings.single_user:
-                gateway.sockets.enter(who.user_id)
+                gateway.live.sockets.enter(who.user_id)
         except (Refused, Unavailable) as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from None
         watch = asyncio.create_task(self._until_ended(sid, credential))
@@ -118,13 +118,13 @@ class Rooms:
         if client is None:
             return
         if not self._gateway.settings.single_user:
-            self._gateway.sockets.leave(client.who.user_id)
+            self._gateway.live.sockets.leave(client.who.user_id)
         for task in (client.watch, *client.followers.values()):
             task.cancel()
 
     async def _until_ended(self, sid: str, credential: str | None) -> None:
         """Disconnect a client when its credential is expired or revoked."""
-        code = await credential_ended(self._gateway.verifier, credential)
+        code = await credential_ended(self._gateway.admission.verifier, credential)
         client = self._clients.get(sid)
         if client is None:
             return
@@ -157,7 +157,7 @@ class Rooms:
 
     async def _spend(self, gateway: Gateway, client: Client) -> None:
         if not gateway.settings.single_user:
-            share = await gateway.limiter.spend(client.who.user_id, "requests")
+            share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
             if share.exceeded:
                 raise share.refusal()
 
@@ -267,7 +267,7 @@ class Rooms:
     def _follow(self, gateway: Gateway, client: Client, session: SessionRow, text: str) -> None:
         if session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
             return
-        box = gateway.hub.open(session.id)
+        box = gateway.live.hub.open(session.id)
         narrator = LegacyEvents(text)
 
         async def follow() -> None:
@@ -288,7 +288,7 @@ class Rooms:
                 log.warning("socket follower ended", reason=error.message)
                 await self.server.disconnect(client.sid)
             finally:
-                gateway.hub.close(session.id, box)
+                gateway.live.hub.close(session.id, box)
 
         client.followers[session.id] = asyncio.create_task(follow())
 
