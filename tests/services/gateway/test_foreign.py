@@ -74,7 +74,8 @@ async def annas_house(tmp_path: Path) -> AsyncIterator[House]:
             ),
             ResultRow(id=ANNAS["job_id"], scores={}, **run, **own),
             PlotRow(
-                id=ANNAS["plot_id"], run_id=ANNAS["run_id"], name=SECRET, kind="forecast", object_key=key, **own
+                id=ANNAS["plot_id"], run_id=ANNAS["run_id"], name=SECRET, kind="forecast", object_key=key,
+                **own,
             ),
         ]  # fmt: skip
         for row in rows:

@@ -1,4 +1,4 @@
-"""Fuzzing of live connections: WebSocket frames and messages, and Engine.IO and Socket.IO packets by polling."""
+"""Fuzzing of live connections: WebSocket frames and messages, and Socket.IO packets by polling."""
 
 import asyncio
 import json
