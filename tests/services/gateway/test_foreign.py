@@ -80,7 +80,7 @@ async def annas_house(tmp_path: Path) -> AsyncIterator[House]:
         ]  # fmt: skip
         for row in rows:
             await house.records.insert([row])
-        await house.gateway.everything.objects.put(key, SECRET.encode())
+        await house.gateway.service_storage.objects.put(key, SECRET.encode())
         yield house
 
 
@@ -88,7 +88,7 @@ async def annas_things(house: House) -> list[Any]:
     """Return everything of Anna's: rows and bytes."""
     rows = [await house.records.select(table, {"owner": "anna"}, order="id") for table in TABLES]
     assert sum(map(len, rows)) >= 8
-    stored = await house.gateway.everything.objects.get(f"sessions/{ANNAS['sid']}/{SECRET}.png")
+    stored = await house.gateway.service_storage.objects.get(f"sessions/{ANNAS['sid']}/{SECRET}.png")
     return [*rows, stored]
 
 
