@@ -162,10 +162,7 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
-    ``released_at`` is when it was its turn to go to the work queue; until then it waits here.
-
-    ``backtest`` says which samples the job is about where they are not the parts of its data set. A model
-    whose parameters are searched is ``searching`` until its trials, jobs with a ``trial``, have ended.
+    ``released_at``: its turn for the queue; ``backtest``: its samples, if not the parts; ``trial``: of a search.
     """
 
     table: ClassVar[str] = "jobs"
