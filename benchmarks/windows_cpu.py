@@ -1,10 +1,11 @@
 """Processor time of one data set, least of eight: ``cd CHECKOUT; python PATH/TO/windows_cpu.py``.
 
-For comparing two checkouts on a machine with other work on it; a checkout before `shared/windows` will do, too.
+For comparing two checkouts on a machine with other work on it; old checkouts will do, too.
 """
 
 import importlib
 import importlib.util
+import itertools
 import sys
 import time
 
@@ -27,6 +28,6 @@ if __name__ == "__main__":
         for _batch in dataset.batches("train", 256):
             pass
         times.append(time.process_time())
-        rounds.append([later - earlier for earlier, later in zip(times, times[1:], strict=False)])
+        rounds.append([later - earlier for earlier, later in itertools.pairwise(times)])
     build, read, batches = (1000 * min(column) for column in zip(*rounds, strict=True))
     print(f"build {build:.0f} ms, X and Y {read:.0f} ms, batches {batches:.0f} ms of processor time")
