@@ -162,7 +162,7 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
-    ``released_at``: its turn to be queued; ``backtest``: its samples, if not the parts; ``trial``: of a search.
+    ``released_at``: its turn to be queued; ``backtest``: its samples, if not the parts; ``trial``: if a trial.
     """
 
     table: ClassVar[str] = "jobs"
