@@ -162,7 +162,7 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
-    ``released_at``: its turn to be queued; ``backtest``: its samples, if not the parts; ``trial``: if a trial.
+    ``released_at``: its turn in the queue. ``backtest``: its samples, if not the usual. ``trial``: if one.
     """
 
     table: ClassVar[str] = "jobs"
