@@ -104,6 +104,11 @@ class GatewaySettings(CommonSettings):
         default=timedelta(seconds=10),
         description="how long a start at the earlier path waits for a run under way before it is refused",
     )
+    gateway_forecasts_kept: int = Field(
+        default=2_000,
+        ge=10,
+        description="newest forecasts kept of a session; older ones are removed",
+    )
     gateway_schedules_every: timedelta = Field(
         default=timedelta(seconds=20), description="pause between two looks for schedules that are due"
     )

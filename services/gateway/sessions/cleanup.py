@@ -20,10 +20,12 @@ from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.leases import take_lease
 from shared.storage.records import Less, Where
-from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
+from shared.storage.rows import SESSION_TABLES, FileRow, ForecastRow, LeaseRow, RunRow, SessionRow
+from shared.storage.schedule_rows import FiringRow
 
 SWEEP_EVERY = timedelta(hours=1)
 _STALE = timedelta(hours=24)
+_FIRINGS_KEPT = timedelta(days=400)
 
 log = structlog.get_logger()
 
@@ -85,6 +87,24 @@ async def clean_up(
     return len(stale)
 
 
+async def rotate_forecasts(storage: Storage, *, keep: int) -> int:
+    """Remove the oldest forecasts of sessions that have more than ``keep``; return how many.
+
+    The records of due times of schedules go after ``_FIRINGS_KEPT``; what the newest means is not forgotten.
+    """
+    removed = 0
+    for session in await storage.records.select(SessionRow, {}):
+        own: Where = {"session_id": session.id}
+        beyond = await storage.records.count(ForecastRow, own) - keep
+        mine = storage.of_owner(session.owner)
+        oldest = await mine.records.select(ForecastRow, own, limit=beyond) if beyond > 0 else []
+        for row in oldest:  # the row goes last: after a crash it is found again
+            await mine.objects.delete(row.object_key)
+            removed += await mine.records.delete(ForecastRow, {"id": row.id})
+    await storage.records.delete(FiringRow, {"due": Less(utc_now() - _FIRINGS_KEPT)})
+    return removed
+
+
 async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
     """Clean up every hour; of several replicas only the one that gets the lease."""
     me = new_id()
@@ -94,6 +114,8 @@ async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
             lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
             if await take_lease(storage.records, lease, longest=SWEEP_EVERY):
                 log.info("swept unfinished uploads", n=await clean_up(gateway))
+                kept = gateway.settings.gateway_forecasts_kept
+                log.info("rotated forecasts", n=await rotate_forecasts(storage, keep=kept))
         except Unavailable as error:
             log.warning("sweep put off", reason=error.message)
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
