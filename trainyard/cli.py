@@ -26,10 +26,11 @@ from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fs
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 from trainyard.registry import REGISTRY_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
+from trainyard.verifying import manifest, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS):
+for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS, manifest, verify):
     app.command()(command)
 
 

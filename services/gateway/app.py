@@ -53,6 +53,7 @@ from services.gateway.problems import (
     http_problem,
     sentence,
 )
+from services.gateway.registry import manifest_routes
 from services.gateway.registry import routes as registry_routes
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
@@ -118,7 +119,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
-        forecasts, registry_routes, plots, data, keys,
+        forecasts, registry_routes, manifest_routes, plots, data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
