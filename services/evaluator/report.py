@@ -35,7 +35,7 @@ from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow, ScalerRow
 from shared.storage.verified import digest_in, fetch_verified, without_keys
 
 T = TypeVar("T")
-NICE = 10  # a tenth of a core beside a busy one, all of it on an idle machine
+NICE = 5  # a quarter of a core beside a busy one, all of it on an idle machine: somebody waits for the report
 MAX_WORKERS = 4  # a report of ten models is 42 pictures: more processes would wait for each other's start
 Json = dict[str, JsonValue]
 Writer = Callable[[Path], tuple[Json, dict[str, FigureData]]]

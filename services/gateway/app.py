@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from faststream.nats import NatsBroker
+from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from services.gateway.auth.api_keys import KeyVerifier
 from services.gateway.auth.identity import EverybodyIsLocal, Verifier
 from services.gateway.auth.sockets import SocketCounts
 from services.gateway.auth.tokens import KeySet, TokenVerifier
-from services.gateway.context import Gateway
+from services.gateway.context import Admission, Gateway, LiveChannel
 from services.gateway.datasets import routes as datasets
 from services.gateway.forecasts import routes as forecasts
 from services.gateway.http import health
@@ -78,7 +79,7 @@ from shared.messaging.publish import Publisher
 from shared.runtime.health import Check, Health
 from shared.runtime.serve import serve
 from shared.runtime.system_metrics import service_registry
-from shared.storage.connect import open_storage
+from shared.storage.connect import Storage, open_storage
 
 BASE = f"{API}training"
 EXPOSED = (
@@ -157,28 +158,37 @@ async def connect(
     gateway = Gateway(
         settings=settings,
         storage=storage,
-        everything=storage,
-        limiter=Limiter(
-            StreamCounters(client),
-            requests=settings.gateway_requests_per_minute,
-            chunks=settings.gateway_chunks_per_minute,
-            upload_bytes=settings.gateway_upload_bytes_per_minute,
-        ),
+        service_storage=storage,
+        admission=_admission(settings, storage, client, http),
         queue=JobQueue(client),
         asks=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
         post=Publisher(broker),
-        hub=hub,
-        history=StreamHistory(client),
-        plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
-        verifier=KeyVerifier(storage.records, make_verifier(settings, http)),
-        failed_tokens=FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute),
-        sockets=SocketCounts(
-            per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
+        live=LiveChannel(
+            hub,
+            StreamHistory(client),
+            SocketCounts(
+                per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
+            ),
         ),
+        plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
     )
     sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
     stack.push_async_callback(_end, sweep)
     return gateway
+
+
+def _admission(
+    settings: GatewaySettings, storage: Storage, client: Client, http: httpx.AsyncClient
+) -> Admission:
+    """Return who may come in, and how often; the counters are those of all gateways."""
+    limiter = Limiter(
+        StreamCounters(client),
+        requests=settings.gateway_requests_per_minute,
+        chunks=settings.gateway_chunks_per_minute,
+        upload_bytes=settings.gateway_upload_bytes_per_minute,
+    )
+    failed = FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute)
+    return Admission(KeyVerifier(storage.records, make_verifier(settings, http)), limiter, failed)
 
 
 def make_verifier(settings: GatewaySettings, http: httpx.AsyncClient) -> Verifier:

@@ -43,28 +43,49 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True)
-class Gateway:
-    """The collaborators of one gateway process."""
+class Admission:
+    """Who may come in, and how often: what the middleware and the two sockets ask before any route runs."""
 
-    settings: GatewaySettings
-    storage: Storage
-    post: EventPublisher
-    hub: Hub
-    history: History
     verifier: Verifier
     limiter: Limiter
-    queue: Queue
-    asks: Workers
-    everything: Storage
-    plans: Plans = field(default_factory=EverythingAllowed)
-    arrivals: ReceivedChunks = field(default_factory=ReceivedChunks)
-    quota: UploadQuota = field(default_factory=UploadQuota)
     failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
+
+
+@dataclass(frozen=True)
+class LiveChannel:
+    """What happens as it happens: who listens, and what was said before they came."""
+
+    hub: Hub
+    history: History
     sockets: SocketCounts = field(default_factory=lambda: SocketCounts(per_user=100, anonymous=200))
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What this process remembers of uploads under way."""
+
+    received: ReceivedChunks = field(default_factory=ReceivedChunks)
+    quota: UploadQuota = field(default_factory=UploadQuota)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What routes work with: stores, events and answers; what else a process has is grouped by its use."""
+
+    settings: GatewaySettings
+    storage: Storage  # as the caller has it
+    service_storage: Storage  # with the gateway's own rights
+    post: EventPublisher
+    asks: Workers
+    queue: Queue
+    admission: Admission
+    live: LiveChannel
+    uploads: Uploads = field(default_factory=Uploads)
+    plans: Plans = field(default_factory=EverythingAllowed)
 
     def service_records(self, owner: str) -> Records:
         """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""
-        return self.everything.of_owner(owner).records
+        return self.service_storage.of_owner(owner).records
 
     @property
     def records(self) -> Records:

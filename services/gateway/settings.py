@@ -100,6 +100,10 @@ class GatewaySettings(CommonSettings):
         gt=0,
         description="models of all users that may wait or be fitted at once (503 beyond)",
     )
+    gateway_start_patience: timedelta = Field(
+        default=timedelta(seconds=10),
+        description="how long a start at the earlier path waits for a run under way before it is refused",
+    )
     gateway_plans: bool = Field(
         default=False, description="whether work needs a subscription whose month is not used up"
     )

@@ -17,11 +17,11 @@ from faststream import BaseMiddleware
 from faststream.message import StreamMessage
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from shared import traces
 from shared.contracts.base import Message, derive
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InternalError, InvalidInput, Unavailable
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
 
@@ -32,6 +32,13 @@ _LOG_KEYS = ("session_id", "run_id", "job_id", "file_id", "dataset_id", "event_i
 log = structlog.get_logger()
 
 
+class QuestionMalformed(InvalidInput):
+    """A question on the bus that is no JSON, or lacks what it needs."""
+
+    code = "QUESTION_MALFORMED"
+    advice = ("Ask through the gateway, of the same version as the services.",)
+
+
 def messages_in(result: object) -> list[Message]:
     """Return what a handler announced: nothing, one message, or several."""
     if isinstance(result, Message):
@@ -39,6 +46,11 @@ def messages_in(result: object) -> list[Message]:
     if isinstance(result, Iterable) and not isinstance(result, str | bytes | dict):
         return [item for item in result if isinstance(item, Message)]
     return []
+
+
+def _plain(text: str, *, most: int = 2_000) -> str:
+    """Return text that every log and every store takes: no lone surrogates, no character 0, not endless."""
+    return text[:most].encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def retry_delay(n_delivered: int) -> float:
@@ -81,7 +93,7 @@ async def dead_letter(publish: Callable[..., Any], message: Msg, reason: str) ->
         "stream": metadata.stream,
         "sequence": metadata.sequence.stream,
         "reason": reason,
-        "payload": message.data.decode("utf-8", "replace"),
+        "payload": message.data.decode("utf-8", "replace").replace("\0", "\ufffd"),
     }
     await publish(
         json.dumps(letter).encode(),
@@ -105,9 +117,11 @@ async def settle(message: Msg, error: BaseException | None, *, on_dead: Callable
         log.warning("handed back", subject=message.subject, reason=error.message, n_delivered=n_delivered)
         await message.nak(delay=retry_delay(n_delivered))
         return "handed_back"
-    if isinstance(error, InvalidInput | ValidationError) or n_delivered >= MAX_FAILURES:
-        log.error("dead letter", subject=message.subject, reason=repr(error), n_delivered=n_delivered)
-        await on_dead(f"{type(error).__name__}: {error}")
+    hopeless = isinstance(error, InvalidInput | ValidationError | RecursionError)  # the last: nested too deep
+    if hopeless or n_delivered >= MAX_FAILURES:
+        reason = _plain(f"{type(error).__name__}: {error}")
+        log.error("dead letter", subject=message.subject, reason=reason, n_delivered=n_delivered)
+        await on_dead(reason)
         await message.term()
         return "dead"
     log.error("handler failed", subject=message.subject, n_delivered=n_delivered, exc_info=error)
@@ -146,10 +160,11 @@ class Settle(BaseMiddleware[Any, Any]):
     async def on_receive(self) -> None:
         """Bind who this message is about to every log line of its handling."""
         structlog.contextvars.clear_contextvars()
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             body = json.loads(self.msg.data or b"{}")
             if isinstance(body, dict):
-                structlog.contextvars.bind_contextvars(**{k: body[k] for k in _LOG_KEYS if body.get(k)})
+                known = {k: _plain(str(body[k]), most=64) for k in _LOG_KEYS if body.get(k)}
+                structlog.contextvars.bind_contextvars(**known)
 
     async def consume_scope(self, call_next: Callable[..., Any], msg: StreamMessage[Any]) -> Any:
         """Run the handler under a heartbeat and publish the events it returns."""
@@ -172,7 +187,7 @@ class Settle(BaseMiddleware[Any, Any]):
     ) -> bool | None:
         """Settle; an error that is settled goes no further."""
         if not is_jetstream(self.msg):
-            return False
+            return await self._refuse(exc_val)
         broker = self.context.get("broker")
         outcome = await settle(
             self.msg, exc_val, on_dead=lambda why: dead_letter(broker.publish, self.msg, why)
@@ -180,3 +195,29 @@ class Settle(BaseMiddleware[Any, Any]):
         if self.metrics:
             self.metrics.ended(self.msg.metadata.consumer, outcome)
         return isinstance(exc_val, Exception)
+
+    async def _refuse(self, error: BaseException | None) -> bool:
+        """Answer a question whose handler could not: whoever asked shall not wait for nothing."""
+        if not isinstance(error, Exception):
+            return False
+        malformed = isinstance(error, ValidationError | json.JSONDecodeError | UnicodeError | RecursionError)
+        if not malformed:
+            log.error("question failed", subject=self.msg.subject, exc_info=error)
+        if self.msg.reply:
+            refusal = (
+                QuestionMalformed("the question does not fit", fields=_fields(error))
+                if malformed
+                else InternalError("the question could not be answered")
+            )
+            problem = refusal.problem().model_dump(mode="json")
+            with suppress(NatsError, ConnectionError):
+                await self.msg.respond(json.dumps({"ok": False, "problem": problem}).encode())
+        return True
+
+
+def _fields(error: Exception) -> list[JsonValue]:
+    """Return the names of the fields that do not fit, without what was sent."""
+    if not isinstance(error, ValidationError):
+        return []
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [".".join(str(part)[:80] for part in one["loc"][:12]) for one in found[:20]]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -69,6 +70,18 @@ async def test_from_the_first_chunk_to_the_results(open_yard: OpenYard) -> None:
 
         await told_live(socket)
         await results_are_there(frontend)
+        await losses_are_those_of_the_archive(http, frontend, socket)
+
+
+async def losses_are_those_of_the_archive(
+    http: httpx.AsyncClient, frontend: Frontend, socket: Follower
+) -> None:
+    download = await http.get(f"/api/training/results/{frontend.session_id}/download")
+    facts = json.loads(zipfile.ZipFile(io.BytesIO(download.content)).read("arrays/facts.json"))
+    (history,) = [model["history"] for model in facts["models"] if model["label"] == "Dense"]
+    told = socket.bodies("training_metrics")
+    assert [body["loss"] for body in told] == pytest.approx(history["loss"], rel=1e-12)
+    assert [body["val_loss"] for body in told] == pytest.approx(history["val_loss"], rel=1e-12)
 
 
 async def told_live(socket: Follower) -> None:

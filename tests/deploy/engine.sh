@@ -69,11 +69,11 @@ stop_engine() {
 case ${1:-} in
   start)
     { install_programs; start_engine; base_image; } >&2
-    for name in prometheus nginx postgres postgrest auth; do stand_in "$name" >&2; done
+    for name in prometheus nginx postgres postgrest auth clamd; do stand_in "$name" >&2; done
     echo "export DOCKER_HOST=$DOCKER_HOST DOCKER_CONFIG=$DOCKER_CONFIG PATH=$engine/bin:\$PATH"
     echo "export BASE=trainyard-base:bookworm PROMETHEUS_IMAGE=prometheus:local SUPABASE_DB_IMAGE=postgres:local"
     echo "export SUPABASE_REST_IMAGE=postgrest:local SUPABASE_GATEWAY_IMAGE=nginx:local SUPABASE_AUTH_IMAGE=auth:local"
-    echo "export SUPABASE_STORAGE_IMAGE=storage:local" ;;
+    echo "export SUPABASE_STORAGE_IMAGE=storage:local CLAMD_IMAGE=clamd:local" ;;
   storage) stand_in storage >&2 ;;  # needs the gateway's image
   stop) stop_engine >&2 ;;
   clean) stop_engine >&2; rm -rf "$engine/data" ;;

@@ -19,9 +19,10 @@ import pytest
 from benchmarks.dashboards import pictures
 from shared.contracts.kinds import BoostSpec, LinearSpec, LstmSpec, ModelSpec
 from shared.messaging.permissions import SERVICES
+from tests.support.clamd import EICAR
 from tests.support.containers import ROOT, Compose, docker, missing
 from tests.support.load import READING, short_files, short_plan
-from trainyard.client import AsyncClient
+from trainyard.client import ApiError, AsyncClient
 from trainyard.deployment.dashboards import BOARDS
 from trainyard.responses import Run, RunResults
 
@@ -53,7 +54,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         compose.say("--profile", "monitoring", "up", "-d", "--no-build", "--no-deps", "prometheus")
         yield compose
     finally:
-        compose.say("--profile", "monitoring", "down", "-v", "-t", "30")
+        compose.say("--profile", "monitoring", "--profile", "scan", "down", "-v", "-t", "30")
         folder = ROOT / "var" / "deploy"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "figures.json").write_text(json.dumps(FIGURES, indent=1) + "\n")
@@ -217,6 +218,21 @@ def _all_up(url: str, n: int) -> list[dict[str, Any]]:
             pass
         time.sleep(2)
     raise AssertionError([(t["labels"], t["health"], t["lastError"]) for t in found])
+
+
+async def test_with_the_profile_scan_an_infected_file_is_refused(stack: Compose) -> None:
+    stack.set("TRAINYARD_CLAMD", "clamd:3310")
+    stack.say("--profile", "scan", "up", "-d", "--no-build", "--no-deps", "clamd", "ingest")
+    stack.wait_healthy("ingest")
+    async with AsyncClient(stack.url) as client:
+        session = await client.create_session("scanned")
+        with pytest.raises(ApiError) as refused:
+            await client.upload(session, EICAR, role="input", name="bad.csv", options=READING)
+        [clean, *_] = short_files()
+        found = await client.upload(session, clean.content, role="input", name=clean.name, options=READING)
+
+    assert refused.value.answer.code == "FILE_INFECTED"
+    assert found.status == "ready"
 
 
 def test_every_service_ends_with_code_0_when_it_is_stopped(stack: Compose) -> None:

@@ -393,4 +393,37 @@ MORE = [
         {"time_format": "%d-%m-%y %H:%M"},
         (("kW", 24, "2024-03-14T00:00", "2024-03-14T23:00", total(24)),),
     ),
+    FileCase(
+        "interval meter data as records of days",
+        "patrickvorgers/Home-Assistant-Import-Energy-Data#68; AEMO NEM12 files",
+        "100,NEM12,202403140000,MDA,RET\n"
+        + "".join(
+            f"200,NMI000000{m},E1B1,1,{register},,M{m},kWh,30,\n"
+            + "".join(
+                f"300,202403{day},"
+                + ",".join(str(value(1000 * m + 48 * (day - 10) + p)) for p in range(48))
+                + ",A,,,20240320120000,\n400,1,48,A,,\n"
+                for day in (10, 11)
+            )
+            for m, register in ((1, "E1"), (2, "B1"))
+        )
+        + "900\n",
+        {},
+        tuple(
+            (
+                f"NMI000000{m} {register}",
+                96,
+                "2024-03-09T14:00",
+                "2024-03-11T13:30",
+                total(96, 1000 * m),
+            )
+            for m, register in ((1, "E1"), (2, "B1"))
+        ),
+    ),
+    FileCase(
+        "a day of interval meter data with too few values",
+        "AEMO NEM12 files",
+        "100,NEM12,202403140000,MDA,RET\n200,NMI0000001,E1,1,E1,,M1,kWh,30,\n300,20240310,1.0,2.0,A,,,\n900\n",
+        problem="RAGGED_TABLE",
+    ),
 ]

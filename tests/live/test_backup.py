@@ -4,24 +4,27 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 
-from shared.contracts.kinds import LinearSpec, SvrMimoSpec
+from shared.contracts.kinds import LinearSpec
 from tests.live.conftest import OpenYard
 from tests.support.load import CLASSICAL
 from trainyard.client import ApiError, AsyncClient
 from trainyard.local import LocalSettings, Platform
 from trainyard.operating import backup, fsck
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
 async def reported(client: AsyncClient, session_id: str, archive: Path) -> None:
     """Wait for the report of a run; the gateway itself waits 50 s for each try."""
-    for _ in range(4):
+    for _ in range(8):
         try:
             await client.download(session_id, archive)
+        except httpx.RemoteProtocolError:  # on a starved machine it is written twice, once while it is read
+            await asyncio.sleep(1)
         except ApiError as error:
             if error.answer.code != "REPORT_NOT_READY":
                 raise
@@ -39,7 +42,7 @@ async def test_runs_and_models_are_in_the_copy_and_a_run_under_way_is_finished_f
         results = await yard.client.wait(run.session_id, run.run_id, timeout=120)
         await reported(yard.client, run.session_id, tmp_path / "results.zip")
         forecast = await yard.client.forecast(run.session_id, model="LIN")
-        under_way = await yard.start_run((LinearSpec(), SvrMimoSpec()))
+        under_way = await yard.start_run((LinearSpec(),))
         await asyncio.to_thread(backup, copy, yard.platform.settings.data_dir)
 
     settings = LocalSettings(

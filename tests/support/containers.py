@@ -86,6 +86,10 @@ class Compose:
         )
         return done.stdout
 
+    def set(self, name: str, value: str) -> None:
+        """Change a setting of ``.env`` for what is started from now on."""
+        self._environment[name] = value
+
     def up(self, *words: str) -> None:
         """Start what does not run; containers that run stay as they are."""
         self.say("up", "-d", "--no-build", "--no-recreate", *words)

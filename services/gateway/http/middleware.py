@@ -144,7 +144,7 @@ class AdmissionMiddleware:
         who: Identity = scope["state"]["identity"]
 
         async def charge() -> None:
-            share = await gateway.limiter.spend(who.user_id, "bytes", _UNTOLD)
+            share = await gateway.admission.limiter.spend(who.user_id, "bytes", _UNTOLD)
             if share.exceeded:
                 raise share.refusal()
 
@@ -171,11 +171,11 @@ class AdmissionMiddleware:
         if self._settings.single_user:
             return None
         if access_of(scope["method"], scope["path"]).body == "chunk":
-            share = await gateway.limiter.spend(who.user_id, "chunks")
+            share = await gateway.admission.limiter.spend(who.user_id, "chunks")
             if not share.exceeded:
-                share = await gateway.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+                share = await gateway.admission.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
         else:
-            share = await gateway.limiter.spend(who.user_id, "requests")
+            share = await gateway.admission.limiter.spend(who.user_id, "requests")
         if share.exceeded:
             raise share.refusal()
         return share
@@ -184,14 +184,14 @@ class AdmissionMiddleware:
         """Return who asks; refused tokens are counted by the address they come from."""
         credential, address = bearer(headers), str((scope.get("client") or ("unknown",))[0])
         if not self._settings.single_user:
-            gateway.failed_tokens.check(address, credential)
+            gateway.admission.failed_tokens.check(address, credential)
         try:
-            who = await gateway.verifier.identify(credential)
+            who = await gateway.admission.verifier.identify(credential)
         except Refused:
             if credential is not None:
-                gateway.failed_tokens.failed(address)
+                gateway.admission.failed_tokens.failed(address)
             raise
-        gateway.failed_tokens.accepted(credential)
+        gateway.admission.failed_tokens.accepted(credential)
         return who
 
 

@@ -22,7 +22,8 @@ from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
-from services.gateway.problems import Refused, ValidationFailed, envelope, refused_by
+from services.gateway.legacy.unbreakable import Unbreakable
+from services.gateway.problems import BadId, Refused, ValidationFailed, envelope, refused_by
 from services.gateway.results.routes import API, outcome
 from services.gateway.runs.lifecycle import cancel, live_runs, newest_dataset, run_to_stop
 from services.gateway.runs.progress import IDLE, MonotoneProgress
@@ -102,10 +103,10 @@ class Rooms:
         credential = (token if isinstance(token, str) else "") or header or asked or None
         gateway = self._gateway
         try:
-            with gateway.sockets.unknown():
-                who = await gateway.verifier.identify(credential)
+            with gateway.live.sockets.unknown():
+                who = await gateway.admission.verifier.identify(credential)
             if not gateway.settings.single_user:
-                gateway.sockets.enter(who.user_id)
+                gateway.live.sockets.enter(who.user_id)
         except (Refused, Unavailable) as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from None
         watch = asyncio.create_task(self._until_ended(sid, credential))
@@ -117,13 +118,13 @@ class Rooms:
         if client is None:
             return
         if not self._gateway.settings.single_user:
-            self._gateway.sockets.leave(client.who.user_id)
+            self._gateway.live.sockets.leave(client.who.user_id)
         for task in (client.watch, *client.followers.values()):
             task.cancel()
 
     async def _until_ended(self, sid: str, credential: str | None) -> None:
         """Disconnect a client when its credential is expired or revoked."""
-        code = await credential_ended(self._gateway.verifier, credential)
+        code = await credential_ended(self._gateway.admission.verifier, credential)
         client = self._clients.get(sid)
         if client is None:
             return
@@ -156,7 +157,7 @@ class Rooms:
 
     async def _spend(self, gateway: Gateway, client: Client) -> None:
         if not gateway.settings.single_user:
-            share = await gateway.limiter.spend(client.who.user_id, "requests")
+            share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
             if share.exceeded:
                 raise share.refusal()
 
@@ -226,15 +227,15 @@ class Rooms:
     async def _cancel(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        run = await run_to_stop(gateway, session, body.get("run_id"))
-        cancelled = await cancel(gateway, session, run, job_id=body.get("job_id"))
+        run = await run_to_stop(gateway, session, _named(body, "run_id"))
+        cancelled = await cancel(gateway, session, run, job_id=_named(body, "job_id"))
         status = "cancelling" if cancelled else "already_over"
         return {"success": True, "session_id": text, "run_id": run.id, "status": status}
 
     async def _status(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        view = await run_view(gateway, session, body.get("run_id"))
+        view = await run_view(gateway, session, _named(body, "run_id"))
         told = view.wire(MonotoneProgress()) if view else IDLE
         trained = sum(job.status == "finished" for job in view.jobs) if view else 0
         since = (view.run.updated_at if view else session.updated_at).isoformat()
@@ -266,7 +267,7 @@ class Rooms:
     def _follow(self, gateway: Gateway, client: Client, session: SessionRow, text: str) -> None:
         if session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
             return
-        box = gateway.hub.open(session.id)
+        box = gateway.live.hub.open(session.id)
         narrator = LegacyEvents(text)
 
         async def follow() -> None:
@@ -287,7 +288,7 @@ class Rooms:
                 log.warning("socket follower ended", reason=error.message)
                 await self.server.disconnect(client.sid)
             finally:
-                gateway.hub.close(session.id, box)
+                gateway.live.hub.close(session.id, box)
 
         client.followers[session.id] = asyncio.create_task(follow())
 
@@ -332,5 +333,13 @@ def _plain(body: Mapping[str, Any]) -> Body:
 def add_socketio(app: FastAPI) -> Rooms:
     """Serve Socket.IO under ``/socket.io``."""
     rooms = Rooms(app)
-    app.mount("/socket.io", socketio.ASGIApp(rooms.server, socketio_path="socket.io"))
+    app.mount("/socket.io", Unbreakable(socketio.ASGIApp(rooms.server, socketio_path="socket.io")))
     return rooms
+
+
+def _named(body: Body, name: str) -> str | None:
+    """Return the id a client names, or None if it names none."""
+    value = body.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise BadId(f"{name} must be text")

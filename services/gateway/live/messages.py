@@ -55,9 +55,9 @@ def parse(subject: str, payload: bytes, *, seq: int | None) -> LiveMessage | Non
     kind = PROGRESS if subject.startswith("prog.") else type_of(subject)
     try:
         body = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if kind is None or not isinstance(body, dict) or "session_id" not in body:
+    if kind is None or not isinstance(body, dict) or not isinstance(body.get("session_id"), str):
         return None
     message = {
         "seq": seq,

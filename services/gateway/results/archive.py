@@ -35,7 +35,7 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
     if run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet", run_id=run.id)
     key = keys.archive(run.session_id, run.id)
-    box = gateway.hub.open(run.session_id)  # before the look: a report that is stored meanwhile is heard of
+    box = gateway.live.hub.open(run.session_id)  # before the look: a report stored meanwhile is heard of
     try:
         if await gateway.objects.size(key) is not None:
             return key
@@ -43,7 +43,7 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
         await _reported(gateway, box, run)
     finally:
-        gateway.hub.close(run.session_id, box)
+        gateway.live.hub.close(run.session_id, box)
     return key
 
 

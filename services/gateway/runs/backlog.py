@@ -55,7 +55,7 @@ async def require_room(
         message = f"{waiting} models of yours wait or are being fitted; {asked} more would be beyond {limit}"
         raise BacklogFull(message, waiting=waiting, asked=asked, limit=limit)
     limit = gateway.settings.gateway_jobs
-    everybodys = await gateway.everything.records.count(JobRow, {"status": OneOf(LIVE_JOB)})
+    everybodys = await gateway.service_storage.records.count(JobRow, {"status": OneOf(LIVE_JOB)})
     if everybodys + asked > limit:
         raise QueueFull("too many models wait already", waiting=everybodys, asked=asked, limit=limit)
 

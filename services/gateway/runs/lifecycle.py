@@ -212,9 +212,9 @@ async def live_runs(gateway: Gateway, session: SessionRow) -> list[RunRow]:
     return await gateway.records.select(RunRow, {"session_id": session.id, "status": OneOf(LIVE_RUN)})
 
 
-async def let_end(gateway: Gateway, session: SessionRow, patience_s: float = 3.0) -> None:
+async def let_end(gateway: Gateway, session: SessionRow) -> None:
     """Give a run that is about to end a moment to do so: clients start the next one as soon as they think."""
-    for _ in range(round(patience_s / _POLL_S)):
+    for _ in range(round(gateway.settings.gateway_start_patience.total_seconds() / _POLL_S)):
         if not await live_runs(gateway, session):
             return
         await asyncio.sleep(_POLL_S)

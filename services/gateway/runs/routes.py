@@ -102,7 +102,7 @@ async def train_models(
 ) -> RunStarted:
     """Train models on a data set: the named one, or the session's newest, or one from its settings.
 
-    A run of the session that is under way is a 409, unless it ends within three seconds.
+    A run of the session that is under way is a 409, unless it ends within ten seconds.
     """
     await let_end(gateway, session)
     return await begin_training(gateway, session, sid, body, key=idempotency_key)
@@ -233,7 +233,7 @@ async def run_view(gateway: Gateway, session: SessionRow, run_id: str | None = N
         return None
     found = await find_run(gateway, session, run_id)
     jobs = await gateway.records.select(JobRow, {"run_id": found.id}, order="position")
-    told = [] if found.finished_at else await gateway.history.progress(session.id, found.id)
+    told = [] if found.finished_at else await gateway.live.history.progress(session.id, found.id)
     return RunView(found, jobs, {message.job_id: message for message in told if message.job_id})
 
 

@@ -154,7 +154,7 @@ def _stage(files: list[FileRow], runs: list[RunRow]) -> Stage:
 @router.get("/workspace/{sid}")
 async def workspace(gateway: Here, session: Session) -> Workspace:
     """Return a session with its files, its form and its runs, as of ``last_seq``."""
-    last_seq = await gateway.history.last()  # before the rows: what changes meanwhile is told again
+    last_seq = await gateway.live.history.last()  # before the rows: what changes meanwhile is told again
     session_data: SessionData = await load_session_data(gateway, session)
     runs = await gateway.records.select(RunRow, {"session_id": session.id}, order="created_at")
     ids = tuple(run.best_job_id for run in runs if run.best_job_id)

@@ -35,21 +35,21 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     try:
         session = await find_session(gateway.seen_by(who), who, sid)
         if counted:
-            gateway.sockets.enter(who.user_id)
+            gateway.live.sockets.enter(who.user_id)
     except (SessionNotFound, BadId) as error:
         await websocket.close(NOT_YOURS, error.code)
         return
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
         return
-    box = gateway.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
+    box = gateway.live.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
     try:
-        ended = credential_ended(gateway.verifier, credential)
+        ended = credential_ended(gateway.admission.verifier, credential)
         await _serve(websocket, box, _messages(gateway, session.id, box, after), ended)
     finally:
-        gateway.hub.close(session.id, box)
+        gateway.live.hub.close(session.id, box)
         if counted:
-            gateway.sockets.leave(who.user_id)
+            gateway.live.sockets.leave(who.user_id)
 
 
 async def _sign_in(websocket: WebSocket, gateway: Gateway) -> tuple[Identity, str | None] | None:
@@ -59,11 +59,11 @@ async def _sign_in(websocket: WebSocket, gateway: Gateway) -> tuple[Identity, st
     await websocket.accept(_SUBPROTOCOL if by_protocol else None)
     credential = offered[1] if by_protocol else bearer(websocket.headers)
     try:
-        with gateway.sockets.unknown():
+        with gateway.live.sockets.unknown():
             if credential is None and not gateway.settings.single_user:
                 first = await asyncio.wait_for(websocket.receive_text(), _FIRST_MESSAGE_S)
                 credential = _token_in(first)
-            return await gateway.verifier.identify(credential), credential
+            return await gateway.admission.verifier.identify(credential), credential
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
     except Refused as error:
@@ -93,10 +93,10 @@ async def _messages(
     """Yield the missed events, the newest progress, then everything live."""
     seen = 0
     if after is not None:
-        async for event in gateway.history.since(session_id, max(0, after)):
+        async for event in gateway.live.history.since(session_id, max(0, after)):
             seen = event.seq or seen
             yield event
-    for progress in await gateway.history.progress(session_id):
+    for progress in await gateway.live.history.progress(session_id):
         yield progress
     while True:
         for message in await box.take():

@@ -46,7 +46,7 @@ async def answer_question(
     ]
     await gateway.records.insert(rows)
     for row in rows:
-        gateway.arrivals.note(row)
+        gateway.uploads.received.note(row)
     state = await settle(gateway, fresh)
     await delete_file(gateway, session, file)
     return state

@@ -128,7 +128,7 @@ async def store_chunk(
         if known or file.status != "receiving":
             await _compare(known, index, content)
         else:
-            await gateway.quota.require_room(gateway.records, gateway.settings, file, n_bytes)
+            await gateway.uploads.quota.require_room(gateway.records, gateway.settings, file, n_bytes)
             await _store(gateway, file, index, row_id, content, sha256)
     return await settle(gateway, file)
 
@@ -152,7 +152,7 @@ async def _store(
         fingerprint=stored.digest,
     )
     if await gateway.records.insert([row]):
-        gateway.arrivals.note(row)
+        gateway.uploads.received.note(row)
     else:
         known = await gateway.records.get(ChunkRow, row_id)  # another replica was faster
         if known and differ(known.fingerprint, stored.digest):
@@ -182,7 +182,7 @@ def _conflict(index: int) -> ChunkConflict:
 
 async def received(gateway: Gateway, file: FileRow) -> Received:
     """Return which chunks of a file have arrived."""
-    sizes = await gateway.arrivals.of(gateway.records, file.id)
+    sizes = await gateway.uploads.received.of(gateway.records, file.id)
     return Received(file, frozenset(sizes), sum(sizes.values()))
 
 

@@ -4,6 +4,7 @@ from services.ingest.core.dialect import find_delimiter, split_rows
 from services.ingest.core.encoding import Source, first_pass
 from services.ingest.core.facts import FileFacts, SeriesRead, Skipped
 from services.ingest.core.names import display_names
+from services.ingest.core.nem12 import is_nem12, registers
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import looks_like_a_day_per_row, unfolded
 from services.ingest.core.problems import (
@@ -63,11 +64,15 @@ def read_file(
     """
     options = options or ReadOptions()
     seen = first_pass(source, encoding=options.encoding)
-    delimiter = options.delimiter or find_delimiter(seen.lines())
+    lines = seen.lines()
+    records = is_nem12(lines[0])
+    delimiter = options.delimiter or ("," if records else find_delimiter(lines))
     file = TextFile(source, seen, delimiter)
     try:
-        found, aside = _read_plain(file, options)
+        found, aside = _read_registers(file, options) if records else _read_plain(file, options)
     except _ODD as problem:
+        if records:
+            raise
         found, aside = _read_sheets(file, options, problem)
     called = file_name if file_name is not None else "" if isinstance(source, bytes) else source.name
     names = display_names([one.name for one in found], file_name=called)
@@ -87,6 +92,23 @@ def _read_plain(file: TextFile, options: ReadOptions) -> tuple[list[NamedSeries]
     if not options.time_columns and (is_odd(table) or looks_like_a_day_per_row(table) is not None):
         raise RaggedTable("the file is no table with a stamp per row", line=table.first_line)
     return read_table(file, table, options), table.aside
+
+
+def _read_registers(file: TextFile, options: ReadOptions) -> tuple[list[NamedSeries], tuple[SetAside, ...]]:
+    """Read a file of records, each a day of a register.
+
+    Raises
+    ------
+    TableTooLarge
+        If it has more lines than are held in memory.
+    """
+    if file.seen.n_lines > MAX_HELD_LINES:
+        raise TableTooLarge(
+            f"the file has {file.seen.n_lines} lines, at most {MAX_HELD_LINES} of its format are read",
+            n_lines=file.seen.n_lines,
+        )
+    tables, aside = registers(split_rows(file.all_lines(), file.delimiter))
+    return [one for table in tables for one in read_table(file, table, options)], aside
 
 
 def _read_sheets(

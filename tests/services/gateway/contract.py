@@ -241,7 +241,7 @@ async def furnish(house: House) -> None:
         stride=60,
     )
     own: dict[str, Any] = {"owner": "local", "session_id": SID}
-    objects = house.gateway.everything.objects
+    objects = house.gateway.service_storage.objects
     folder = keys.attempt(SID, RUN, JOB, 1)
     files = {}
     for name in ("model.keras", "model.onnx", "history.json", "passport.json"):

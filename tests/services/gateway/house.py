@@ -21,7 +21,7 @@ from services.gateway.auth.identity import (
     MissingAuthorization,
     Verifier,
 )
-from services.gateway.context import Gateway
+from services.gateway.context import Admission, Gateway, LiveChannel
 from services.gateway.http.rate_limits import Limiter, OwnCounters
 from services.gateway.live.hub import Hub
 from services.gateway.live.messages import LiveMessage
@@ -124,7 +124,7 @@ class House:
 
     @property
     def records(self) -> Records:
-        return self.gateway.everything.records
+        return self.gateway.service_storage.records
 
     def client(self, *, token: str | None = None, host: str = "127.0.0.1") -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -145,6 +145,7 @@ async def open_house(
     """Open a gateway over a folder; with ``users`` it asks for tokens (``user-<name>``)."""
     if users:
         knobs.setdefault("gateway_jwt_secret", "s" * 40)
+    knobs.setdefault("gateway_start_patience", 1)
     settings = GatewaySettings(data_dir=root, **knobs)
     app = _built(frozenset((name, value) for name, value in knobs.items() if name != "data_dir"))
     opened = storage or await open_embedded(root)
@@ -153,15 +154,16 @@ async def open_house(
     app.state.gateway = Gateway(
         settings=settings,
         storage=opened,
-        everything=opened,
+        service_storage=opened,
         post=post,
-        hub=Hub(limit=settings.gateway_client_queue),
-        history=past,
-        verifier=KeyVerifier(opened.records, tokens),
-        limiter=Limiter(
-            OwnCounters(),
-            requests=settings.gateway_requests_per_minute,
-            upload_bytes=settings.gateway_upload_bytes_per_minute,
+        live=LiveChannel(Hub(limit=settings.gateway_client_queue), past),
+        admission=Admission(
+            KeyVerifier(opened.records, tokens),
+            Limiter(
+                OwnCounters(),
+                requests=settings.gateway_requests_per_minute,
+                upload_bytes=settings.gateway_upload_bytes_per_minute,
+            ),
         ),
         queue=queue,
         asks=oracle,

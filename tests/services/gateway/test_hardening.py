@@ -268,7 +268,7 @@ async def test_a_damaged_file_is_not_downloaded_under_its_old_hash(tmp_path: Pat
     from shared.storage.verified import ObjectDamaged
 
     async with open_house(tmp_path) as house:
-        stored = await house.gateway.everything.objects.put(f"sessions/{SID}/x.zip", b"right")
+        stored = await house.gateway.service_storage.objects.put(f"sessions/{SID}/x.zip", b"right")
         (tmp_path / "objects" / "sessions" / SID / "x.zip").write_bytes(b"wrong")
 
         with pytest.raises(ObjectDamaged):

@@ -1,5 +1,10 @@
-"""Who may say and hear what: the table of services and subjects, asked of a real nats-server."""
+"""Who may say and hear what: the table of services and subjects, asked of a real nats-server.
 
+It is asked three times: of the embedded broker, and with the configurations of compose and of Kubernetes.
+"""
+
+import json
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -7,6 +12,7 @@ from pathlib import Path
 
 import nats
 import pytest
+import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -24,14 +30,51 @@ from shared.messaging.permissions import (
 from shared.messaging.streams import consumers, provision, streams
 from trainyard.broker import EmbeddedNats, server_binary
 
+DEPLOY = Path(__file__).parents[3] / "deploy"
 ID = "0" * 32
 MESSAGES: tuple[type[Message], ...] = (*EVENTS, TrainModel, ModelProgress, CancelNow)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
-    """A broker with a user per service."""
-    broker = EmbeddedNats(tmp_path_factory.mktemp("users") / "nats", durable=False, users=True).start()
+def deployed(where: str) -> str:
+    """Return the broker's configuration as it is deployed: the file compose mounts, or Kubernetes' own."""
+    if where == "compose":
+        return (DEPLOY / "nats" / "nats.conf").read_text()
+    documents = yaml.safe_load_all((DEPLOY / "k8s" / "base" / "nats.yaml").read_text())
+    [text] = [d["data"]["nats.conf"] for d in documents if "nats.conf" in (d.get("data") or {})]
+    return str(text)
+
+
+class Deployed(EmbeddedNats):
+    """A broker with a deployed configuration, of which only ports, folder and cluster are others."""
+
+    def __init__(self, root: Path, where: str) -> None:
+        super().__init__(root, durable=False, users=True)
+        self._text = deployed(where)
+
+    def _configuration(self, ports: Path) -> str:
+        text = re.sub(r"^(server_name|listen|http):.*\n", "", self._text, flags=re.M)
+        text = re.sub(r"^cluster \{.*?^\}\n", "", text, flags=re.M | re.S)
+        text = text.replace("store_dir: /data", f"store_dir: {json.dumps(str(self.root / 'store'))}")
+        for user, password in self.passwords.items():
+            text = text.replace(f"$NATS_{user.upper()}_PASSWORD", json.dumps(password))
+        return (
+            f'server_name: trainyard\nlisten: "127.0.0.1:{self._port}"\n'
+            f"ports_file_dir: {json.dumps(str(ports))}\n{text}"
+        )
+
+    def _ready(self, ports: Path) -> bool:
+        return super()._ready(ports) or bool(self.url)  # there is no operator who could ask for more
+
+
+@pytest.fixture(scope="module", params=["embedded", "compose", "kubernetes"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedNats]:
+    """A broker with a user per service, as each of the three ways to run the platform has it."""
+    root = tmp_path_factory.mktemp("users") / "nats"
+    embedded = request.param == "embedded"
+    broker = EmbeddedNats(root, durable=False, users=True) if embedded else Deployed(root, request.param)
+    broker.start()
     yield broker
     broker.stop()
 
@@ -184,7 +227,9 @@ async def test_nobody_enters_without_a_password(server: EmbeddedNats) -> None:
             await nats.connect(server.url, **login, allow_reconnect=False, connect_timeout=2)
 
 
-def test_secrets_lie_in_files_of_their_own_and_no_monitoring_port_is_open(server: EmbeddedNats) -> None:
+def test_secrets_lie_in_files_of_their_own_and_no_monitoring_port_is_open(tmp_path: Path) -> None:
+    server = EmbeddedNats(tmp_path / "nats", durable=False, users=True).start()
+    server.stop()
     for name in ("passwords.json", "nats.conf", "nats.log", "lock"):
         assert (server.root / name).stat().st_mode & 0o777 == 0o600, name
     assert "http" not in (server.root / "nats.conf").read_text()

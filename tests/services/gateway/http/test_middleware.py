@@ -60,7 +60,7 @@ async def test_a_body_that_is_no_json_is_told_so(house: House, body: bytes) -> N
 
 
 async def test_what_breaks_inside_stays_inside(house: House) -> None:
-    await house.gateway.everything.close()  # the ledger is gone: nothing any route expects
+    await house.gateway.service_storage.close()  # the ledger is gone: nothing any route expects
 
     async with house.client() as http:
         answer = await http.get(f"{BASE}/list-sessions")

@@ -54,6 +54,21 @@ async def test_what_was_missed_is_told_once_and_then_what_is_new(
         assert rest == [event for event in everything if event[0] > middle]
 
 
+async def test_a_channel_on_which_nothing_is_said_stays_open(
+    tmp_path: Path, nats_server: EmbeddedNats
+) -> None:
+    async with running(tmp_path, nats_server) as house:
+        sid = await house.session()
+        quiet: dict[str, Any] = {"ping_interval": None}  # a browser sends no pings of its own
+        async with asyncio.timeout(60), websockets.connect(house.live(sid), **quiet) as socket:
+            await asyncio.sleep(12)  # longer than a first message or a stuck body may take
+            await play_a_run(house, sid)
+
+            heard = [json.loads(await socket.recv())["type"]]
+
+        assert heard == ["run.planned"]
+
+
 async def test_nothing_is_lost_while_the_broker_is_away(tmp_path: Path, nats_server: EmbeddedNats) -> None:
     async with running(tmp_path, nats_server) as house:
         sid = await house.session()

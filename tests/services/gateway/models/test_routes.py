@@ -44,7 +44,7 @@ async def test_what_a_model_relies_on_is_asked_of_the_trainer(
 async def test_what_was_measured_before_needs_no_trainer(furnished: House, http: httpx.AsyncClient) -> None:
     furnished.oracle.answers.clear()
     key = keys.importance(SID, RUN, JOB, 3)
-    await furnished.gateway.everything.objects.put(key, json.dumps(MEASURED).encode())
+    await furnished.gateway.service_storage.objects.put(key, json.dumps(MEASURED).encode())
 
     kept = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 3})
     other = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 4})

@@ -27,9 +27,9 @@ async def store_run(house: House, sid: str, status: RunStatus, *, scored: bool =
 
 async def store_report(house: House, sid: str) -> None:
     """Store the archive and say so, as the evaluator does."""
-    await house.gateway.everything.objects.put(keys.archive(sid, RUN), ARCHIVE)
+    await house.gateway.service_storage.objects.put(keys.archive(sid, RUN), ARCHIVE)
     await house.records.update(RunRow, RUN, {"verdict": {"rows": [], "claims": []}})
-    house.gateway.hub.publish(LiveMessage(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
+    house.gateway.live.hub.publish(LiveMessage(9, "run.reported", sid, RUN, None, {"plots": []}, "{}"))
 
 
 async def test_a_download_right_after_the_end_of_a_run_waits_for_the_evaluators_archive(
@@ -38,14 +38,14 @@ async def test_a_download_right_after_the_end_of_a_run_waits_for_the_evaluators_
     await store_run(house, sid, "completed")
 
     download = asyncio.create_task(http.get(f"results/{sid}/download"))
-    while not len(house.gateway.hub):  # noqa: ASYNC110 - a hub tells nobody that somebody listens
+    while not len(house.gateway.live.hub):  # noqa: ASYNC110 - a hub tells nobody that somebody listens
         await asyncio.sleep(0.01)
     await store_report(house, sid)
     answer = await download
 
     assert (answer.status_code, answer.content) == (200, ARCHIVE)
     assert answer.headers["content-disposition"] == 'attachment; filename="trainyard-22222222.zip"'
-    assert len(house.gateway.hub) == 0
+    assert len(house.gateway.live.hub) == 0
 
 
 async def test_a_stored_archive_comes_at_once(house: House, http: httpx.AsyncClient, sid: str) -> None:

@@ -70,7 +70,7 @@ async def test_deleting_a_session_leaves_nothing_of_it(
     house: House, http: httpx.AsyncClient, sid: str
 ) -> None:
     await ready_file(house, sid, "input", "a.csv", "A")
-    objects = house.gateway.everything.objects
+    objects = house.gateway.service_storage.objects
     await objects.put(f"{keys.session(sid)}/x", b"bytes")
 
     answer = await http.post(f"session/{sid}/delete")

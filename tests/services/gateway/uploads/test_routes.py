@@ -35,7 +35,7 @@ async def test_the_last_chunk_completes_the_upload_whatever_the_order(
     assert [a["status"] for a in answers] == ["receiving", "receiving", "completed"]
     assert answers[0]["missing"] == [0, 1]
     assert house.post.types() == ["upload.completed"]
-    stored = await house.gateway.everything.objects.list(keys.chunks(sid, answers[0]["file_id"]))
+    stored = await house.gateway.service_storage.objects.list(keys.chunks(sid, answers[0]["file_id"]))
     assert [key[-6:] for key in stored] == ["000000", "000001", "000002"]
 
 
