@@ -132,7 +132,7 @@ async def test_a_manifest_names_the_files_of_its_model_and_holds_by_the_publishe
     found = open_manifest(answers[0].content, key=public_key(published["public_key"].encode()))
     model = tmp_path / "downloaded.onnx"
     model.write_bytes(
-        await furnished.gateway.everything.objects.get(f"{keys.attempt(SID, RUN, JOB, 1)}/model.onnx")
+        await furnished.gateway.storage.objects.get(f"{keys.attempt(SID, RUN, JOB, 1)}/model.onnx")
     )
     assert answers[0].content == answers[1].content
     assert (found.version, found.job_id, found.passport) == (1, JOB, {"libraries": {"keras": "3"}})
