@@ -61,7 +61,7 @@ class LiveChannel:
 
 
 @dataclass(frozen=True)
-class Uploads:
+class UploadState:
     """What this process remembers of uploads under way."""
 
     received: ReceivedChunks = field(default_factory=ReceivedChunks)
@@ -80,7 +80,7 @@ class Gateway:
     queue: Queue
     admission: Admission
     live: LiveChannel
-    uploads: Uploads = field(default_factory=Uploads)
+    uploads: UploadState = field(default_factory=UploadState)
     plans: Plans = field(default_factory=EverythingAllowed)
 
     def service_records(self, owner: str) -> Records:

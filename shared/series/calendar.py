@@ -20,7 +20,7 @@ UTC_PERIOD_S: dict[Feature, float] = {
 
 
 @dataclass(frozen=True)
-class Clock:
+class CalendarClock:
     """Whose clock and holidays the features of a data set follow."""
 
     timezone: str = "UTC"
@@ -28,7 +28,7 @@ class Clock:
     subdivision: str | None = None
 
 
-def clock_of(calendar: Calendar) -> Clock:
+def clock_of(calendar: Calendar) -> CalendarClock:
     """Return the clock of a calendar setting, checked.
 
     Raises
@@ -49,7 +49,7 @@ def clock_of(calendar: Calendar) -> Clock:
     part = calendar.subdivision
     if code is not None and part is not None:
         part = subdivision_code(code, part)
-    return Clock(calendar.timezone, code, part)
+    return CalendarClock(calendar.timezone, code, part)
 
 
 def calendar_window(setting: CalendarFeature, steps: int) -> Window:
@@ -59,7 +59,7 @@ def calendar_window(setting: CalendarFeature, steps: int) -> Window:
     return window_of(setting.horizon, steps, "input")
 
 
-def feature_values(feature: Feature, at_ns: Int64, setting: CalendarFeature, clock: Clock) -> Float32:
+def feature_values(feature: Feature, at_ns: Int64, setting: CalendarFeature, clock: CalendarClock) -> Float32:
     """Return the columns of one feature at each moment.
 
     Parameters
@@ -103,7 +103,7 @@ def local_phase(feature: Feature, local_s: Int64) -> Float64:
     return (passed * DAY_S + second) / (DAY_S * length)
 
 
-def is_holiday(days: Int64, clock: Clock) -> Bool:
+def is_holiday(days: Int64, clock: CalendarClock) -> Bool:
     """Say for each day (days since 1970-01-01) whether it is a public holiday."""
     if len(days) == 0 or clock.country is None:
         return np.zeros(days.shape, dtype=np.bool_)

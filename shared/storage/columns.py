@@ -35,7 +35,7 @@ class NotStorable(InvalidInput):
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column; ``json`` holds every value that is not a plain scalar."""
 
     name: str
@@ -45,7 +45,7 @@ class Column:
 
 
 @cache
-def columns(kind: type[Row]) -> Mapping[str, Column]:
+def columns(kind: type[Row]) -> Mapping[str, TableColumn]:
     """Return the columns of a row type, in field order.
 
     >>> from shared.storage.rows import ChunkRow
@@ -55,7 +55,7 @@ def columns(kind: type[Row]) -> Mapping[str, Column]:
     return {name: _column(name, field) for name, field in kind.model_fields.items()}
 
 
-def column(kind: type[Row], name: str) -> Column:
+def column(kind: type[Row], name: str) -> TableColumn:
     """Return one column; a name that is no field of the row is a mistake of the caller."""
     try:
         return columns(kind)[name]
@@ -73,7 +73,7 @@ def ordering(kind: type[Row], order: str) -> tuple[str, bool]:
     return column(kind, order.removeprefix("-")).name, order.startswith("-")
 
 
-def conditions(kind: type[Row], where: Where) -> Iterator[tuple[Column, Condition]]:
+def conditions(kind: type[Row], where: Where) -> Iterator[tuple[TableColumn, Condition]]:
     """Yield each condition with its column, times made sortable text."""
     for name, condition in where.items():
         at = column(kind, name)
@@ -138,10 +138,10 @@ def _scalar(value: Scalar) -> Scalar:
     return as_text(value) if isinstance(value, datetime) else value
 
 
-def _column(name: str, field: FieldInfo) -> Column:
+def _column(name: str, field: FieldInfo) -> TableColumn:
     options, nullable = _without_none(field.annotation)
     type_ = _type(options[0]) if len(options) == 1 else "json"
-    return Column(name, type_, nullable, field.is_required())
+    return TableColumn(name, type_, nullable, field.is_required())
 
 
 def _without_none(annotation: object) -> tuple[tuple[object, ...], bool]:

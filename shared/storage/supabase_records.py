@@ -11,8 +11,8 @@ from postgrest import APIError, APIResponse, AsyncSelectRequestBuilder, CountMet
 from postgrest.types import ReturnMethod
 
 from shared.storage.columns import (
-    Column,
     NotStorable,
+    TableColumn,
     columns,
     conditions,
     decode,
@@ -33,7 +33,7 @@ _WRITER: Final = "last_write"  # the column a write leaves its token in
 _WRITERS: Final = "recent_writes"  # where the database keeps the tokens of a row's last writes
 
 Query: TypeAlias = AsyncSelectRequestBuilder
-Part: TypeAlias = Sequence[tuple[Column, Condition]]
+Part: TypeAlias = Sequence[tuple[TableColumn, Condition]]
 
 
 class SupabaseRecords:

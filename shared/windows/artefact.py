@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
-from shared.series.calendar import Clock
+from shared.series.calendar import CalendarClock
 from shared.series.calendar_steps import CalendarSteps
 from shared.series.grid import ReferenceGrid
 from shared.series.row_clock import RowClock
@@ -106,7 +106,7 @@ def _stored_plan(facts: Mapping[str, Any]) -> WindowPlan:
     return WindowPlan(
         spec=spec,
         grid=grid,
-        clock=Clock(**facts["clock"]),
+        clock=CalendarClock(**facts["clock"]),
         inputs=tuple(rules[:n_inputs]),
         outputs=tuple(rules[n_inputs:]),
         calendar=calendar_rules(spec, grid),

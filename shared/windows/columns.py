@@ -12,7 +12,7 @@ import numpy as np
 
 from shared.contracts.specs import column_names
 from shared.series.arrays import Bool, Float32, Float64, Int64
-from shared.series.calendar import Clock, feature_values
+from shared.series.calendar import CalendarClock, feature_values
 from shared.series.grid import Lattice, ReferenceGrid, Window, lattice_of
 from shared.series.resample import Code, Codes
 from shared.series.series import Series
@@ -89,7 +89,7 @@ class CalendarColumn:
 
     rule: CalendarRule
     column: int
-    clock: Clock
+    clock: CalendarClock
     grid: ReferenceGrid
 
     @property
@@ -159,7 +159,7 @@ def calendar_columns(plan: WindowPlan) -> list[Track]:
     ]
 
 
-def calendar_tracks(rule: CalendarRule, grid: ReferenceGrid, clock: Clock) -> tuple[Track, ...]:
+def calendar_tracks(rule: CalendarRule, grid: ReferenceGrid, clock: CalendarClock) -> tuple[Track, ...]:
     """Return the tracks of one calendar feature, one per column."""
     lattice = lattice_of(grid, rule.window)
     size = lattice.size(grid.n)

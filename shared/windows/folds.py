@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class SampleHistory:
     """All samples of a data set on the axis of time, and how what came before a cutoff is divided.
 
     ``ref_ns`` are their reference times, ascending; sample i may teach anything about a sample j only if
@@ -77,7 +77,7 @@ def default_size(dataset: Dataset, n_folds: int) -> int:
     return max(1, min(round(share * dataset.n_windows), dataset.n_windows // (2 * n_folds)))
 
 
-def history_of(dataset: Dataset) -> History:
+def history_of(dataset: Dataset) -> SampleHistory:
     """Return a data set's samples in time; one is settled with the last row that any of its windows reads."""
     sources, ref_ns, split = dataset.assembly.sources, dataset.ref_ns, dataset.spec.split
     # Archived forecasts are known at the reference time by construction, however far they look ahead.
@@ -86,10 +86,10 @@ def history_of(dataset: Dataset) -> History:
     # A target may begin before the reference time: what trains must end before that.
     lead = min(0, dataset.plan.target_reach_ns[0])
     share = split.validation / (split.train + split.validation)
-    return History(ref_ns, settled - lead, share, ZoneInfo(dataset.spec.calendar.timezone))
+    return SampleHistory(ref_ns, settled - lead, share, ZoneInfo(dataset.spec.calendar.timezone))
 
 
-def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tuple[Fold, ...]:
+def plan_folds(history: SampleHistory, spec: BacktestSpec, *, test_windows: int) -> tuple[Fold, ...]:
     """Cut samples into folds whose tests tile the newest ones, oldest fold first.
 
     Every value a fold is fitted or chosen with stood in a row older than the fold's cutoff; its validation
@@ -119,7 +119,7 @@ def plan_folds(history: History, spec: BacktestSpec, *, test_windows: int) -> tu
     return tuple(folds)
 
 
-def _taught(history: History, spec: BacktestSpec, start: int, first: Fold | None) -> tuple[Span, Span]:
+def _taught(history: SampleHistory, spec: BacktestSpec, start: int, first: Fold | None) -> tuple[Span, Span]:
     """Return the training and the validation samples of the fold that is tested from ``start`` on."""
     if first is None or (spec.refit and spec.window == "expanding"):
         return history.before(start)
@@ -129,7 +129,7 @@ def _taught(history: History, spec: BacktestSpec, start: int, first: Fold | None
     return (train[1] - first.train[1], train[1]), validation
 
 
-def _do_not_fit(history: History, n_folds: int, test_windows: int) -> FoldsDoNotFit:
+def _do_not_fit(history: SampleHistory, n_folds: int, test_windows: int) -> FoldsDoNotFit:
     """Say what was asked for, what there is, and what would work."""
     fewer = [n for n in range(1, min(n_folds, MAX_FOLDS)) if history.fits(n, test_windows)]
     largest = bisect_right(

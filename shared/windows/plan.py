@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contracts.specs import CalendarFeature, DatasetSpec, Feature, Range, SeriesSpec, column_names
-from shared.series.calendar import Clock, calendar_window, clock_of
+from shared.series.calendar import CalendarClock, calendar_window, clock_of
 from shared.series.calendar_steps import CalendarSteps
 from shared.series.grid import MAX_HOURS, ReferenceGrid, Window, reference_grid, window_of
 from shared.series.problems import BadSetting, UnknownSeries
@@ -73,7 +73,7 @@ class WindowPlan:
 
     spec: DatasetSpec
     grid: ReferenceGrid
-    clock: Clock  # whose wall clock and holidays calendar features follow
+    clock: CalendarClock  # whose wall clock and holidays calendar features follow
     inputs: tuple[WindowRule, ...]
     outputs: tuple[WindowRule, ...]
     calendar: tuple[CalendarRule, ...]

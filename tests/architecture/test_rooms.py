@@ -111,3 +111,13 @@ def test_functions_say_more_than_their_lines() -> None:
     n_lines = sum(len(text.splitlines()) for text in texts)
 
     assert 1000 * n_functions / n_lines <= MOST_FUNCTIONS, f"{n_functions} in {n_lines} lines"
+
+
+def test_in_shared_one_name_stands_for_one_thing() -> None:
+    places: dict[str, list[Path]] = {}
+    for path in files("shared"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(path)
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

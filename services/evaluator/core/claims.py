@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.evaluator.core.ranking import Leaderboard, Row, known_metric
+from services.evaluator.core.ranking import Leaderboard, LeaderboardRow, known_metric
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
 from shared.contracts.kinds import REFERENCE_KIND
 from shared.scoring.forecasts import PartForecast
@@ -62,13 +62,13 @@ def make_claims(
     ]
 
 
-def _rivals(board: Leaderboard, best: Row) -> list[Row]:
+def _rivals(board: Leaderboard, best: LeaderboardRow) -> list[LeaderboardRow]:
     others = [row for row in board.rows if row.rank is not None and row.job_id != best.job_id]
     naive = next((row for row in others if row.kind == REFERENCE_KIND), None)
     return others[:1] + [row for row in (naive,) if row and row not in others[:1]]
 
 
-def _claim(best: Row, other: Row, comparison: Comparison) -> Claim:
+def _claim(best: LeaderboardRow, other: LeaderboardRow, comparison: Comparison) -> Claim:
     return Claim(best.label, other.label, comparison, _sentence(best.label, other.label, comparison))
 
 

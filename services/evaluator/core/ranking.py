@@ -31,7 +31,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """One model's place. Losses are free of units and averaged over outputs; smaller is better."""
 
     rank: int | None
@@ -53,10 +53,10 @@ class Leaderboard:
     """All models of a run, best first; models without a rank stand at the end in the order given."""
 
     metric: str
-    rows: tuple[Row, ...]
+    rows: tuple[LeaderboardRow, ...]
 
     @property
-    def best(self) -> Row | None:
+    def best(self) -> LeaderboardRow | None:
         """The model ranked first, be it a baseline; None when no model could be ranked."""
         return next((row for row in self.rows if row.rank == 1), None)
 
@@ -165,10 +165,10 @@ def _row(
     *,
     place: int | None = None,
     reason: str | None = None,
-) -> Row:
+) -> LeaderboardRow:
     skills = {part: _skill(entry, reference, metric, part) for part in ("validation", "test")}
     decisive = skills["test"] if entry.test and entry.test.n_windows else skills["validation"]
-    return Row(
+    return LeaderboardRow(
         rank=place,
         job_id=entry.job_id,
         label=entry.label,

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from services.evaluator.core.ranking import Leaderboard, Row
+from services.evaluator.core.ranking import Leaderboard, LeaderboardRow
 from services.evaluator.core.scores import Scores
 from shared.contracts.metrics import METRICS
 
@@ -65,6 +65,6 @@ def as_csv(header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
     return text.getvalue()
 
 
-def _comparison_line(row: Row) -> list[Cell]:
+def _comparison_line(row: LeaderboardRow) -> list[Cell]:
     place = [row.rank, row.label, row.kind, row.is_baseline, row.loss, row.test_loss, row.skill, row.reason]
     return [*place, *(part.get(name) for part in (row.validation, row.test) for name in HEADINGS)]

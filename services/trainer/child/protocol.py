@@ -14,13 +14,13 @@ SIGNS_OF_NO_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "pth
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Line(BaseModel):
+class PipeLine(BaseModel):
     """One line between parent and child."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TrainTask(Line):
+class TrainTask(PipeLine):
     """Fit one model on a stored data set."""
 
     task: Literal["train"] = "train"
@@ -39,7 +39,7 @@ class TrainTask(Line):
     memory_bytes: int | None = Field(default=None, gt=0, description="refuse fits that need more")
 
 
-class StoredModelTask(Line):
+class StoredModelTask(PipeLine):
     """Work with a stored model."""
 
     model: Path = Field(description="folder of the model")
@@ -88,14 +88,14 @@ class ForecastTask(StoredModelTask):
     template_only: bool = Field(default=False, description="tell what a forecast needs and compute none")
 
 
-class StoredFile(Line):
+class StoredFile(PipeLine):
     """A file of a model, as it was written."""
 
     size_bytes: int
     sha256: Sha256
 
 
-class TrainOutcome(Line):
+class TrainOutcome(PipeLine):
     """A model is stored in the output folder."""
 
     type: Literal["trained"] = "trained"
@@ -105,7 +105,7 @@ class TrainOutcome(Line):
     files: dict[str, StoredFile]
 
 
-class PredictOutcome(Line):
+class PredictOutcome(PipeLine):
     """Forecasts are stored in the output file."""
 
     type: Literal["predicted"] = "predicted"
@@ -113,14 +113,14 @@ class PredictOutcome(Line):
     seconds: float
 
 
-class ExportOutcome(Line):
+class ExportOutcome(PipeLine):
     """The file is written."""
 
     type: Literal["exported"] = "exported"
     file: StoredFile
 
 
-class InputImportance(Line):
+class InputImportance(PipeLine):
     """How much worse forecasts get when one input belongs to other windows."""
 
     name: str
@@ -130,7 +130,7 @@ class InputImportance(Line):
     relative: float | None = Field(description="rise in shares of the undisturbed loss")
 
 
-class ExplainOutcome(Line):
+class ExplainOutcome(PipeLine):
     """Inputs by importance, most important first, and how it was measured."""
 
     type: Literal["explained"] = "explained"
@@ -144,7 +144,7 @@ class ExplainOutcome(Line):
     seconds: float
 
 
-class ForecastOutcome(Line):
+class ForecastOutcome(PipeLine):
     """A forecast, or what one needs, as the document that is stored and answered."""
 
     type: Literal["forecast"] = "forecast"
@@ -152,20 +152,20 @@ class ForecastOutcome(Line):
     seconds: float
 
 
-class Ready(Line):
+class Ready(PipeLine):
     """The libraries that the kinds to be warm for need are loaded."""
 
     type: Literal["ready"] = "ready"
 
 
-class ProgressLine(Line):
+class ProgressLine(PipeLine):
     """A fit has come a step further."""
 
     type: Literal["advance"] = "advance"
     progress: Progress
 
 
-class Rejected(Line):
+class Rejected(PipeLine):
     """The task cannot be done, now or later."""
 
     type: Literal["refusal"] = "refusal"

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.specs import Calendar, CalendarFeature, Feature
-from shared.series.calendar import Clock, clock_of, country_code, feature_values, is_holiday
+from shared.series.calendar import CalendarClock, clock_of, country_code, feature_values, is_holiday
 from shared.series.problems import BadSetting, UnknownCountry, UnknownZone
 from tests.shared.windows.strategies import thorough
 
-VIENNA = Clock("Europe/Vienna", "AT")
+VIENNA = CalendarClock("Europe/Vienna", "AT")
 UTC_CLOCK, LOCAL = CalendarFeature(), CalendarFeature(local_time=True)
 PERIODS = ("year", "month", "week", "day")
 
@@ -69,7 +69,7 @@ def local_phase(feature: Feature, local: datetime) -> float:
 def test_local_phases_equal_datetime_arithmetic(seconds: int, zone: str, feature: Feature) -> None:
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(ZoneInfo(zone))
 
-    got = feature_values(feature, np.array([seconds * 10**9]), LOCAL, Clock(zone))[0]
+    got = feature_values(feature, np.array([seconds * 10**9]), LOCAL, CalendarClock(zone))[0]
 
     angle = 2 * np.pi * local_phase(feature, local)
     np.testing.assert_allclose(got, [np.sin(angle), np.cos(angle)], atol=1e-6)
@@ -100,7 +100,7 @@ def test_a_holiday_on_a_sunday_counts() -> None:
 def test_every_country_of_the_holidays_package_works(code: str) -> None:
     days = (np.datetime64("2024-01-01") + np.arange(366)).astype("datetime64[D]")
 
-    got = is_holiday(days.astype(np.int64), Clock(country=code))
+    got = is_holiday(days.astype(np.int64), CalendarClock(country=code))
 
     table = holidays.country_holidays(code, years=2024)
     assert got.tolist() == [day in table for day in days.tolist()]

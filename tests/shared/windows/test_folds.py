@@ -16,7 +16,7 @@ from shared.series.series import Series
 from shared.windows.dataset import Dataset, build_dataset
 from shared.windows.folds import (
     MIN_TRAIN_WINDOWS,
-    History,
+    SampleHistory,
     default_size,
     history_of,
     parts_of,
@@ -28,10 +28,10 @@ from shared.windows.folds import (
 HOUR_NS = 3_600_000_000_000
 
 
-def history(n: int = 100, *, reach: int = 2, share: float = 0.1) -> History:
+def history(n: int = 100, *, reach: int = 2, share: float = 0.1) -> SampleHistory:
     """Hourly samples that are settled ``reach`` hours after their reference time."""
     ref_ns = np.arange(n) * HOUR_NS
-    return History(ref_ns, ref_ns + reach * HOUR_NS, share)
+    return SampleHistory(ref_ns, ref_ns + reach * HOUR_NS, share)
 
 
 def dataset_of(
@@ -85,7 +85,7 @@ def test_nothing_is_fitted_or_chosen_with_a_value_unknown_at_the_cutoff(
     n_folds: int, size: int, reach: int, share: float, mode: tuple[bool, Any], seed: int
 ) -> None:
     ref_ns = np.cumsum(np.random.default_rng(seed).integers(1, 90, 200)) * 60 * 10**9
-    past = History(ref_ns, ref_ns + reach * 60 * 10**9, share)
+    past = SampleHistory(ref_ns, ref_ns + reach * 60 * 10**9, share)
     assume(past.fits(n_folds, size))
 
     folds = plan_folds(past, BacktestSpec(n_folds=n_folds, refit=mode[0], window=mode[1]), test_windows=size)
