@@ -41,7 +41,7 @@ class RegistryCalls:
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/promote", json=body))
 
     async def manifest(self: Calls, session_id: str, version: int) -> dict[str, Any]:
-        """Return the signed manifest of a version, a DSSE envelope: `shared.models.manifest` opens it."""
+        """Return the signed manifest of a version, a DSSE envelope: `shared.storage.manifest` opens it."""
         answer = await self._call("GET", f"/models/{session_id}/{version}/manifest")
         return {name: answer[name] for name in ("payloadType", "payload", "signatures")}
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shared.models.manifest import check_file, key_id, open_manifest, public_key
+from shared.storage.manifest import check_file, key_id, open_manifest, public_key
 from trainyard.client import AsyncClient
 from trainyard.operating import console
 from trainyard.session_commands import asking

@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
-from shared.models.manifest import Manifest, sign, to_pem
-from shared.models.passport import file_facts
+from shared.fingerprint import file_facts
+from shared.storage.manifest import Manifest, sign, to_pem
 from trainyard.cli import app
 from trainyard.session_commands import COMMANDS
 

@@ -17,8 +17,8 @@ from services.gateway.problems import NothingThere
 from services.gateway.registry.versions import PASSPORT, registry_of
 from services.gateway.settings import GatewaySettings
 from shared.errors import Unavailable
-from shared.models.manifest import Manifest, key_id, private_key, sign, stored_key, to_pem
-from shared.models.passport import FileFacts
+from shared.fingerprint import FileFacts
+from shared.storage.manifest import Manifest, key_id, private_key, sign, stored_key, to_pem
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified

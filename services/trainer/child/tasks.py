@@ -34,10 +34,10 @@ from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
 from services.trainer.core.predict import AverageForecaster, Forecaster
 from shared.contracts.backtest import BacktestPart
+from shared.fingerprint import file_facts
 from shared.models.passport import (
     PASSPORT,
     Passport,
-    file_facts,
     first_scores,
     folder_sha256,
     layout_to_json,

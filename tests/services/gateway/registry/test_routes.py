@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from services.gateway.http.openapi import SESSION
 from services.gateway.registry.manifest_routes import SigningNotConfigured, signing_key
 from services.gateway.settings import GatewaySettings
-from shared.models.manifest import check_file, open_manifest, public_key
 from shared.storage import keys
+from shared.storage.manifest import check_file, open_manifest, public_key
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import JobRow
 from tests.services.gateway.contract import JOB, RUN, SID, furnish

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from shared.contracts.base import new_id
 from shared.errors import InvalidInput
-from shared.models.passport import FileFacts, file_facts
+from shared.fingerprint import FileFacts, file_facts
 
 PAYLOAD_TYPE = "application/vnd.trainyard.model+json"
 FORMAT = 1

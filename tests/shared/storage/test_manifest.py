@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models.manifest import (
+from shared.fingerprint import FileFacts
+from shared.storage.manifest import (
     FileNotInManifest,
     Manifest,
     ManifestInvalid,
@@ -27,7 +28,6 @@ from shared.models.manifest import (
     stored_key,
     to_pem,
 )
-from shared.models.passport import FileFacts
 
 OURS, THEIRS = Ed25519PrivateKey.from_private_bytes(b"1" * 32), Ed25519PrivateKey.generate()
 MODEL = b"weights"
