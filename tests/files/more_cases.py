@@ -468,4 +468,17 @@ MORE = [
         {"key_columns": []},
         (("load", 200, "2024-03-14T00:00", "2024-03-22T07:00", total(200) - value(5) - value(6) + 199.0),),
     ),
+    FileCase(
+        "a single minus behind a number is a slip",
+        "cells damaged on the way: read as a text, and told",
+        "Datum;P\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"{t:%d.%m.%Y %H:%M};{comma(value(k))}{'-' if k == 7 else ''}",
+        ),
+        {},
+        (("P", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30) - value(7)),),
+    ),
 ]
