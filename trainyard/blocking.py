@@ -20,6 +20,7 @@ from trainyard.responses import (
     Importance,
     Live,
     ModelVersion,
+    Monitoring,
     Run,
     RunResults,
     RunStatus,
@@ -200,6 +201,12 @@ class Client:
     def forecasts(self, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
         """Return the session's forecasts, newest first."""
         return self._wait(self._async.forecasts(session_id, limit=limit))
+
+    def monitoring(
+        self, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
+    ) -> Monitoring:
+        """Return how forecasts met their truth; see ``AsyncClient.monitoring``."""
+        return self._wait(self._async.monitoring(session_id, model=model, last=last, drift_days=drift_days))
 
     def forecast_template(self, session_id: str, *, model: str = "champion") -> dict[str, JsonValue]:
         """Return the stamps and columns a forecast needs that are known in advance."""

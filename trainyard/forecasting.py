@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
-from trainyard.responses import Forecast, ForecastSummary
+from trainyard.responses import Forecast, ForecastSummary, Monitoring
 
 Future = Mapping[str, Sequence[float | None] | Mapping[str, float]]
 
@@ -98,6 +98,16 @@ class ForecastCalls:
         answer = await self._call("GET", f"/forecasts/{session_id}", params={"limit": limit})
         return [ForecastSummary.model_validate(one) for one in answer["forecasts"]]
 
+    async def monitoring(
+        self: Calls, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
+    ) -> Monitoring:
+        """Return how the last forecasts of each model met their truth, and the drift of its inputs."""
+        params: dict[str, Any] = {"last": last, "drift_days": drift_days}
+        params |= {"model": model} if model else {}
+        return Monitoring.model_validate(
+            await self._call("GET", f"/forecasts/{session_id}/monitoring", params=params)
+        )
+
     async def forecast_template(
         self: Calls, session_id: str, *, model: str = "champion"
     ) -> dict[str, JsonValue]:
@@ -128,6 +138,28 @@ def show_forecast(console: Console, found: Forecast) -> None:
     filled = ", ".join(sorted({str(one["series"]) for one in found.filled}))
     if filled:
         console.print(f"  [yellow]{len(found.filled)} values of {filled} were filled[/]")
+
+
+def show_monitoring(console: Console, found: Monitoring) -> None:
+    """Print how forecasts met their truth: one row per model and target, then what has drifted."""
+    table = Table(title=f"the last {found.last} forecasts of each model whose truth has arrived")
+    for name in ("model", "target", "forecasts", "open", "MAE", "MASE", "skill", "coverage", "alarming"):
+        table.add_column(name)
+    for model in found.models:
+        for target in model.targets:
+            shares = [c for c in target.coverage if c.get("share") is not None]
+            covered = ", ".join(f"{c['level']:g}: {c['share']:.0%}" for c in shares)
+            figures = ["-" if x is None else f"{x:.4g}" for x in (target.mae, target.mase, target.skill)]
+            counts = (str(target.n_forecasts), str(model.n_open))
+            alerts = ", ".join(target.alerts) or "-"
+            table.add_row(model.model, target.name, *counts, *figures, covered or "-", alerts)
+        if not model.targets:
+            table.add_row(model.model, "-", "0", str(model.n_open), *["-"] * 5)
+    console.print(table)
+    for model in found.models:
+        names = ", ".join(str(one["name"]) for one in model.inputs if one.get("drifted"))
+        if names:
+            console.print(f"  [yellow]{model.model}: {names} drifted from the training rows[/]")
 
 
 def plot_forecast(found: Forecast, path: Path) -> Path:

@@ -201,6 +201,42 @@ class ForecastSummary(Answer):
     scores: dict[str, Any] = {}
 
 
+class MonitoredTarget(Answer):
+    """The last forecasts of one target against their truth, in its unit."""
+
+    name: str
+    n_forecasts: int
+    n_values: int
+    mae: float | None = None
+    rmse: float | None = None
+    bias: float | None = None
+    mase: float | None = None
+    naive_mae: float | None = None
+    skill: float | None = None
+    coverage: tuple[dict[str, Any], ...] = ()
+    alerts: tuple[str, ...] = ()
+
+
+class MonitoredModel(Answer):
+    """One model that forecast; ``n_open`` forecasts wait for their truth."""
+
+    job_id: str
+    run_id: str
+    model: str
+    version: int | None = None
+    n_forecasts: int
+    n_open: int
+    targets: tuple[MonitoredTarget, ...] = ()
+    inputs: tuple[dict[str, Any], ...] = ()
+
+
+class Monitoring(Answer):
+    """How forecasts met their truth, per model, over the last scored ones."""
+
+    last: int
+    models: tuple[MonitoredModel, ...] = ()
+
+
 class ModelVersion(Answer):
     """One version of the registry."""
 

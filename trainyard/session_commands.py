@@ -14,7 +14,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec
 from trainyard.client import AsyncClient
 from trainyard.console import RunBars, show_backtest, show_leaderboard
-from trainyard.forecasting import save_forecast, show_forecast
+from trainyard.forecasting import save_forecast, show_forecast, show_monitoring
 from trainyard.operating import console
 from trainyard.plan import parse_duration
 
@@ -133,6 +133,17 @@ async def forecast(
 
 
 @asking
+async def monitor(
+    client: AsyncClient,
+    session: str,
+    model: Annotated[str | None, typer.Option(help="a job id, a label, best or champion; none: all")] = None,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="newest scored forecasts per model")] = 30,
+) -> None:
+    """Show how the forecasts of a session met their truth: scores, skill, coverage, drift."""
+    show_monitoring(console, await client.monitoring(session, model=model, last=last))
+
+
+@asking
 async def watch(client: AsyncClient, session: str, run_id: str) -> None:
     """Follow a run until it is finished."""
     await RunBars(console).follow(client.watch(session, run_id))
@@ -155,4 +166,4 @@ async def download(client: AsyncClient, session: str, target: Path) -> None:
     console.print(str(await client.download(session, target)))
 
 
-COMMANDS = (train, status, results, backtest, forecast, watch, cancel, download)
+COMMANDS = (train, status, results, backtest, forecast, monitor, watch, cancel, download)

@@ -11,6 +11,7 @@ from services.evaluator.dead_letters import DeadLetters
 from services.evaluator.ensembles import LedgerEnsembles
 from services.evaluator.handlers import close_if_over, reactions
 from services.evaluator.metrics import ForecastMetrics, QueueDepth
+from services.evaluator.monitoring import LedgerMonitoring
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
@@ -53,6 +54,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "ensembles": ensembles,
             "chronicle": LedgerChronicle(storage),
             "reporter": reporter,
+            "monitoring": LedgerMonitoring(storage, results, metrics),
             "shown_windows": ShownWindows(results),
             "dead_letters": DeadLetters(storage.records, StoredMessages(broker.connection)),
         }

@@ -16,13 +16,22 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.metrics import ForecastMetrics
+from services.evaluator.monitoring import LedgerMonitoring, MonitoringQuestion
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
 from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
 from services.evaluator.shown_windows import ShownWindows, WindowQuestion
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.base import Event, Message
-from shared.contracts.events import DatasetFailed, ModelDone, ModelEvaluated, RunFinished, RunReported
+from shared.contracts.events import (
+    DatasetFailed,
+    ForecastsScored,
+    ModelDone,
+    ModelEvaluated,
+    RowsArrived,
+    RunFinished,
+    RunReported,
+)
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.scoring.forecasts import Forecast
@@ -39,6 +48,7 @@ ReporterIn = Annotated[ReportWriter, Context("reporter")]
 ChronicleIn = Annotated[UserLog, Context("chronicle")]
 ShownWindowsIn = Annotated[ShownWindows, Context("shown_windows")]
 MetricsIn = Annotated[ForecastMetrics, Context("metrics")]
+MonitoringIn = Annotated[LedgerMonitoring, Context("monitoring")]
 DeadLettersIn = Annotated[DeadLetters, Context("dead_letters")]
 
 
@@ -92,6 +102,24 @@ async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinis
         closed = await verdicts.close(run, status, verdict={}, best_job_id=None, problem=problem)
         finished.append(run_finished(event, closed, best_label=None))
     return finished
+
+
+@reactions.on(RowsArrived, durable="evaluator-rows-arrived")
+async def score_forecasts(event: RowsArrived, monitoring: MonitoringIn) -> ForecastsScored | None:
+    """Score the session's forecasts that the rows are the truth of."""
+    n_forecasts = await monitoring.score(event.session_id, since=event.since)
+    if not n_forecasts:
+        return None
+    log.info("forecasts scored", n_forecasts=n_forecasts)
+    return ForecastsScored.caused_by(
+        event, file_id=event.file_id, version=event.version, n_forecasts=n_forecasts
+    )
+
+
+@reactions.on_question("evaluator.monitoring")
+async def monitor(question: MonitoringQuestion, monitoring: MonitoringIn) -> Json:
+    """Return how the models of a session do since they forecast."""
+    return await monitoring.report(question)
 
 
 @reactions.on_every_event()

@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import JsonValue
 
+from services.evaluator.core.monitoring import ForecastScore
 from shared.contracts.kinds import ENSEMBLE, KINDS, Kind
 from shared.messaging.streams import work_consumer
 from shared.storage.rows import RunRow
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 _TIMEOUT = 2.0
 _RUN_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400)
 _SKILL = (-1.0, -0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+WATCHED_LEVEL = 95.0
 _COVERAGE = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0)
 
 
@@ -48,6 +50,20 @@ class ForecastMetrics:
             registry=registry,
             buckets=_COVERAGE,
         )
+        self._live_skill = Histogram(
+            "trainyard_live_forecast_skill_ratio",
+            "1 - mean absolute error / that of the seasonal naive, per forecast when its truth arrived",
+            ["kind"],
+            registry=registry,
+            buckets=_SKILL,
+        )
+        self._live_coverage = Histogram(
+            "trainyard_live_forecast_coverage_ratio",
+            "Share of true values inside the intervals of level 95, per forecast when its truth arrived",
+            ["kind"],
+            registry=registry,
+            buckets=_COVERAGE,
+        )
         self.announced = Counter(
             "trainyard_reconciler_announced", "Messages the reconciler had to say again", registry=registry
         )
@@ -56,6 +72,8 @@ class ForecastMetrics:
         for kind in (*KINDS, ENSEMBLE):
             self._skill.labels(kind)
             self._coverage.labels(kind)
+            self._live_skill.labels(kind)
+            self._live_coverage.labels(kind)
 
     def run_closed(self, run: RunRow) -> None:
         """Count a run that has just been closed."""
@@ -66,6 +84,15 @@ class ForecastMetrics:
         """Count which share of a model's test values its intervals hold."""
         if share is not None:
             self._coverage.labels(kind).observe(share)
+
+    def arrived(self, kind: str, score: ForecastScore) -> None:
+        """Count a forecast all of whose truth has arrived."""
+        for target in score.targets:
+            if target.skill is not None:
+                self._live_skill.labels(kind).observe(target.skill)
+            for one in target.coverage:
+                if one.level == WATCHED_LEVEL and one.n:
+                    self._live_coverage.labels(kind).observe(one.inside / one.n)
 
     def leaderboard(self, rows: object) -> None:
         """Count the skill of every model of a verdict's leaderboard."""

@@ -11,6 +11,7 @@ from services.ingest.rows import LedgerRows
 from services.ingest.scan import Clamd, NoScanner
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import LedgerUploads
+from shared.messaging.publish import Publisher
 from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
@@ -28,6 +29,7 @@ def create_app(settings: IngestSettings) -> AsgiFastStream:
                 "uploads": LedgerUploads(storage),
                 "scanner": scanner or NoScanner(),
                 "rows": LedgerRows(storage),
+                "post": Publisher(broker),
             }
             checks = {"storage": storage.ping} | ({"scanner": scanner.ping} if scanner else {})
             yield ServiceParts(collaborators, checks)

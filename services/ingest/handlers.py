@@ -13,6 +13,7 @@ from services.ingest.rows import LedgerRows, told
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
+from shared.messaging.publish import Publisher
 
 reactions = Reactions()
 
@@ -61,8 +62,13 @@ async def ingest(
 
 
 @reactions.on_question("ingest.rows")
-async def extend(question: RowsQuestion, rows: Annotated[LedgerRows, Context()]) -> dict[str, JsonValue]:
-    """Add rows to the series of a checked file, or say what differs."""
+async def extend(
+    question: RowsQuestion, rows: Annotated[LedgerRows, Context()], post: Annotated[Publisher, Context()]
+) -> dict[str, JsonValue]:
+    """Add rows to the series of a checked file and say so, or say what differs.
+
+    Rows sent again are no new version; that they arrived is said again, in case it was not said before.
+    """
     found = await rows.extend(
         question.session_id,
         question.file_id,
@@ -70,4 +76,6 @@ async def extend(question: RowsQuestion, rows: Annotated[LedgerRows, Context()])
         question.available_at,
         trust_values=question.trust_values,
     )
+    if event := found.event(question.session_id, question.file_id):
+        await post.publish(event)
     return told(found)

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from services.ingest.core.contract import read_rows
 from shared.contracts.base import derive, utc_now
+from shared.contracts.events import RowsArrived
 from shared.errors import NotFound, Unavailable
 from shared.series.extend import extended
 from shared.series.series import Series
@@ -42,7 +43,21 @@ class Extended:
     version: int
     n_new: int
     n_changed: int
+    n_rows: int
+    first: datetime  # earliest stamp of the batch
     series: tuple[SeriesRow, ...]
+
+    def event(self, session_id: str, file_id: str) -> RowsArrived | None:
+        """Return what is said of it; of the same version the same, and nothing of the upload itself."""
+        if self.version == 0:
+            return None
+        return RowsArrived.first(
+            session_id=session_id,
+            file_id=file_id,
+            version=self.version,
+            n_rows=self.n_rows,
+            since=self.first,
+        )
 
 
 class LedgerRows:
@@ -82,11 +97,13 @@ class LedgerRows:
             )
             changes = [_changes(old, new) for old, new in zip(known, fresh, strict=True)]
             n_new, n_changed = max(n for n, _ in changes), max(n for _, n in changes)
-            version = rows[0].version
+            version, n_rows = rows[0].version, max(map(len, fresh))
+            first = _moment(min(int(one.times_ns[0]) for one in fresh))
             if n_new + n_changed == 0:
-                return Extended(version, 0, 0, tuple(rows))
+                return Extended(version, 0, 0, n_rows, first, tuple(rows))
             if await self._write(mine, file, version + 1, fresh, available_at or utc_now(), n_new, n_changed):
-                return Extended(version + 1, n_new, n_changed, tuple(await self._current(mine, file)))
+                current = tuple(await self._current(mine, file))
+                return Extended(version + 1, n_new, n_changed, n_rows, first, current)
         raise RowsBusy("other rows for this file kept coming", file_id=file_id)
 
     async def _current(self, mine: Storage, file: FileRow) -> list[SeriesRow]:
@@ -180,6 +197,10 @@ def _changes(old: Series, new: Series) -> tuple[int, int]:
     n_new = sum(1 for key in fresh if key not in known)
     differs = (key for key, value in fresh.items() if key in known and known[key] != value)
     return n_new, sum(1 for key in differs if fresh[key] == fresh[key] or known[key] == known[key])
+
+
+def _moment(at_ns: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_ns // 1000)
 
 
 def told(found: Extended) -> dict[str, JsonValue]:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.contracts.base import Event, Id, Message
 from shared.contracts.kinds import JobKind, Kind
@@ -55,6 +55,29 @@ class FileRejected(Event):
     file_id: Id
     file_name: str
     problem: Problem
+
+
+class RowsArrived(Event):
+    """New rows of a checked file are stored; ``version`` counts its batches."""
+
+    type: ClassVar[str] = "rows.arrived"
+    template: ClassVar[str] = "evt.{session_id}.-.rows.{file_id}.{version}.arrived"
+
+    file_id: Id
+    version: int = Field(ge=1)
+    n_rows: int
+    since: AwareDatetime = Field(description="the earliest stamp among the rows")
+
+
+class ForecastsScored(Event):
+    """Forecasts were scored against rows that arrived."""
+
+    type: ClassVar[str] = "forecasts.scored"
+    template: ClassVar[str] = "evt.{session_id}.-.forecasts.{file_id}.{version}.scored"
+
+    file_id: Id
+    version: int = Field(ge=1)
+    n_forecasts: int
 
 
 class DatasetRequested(Event):
@@ -244,6 +267,6 @@ class CancelNow(Message):
 EVENTS: tuple[type[Event], ...] = (
     UploadCompleted, FileReady, FileRejected, DatasetRequested, DatasetReady, DatasetFailed,
     TrainingRequested, RunPlanned, CancelRequested, ModelDone, ModelEvaluated, RunFinished, RunReported,
-    SessionDeleted,
+    SessionDeleted, RowsArrived, ForecastsScored,
 )  # fmt: skip
 MESSAGES: tuple[type[Message], ...] = (*EVENTS, TrainModel, ModelProgress, CancelNow)

@@ -25,11 +25,11 @@ ANNOUNCES: Mapping[ServiceName, tuple[type[Message], ...]] = {
         e.UploadCompleted, e.DatasetRequested, e.TrainingRequested, e.CancelRequested, e.CancelNow,
         e.SessionDeleted,
     ),
-    "ingest": (e.FileReady, e.FileRejected),
+    "ingest": (e.FileReady, e.FileRejected, e.RowsArrived),
     "datasets": (e.DatasetReady, e.DatasetFailed),
     "trainer": (e.RunPlanned, e.TrainModel, e.ModelProgress, e.ModelDone),
     "evaluator": (
-        e.ModelEvaluated, e.ModelDone, e.RunFinished, e.RunReported,
+        e.ModelEvaluated, e.ModelDone, e.RunFinished, e.RunReported, e.ForecastsScored,
         # announced again by the reconciler, or said of a dead letter
         e.UploadCompleted, e.DatasetRequested, e.TrainingRequested, e.TrainModel,
         e.FileRejected, e.DatasetFailed,

@@ -33,6 +33,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("evaluator-dataset-failed", e.DatasetFailed),
     ("evaluator-model-evaluated", e.ModelEvaluated),
     ("evaluator-run-finished", e.RunFinished),
+    ("evaluator-rows-arrived", e.RowsArrived),
 )
 CHRONICLE, EVERY_EVENT = "evaluator-chronicle", "evt.>"
 LETTERS, EXHAUSTED = "evaluator-dead-letters", "evaluator-exhausted"

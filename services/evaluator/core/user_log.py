@@ -20,6 +20,10 @@ def log_line(event: Event) -> tuple[Level, str] | None:
             return "info", f"{event.file_name} is checked"
         case e.FileRejected():
             return "error", f"{event.file_name} cannot be used: {event.problem.message}"
+        case e.RowsArrived():
+            return "info", f"{event.n_rows} rows arrived"
+        case e.ForecastsScored():
+            return "info", f"{event.n_forecasts} forecasts met their truth"
         case e.DatasetReady():
             return "info", f"the data set has {event.n_windows} windows, {event.n_train} of them for training"
         case e.DatasetFailed():

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, JsonValue
 
 from services.gateway.context import Here, Session
 from services.gateway.forecasts.chosen import for_forecasts
+from services.gateway.forecasts.monitored import Monitoring
 from services.gateway.forecasts.wire import (
     Forecast,
     ForecastOrder,
@@ -86,6 +87,28 @@ async def list_forecasts(
         return _as_csv(list_csv(rows), "forecasts.csv")
     count = await gateway.records.count(ForecastRow, where)
     return Forecasts(forecasts=[ForecastSummary.of(row) for row in rows], count=count)
+
+
+@router.get("/forecasts/{sid}/monitoring")
+async def monitoring(
+    gateway: Here,
+    session: Session,
+    model: Annotated[
+        str | None, Query(max_length=255, description="a job id, a label, best or champion")
+    ] = None,
+    run_id: RunName = None,
+    last: Annotated[int, Query(ge=1, le=1000, description="newest scored forecasts per model")] = 30,
+    drift_days: Annotated[float, Query(gt=0, le=3660, description="age of rows that count as new")] = 14,
+) -> Monitoring:
+    """Return how forecasts met their truth: rolling scores, coverage and skill, and the drift of inputs.
+
+    All models that forecast are told; `model` names one. Scenarios do not count.
+    """
+    jobs = [] if model is None else [(await for_forecasts(gateway, session, run_id, model)).id]
+    about: dict[str, JsonValue] = {
+        "session_id": session.id, "last": last, "drift_days": drift_days, "job_ids": list(jobs),
+    }  # fmt: skip
+    return Monitoring(**await gateway.asks.ask("evaluator.monitoring", about))
 
 
 @router.get("/forecasts/{sid}/{forecast_id}", response_model=Forecast, responses=AS_CSV)

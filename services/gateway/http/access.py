@@ -130,6 +130,7 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/forecast/{{sid}}": Access("session", "numbers"),
     f"GET {API}/forecast/{{sid}}/template": Access("session"),
     f"GET {API}/forecasts/{{sid}}": Access("session"),
+    f"GET {API}/forecasts/{{sid}}/monitoring": Access("session"),
     f"GET {API}/forecasts/{{sid}}/{{forecast_id}}": Access("session"),
     # the registry of models
     f"GET {API}/models/{{sid}}": Access("session"),

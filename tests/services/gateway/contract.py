@@ -194,6 +194,7 @@ def cases() -> list[Case]:
         Case(get, "/forecast/{sid}/template", "format=csv", 200, (), AS_CSV),
         Case(get, "/forecasts/{sid}", "", 200, ("forecasts", "count")),
         Case(get, "/forecasts/{sid}", "format=csv", 200, (), AS_CSV),
+        Case(get, "/forecasts/{sid}/monitoring", "", 200, ("last", "drift_days", "models")),
         Case(get, "/forecasts/{sid}/{forecast_id}", "", 200, ("forecast_id", "outputs")),
         Case(get, "/forecasts/{sid}/{forecast_id}", "format=csv", 200, (), AS_CSV),
         Case(get, "/models/{sid}", "", 200, ("champion", "versions", "changes")),
@@ -310,6 +311,7 @@ async def furnish(house: House) -> None:
             ],
         },
         "ingest.rows": {"version": 1, "n_new": 1, "n_changed": 0, "series": []},
+        "evaluator.monitoring": {"last": 30, "drift_days": 14, "models": []},
         "trainer.forecast": {"forecast_id": FORECAST, "key": keys.forecast(SID, FORECAST)},
         "trainer.template": {
             "reference_time": "2026-01-31T06:00:00+01:00",

@@ -153,6 +153,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/forecasts/{sid}/monitoring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Monitoring
+         * @description Return how forecasts met their truth: rolling scores, coverage and skill, and the drift of inputs.
+         *
+         *     All models that forecast are told; `model` names one. Scenarios do not count.
+         */
+        get: operations["monitoring_api_training_forecasts__sid__monitoring_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/forecasts/{sid}/{forecast_id}": {
         parameters: {
             query?: never;
@@ -583,6 +605,34 @@ export interface components {
             split?: components["schemas"]["SplitIn"] | null;
             timeFeatures?: components["schemas"]["TimeInfo"] | null;
             timeSteps?: components["schemas"]["TimeSteps"] | null;
+        };
+        /**
+         * CoverageShare
+         * @description The share of true values inside the intervals of one level.
+         */
+        CoverageShare: {
+            /**
+             * Band
+             * @description where the share is expected: level and two standard errors, one observation per forecast
+             */
+            band: [
+                number,
+                number
+            ];
+            /**
+             * Level
+             * @description percent
+             */
+            level: number;
+            /** N Values */
+            n_values: number;
+            /** Share */
+            share: number | null;
+            /**
+             * Within Band
+             * @description null: too few forecasts to tell
+             */
+            within_band: boolean | null;
         };
         /**
          * Curve
@@ -1115,6 +1165,40 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * InputDrift
+         * @description Whether the new rows of an input differ from those of training.
+         */
+        InputDrift: {
+            /** Drifted */
+            drifted: boolean | null;
+            /**
+             * Ks
+             * @description largest distance of the two distribution functions
+             */
+            ks: number | null;
+            /** N New */
+            n_new: number;
+            /** N Train */
+            n_train: number;
+            /** Name */
+            name: string;
+            /**
+             * P Value
+             * @description Kolmogorov-Smirnov, effective sizes, Holm over the inputs
+             */
+            p_value: number | null;
+            /**
+             * Psi
+             * @description population stability index; from 0.25 on large
+             */
+            psi: number | null;
+            /**
+             * Why
+             * @description why nothing was decided
+             */
+            why: string | null;
+        };
+        /**
          * InputImportance
          * @description How much worse forecasts get when the windows of one input are exchanged with those of others.
          */
@@ -1207,6 +1291,100 @@ export interface components {
             model: string;
             /** Run Id */
             run_id?: string | null;
+        };
+        /**
+         * MonitoredModel
+         * @description One model that forecast.
+         */
+        MonitoredModel: {
+            /** First */
+            first: string | null;
+            /** Inputs */
+            inputs: components["schemas"]["InputDrift"][];
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+            /** Last */
+            last: string | null;
+            /** Model */
+            model: string;
+            /** N Forecasts */
+            n_forecasts: number;
+            /**
+             * N Open
+             * @description forecasts whose truth has not arrived completely
+             */
+            n_open: number;
+            /** Run Id */
+            run_id: string;
+            /** Targets */
+            targets: components["schemas"]["MonitoredTarget"][];
+            /** Version */
+            version: number | null;
+        };
+        /**
+         * MonitoredTarget
+         * @description The last forecasts of one target together, in its unit.
+         */
+        MonitoredTarget: {
+            /**
+             * Alerts
+             * @description skill_below_zero, coverage_95_out_of_band, ...
+             */
+            alerts: string[];
+            /**
+             * Bias
+             * @description mean of forecast minus truth
+             */
+            bias: number | null;
+            /** Coverage */
+            coverage: components["schemas"]["CoverageShare"][];
+            /** Mae */
+            mae: number | null;
+            /** Mase */
+            mase: number | null;
+            /** N Forecasts */
+            n_forecasts: number;
+            /** N Values */
+            n_values: number;
+            /**
+             * Naive Mae
+             * @description of the seasonal naive over the same values
+             */
+            naive_mae: number | null;
+            /** Name */
+            name: string;
+            /** Rmse */
+            rmse: number | null;
+            /** Season Hours */
+            season_hours: number | null;
+            /** Series Id */
+            series_id: string;
+            /**
+             * Skill
+             * @description 1 - mae / naive_mae over the values both have
+             */
+            skill: number | null;
+        };
+        /**
+         * Monitoring
+         * @description Rolling figures per model over the last scored forecasts.
+         */
+        Monitoring: {
+            /** Drift Days */
+            drift_days: number;
+            /** Last */
+            last: number;
+            /** Models */
+            models: components["schemas"]["MonitoredModel"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * NewRows
@@ -2308,6 +2486,36 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Forecasts"];
                     "text/csv": string;
+                };
+            };
+        };
+    };
+    monitoring_api_training_forecasts__sid__monitoring_get: {
+        parameters: {
+            query?: {
+                /** @description a job id, a label, best or champion */
+                model?: string | null;
+                run_id?: string | null;
+                /** @description newest scored forecasts per model */
+                last?: number;
+                /** @description age of rows that count as new */
+                drift_days?: number;
+            };
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Monitoring"];
                 };
             };
         };
