@@ -202,6 +202,18 @@ class Client:
         """Return the session's forecasts, newest first."""
         return self._wait(self._async.forecasts(session_id, limit=limit))
 
+    def schedule(self, session_id: str, *, at: str, timezone: str, **settings: Any) -> dict[str, Any]:
+        """Do something at a local time; see ``AsyncClient.schedule``."""
+        return self._wait(self._async.schedule(session_id, at=at, timezone=timezone, **settings))
+
+    def schedules(self, session_id: str) -> dict[str, Any]:
+        """Return the session's schedules and what became of their due times."""
+        return self._wait(self._async.schedules(session_id))
+
+    def unschedule(self, session_id: str, schedule_id: str) -> None:
+        """Remove a schedule."""
+        self._wait(self._async.unschedule(session_id, schedule_id))
+
     def monitoring(
         self, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
     ) -> Monitoring:

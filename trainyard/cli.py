@@ -25,11 +25,12 @@ from trainyard.local import LocalSettings, Platform
 from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
 from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
 from trainyard.registry import REGISTRY_COMMANDS
+from trainyard.schedules import SCHEDULE_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS):
+for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS, *SCHEDULE_COMMANDS):
     app.command()(command)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from csv import DictWriter
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
 from rich.console import Console
@@ -97,6 +97,41 @@ class ForecastCalls:
         """Return the session's forecasts, newest first."""
         answer = await self._call("GET", f"/forecasts/{session_id}", params={"limit": limit})
         return [ForecastSummary.model_validate(one) for one in answer["forecasts"]]
+
+    async def schedule(
+        self: Calls,
+        session_id: str,
+        *,
+        at: str,
+        timezone: str,
+        action: Literal["forecast", "retrain"] = "forecast",
+        day_of_month: int | None = None,
+        condition: Literal["always", "skill_below_zero"] = "always",
+        model: str = "champion",
+        webhook_url: str | None = None,
+    ) -> dict[str, Any]:
+        """Do something every day (or on a day of the month) at ``at``, HH:MM by a zone's clock.
+
+        The answer's ``secret`` signs webhooks and is told this once.
+        """
+        body = {
+            "at": at,
+            "timezone": timezone,
+            "action": action,
+            "day_of_month": day_of_month,
+            "condition": condition,
+            "model": model,
+            "webhook_url": webhook_url,
+        }
+        return await self._call("POST", f"/schedules/{session_id}", json=body)
+
+    async def schedules(self: Calls, session_id: str) -> dict[str, Any]:
+        """Return the session's schedules and what became of their due times, newest first."""
+        return await self._call("GET", f"/schedules/{session_id}")
+
+    async def unschedule(self: Calls, session_id: str, schedule_id: str) -> None:
+        """Remove a schedule."""
+        await self._call("DELETE", f"/schedules/{session_id}/{schedule_id}")
 
     async def monitoring(
         self: Calls, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14

@@ -35,7 +35,7 @@ from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow, ScalerRow
 from shared.storage.verified import digest_in, fetch_verified, without_keys
 
 T = TypeVar("T")
-NICE = 5  # a quarter of a core beside a busy one, all of it on an idle machine: somebody waits for the report
+NICE = 2  # two fifths of a core beside a busy one: somebody waits for the report, and events go first
 MAX_WORKERS = 4  # a report of ten models is 42 pictures: more processes would wait for each other's start
 Json = dict[str, JsonValue]
 Writer = Callable[[Path], tuple[Json, dict[str, FigureData]]]
@@ -190,7 +190,7 @@ class ReportWriter:
 
 
 def _begin(parent: int) -> None:
-    """Prepare the report process: fits on the same machine come first, they have somebody waiting."""
+    """Prepare the report process: events and fits on the same machine come a little before it."""
     die_with_parent(parent, signal.SIGKILL)
     os.nice(NICE)
 

@@ -61,6 +61,9 @@ from services.gateway.results import routes as results
 from services.gateway.runs import backtest_routes as backtests
 from services.gateway.runs import routes as runs
 from services.gateway.runs.progress import MonotoneProgress
+from services.gateway.schedules import routes as schedules
+from services.gateway.schedules.runner import ScheduleRunner
+from services.gateway.schedules.webhooks import WebhookSender
 from services.gateway.sessions import routes as sessions
 from services.gateway.sessions import websocket
 from services.gateway.sessions.cleanup import JobQueue, sweep_for_ever
@@ -119,7 +122,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
-        forecasts, registry_routes, plots, data, keys,
+        forecasts, registry_routes, schedules, plots, data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:
@@ -171,8 +174,12 @@ async def connect(
         ),
         plans=TablePlans(storage) if settings.gateway_plans else EverythingAllowed(),
     )
-    sweep = asyncio.create_task(sweep_for_ever(gateway, storage))
-    stack.push_async_callback(_end, sweep)
+    # A client of its own: no address of ours, no cookie, no proxy of the machine meets a receiver.
+    outward = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+    sender = WebhookSender(outward, allow_private=settings.gateway_webhooks_private)
+    runner = ScheduleRunner(gateway, sender, every=settings.gateway_schedules_every)
+    for work in (sweep_for_ever(gateway, storage), runner.run()):
+        stack.push_async_callback(_end, asyncio.create_task(work))
     return gateway
 
 

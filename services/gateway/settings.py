@@ -104,6 +104,12 @@ class GatewaySettings(CommonSettings):
         default=timedelta(seconds=10),
         description="how long a start at the earlier path waits for a run under way before it is refused",
     )
+    gateway_schedules_every: timedelta = Field(
+        default=timedelta(seconds=20), description="pause between two looks for schedules that are due"
+    )
+    gateway_webhooks_private: bool = Field(
+        default=False, description="send webhooks to private addresses and over plain http, too"
+    )
     gateway_plans: bool = Field(
         default=False, description="whether work needs a subscription whose month is not used up"
     )

@@ -80,6 +80,21 @@ class ForecastsScored(Event):
     n_forecasts: int
 
 
+class ScheduleFired(Event):
+    """Something a session does by itself was due, and is over; ``result`` says what came of it."""
+
+    type: ClassVar[str] = "schedule.fired"
+    template: ClassVar[str] = "evt.{session_id}.-.schedule.{firing_id}.fired"
+
+    firing_id: Id
+    schedule_id: Id
+    action: str
+    status: str
+    local_day: str
+    result: dict[str, JsonValue] = {}
+    problem: Problem | None = None
+
+
 class DatasetRequested(Event):
     """Somebody wants the data set whose spec is in the ledger."""
 
@@ -267,6 +282,6 @@ class CancelNow(Message):
 EVENTS: tuple[type[Event], ...] = (
     UploadCompleted, FileReady, FileRejected, DatasetRequested, DatasetReady, DatasetFailed,
     TrainingRequested, RunPlanned, CancelRequested, ModelDone, ModelEvaluated, RunFinished, RunReported,
-    SessionDeleted, RowsArrived, ForecastsScored,
+    SessionDeleted, RowsArrived, ForecastsScored, ScheduleFired,
 )  # fmt: skip
 MESSAGES: tuple[type[Message], ...] = (*EVENTS, TrainModel, ModelProgress, CancelNow)

@@ -23,7 +23,7 @@ USERS: tuple[User, ...] = (*SERVICES, "provision")
 ANNOUNCES: Mapping[ServiceName, tuple[type[Message], ...]] = {
     "gateway": (
         e.UploadCompleted, e.DatasetRequested, e.TrainingRequested, e.CancelRequested, e.CancelNow,
-        e.SessionDeleted,
+        e.SessionDeleted, e.ScheduleFired,
     ),
     "ingest": (e.FileReady, e.FileRejected, e.RowsArrived),
     "datasets": (e.DatasetReady, e.DatasetFailed),

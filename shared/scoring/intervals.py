@@ -98,14 +98,15 @@ def quantiles_of(residuals: Float64, tails: Float64) -> tuple[Float64, Float64]:
     """
     ordered = np.sort(np.where(np.isfinite(residuals), residuals, np.nan), axis=0)  # NaN goes last
     n = np.isfinite(ordered).sum(axis=0)
-    low = [_ranked(ordered, n, np.floor((n + 1) * tail + 1e-9)) for tail in tails]
-    high = [_ranked(ordered, n, np.ceil((n + 1) * (1.0 - tail) - 1e-9)) for tail in tails]
-    return np.stack(low), np.stack(high)
+    low = np.floor((n + 1) * tails + 1e-9)
+    high = np.ceil((n + 1) * (1.0 - tails) - 1e-9)
+    return _ranked(ordered, n, low), _ranked(ordered, n, high)
 
 
-def _ranked(residuals: Float64, n: NDArray[np.integer[Any]], rank: Float64) -> Float64:
-    possible = (rank >= 1) & (rank <= n)
+def _ranked(ordered: Float64, n: NDArray[np.integer[Any]], ranks: Float64) -> Float64:
+    """Return values by rank from 1, shape of ``ranks``: (n_levels, n_outputs); NaN where there is none."""
+    possible = (ranks >= 1) & (ranks <= n)
     if not possible.any():
-        return np.full(residuals.shape[1], np.nan)
-    index = np.where(possible, rank - 1, 0).astype(np.int64)
-    return np.where(possible, np.take_along_axis(residuals, index[None], axis=0)[0], np.nan)
+        return np.full(ranks.shape, np.nan)
+    index = np.where(possible, ranks - 1, 0).astype(np.int64)
+    return np.where(possible, ordered[index, np.arange(ordered.shape[1])], np.nan)

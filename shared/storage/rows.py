@@ -11,6 +11,7 @@ from shared.contracts.specs import DatasetSpec, Role
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
+from shared.storage.schedule_rows import FiringRow, ScheduleRow
 
 Json = dict[str, JsonValue]
 FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
@@ -339,8 +340,10 @@ TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
     ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
     SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
+    ScheduleRow, FiringRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
+    FiringRow, ScheduleRow,
     StageChangeRow, ModelVersionRow, ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow,
     ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

@@ -1,9 +1,18 @@
 """Files of grid operators, weather services and loggers that were long unread, rebuilt small."""
 
+from collections.abc import Callable
+
 from tests.files.cases import DAY, HOUR, VIENNA, FileCase, comma, rows, total, value
 
 CROATIAN = ["siječnja", "veljače", "ožujka", "listopada"]
 POLISH = ["stycznia", "lutego", "marca", "listopada"]
+
+LABELS: tuple[Callable[[int], str], ...] = (
+    lambda h: f"H{h + 1:02d}",
+    lambda h: f"Stunde {h + 1}",
+    lambda h: f"{h}-{h + 1}",
+    lambda h: f"{h:02d} - {h + 1:02d}",
+)
 
 
 def named_days(months: list[str], numbers: list[int]) -> str:
@@ -425,5 +434,51 @@ MORE = [
         "AEMO NEM12 files",
         "100,NEM12,202403140000,MDA,RET\n200,NMI0000001,E1,1,E1,,M1,kWh,30,\n300,20240310,1.0,2.0,A,,,\n900\n",
         problem="RAGGED_TABLE",
+    ),
+    *(
+        FileCase(
+            f"hours called {label(1)}",
+            "market data with hours as H01, 0-1 or 00 - 01",
+            "Datum;Stunde;kWh\n"
+            + "".join(
+                f"{day}.03.2024;{label(h)};{comma(value(24 * (day - 14) + h))}\n"
+                for day in (14, 15, 16)
+                for h in range(24)
+            ),
+            {},
+            (("kWh", 72, "2024-03-14T00:00", "2024-03-16T23:00", total(72)),),
+        )
+        for label in LABELS
+    ),
+    FileCase(
+        "two rows of another meter among two hundred",
+        "exports that were joined by hand",
+        "time,meter,load\n"
+        + rows(200, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%Y-%m-%d %H:%M},A,{value(k)}")
+        + "2024-03-14 05:00,B,99.5\n2024-03-14 06:00,B,99.5\n",
+        problem="KEY_COLUMN",
+        words="meter",
+    ),
+    FileCase(
+        "two rows of another meter that correct the first",
+        "exports that were joined by hand",
+        "time,meter,load\n"
+        + rows(200, "2024-03-14T00:00", HOUR, lambda t, k: f"{t:%Y-%m-%d %H:%M},A,{value(k)}")
+        + "2024-03-14 05:00,B,99.5\n2024-03-14 06:00,B,99.5\n",
+        {"key_columns": []},
+        (("load", 200, "2024-03-14T00:00", "2024-03-22T07:00", total(200) - value(5) - value(6) + 199.0),),
+    ),
+    FileCase(
+        "a single minus behind a number is a slip",
+        "cells damaged on the way: read as a text, and told",
+        "Datum;P\n"
+        + rows(
+            30,
+            "2024-03-14T00:00",
+            HOUR,
+            lambda t, k: f"{t:%d.%m.%Y %H:%M};{comma(value(k))}{'-' if k == 7 else ''}",
+        ),
+        {},
+        (("P", 30, "2024-03-14T00:00", "2024-03-15T05:00", total(30) - value(7)),),
     ),
 ]

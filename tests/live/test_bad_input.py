@@ -22,6 +22,7 @@ REFUSED = {
     "header only.csv": b"UTC;load\n",
     "one column.csv": b"load\n1\n2\n3\n",
     "binary.csv": bytes(range(256)) * 4,
+    "a row in another dialect.csv": GOOD.replace("05:00;5.5", "05:00,5.5", 1).encode(),
     "no numbers.csv": b"UTC;load\n2024-01-01 00:00;a\n2024-01-01 01:00;b\n",
     "no times.csv": b"UTC;load\nx;1\ny;2\n",
 }

@@ -178,3 +178,14 @@ async def test_a_session_is_found_by_the_id_its_client_gave_it(
     (row,) = await rows_of(supabase, "training_sessions", alice, session_id="eq.session_1764100000")
 
     assert row["id"] == alice.session.id
+
+
+@pytest.mark.parametrize("table", [name for name in DOCUMENTED if name != "scalers"])
+async def test_sql_finds_the_documented_columns_by_the_tables_alias(
+    supabase: LocalSupabase, table: str
+) -> None:
+    columns = ", ".join(f"t.{name}" for name in DOCUMENTED[table].split(","))
+
+    found = await supabase.sql(f"select {columns} from public.{table} t limit 1")
+
+    assert all(set(row.keys()) == set(DOCUMENTED[table].split(",")) for row in found)

@@ -103,7 +103,7 @@ class Compose:
         """Return all the engine knows about a container."""
         return dict(json.loads(docker("inspect", container))[0])
 
-    def wait_healthy(self, *services: str, seconds: float = 240) -> None:
+    def wait_healthy(self, *services: str, seconds: float = 600) -> None:
         """Wait until every container of these services says that it is well."""
         end = time.monotonic() + seconds
         while True:

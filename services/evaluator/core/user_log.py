@@ -24,6 +24,10 @@ def log_line(event: Event) -> tuple[Level, str] | None:
             return "info", f"{event.n_rows} rows arrived"
         case e.ForecastsScored():
             return "info", f"{event.n_forecasts} forecasts met their truth"
+        case e.ScheduleFired():
+            level: Level = "error" if event.status == "failed" else "info"
+            why = f": {event.problem.message}" if event.problem else ""
+            return level, f"the schedule of {event.local_day} ({event.action}) is {event.status}{why}"
         case e.DatasetReady():
             return "info", f"the data set has {event.n_windows} windows, {event.n_train} of them for training"
         case e.DatasetFailed():

@@ -139,6 +139,10 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/models/{{sid}}/promote": Access("session", "settings"),
     f"POST {API}/models/{{sid}}/rollback": Access("session", "settings"),
     f"POST {API}/models/{{sid}}/retire": Access("session", "settings"),
+    # schedules
+    f"POST {API}/schedules/{{sid}}": Access("session", "settings"),
+    f"GET {API}/schedules/{{sid}}": Access("session"),
+    f"DELETE {API}/schedules/{{sid}}/{{schedule_id}}": Access("session"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),
     f"GET {API}/metrics/{{sid}}": Access("session"),

@@ -156,6 +156,16 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("post", "/models/{sid}/rollback"): [{"reason": "version 2 fails on holidays"}],
     ("post", "/models/{sid}/retire"): [{"version": 2}],
+    ("post", "/schedules/{sid}"): [
+        {"action": "forecast", "at": "06:00", "timezone": "Europe/Vienna"},
+        {
+            "action": "retrain",
+            "at": "02:30",
+            "timezone": "Europe/Vienna",
+            "condition": "skill_below_zero",
+            "webhook_url": "https://example.org/hook",
+        },
+    ],
     ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
     ("post", "/save-forecast-config/{sid}"): [
         {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from services.ingest.core.fixed_width import Cells
 from services.ingest.core.problems import DoubledStamps, KeyColumn
@@ -63,6 +64,10 @@ def find_keys(
     several = {k: one for k, one in coded.items() if _may_be_key(k, one[0], headers, n_rows=len(times_ns))}
     n = int(np.count_nonzero(conflicting))
     if n <= max(_MOST_DOUBLES, _MOST_DOUBLED_SHARE * len(times_ns)):  # corrections, if anything
+        named = [k for k in several if _is_key(k, several, headers) and _NAMES.search(headers[k])]
+        named = [k for k in named if n and _tells_apart([several[k][1]], times_ns)]
+        if named:
+            raise _question([(k,) for k in named], headers, lines[conflicting])
         return _interleaved(several, times_ns, headers)
     for size in (1, 2, 3):
         fitting = [
@@ -111,21 +116,27 @@ def _chosen(
     sure = [columns for columns in fitting if all(_is_key(column, coded, headers) for column in columns)]
     if sure and len({_signature(columns, coded) for columns in sure}) == 1:
         return _keys(sure[0], coded)
+    raise _question(fitting, headers, lines)
+
+
+def _question(fitting: Sequence[tuple[int, ...]], headers: Sequence[str], lines: Int64) -> KeyColumn:
+    """Return the question which columns name series."""
     said = " or ".join(" and ".join(repr(headers[column]) for column in columns) for columns in fitting[:5])
-    raise KeyColumn(
+    candidates: list[JsonValue] = [
+        {
+            "value": [headers[column] for column in columns],
+            "means": f"one series per value of {' and '.join(headers[column] for column in columns)}",
+        }
+        for columns in fitting[:5]
+    ]
+    candidates.append(
+        {"value": [], "means": "no column names a series: of rows with one stamp the last holds"}
+    )
+    return KeyColumn(
         f"rows repeat their stamps from line {int(lines[0])} on and differ in {said}: several series?",
         line=int(lines[0]),
         column=headers[fitting[0][0]],
-        question={
-            "option": "key_columns",
-            "candidates": [
-                {
-                    "value": [headers[column] for column in columns],
-                    "means": f"one series per value of {' and '.join(headers[column] for column in columns)}",
-                }
-                for columns in fitting[:5]
-            ],
-        },
+        question={"option": "key_columns", "candidates": candidates},
     )
 
 

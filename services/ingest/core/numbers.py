@@ -37,6 +37,7 @@ class NumberStyle:
 
     decimal: Decimal | None = None
     unit: str = ""
+    minus_behind: bool = False  # of all negative numbers of the column
 
     @property
     def plain(self) -> bool:
@@ -85,18 +86,19 @@ def find_styles(
     """
     units = [_unit(cells) for _, cells in columns]
     cells_of = [_without(unit, cells) for unit, (_, cells) in zip(units, columns, strict=True)]
+    behind = [_minus_behind(cells) for cells in cells_of]
     if decimal is not None:
-        return [NumberStyle(decimal, unit) for unit in units]
+        return [NumberStyle(decimal, unit, minus) for unit, minus in zip(units, behind, strict=True)]
     shown = [_shown(cells) for cells in cells_of]
     marks = {mark for mark in shown if mark in (".", ",")}
     if not marks and european and any(isinstance(mark, Undecided) and mark.mixed for mark in shown):
         marks = {","}  # 900, 941, 982, 1.022: one column shows that points group digits
     common = marks.pop() if len(marks) == 1 else None
     found: list[NumberStyle] = []
-    for (name, _), cells, unit, mark in zip(columns, cells_of, units, shown, strict=True):
+    for (name, _), cells, unit, mark, minus in zip(columns, cells_of, units, shown, behind, strict=True):
         if isinstance(mark, Undecided):
             mark = common or _by_custom(name, mark, cells, delimiter=delimiter, european=european)
-        found.append(NumberStyle(mark, unit))
+        found.append(NumberStyle(mark, unit, minus))
     return found
 
 
@@ -183,7 +185,9 @@ def _parse_carefully(cells: NDArray[np.object_], style: NumberStyle) -> tuple[Fl
     if style.unit:
         stripped = pd.Series(_without(style.unit, list(stripped)), dtype=object)
     stripped = stripped.astype(str).str.replace("[\u2212\u2013]", "-", regex=True)
-    stripped = stripped.str.replace(r"^\((\d[\d.,]*)\)$|^(\d[\d.,]*)-$", r"-\1\2", regex=True)
+    stripped = stripped.str.replace(r"^\((\d[\d.,]*)\)$", r"-\1", regex=True)
+    if style.minus_behind:
+        stripped = stripped.str.replace(r"^(\d[\d.,]*)-$", r"-\1", regex=True)
     numeric = stripped.str.fullmatch(_pattern(style.decimal)).to_numpy(dtype=np.bool_)
     plain = stripped[numeric].str.replace(_separators(style.decimal), "", regex=True).str.replace(",", ".")
     values = np.full(len(cells), np.nan)
@@ -266,6 +270,12 @@ def _mark_of(cell: str) -> Decimal | None:
     if points:
         return "."
     return "," if commas else None
+
+
+def _minus_behind(cells: Sequence[str]) -> bool:
+    """Tell a column that writes its negative numbers as 5,0-; a single such cell is a slip."""
+    behind = sum(cell.endswith("-") and is_numeric(cell) for cell in cells)
+    return behind > 1 and not any(re.match(_SIGN, cell) and is_numeric(cell) for cell in cells)
 
 
 def _unit(cells: Sequence[str]) -> str:

@@ -23,6 +23,12 @@ _HINT = re.compile(
     re.IGNORECASE,
 )
 _COUNTS = {25: 60, 50: 30, 100: 15}  # most periods a day can have, and their length in minutes
+_CALLED = re.compile(
+    r"(?:he|h|hour|hr|stunde|std|hora|ora|heure|uur|period|p|sp|pte|qh|q|slot)[ ._-]*"
+    r"(?P<number>\d{1,3}[AB]?)",
+    re.IGNORECASE,
+)
+_UNTIL = re.compile(r"(?P<begin>\d{1,3})\s*[-\u2013]\s*(?P<end>\d{1,3})")
 _DOTTED = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d")
 _HEADER = re.compile(
     r"(?:he|hour|h|hr|stunde|std|hora|ora|v|p|sp|period|interval|value|wert|t)?[ _.-]*"
@@ -49,6 +55,10 @@ class Period:
     def offsets_ns(self, cells: Cells) -> Int64:
         """Return how long after midnight each row's period begins, by the count; negative where unread."""
         texts = np.char.strip(cells)
+        if self.style == "counted" and not np.char.isdigit(texts).all():
+            kinds, inverse = np.unique(texts, return_inverse=True)
+            counts = [_number_of(kind.decode("utf-8", "replace")) for kind in kinds.tolist()]
+            texts = np.array(counts, dtype=np.bytes_)[inverse.ravel()]
         digits = np.char.replace(
             np.char.rstrip(texts, b"ABab"), b".", b"" if self.style == "dotted" else b"."
         )
@@ -73,11 +83,24 @@ def period_column(table: Table, date: int, taken: Sequence[int]) -> Period | Non
     for column in range(table.n_columns):
         if column == date or column in taken:
             continue
-        cells = [row.cells[column].strip() for row in table.body]
+        cells = [_number_of(row.cells[column].strip()) for row in table.body]
         period = _period(column, cells, dates, hinted=_HINT.search(table.headers[column]) is not None)
         if period is not None:
             found.append((not _HINT.search(table.headers[column]), abs(column - date), period))
     return min(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _number_of(cell: str) -> str:
+    """Return the number of a period that is called H01, hour 1 or 0-1; other cells as they are.
+
+    >>> _number_of("H01"), _number_of("00 - 01"), _number_of("3B"), _number_of("00:00")
+    ('01', '00', '3B', '00:00')
+    """
+    if (called := _CALLED.fullmatch(cell)) is not None:
+        return called["number"]
+    if (until := _UNTIL.fullmatch(cell)) is not None and int(until["end"]) == int(until["begin"]) + 1:
+        return until["begin"]
+    return cell
 
 
 def _period(column: int, cells: Sequence[str], dates: Sequence[str], *, hinted: bool) -> Period | None:

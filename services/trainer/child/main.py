@@ -109,9 +109,11 @@ def _without_memory() -> Rejected:
 
 
 def load_libraries(kinds: Collection[str], reports: Reports) -> None:
-    """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it."""
-    with suppress(OSError):  # a courtesy: a fit that runs meanwhile comes first
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    """Import what some kinds need for seconds, beside the first tasks: the other kinds do not wait for it.
+
+    At the priority of the tasks: a fit of such a kind waits for these imports, and behind busy processes a
+    lower one would keep it waiting for minutes.
+    """
     for name, kind in KINDS.items():
         if name in kinds:
             kind.warm_up()

@@ -26,6 +26,7 @@ from shared.storage.rows import (
     RunRow,
     ScalerRow,
 )
+from shared.storage.schedule_rows import ScheduleRow
 from tests.services.gateway.house import House, ready_file
 from tests.services.gateway.page_contract import PAGE_ANSWERS, page_cases
 
@@ -41,6 +42,7 @@ IDS = {
     "index": "0",
     "plot_id": PLOT,
     "key_id": "all.key",
+    "schedule_id": "7" * 32,
     "forecast_id": "7" * 32,
     "number": "2",
 }
@@ -203,6 +205,9 @@ def cases() -> list[Case]:
         *examples("post", "/models/{sid}/promote", 200, "champion", "versions", "changes"),
         *examples("post", "/models/{sid}/rollback", 200, "champion", "versions", "changes"),
         *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),
+        *examples("post", "/schedules/{sid}", 200, "schedule", "secret"),
+        Case(get, "/schedules/{sid}", "", 200, ("schedules", "firings")),
+        Case("DELETE", "/schedules/{sid}/{schedule_id}", "", 200, ("schedule_id", "status")),
         Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
         Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
         Case(get, "/comprehensive-evaluation/{sid}", "", 200, ("metrics",)),
@@ -279,6 +284,10 @@ async def furnish(house: House) -> None:
             ForecastRow(
                 id=FORECAST, run_id=RUN, job_id=JOB, kind="lin", label="LIN", reference_time=utc_now(),
                 last_time=utc_now(), object_key=keys.forecast(SID, FORECAST), **own,
+            ),
+            ScheduleRow(
+                id="7" * 32, action="retrain", at="02:30", timezone="UTC", day_of_month=1, **own,
+                enabled=False,
             ),
             ModelVersionRow(
                 id=ModelVersionRow.id_of(SID, 1), number=1, run_id=RUN, job_id=JOB, kind="lin", label="LIN",

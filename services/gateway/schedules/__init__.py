@@ -1,0 +1,1 @@
+"""What sessions do by themselves: forecasts and retraining at local times, told by webhooks."""
