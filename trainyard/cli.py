@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
+from shared.contracts.trials import MOST_TRIALS
 from shared.errors import TrainyardError
 from trainyard.client import ApiError, AsyncClient
 from trainyard.console import RunBars, show_claims, show_file, show_leaderboard, show_problem
@@ -102,6 +103,9 @@ def run(
     lookback: Annotated[str | None, typer.Option(help="how much of the past a model sees")] = None,
     stride: Annotated[str | None, typer.Option(help="distance between two samples")] = None,
     models: Annotated[str, typer.Option(help="kinds, separated by commas")] = DEFAULT_MODELS,
+    tune: Annotated[
+        int, typer.Option(min=0, max=MOST_TRIALS, help="trials of a search for better parameters, per model")
+    ] = 0,
     future: Annotated[list[str] | None, typer.Option(help="series known in advance")] = None,
     timezone: Annotated[
         str | None, typer.Option(help="zone of stamps without offset, and of the calendar")
@@ -128,7 +132,7 @@ def run(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Upload files, train models that forecast the target, show and save the results."""
-    ahead, specs = parse_duration(horizon), parse_models(models)
+    ahead, specs = parse_duration(horizon), parse_models(models, tune=tune)
     reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
     for path in files:
         parse_reading(read or (), file_name=path.name)  # refused before anything is started

@@ -144,7 +144,8 @@ class RunBars:
             case "run.planned":
                 for job in data["jobs"]:
                     self._add(job["job_id"], job["label"])
-            case "model.progress" if event.job_id in self._tasks:
+            case "model.progress" if event.job_id in self._tasks or data.get("trial") is not None:
+                self._add(event.job_id or "", data["label"])  # a trial was not planned with the run
                 task = self._tasks[event.job_id or ""]
                 self._progress.update(task, completed=100 * data["fraction"], note=_note(data))
             case "model.done" if event.job_id:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from shared.contracts.kinds import KINDS, MODEL_SPEC, WIRE_NAMES, Kind, ModelSpec, kind_named
+from shared.contracts.kinds import KINDS, MODEL_SPEC, SPECS, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
 from trainyard.responses import Series
@@ -103,13 +103,17 @@ def left_out(series: Sequence[Series], spec: DatasetSpec) -> list[str]:
     return [f"not an input: {s.name!r} never changes" for s in series if s.series_id not in used]
 
 
-def parse_models(names: str) -> tuple[ModelSpec, ...]:
+def parse_models(names: str, *, tune: int = 0) -> tuple[ModelSpec, ...]:
     """Return the specs of comma-separated kinds, in any usual spelling.
+
+    ``tune`` trials are made of every kind that has parameters to search; closed forms choose for themselves.
 
     >>> [spec.kind for spec in parse_models("LIN, AR LSTM,svr-dir")]
     ['lin', 'ar_lstm', 'svr_dir']
     """
-    return tuple(MODEL_SPEC.validate_python({"kind": parse_kind(name)}) for name in names.split(","))
+    kinds = [parse_kind(name) for name in names.split(",")]
+    searched = {kind: {"tune": tune} if "tune" in SPECS[kind].model_fields else {} for kind in kinds}
+    return tuple(MODEL_SPEC.validate_python({"kind": kind, **searched[kind]}) for kind in kinds)
 
 
 def parse_kind(name: str) -> Kind:

@@ -11,7 +11,16 @@ from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
 from shared.storage.announcements import model_done, run_finished
 from shared.storage.records import Records
-from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
+from shared.storage.rows import (
+    LIVE_JOB,
+    LIVE_RUN,
+    OPEN_JOB,
+    DatasetRow,
+    DeadLetterRow,
+    FileRow,
+    JobRow,
+    RunRow,
+)
 
 log = structlog.get_logger()
 
@@ -141,7 +150,7 @@ class DeadLetters:
         """A run that cannot be closed although nothing is left to do has failed."""
         assert isinstance(event, e.ModelEvaluated)
         jobs = await self._records.select(JobRow, {"run_id": event.run_id or ""})
-        if any(job.status in LIVE_JOB for job in jobs):
+        if any(job.status in OPEN_JOB for job in jobs):
             return None  # its last model will try again
         changes = {"status": "failed", "problem": NOT_HANDLED, "finished_at": utc_now()}
         for status in LIVE_RUN:

@@ -56,11 +56,14 @@ DeadLettersIn = Annotated[DeadLetters, Context("dead_letters")]
 async def evaluate(
     event: ModelDone, results: ResultsIn, verdicts: VerdictsIn, ensembles: EnsemblesIn, metrics: MetricsIn
 ) -> ModelEvaluated | ModelDone | RunFinished | None:
-    """Score a finished model; one that failed or was cancelled may still end its run."""
+    """Score a finished model; one that failed or was cancelled may still end its run.
+
+    A trial has no scores but the one its search goes by.
+    """
     job = await results.job(event.job_id)
     if job is None:
         return None
-    if job.status != "finished":
+    if job.trial or job.status != "finished":
         return await close_if_over(event, job.run_id, verdicts, ensembles, metrics)
     forecast, context = await results.forecast(job), await results.scoring_context(job)
     validation, test, folds = await asyncio.to_thread(_score_parts, forecast, context, job.backtest)

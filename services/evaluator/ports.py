@@ -64,15 +64,16 @@ class Results(Protocol):
 
 @dataclass(frozen=True)
 class RunState:
-    """A run with all its jobs and the results there are."""
+    """A run with all its models' jobs, the results there are, and the trials of its searches."""
 
     run: RunRow
     jobs: Sequence[JobRow]
     results: Mapping[str, ResultRow]
+    trials: Sequence[JobRow] = ()
 
     def is_over(self) -> bool:
         """Whether every job has ended and every finished one has its scores."""
-        ended = all(job.status in ("finished", "failed", "cancelled") for job in self.jobs)
+        ended = all(job.status in ("finished", "failed", "cancelled") for job in (*self.jobs, *self.trials))
         scored = all(job.id in self.results for job in self.jobs if job.status == "finished")
         return bool(self.jobs) and ended and scored
 

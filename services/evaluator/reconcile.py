@@ -19,6 +19,7 @@ from shared.storage.leases import is_held, take_lease
 from shared.storage.records import OneOf, R, Records
 from shared.storage.rows import LIVE_JOB, LIVE_RUN, DatasetRow, FileRow, JobRow, LeaseRow, ResultRow, RunRow
 
+_ENDED = ("finished", "failed", "cancelled")
 _LONGEST_JOB_LEASE = timedelta(hours=1)  # replicas take them for minutes at most
 
 log = structlog.get_logger()
@@ -110,7 +111,8 @@ class Reconciler:
         return sum([await self._post.publish(event) for event in said])
 
     async def _unscored(self, run: RunRow, cause: Event) -> list[Event]:
-        jobs = await self._records.select(JobRow, {"run_id": run.id, "status": "finished"})
+        ended = await self._records.select(JobRow, {"run_id": run.id, "status": OneOf(_ENDED)})
+        jobs = [job for job in ended if job.status == "finished" or job.trial]
         scored = {row.id for row in await self._records.select(ResultRow, {"run_id": run.id})}
         return [model_done(cause, job) for job in jobs if job.id not in scored]
 

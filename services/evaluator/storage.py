@@ -133,7 +133,8 @@ class LedgerVerdicts:
         mine = self._storage.of_owner(run.owner).records
         jobs = await mine.select(JobRow, {"run_id": run_id}, order="position")
         results = await mine.select(ResultRow, {"run_id": run_id})
-        return RunState(run, jobs, {row.id: row for row in results})
+        models, trials = ([job for job in jobs if (job.trial is None) == own] for own in (True, False))
+        return RunState(run, models, {row.id: row for row in results}, trials)
 
     async def close(
         self,

@@ -74,9 +74,9 @@ class JobLoop:
                 await self._handle(message)
 
     def cancel(self, *, run_id: str, job_id: str | None) -> None:
-        """End the fit in hand if it belongs to the run, and is the job if one is named."""
+        """End the fit in hand if it belongs to the run, and is the job, or its search, if one is named."""
         job = self._current
-        if job and job.run_id == run_id and job_id in (None, job.id):
+        if job and job.run_id == run_id and job_id in (None, job.id, job.trial and job.trial.model):
             self._cancelled.set()
 
     async def _handle(self, message: Msg) -> None:
@@ -154,6 +154,7 @@ class JobLoop:
             dataset=await self._jobs.dataset_folder(job),
             output=scratch,
             backtest=job.backtest,
+            trial=job.trial,
             threads=self._threads,
             checkpoint=await self._checkpoints.begin(job),
         )
@@ -218,6 +219,7 @@ class ProgressPublisher:
                     kind=self._job.kind,
                     label=self._job.label,
                     eta_seconds=eta,
+                    trial=self._job.trial and self._job.trial.number,
                     **asdict(progress),
                 )
             )

@@ -27,6 +27,18 @@ class Runs(Protocol):
         """Write the jobs down once and mark the run as running; return the jobs as the ledger has them."""
         ...
 
+    async def searches(self, run_id: str) -> list[tuple[JobRow, list[JobRow]]]:
+        """Return the jobs of a run that wait for a search, each with its trials."""
+        ...
+
+    async def try_out(self, jobs: Sequence[JobRow]) -> None:
+        """Write trials down once."""
+        ...
+
+    async def end_search(self, model: JobRow, changes: Mapping[str, object]) -> JobRow | None:
+        """Change a job that waits for its search; None when it waits no more."""
+        ...
+
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
         """Mark what has not started as cancelled, flag what has; return the rows that ended by it."""
         ...

@@ -23,7 +23,7 @@ from shared.storage.connect import Storage
 from shared.storage.datasets import fetch_dataset, ready_dataset
 from shared.storage.folders import entry_of, fetch_tree, put_tree
 from shared.storage.leases import is_held
-from shared.storage.records import Where
+from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
 
@@ -147,12 +147,29 @@ class LedgerRuns:
             written = await mine.select(JobRow, {"run_id": run.id}, order="position")
         return written
 
+    async def searches(self, run_id: str) -> list[tuple[JobRow, list[JobRow]]]:
+        jobs = await self._records.select(JobRow, {"run_id": run_id}, order="position")
+        return [
+            (model, [job for job in jobs if job.trial and job.trial.model == model.id])
+            for model in jobs
+            if model.status == "searching" and not model.cancel_requested
+        ]
+
+    async def try_out(self, jobs: Sequence[JobRow]) -> None:
+        if jobs:
+            await self._storage.of_owner(jobs[0].owner).records.insert(jobs)
+
+    async def end_search(self, model: JobRow, changes: Mapping[str, object]) -> JobRow | None:
+        mine = self._storage.of_owner(model.owner).records
+        return await mine.update(JobRow, model.id, changes, expect={"status": "searching"})
+
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
-        where: Where = {"run_id": run_id, "id": job_id} if job_id else {"run_id": run_id}
         ended = []
-        for job in await self._records.select(JobRow, where, order="position"):
+        for job in await self._records.select(JobRow, {"run_id": run_id}, order="position"):
+            if job_id not in (None, job.id, job.trial and job.trial.model):
+                continue  # a search is cancelled with its trials
             row = await self._records.update(
-                JobRow, job.id, {"status": "cancelled"}, expect={"status": "queued"}
+                JobRow, job.id, {"status": "cancelled"}, expect={"status": OneOf(("searching", "queued"))}
             ) or await self._records.update(
                 JobRow, job.id, {"cancel_requested": True}, expect={"status": "running"}
             )
@@ -214,7 +231,12 @@ class LedgerJobs:
         files = await put_tree(self._of(job).objects, product.folder, prefix)
         ended = await self._change(
             job,
-            {"status": "finished", "files": files, "notes": product.notes, "seconds": product.seconds},
+            {
+                "status": "finished",
+                "files": files,
+                "notes": job.notes | product.notes,
+                "seconds": product.seconds,
+            },
         )
         if ended is None:
             await self._of(job).objects.delete(prefix)

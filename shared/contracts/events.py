@@ -181,6 +181,7 @@ class ModelDone(Event):
     kind: JobKind
     label: str
     status: JobEnd
+    trial: int | None = Field(default=None, description="number of the trial, if the job is one of a search")
     seconds: float | None = None
     problem: Problem | None = None
 
@@ -266,6 +267,7 @@ class ModelProgress(Message):
     loss: float | None = None
     val_loss: float | None = None
     eta_seconds: float | None = None
+    trial: int | None = None
     curve: tuple[EpochLoss, ...] = ()
 
 

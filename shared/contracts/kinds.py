@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from shared.contracts.base import Id
 from shared.contracts.specs import Spec
+from shared.contracts.trials import MOST_TRIALS
 
 Activation = Literal["relu", "sigmoid", "tanh", "linear", "softmax"]
 Kernel = Literal["linear", "poly", "rbf", "sigmoid"]
@@ -35,7 +36,15 @@ class KindSpec(Spec):
     chosen: ClassVar[bool] = False  # whether the page proposes it
 
 
-class NeuralSpec(KindSpec):
+class SearchedSpec(KindSpec):
+    """A kind whose parameters can be searched; what is set away from its default stays as it was said."""
+
+    tune: int = Field(
+        default=0, ge=0, le=MOST_TRIALS, description="trials of a search for better parameters; 0 = none"
+    )
+
+
+class NeuralSpec(SearchedSpec):
     """What every neural kind can be told."""
 
     layers: tuple[Units, ...] = Field(
@@ -102,7 +111,7 @@ class ArLstmSpec(NeuralSpec):
     activation: Activation = "tanh"
 
 
-class SvrSpec(KindSpec):
+class SvrSpec(SearchedSpec):
     """What both support-vector kinds can be told."""
 
     kernel: Kernel = "rbf"
@@ -166,7 +175,7 @@ class SlotsSpec(KindSpec):
     )
 
 
-class BoostSpec(KindSpec):
+class BoostSpec(SearchedSpec):
     """Boosted trees (LightGBM) on rows of single steps, beside the linear forecast."""
 
     name: ClassVar[str] = "LGBMR"

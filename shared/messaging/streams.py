@@ -28,6 +28,7 @@ REACTIONS: tuple[tuple[str, type[Event]], ...] = (
     ("trainer-training-requested", e.TrainingRequested),
     ("trainer-dataset-ready", e.DatasetReady),
     ("trainer-cancel-requested", e.CancelRequested),
+    ("trainer-model-done", e.ModelDone),
     ("trainer-session-deleted", e.SessionDeleted),
     ("evaluator-model-done", e.ModelDone),
     ("evaluator-dataset-failed", e.DatasetFailed),

@@ -15,6 +15,7 @@ def model_done(cause: Event, job: JobRow) -> ModelDone:
         kind=job.kind,
         label=job.label,
         status=job.status,
+        trial=job.trial and job.trial.number,
         seconds=job.seconds,
         problem=job.problem,
     )

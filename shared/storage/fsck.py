@@ -12,8 +12,8 @@ from shared.storage.objects import ObjectNotFound
 from shared.storage.records import R
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import (
-    LIVE_JOB,
     LIVE_RUN,
+    OPEN_JOB,
     SESSION_TABLES,
     DatasetRow,
     FileRow,
@@ -230,11 +230,11 @@ _REPORT = ("plots", "metrics", "tables")
 
 def _over(run: RunRow, jobs: Iterable[JobRow], scored: set[str]) -> list[str]:
     """Return what contradicts that a run is over."""
-    found = [f"job {job.id} is {job.status}" for job in jobs if job.status in LIVE_JOB]
+    found = [f"job {job.id} is {job.status}" for job in jobs if job.status in OPEN_JOB]
     found += [
         f"finished job {job.id} has no scores"
         for job in jobs
-        if job.status == "finished" and job.id not in scored and run.status == "completed"
+        if job.status == "finished" and not job.trial and job.id not in scored and run.status == "completed"
     ]
     if run.status == "completed" and not run.verdict.get("rows"):
         found.append("and has no leaderboard")

@@ -8,6 +8,7 @@ from shared.contracts.backtest import Backtest, BacktestPart
 from shared.contracts.kinds import JobKind, JobSpec, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
+from shared.contracts.trials import Trial
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
@@ -17,9 +18,10 @@ Json = dict[str, JsonValue]
 FileStatus = Literal["receiving", "uploaded", "ready", "rejected"]
 DatasetStatus = Literal["requested", "ready", "failed"]
 RunStatus = Literal["waiting", "running", "completed", "failed", "cancelled"]
-JobStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
+JobStatus = Literal["searching", "queued", "running", "finished", "failed", "cancelled"]
 LIVE_RUN: tuple[RunStatus, ...] = ("waiting", "running")
-LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")
+LIVE_JOB: tuple[JobStatus, ...] = ("queued", "running")  # what a replica may take
+OPEN_JOB: tuple[JobStatus, ...] = ("searching", *LIVE_JOB)  # what has not ended
 
 
 class SessionRow(Row):
@@ -160,9 +162,7 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
-    ``released_at`` is when it was its turn to go to the work queue; until then it waits here.
-
-    ``backtest`` says which samples the job is about where they are not the parts of its data set.
+    ``released_at``: its turn in the queue. ``backtest``: its samples, if not the usual. ``trial``: if one.
     """
 
     table: ClassVar[str] = "jobs"
@@ -179,6 +179,7 @@ class JobRow(Row):
     spec: JobSpec
     baseline: bool = False
     backtest: BacktestPart | None = None
+    trial: Trial | None = None
     status: JobStatus = "queued"
     released_at: AwareDatetime | None = None
     cancel_requested: bool = False

@@ -40,7 +40,7 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
     order = np.random.default_rng(setting.seed).permutation(n) if setting.shuffle else np.arange(n)
     pieces = [np.sort(piece) for piece in np.split(order, [n_train, n_train + n_validation])]
     purge = setting.purge and not setting.shuffle
-    kept = _purged(pieces, ref_ns, reach_ns[1] - reach_ns[0]) if purge else pieces
+    kept = purged(pieces, ref_ns, reach_ns[1] - reach_ns[0]) if purge else pieces
     return Parts(
         train=kept[0],
         validation=kept[1],
@@ -50,7 +50,7 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
     )
 
 
-def _purged(pieces: list[Int64], ref_ns: Int64, width_ns: int) -> list[Int64]:
+def purged(pieces: list[Int64], ref_ns: Int64, width_ns: int) -> list[Int64]:
     """Drop the samples of each piece whose targets begin before those of the pieces before it have ended."""
     kept: list[Int64] = []
     latest: int | None = None

@@ -27,7 +27,8 @@ async def meant(gateway: Gateway, session: SessionRow, run_id: str | None, model
     """Return the finished model a request means: by job id, by label, or the best of the newest good run."""
     if run_id is None and model != "best":
         job = await gateway.records.get(JobRow, model)
-        if job is not None and job.session_id == session.id and job.status == "finished":
+        mine = job is not None and job.session_id == session.id and job.trial is None
+        if job is not None and mine and job.status == "finished":
             return job
     run = await _good_run(gateway, session, run_id)
     if model == "best":
@@ -36,6 +37,7 @@ async def meant(gateway: Gateway, session: SessionRow, run_id: str | None, model
             return job
         raise NothingThere("the run has no best model (yet); name one by `model`")
     jobs = await gateway.records.select(JobRow, {"run_id": run.id, "status": "finished"}, order="position")
+    jobs = [job for job in jobs if job.trial is None]
     named = [job for job in jobs if model in (job.id, job.label)]
     if not named:
         known = ", ".join(job.label for job in jobs) or "none"

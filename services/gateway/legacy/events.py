@@ -17,7 +17,7 @@ from services.gateway.runs.phases import (
 )
 from services.gateway.runs.progress import RunView
 from shared.contracts.kinds import WIRE_NAMES
-from shared.storage.rows import LIVE_JOB
+from shared.storage.rows import OPEN_JOB
 
 LegacyEvent = tuple[str, dict[str, Any]]
 COMPLETE, COMPLETE_TOO = "training_complete", "training_completed"
@@ -66,7 +66,7 @@ class LegacyEvents:
         """Take over what the ledger knows of the newest run, without telling it."""
         self._begin(view.run.id, [job.id for job in view.jobs])
         for job in view.jobs:
-            if job.status not in LIVE_JOB:
+            if job.status not in OPEN_JOB:
                 self._shares[job.id] = 1.0
         self._highest = view.percent()
         self._ended = view.over
@@ -75,8 +75,8 @@ class LegacyEvents:
         """Return what a message means to the client, in order."""
         if message.run_id and message.data.get("backtest"):
             self.pass_over(message.run_id)
-        if message.run_id in self._passed_over:
-            return []
+        if message.run_id in self._passed_over or message.data.get("trial") is not None:
+            return []  # the earlier frontend knows no searches
         if message.run_id and message.run_id != self._run_id:
             self._begin(message.run_id, [])
         lines = [*self._phase(message), *self._about(message)]

@@ -106,6 +106,10 @@ def _model(configuration: Mapping[str, JsonValue], *, tolerant: bool) -> tuple[M
     meant = {"LAY", "N", *known_fields} - {_word(name) for name in _BOOSTING if kind in NEURAL}
     values = _values(flat, {ours for ours in spoken if legacy and ours not in meant})
     layered = _layered(values, known_fields, legacy=legacy)
+    if "tune" in layered and "tune" not in known_fields and not tolerant:
+        raise _invalid(
+            [{"field": "tune", "message": f"{WIRE_NAMES[kind]} chooses for itself; nothing is searched"}]
+        )
     unknown = [name for name in layered if name not in known_fields] if tolerant else []
     try:
         spec = MODEL_SPEC.validate_python(

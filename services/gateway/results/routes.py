@@ -44,6 +44,7 @@ async def outcome(gateway: Gateway, session: SessionRow, run_id: str | None) -> 
     """Load a run with everything that is known of its models."""
     run = await find_finished_run(gateway, session, run_id)
     jobs = await gateway.records.select(JobRow, {"run_id": run.id}, order="position")
+    jobs = [job for job in jobs if job.trial is None]
     results = await gateway.records.select(ResultRow, {"run_id": run.id})
     dataset = await gateway.records.get(DatasetRow, run.dataset_id)
     return Outcome(run, dataset, jobs, {row.id: row for row in results})

@@ -63,7 +63,8 @@ class JobStatus(BaseModel):
     kind: str
     label: str
     baseline: bool
-    status: str
+    trial: int | None = Field(None, description="number of the trial, if the job is one of a search")
+    status: str = Field(description="searching, queued, running, finished, failed or cancelled")
     progress: float = Field(description="percent")
     epoch: int | None
     total_epochs: int | None

@@ -12,7 +12,8 @@ from services.gateway.models.wire import parse_models
 from services.gateway.problems import DatasetNotReady, InvalidBacktest, NothingThere, wrong_field
 from services.gateway.runs.lifecycle import find_run, start_run
 from shared.contracts.backtest import Backtest, BacktestSpec, Fold
-from shared.contracts.kinds import ModelSpec, kind_named
+from shared.contracts.kinds import MODEL_SPEC, ModelSpec, kind_named
+from shared.contracts.plan import job_ids
 from shared.storage.records import Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow, SessionRow
 
@@ -54,7 +55,12 @@ async def start_backtest(
     if dataset is None or dataset.status != "ready":
         raise DatasetNotReady("the data set of this run is not built", run_id=base.id)
     jobs = await gateway.records.select(JobRow, {"run_id": base.id}, order="position")
-    models = base.models if wanted is None else chosen_models(base, jobs, wanted)
+    models = found_models(base, jobs)
+    if wanted is not None:
+        models = chosen_models(base.changed(models=models), jobs, wanted)
+    if any(getattr(spec, "tune", 0) for spec in models):
+        message = "a backtest repeats models as they are: search in a run, then repeat that run's model"
+        raise wrong_field(InvalidBacktest, "models", message)
     backtest = Backtest(spec=spec, folds=await _folds(gateway, dataset, spec))
     return await start_run(
         gateway,
@@ -75,6 +81,14 @@ async def _folds(gateway: Gateway, dataset: DatasetRow, spec: BacktestSpec) -> t
     }  # fmt: skip
     answer = await gateway.asks.ask("datasets.folds", about)
     return tuple(Fold.model_validate(fold) for fold in answer["folds"])
+
+
+def found_models(run: RunRow, jobs: Sequence[JobRow]) -> tuple[ModelSpec, ...]:
+    """Return the models of a run, searched ones with the parameters that were found."""
+    fitted = {job.id: job.spec for job in jobs if job.status == "finished"}
+    ids = job_ids(run.id, run.models)
+    found = (fitted.get(job_id, spec) for job_id, spec in zip(ids, run.models, strict=True))
+    return tuple(MODEL_SPEC.validate_python(spec.model_dump()) for spec in found)
 
 
 def chosen_models(run: RunRow, jobs: Sequence[JobRow], wanted: Wanted) -> tuple[ModelSpec, ...]:

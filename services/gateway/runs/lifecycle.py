@@ -17,8 +17,8 @@ from shared.errors import InvalidInput
 from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import (
-    LIVE_JOB,
     LIVE_RUN,
+    OPEN_JOB,
     DatasetRow,
     DatasetStatus,
     JobRow,
@@ -252,7 +252,7 @@ async def cancel(gateway: Gateway, session: SessionRow, run: RunRow, *, job_id: 
         job = await gateway.records.get(JobRow, job_id)
         if job is None or job.run_id != run.id:
             raise RunNotFound("the run has no such job", job_id=job_id[:64])
-        if job.status not in LIVE_JOB:
+        if job.status not in OPEN_JOB:
             return False
         await gateway.records.update(JobRow, job_id, {"cancel_requested": True})
     await gateway.post.publish(CancelRequested.first(session_id=session.id, run_id=run.id, job_id=job_id))

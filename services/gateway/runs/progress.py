@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from services.gateway.live.messages import LiveMessage
 from services.gateway.runs.phases import DATASET, OF_EVENT, OF_PHASE, TOTAL, TRAINING
-from shared.contracts.kinds import WIRE_NAMES
-from shared.storage.rows import LIVE_JOB, DatasetRow, JobRow, LogRow, RunRow
+from shared.contracts.kinds import WIRE_NAMES, SearchedSpec
+from shared.storage.rows import OPEN_JOB, DatasetRow, JobRow, LogRow, RunRow
 
 _REMEMBERED = 10_000
+_SEARCH = 0.9  # share of a model that its search counts as
 Phase = Literal["upload", "phase1", "phase2", "phase3", "phase4", "completed"]
 IDLE: dict[str, Any] = {
     "run_id": None, "status": "idle", "progress": 0.0, "jobs": [], "message": "No run yet",
@@ -53,9 +54,9 @@ class RunView:
         if self.run.status == "completed":
             return 100.0
         if self.over:  # stopped: only what was finished counts
-            shares = [float(job.status == "finished") for job in self.jobs]
+            shares = [float(job.status == "finished") for job in self._models()]
         else:
-            shares = [self._share(job) for job in self.jobs]
+            shares = [self._share(job) for job in self._models()]
         return round(99.0 * sum(shares) / len(shares), 1) if shares else 0.0
 
     def phase(self) -> str:
@@ -64,7 +65,7 @@ class RunView:
             return self.run.status
         if not self.jobs:
             return "preparing data"
-        return "training" if any(job.status in LIVE_JOB for job in self.jobs) else "evaluating"
+        return "training" if any(job.status in OPEN_JOB for job in self.jobs) else "evaluating"
 
     def step(self) -> str | None:
         """Return what is going on, in a sentence."""
@@ -112,12 +113,19 @@ class RunView:
             return self.run.problem.message
         return self.step() or f"Training {self.run.status}"
 
+    def _models(self) -> list[JobRow]:
+        return [job for job in self.jobs if job.trial is None]
+
     def _running(self) -> list[JobRow]:
         return [job for job in self.jobs if job.status == "running" and job.id in self.progress]
 
     def _share(self, job: JobRow) -> float:
-        if job.status not in LIVE_JOB:
+        if job.status not in OPEN_JOB:
             return 1.0
+        if job.status == "searching" and isinstance(job.spec, SearchedSpec):
+            trials = [t for t in self.jobs if t.trial and t.trial.model == job.id]
+            over = {t.trial.number for t in trials if t.trial and t.status not in OPEN_JOB}
+            return _SEARCH * len(over) / job.spec.tune
         told = self.progress.get(job.id)
         fraction = told.data.get("fraction") if told and job.status == "running" else 0.0
         return min(1.0, max(0.0, float(fraction or 0.0)))
@@ -131,6 +139,7 @@ class RunView:
             "kind": job.kind,
             "label": job.label,
             "baseline": job.baseline,
+            "trial": job.trial and job.trial.number,
             "status": job.status,
             "progress": round(100 * self._share(job), 1),
             "epoch": latest.get("epoch"),

@@ -94,6 +94,7 @@ class SeriesSettings(Earlier):
     max_gap: Annotated[Annotated[float, Field(gt=0, le=1e9)] | Literal["auto", "none"] | None, Maybe] = Field(
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
+    bounded: Switch = Field(None, description="no forecast below zero if the output never was; default yes")
     color_index: Annotated[Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None, Maybe] = Field(
         None, validation_alias=spelled("colorIndex", "color_index")
     )
@@ -123,6 +124,7 @@ class SeriesSettings(Earlier):
             average_window=bool(self.average_window),
             max_gap=None if self.max_gap == "none" else "auto" if self.max_gap is None else self.max_gap,
             scale=scale_range(wanted, self.scale_min, self.scale_max),
+            bounded=self.bounded is not False,
         )
 
 
@@ -298,6 +300,7 @@ def record(
         "skalierungMax": spec.scale.max if spec.scale else None,
         "skalierungMin": spec.scale.min if spec.scale else None,
         "maxGap": "none" if spec.max_gap is None else spec.max_gap,
+        "bounded": spec.bounded,
         "zeitschrittweiteTransferiertenDaten": delta_minutes(spec.horizon, n_steps),
         "offsetTransferiertenDaten": delta_offset(spec.horizon, n_steps, (steps and steps.offset) or 0.0),
         "both": BOTH in file.settings,
@@ -322,8 +325,7 @@ def moment(nanoseconds: JsonValue) -> str | None:
     if not isinstance(nanoseconds, int):
         return None
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    text = (_EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)).isoformat()
-    return text.replace("+00:00", "Z")
+    return (_EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)).isoformat().replace("+00:00", "Z")
 
 
 def finite(value: JsonValue) -> JsonValue:

@@ -9,6 +9,7 @@ from services.trainer.core.model import Progress
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
+from shared.contracts.trials import Trial
 
 SIGNS_OF_NO_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "pthread_create() failed")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -30,6 +31,7 @@ class TrainTask(PipeLine):
     backtest: BacktestPart | None = Field(
         default=None, description="samples to fit on and to forecast; null = the parts of the data set"
     )
+    trial: Trial | None = Field(default=None, description="score the fit inside the training part alone")
     threads: int | None = Field(
         default=None, ge=1, description="threads of this fit; null = the worker's own"
     )

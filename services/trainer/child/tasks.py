@@ -33,6 +33,8 @@ from services.trainer.core.importance import (
 from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
 from services.trainer.core.predict import AverageForecaster, Forecaster
+from services.trainer.core.problems import NotFinite
+from services.trainer.core.search import LOSS
 from shared.contracts.backtest import BacktestPart
 from shared.models.passport import (
     PASSPORT,
@@ -51,6 +53,7 @@ from shared.storage.codecs import json_to_bytes
 from shared.windows.dataset import Dataset, Part
 from shared.windows.folds import parts_of
 from shared.windows.samples import Layout
+from shared.windows.search_parts import searched
 
 WINDOWS_AT_ONCE = 2048
 MODELS_KEPT = 16  # loaded models the child remembers
@@ -60,6 +63,8 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     """Fit a model and write model, forecasts, history and passport into the output folder."""
     started = time.perf_counter()
     dataset = divided(Dataset.open(task.dataset), task.backtest)
+    if task.trial:
+        dataset = searched(dataset, task.trial.stage)
     n_windows = {part: len(dataset.indices(part)) for part in ("train", "validation", "test")}
     require_memory(
         task.spec,
@@ -76,6 +81,8 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         on_progress=on_progress,
         checkpoint=task.checkpoint,
     )
+    if task.trial:
+        return tried(fitted, dataset, time.perf_counter() - started)
     on_progress(Progress(1.0, "forecasts and files"))
     forecast = Forecast(
         validation=part_forecast(fitted.judged, dataset, "validation"),
@@ -115,6 +122,26 @@ def divided(dataset: Dataset, backtest: BacktestPart | None) -> Dataset:
     if backtest is None:
         return dataset
     return dataset.divided(parts_of(backtest, dataset.n_windows))
+
+
+def tried(fitted: Fitted, dataset: Dataset, seconds: float) -> TrainOutcome:
+    """Return what a trial leaves behind: how wrong it is on the windows its search judges on.
+
+    That is the RMSE in training standard deviations, averaged over outputs.
+
+    Raises
+    ------
+    NotFinite
+        If a forecast is not a finite number.
+    """
+    judged = part_forecast(fitted.model, dataset, "test")
+    mse = np.mean((judged.y_pred - judged.y_true) ** 2, axis=(0, 1))
+    std = [known_std(dataset.training_values(k)) or 1.0 for k in range(len(mse))]
+    loss = float(np.mean(np.sqrt(mse) / std))
+    if not isfinite(loss):
+        raise NotFinite("the forecasts of this trial are not finite numbers")
+    notes: dict[str, JsonValue] = {LOSS: loss, "n_judged": len(judged)}
+    return TrainOutcome(seconds=seconds, notes=notes, metrics={}, files={})
 
 
 def fold_notes(task: TrainTask) -> dict[str, JsonValue]:

@@ -75,6 +75,24 @@ def nothing_to_load() -> None:
 
 
 @dataclass(frozen=True)
+class Range:
+    """A positive number that is searched by its logarithm."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values."""
+
+    options: tuple[object, ...]
+
+
+Dimension = Range | Choice
+
+
+@dataclass(frozen=True)
 class ModelKind(Generic[SpecT, ModelT]):
     """Everything the trainer knows about one kind; its name, words and parameters are its ``spec``'s.
 
@@ -96,6 +114,8 @@ class ModelKind(Generic[SpecT, ModelT]):
         Formats beside ``npz`` and ``onnx`` that are stored with every model, by suffix, and who writes them.
     on_request
         Formats that are written when somebody asks for them.
+    space
+        What a search may vary, by parameter.
     warm_up
         Imports what takes seconds, while a fresh process waits for its first task.
     """
@@ -107,4 +127,5 @@ class ModelKind(Generic[SpecT, ModelT]):
     fit_bytes: Callable[[SpecT, FitSize], int]
     files: Mapping[str, Callable[[ModelT, Layout, Path], None]] = field(default_factory=dict)
     on_request: Mapping[str, Callable[[ModelT, Layout, Path], None]] = field(default_factory=dict)
+    space: Mapping[str, Dimension] = field(default_factory=dict)
     warm_up: Callable[[], None] = nothing_to_load

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shared.contracts.backtest import Backtest, BacktestPart, Fold
-from shared.contracts.kinds import BASELINES, WIRE_NAMES, ModelSpec
+from shared.contracts.kinds import BASELINES, WIRE_NAMES, ModelSpec, SearchedSpec
 from shared.contracts.plan import job_id, planned
 from shared.storage.rows import JobRow, RunRow
 
@@ -12,7 +12,8 @@ from shared.storage.rows import JobRow, RunRow
 def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
     """Return the jobs of a run; their ids follow from the run and their position.
 
-    A backtest fits every model at every cutoff, oldest first, or without refit once for all of them.
+    A model whose parameters are searched waits for its trials. A backtest fits every model at every cutoff,
+    oldest first, or without refit once for all of them.
     """
     specs = planned(run.models)
     return tuple(
@@ -28,6 +29,7 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
             spec=spec,
             baseline=spec.kind in BASELINES,
             backtest=part,
+            status="searching" if isinstance(spec, SearchedSpec) and spec.tune and part is None else "queued",
         )
         for position, (spec, label, part) in enumerate(_fits(run, specs))
     )

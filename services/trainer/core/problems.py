@@ -28,6 +28,13 @@ class NoValidationWindows(InsufficientData):
     advice = ("Give the validation part a share of the split and train again.",)
 
 
+class NothingFound(InsufficientData):
+    """No trial of a search came to an end that can be compared."""
+
+    code = "SEARCH_FOUND_NOTHING"
+    advice = ("Train the model without a search first: its own problem says what is missing.",)
+
+
 class ConstantTarget(InvalidInput):
     """The target never changes in the training part, so there is nothing to learn."""
 

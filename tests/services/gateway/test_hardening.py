@@ -32,8 +32,8 @@ ANY_JSON = st.recursive(
 )
 NAMES = st.sampled_from(
     ["name", "horizon_start", "horizon_end", "scale", "scale_min", "scale_max", "max_gap", "content",
-     "resample", "average_window", "color_index", "bezeichnung", "input", "output", "step_size", "offset",
-     "holiday", "day", "categories", "country", "timezone"]
+     "resample", "average_window", "bounded", "color_index", "bezeichnung", "input", "output", "step_size",
+     "offset", "holiday", "day", "categories", "country", "timezone"]
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from services.trainer.core.boost.fit import MOST_JUDGED, MOST_ROWS, fit_boost
 from services.trainer.core.boost.model import BoostModel, Trees
 from services.trainer.core.linear.kind import LINEAR
-from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
+from services.trainer.core.model_kind import FLOAT64, Choice, FitSize, ModelKind, Range
 from services.trainer.core.onnx_graph import Graph
 from services.trainer.core.step_rows_graph import append_rows
 from shared.contracts.kinds import BoostSpec, LinearSpec
@@ -75,5 +75,6 @@ BOOST = ModelKind(
     to_onnx=to_onnx,
     fit_bytes=fit_bytes,
     files={"txt": save_text},
+    space={"learning_rate": Range(0.01, 0.2), "max_depth": Choice((None, 3, 4, 5, 6, 8))},
     warm_up=load_library,
 )

@@ -1,6 +1,7 @@
 """The four neural kinds. Keras, which takes seconds to import, is imported by the functions that need it."""
 
 import tempfile
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, assert_never
@@ -10,7 +11,7 @@ from onnx import helper
 
 from services.trainer.core.linear.kind import to_onnx as linear_to_onnx
 from services.trainer.core.model import Fitted, OnProgress, ignore_progress
-from services.trainer.core.model_kind import FLOAT32, FitSize, ModelKind
+from services.trainer.core.model_kind import FLOAT32, Choice, Dimension, FitSize, ModelKind, Range
 from services.trainer.core.onnx_graph import OPSET, Graph
 from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LstmSpec
 from shared.windows.samples import Layout, Samples
@@ -116,6 +117,13 @@ def load_keras() -> None:
     import services.trainer.core.networks.fit  # noqa: F401  # imported for its seconds, not its names
 
 
+_SPACE: Mapping[str, Dimension] = {
+    "learning_rate": Range(2e-4, 1e-2),
+    "layers": Choice(((32,), (64,), (128,), (256,), (64, 64))),
+    "batch_size": Choice((32, 64, 128, 256)),
+}
+
+
 def _neural(spec: type[NeuralT]) -> "ModelKind[NeuralT, NeuralModel]":
     """Return a neural kind: they differ by their specs and their networks only."""
 
@@ -132,6 +140,7 @@ def _neural(spec: type[NeuralT]) -> "ModelKind[NeuralT, NeuralModel]":
         fit_bytes=fit_bytes,
         files={"keras": save_network},
         on_request={"h5": save_network},
+        space={**_SPACE, **({"kernel_size": Choice((3, 5, 7))} if issubclass(spec, CnnSpec) else {})},
         warm_up=load_keras,
     )
 

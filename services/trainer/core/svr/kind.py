@@ -1,11 +1,12 @@
 """The two support-vector kinds: one regressor per step, or one for all steps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
 import numpy as np
 
-from services.trainer.core.model_kind import FLOAT32, FLOAT64, FitSize, ModelKind
+from services.trainer.core.model_kind import FLOAT32, FLOAT64, Dimension, FitSize, ModelKind, Range
 from services.trainer.core.onnx_graph import Graph
 from services.trainer.core.svr.fit import fit_svr_direct, fit_svr_mimo, is_exact
 from services.trainer.core.svr.kernels import JointKernelModel, KernelModel
@@ -74,6 +75,11 @@ def load_solver() -> None:
     import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
 
 
+# A kernel's width is searched away from "scale", which is the trial the model was asked for with.
+SPACE: Mapping[str, Dimension] = {
+    "C": Range(0.03, 100.0), "epsilon": Range(0.01, 0.5), "gamma": Range(1e-4, 1.0),
+}  # fmt: skip
+
 SVR_DIRECT = ModelKind(
     spec=SvrDirectSpec,
     fit=fit_svr_direct,
@@ -81,6 +87,7 @@ SVR_DIRECT = ModelKind(
     to_onnx=to_onnx,
     fit_bytes=direct_bytes,
     files={"skops": save_skops},
+    space=SPACE,
     warm_up=load_solver,
 )
 SVR_MIMO = ModelKind(
@@ -90,4 +97,5 @@ SVR_MIMO = ModelKind(
     to_onnx=to_onnx,
     fit_bytes=features_bytes,
     files={"skops": save_skops},
+    space=SPACE,
 )

@@ -1770,6 +1770,11 @@ export interface components {
              * @description display name
              */
             bezeichnung?: string | null;
+            /**
+             * Bounded
+             * @description no forecast below zero if the output never was; default yes
+             */
+            bounded?: boolean | null;
             /** Colorindex */
             colorIndex?: number | null;
             /** Datenanpassung */
