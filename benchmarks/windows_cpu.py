@@ -12,7 +12,7 @@ import time
 N_ROWS, N_INPUTS, ROUNDS = 30_000, 3, 8
 
 if __name__ == "__main__":
-    sys.path.insert(0, ".")
+    sys.path[0] = "."  # the checkout, not this folder: it has a module named platform
     from benchmarks.windows_request import request, series_of
 
     new = importlib.util.find_spec("shared.windows") is not None

@@ -246,6 +246,14 @@ class Client:
             self._async.promote(session_id, version=version, model=model, run_id=run_id, reason=reason)
         )
 
+    def manifest(self, session_id: str, version: int) -> dict[str, Any]:
+        """Return the signed manifest of a version, a DSSE envelope."""
+        return self._wait(self._async.manifest(session_id, version))
+
+    def signing_key(self) -> dict[str, Any]:
+        """Return the public key manifests are signed with, and its id."""
+        return self._wait(self._async.signing_key())
+
     def rollback(self, session_id: str, *, reason: str = "") -> Versions:
         """Make the champion before the present one champion again."""
         return self._wait(self._async.rollback(session_id, reason=reason))

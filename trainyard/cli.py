@@ -28,10 +28,12 @@ from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_model
 from trainyard.registry import REGISTRY_COMMANDS
 from trainyard.schedules import SCHEDULE_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
+from trainyard.verifying import manifest, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for command in (fsck, backup, provision, dataset, *COMMANDS, *REGISTRY_COMMANDS, *SCHEDULE_COMMANDS):
+COMMAND_GROUPS = (*COMMANDS, *REGISTRY_COMMANDS, *SCHEDULE_COMMANDS, manifest, verify)
+for command in (fsck, backup, provision, dataset, *COMMAND_GROUPS):
     app.command()(command)
 
 

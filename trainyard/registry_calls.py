@@ -1,5 +1,7 @@
 """The part of ``AsyncClient`` that is about the registry of models."""
 
+from typing import Any
+
 from trainyard.forecasting import Calls
 from trainyard.responses import ModelVersion, Versions
 
@@ -37,6 +39,15 @@ class RegistryCalls:
         """
         body = {"version": version, "model": model, "run_id": run_id, "reason": reason}
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/promote", json=body))
+
+    async def manifest(self: Calls, session_id: str, version: int) -> dict[str, Any]:
+        """Return the signed manifest of a version, a DSSE envelope: `shared.storage.manifest` opens it."""
+        answer = await self._call("GET", f"/models/{session_id}/{version}/manifest")
+        return {name: answer[name] for name in ("payloadType", "payload", "signatures")}
+
+    async def signing_key(self: Calls) -> dict[str, Any]:
+        """Return the public key manifests are signed with (``public_key``, PEM) and its ``key_id``."""
+        return await self._call("GET", "/signing-key")
 
     async def rollback(self: Calls, session_id: str, *, reason: str = "") -> Versions:
         """Make the champion before the present one champion again."""

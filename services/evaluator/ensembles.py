@@ -18,10 +18,10 @@ from services.evaluator.core.problems import NoEnsemble
 from services.evaluator.ports import Results, RunState
 from shared.contracts.base import derive
 from shared.contracts.kinds import ENSEMBLE, WIRE_NAMES, EnsembleSpec, Member
+from shared.fingerprint import file_facts
 from shared.models.passport import (
     PASSPORT,
     Passport,
-    file_facts,
     first_scores,
     library_versions,
     parse_passport,

@@ -54,6 +54,7 @@ from services.gateway.problems import (
     http_problem,
     sentence,
 )
+from services.gateway.registry import manifest_routes
 from services.gateway.registry import routes as registry_routes
 from services.gateway.results import data_routes as data
 from services.gateway.results import plot_routes as plots
@@ -122,7 +123,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     app.state.monotone_progress = MonotoneProgress()
     parts = (
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
-        forecasts, registry_routes, schedules, plots, data, keys,
+        forecasts, registry_routes, manifest_routes, schedules, plots, data, keys,
     )  # fmt: skip
     everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
     for router in everything:

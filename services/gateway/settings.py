@@ -113,6 +113,10 @@ class GatewaySettings(CommonSettings):
     gateway_plans: bool = Field(
         default=False, description="whether work needs a subscription whose month is not used up"
     )
+    gateway_signing_key: SecretStr | None = Field(
+        default=None,
+        description="Ed25519 private key in PEM that signs models; default: signing.key of the data folder",
+    )
     gateway_web_dir: Path | None = Field(
         default=None, description="a built page to serve at / instead of the plain one"
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from shared.contracts.kinds import JobKind, JobSpec
 from shared.errors import InvalidInput
+from shared.fingerprint import FileFacts, file_facts
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.metrics import measure
 from shared.windows.samples import Column, Layout
@@ -26,15 +27,6 @@ class PassportViolated(InvalidInput):
 
     code = "MODEL_FILES_CHANGED"
     advice = ("Train the model again, or restore its files from a backup.",)
-
-
-class FileFacts(BaseModel):
-    """Size and content hash of one file."""
-
-    model_config = ConfigDict(frozen=True)
-
-    size_bytes: int
-    sha256: str
 
 
 class Passport(BaseModel):
@@ -95,13 +87,6 @@ def parse_passport(content: bytes, *, sha256: str | None = None) -> Passport:
     if passport.format != FORMAT:
         raise PassportViolated(f"passport format {passport.format} is not {FORMAT}", file=PASSPORT)
     return passport
-
-
-def file_facts(path: Path) -> FileFacts:
-    """Return size and hash of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileFacts(size_bytes=path.stat().st_size, sha256=digest)
 
 
 def folder_sha256(folder: Path) -> str:

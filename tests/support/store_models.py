@@ -17,9 +17,9 @@ from shared.contracts.kinds import (
     ModelSpec,
     SeasonalNaiveSpec,
 )
+from shared.fingerprint import file_facts
 from shared.models.passport import (
     Passport,
-    file_facts,
     layout_to_json,
     library_versions,
     write_passport,

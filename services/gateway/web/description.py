@@ -18,7 +18,8 @@ USED = (
     "/feature-importance/{sid}", "/forecast/{sid}", "/forecast/{sid}/template", "/forecasts/{sid}",
     "/forecasts/{sid}/monitoring",
     "/forecasts/{sid}/{forecast_id}", "/csv-files/{file_id}/rows", "/models/{sid}", "/models/{sid}/{number}",
-    "/models/{sid}/promote", "/models/{sid}/rollback", "/models/{sid}/retire",
+    "/models/{sid}/{number}/manifest", "/signing-key", "/models/{sid}/promote", "/models/{sid}/rollback",
+    "/models/{sid}/retire",
 )  # fmt: skip
 
 

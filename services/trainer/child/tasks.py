@@ -36,10 +36,10 @@ from services.trainer.core.predict import AverageForecaster, Forecaster
 from services.trainer.core.problems import NotFinite
 from services.trainer.core.search import LOSS
 from shared.contracts.backtest import BacktestPart
+from shared.fingerprint import file_facts
 from shared.models.passport import (
     PASSPORT,
     Passport,
-    file_facts,
     first_scores,
     folder_sha256,
     layout_to_json,

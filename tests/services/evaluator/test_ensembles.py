@@ -22,10 +22,10 @@ from services.trainer.storage import LedgerModels
 from shared.contracts.base import Event, utc_now
 from shared.contracts.events import ModelDone, ModelEvaluated, RunFinished
 from shared.contracts.kinds import MODEL_SPEC, EnsembleSpec, LinearSpec, ModelSpec, SvrMimoSpec
+from shared.fingerprint import file_facts
 from shared.models.passport import (
     Passport,
     PassportViolated,
-    file_facts,
     layout_to_json,
     read_passport,
     write_passport,

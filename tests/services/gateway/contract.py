@@ -44,7 +44,7 @@ IDS = {
     "key_id": "all.key",
     "schedule_id": "7" * 32,
     "forecast_id": "7" * 32,
-    "number": "2",
+    "number": "1",
 }
 LEVEL = {
     "delta_minutes": 60.0,
@@ -202,6 +202,8 @@ def cases() -> list[Case]:
         Case(get, "/models/{sid}", "", 200, ("champion", "versions", "changes")),
         *examples("post", "/models/{sid}", 200, "version"),
         Case(get, "/models/{sid}/{number}", "", 200, ("version",)),
+        Case(get, "/models/{sid}/{number}/manifest", "", 200, ("payloadType", "payload", "signatures")),
+        Case(get, "/signing-key", "", 200, ("algorithm", "key_id", "public_key")),
         *examples("post", "/models/{sid}/promote", 200, "champion", "versions", "changes"),
         *examples("post", "/models/{sid}/rollback", 200, "champion", "versions", "changes"),
         *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),

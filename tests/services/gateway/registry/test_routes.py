@@ -1,14 +1,22 @@
 """The registry over HTTP: numbers are given once, one version is champion, a rollback is one call."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
 
 from services.gateway.http.openapi import SESSION
+from services.gateway.registry.manifest_routes import SigningNotConfigured, signing_key
+from services.gateway.settings import GatewaySettings
+from shared.storage import keys
+from shared.storage.manifest import check_file, open_manifest, public_key
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import JobRow
-from tests.services.gateway.contract import JOB, SID, furnish
+from tests.services.gateway.contract import JOB, RUN, SID, furnish
 from tests.services.gateway.house import House
 
 OTHERS = ("a" * 32, "b" * 32)
@@ -111,6 +119,38 @@ async def test_what_cannot_be_is_refused_with_what_to_do(
 
     assert answer.status_code == status, answer.text
     assert says in answer.json()["error"]
+
+
+async def test_a_manifest_names_the_files_of_its_model_and_holds_by_the_published_key(
+    furnished: House, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await http.post(f"models/{SESSION}", json={"model": JOB})
+    published = (await http.get("signing-key")).json()
+
+    answers = [await http.get(f"models/{SESSION}/1/manifest") for _ in range(2)]
+
+    found = open_manifest(answers[0].content, key=public_key(published["public_key"].encode()))
+    model = tmp_path / "downloaded.onnx"
+    model.write_bytes(
+        await furnished.gateway.storage.objects.get(f"{keys.attempt(SID, RUN, JOB, 1)}/model.onnx")
+    )
+    assert answers[0].content == answers[1].content
+    assert (found.version, found.job_id, found.passport) == (1, JOB, {"libraries": {"keras": "3"}})
+    assert check_file(found, model) in found.files
+    assert [(one["name"], one["file_name"]) for one in found.contract] == [("Load", "load.csv")] * 2
+    assert published["key_id"] == answers[0].json()["signatures"][0]["keyid"]
+
+
+async def test_without_a_key_and_a_data_folder_nothing_is_signed_and_a_setting_is_named() -> None:
+    pem = Ed25519PrivateKey.from_private_bytes(b"1" * 32).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    told = GatewaySettings(data_dir=None, gateway_signing_key=SecretStr(pem.decode()))
+
+    assert signing_key(told).private_bytes_raw() == b"1" * 32
+    with pytest.raises(SigningNotConfigured) as refused:
+        signing_key(GatewaySettings(data_dir=None))
+    assert "TRAINYARD_GATEWAY_SIGNING_KEY" in refused.value.problem().suggestions[0]
 
 
 async def test_a_deleted_session_leaves_no_version(furnished: House, http: httpx.AsyncClient) -> None:

@@ -319,6 +319,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/models/{sid}/{number}/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Manifest
+         * @description Return the signed manifest of a version: whether a downloaded file is what was trained.
+         */
+        get: operations["read_manifest_api_training_models__sid___number__manifest_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/preview/{sid}": {
         parameters: {
             query?: never;
@@ -391,6 +411,26 @@ export interface paths {
          * @description Return the caller's sessions whose name has the words of ``search``, sorted, from ``offset`` on.
          */
         get: operations["sessions_api_training_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/signing-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Signing Key
+         * @description Return the public key manifests of this installation are signed with.
+         */
+        get: operations["read_signing_key_api_training_signing_key_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -811,6 +851,22 @@ export interface components {
             success: boolean;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * EnvelopeSignature
+         * @description One signature.
+         */
+        EnvelopeSignature: {
+            /**
+             * Keyid
+             * @description SHA-256 of the public key
+             */
+            keyid: string;
+            /**
+             * Sig
+             * @description Ed25519, base64
+             */
+            sig: string;
         };
         /**
          * ExtendedSeries
@@ -1965,6 +2021,53 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * SignedManifest
+         * @description A DSSE envelope; ``trainyard verify`` reads it.
+         */
+        SignedManifest: {
+            /**
+             * Payload
+             * @description the manifest as JSON, base64: files with hashes, passport, data contract
+             */
+            payload: string;
+            /** Payloadtype */
+            payloadType: string;
+            /** Signatures */
+            signatures: components["schemas"]["EnvelopeSignature"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SigningKey
+         * @description The public key of this installation.
+         */
+        SigningKey: {
+            /**
+             * Algorithm
+             * @default Ed25519
+             */
+            algorithm: string;
+            /** Key Id */
+            key_id: string;
+            /**
+             * Public Key
+             * @description PEM
+             */
+            public_key: string;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Split
          * @description Shares of the samples in percent, oldest to newest: train, validation, test.
          */
@@ -2725,6 +2828,29 @@ export interface operations {
             };
         };
     };
+    read_manifest_api_training_models__sid___number__manifest_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedManifest"];
+                };
+            };
+        };
+    };
     preview_api_training_preview__sid__post: {
         parameters: {
             query?: never;
@@ -2831,6 +2957,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionCards"];
+                };
+            };
+        };
+    };
+    read_signing_key_api_training_signing_key_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKey"];
                 };
             };
         };
