@@ -9,7 +9,7 @@ const session = run.replace(/\/runs\/.*$/, "");
 const screens = {
   sessions: `${url}/`, data: `${session}/data`, setup: `${session}/setup`, runs: `${session}/runs`, run, model: model.split("?")[0],
   errors: `${model.split("?")[0]}?view=errors`, training: `${model.split("?")[0]}?view=training`, files: `${model.split("?")[0]}?view=files`,
-  forecast: `${session}/forecast`, settings: `${url}/settings`, missing: `${url}/nothing/here`,
+  forecast: `${session}/forecast`, models: `${session}/models`, settings: `${url}/settings`, missing: `${url}/nothing/here`,
 };
 const source = readFileSync(axe, "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 120_000 });

@@ -98,7 +98,7 @@ async def test_an_engineer_goes_from_files_to_a_forecast_and_every_screen_is_sou
     assert looked["axe"] == []
     assert looked["small"] == []
     assert looked["wide"] == []
-    assert looked["screens"] == 96
+    assert looked["screens"] == 104
 
 
 def check_the_leak_guard(seen: dict[str, Any]) -> None:
@@ -120,6 +120,8 @@ def check_tomorrow(seen: dict[str, Any]) -> None:
     assert "Netzlast" in seen["tomorrow"]
     assert "Against the plain forecast" in seen["scenario"]
     assert "New rows: 24" in seen["newer"]
+    assert "in use" in seen["version"]
+    assert "MAE" in seen["met"]
 
 
 def check_what_was_said(seen: dict[str, Any]) -> None:

@@ -167,6 +167,16 @@ const steps = {
     await page.waitForTimeout(800);
     await shot("forecast-newer");
   },
+  "deploy a model and see how its forecasts met their truth": async () => {
+    await page.click("nav.steps a >> nth=4");
+    await page.click("section:has(#versions) button:enabled >> nth=-1");
+    await page.waitForSelector("section:has(#versions) tr.best");
+    seen.version = await page.innerText("section:has(#versions) tr.best");
+    await page.waitForSelector("section .facts");
+    await page.waitForTimeout(400);
+    seen.met = await page.innerText("section:has(> .stack .facts)");
+    await shot("models");
+  },
   "see all runs and settings": async () => {
     await page.click("nav.steps a >> nth=2");
     await page.waitForSelector("tbody tr");

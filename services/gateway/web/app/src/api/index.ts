@@ -24,6 +24,9 @@ export type ToldProblem = Schemas["Problem"];
 export type Forecast = Named<Schemas["Forecast"]>;
 export type ForecastSummary = Schemas["ForecastSummary"];
 export type Template = Named<Schemas["Template"]>;
+export type Version = Schemas["Version"];
+export type Versions = Named<Schemas["Versions"]>;
+export type MonitoredModel = Schemas["MonitoredModel"];
 export type Importance = Schemas["Importance"];
 
 export interface Found {
@@ -185,6 +188,15 @@ export const getTemplate = (sid: string, run_id: string, model: string) =>
   answer(api.GET("/forecast/{sid}/template", { params: { path: { sid }, query: { run_id, model } } })) as Promise<Template>;
 export const addRows = (file_id: string, csv: string) =>
   answer(api.POST("/csv-files/{file_id}/rows", { params: { path: { file_id } }, body: { csv } as never }));
+export const getVersions = (sid: string) => answer(api.GET("/models/{sid}", { params: { path: { sid } } })) as Promise<Versions>;
+export const promoteModel = (sid: string, body: { version: number } | { model: string; run_id: string }) =>
+  answer(api.POST("/models/{sid}/promote", { params: { path: { sid } }, body: body as never }));
+export const rollBack = (sid: string) =>
+  answer(api.POST("/models/{sid}/rollback", { params: { path: { sid } }, body: {} as never }));
+export const retireModel = (sid: string, version: number) =>
+  answer(api.POST("/models/{sid}/retire", { params: { path: { sid } }, body: { version } as never }));
+export const getMonitoring = (sid: string) =>
+  answer(api.GET("/forecasts/{sid}/monitoring", { params: { path: { sid } } })) as Promise<Named<Schemas["Monitoring"]>>;
 export const answerFile = (file_id: string, options: Record<string, unknown>) =>
   call("POST", `/csv-files/${file_id}/answer`, { options });
 

@@ -17,6 +17,7 @@ const Runs = lazy(() => import("./Runs"));
 const Run = lazy(() => import("./Run"));
 const Model = lazy(() => import("./Model"));
 const Forecast = lazy(() => import("./Forecast"));
+const Models = lazy(() => import("./Models"));
 
 addTexts(enSession);
 const WorkspaceContext = createContext<Workspace | null>(null);
@@ -78,7 +79,7 @@ export default function SessionScreens() {
 
   const steps = useMemo(() => asked.data && ([
     ["data", t("step.data"), asked.data.files.length], ["setup", t("step.setup"), null],
-    ["runs", t("step.runs"), asked.data.runs.length], ["forecast", t("step.forecast"), null],
+    ["runs", t("step.runs"), asked.data.runs.length], ["forecast", t("step.forecast"), null], ["models", t("step.models"), null],
   ] as const), [asked.data, name]);
 
   if (gone) return <main id="main"><div className="card empty"><h2>{t("session.gone")}</h2><p>{t("session.goneLead")}</p><a className="button" href="/">{t("backToSessions")}</a></div></main>;
@@ -100,6 +101,7 @@ export default function SessionScreens() {
             <Route path="runs/:rid" element={<Run />} />
             <Route path="runs/:rid/models/:jid" element={<Model />} />
             <Route path="forecast" element={<Forecast />} />
+            <Route path="models" element={<Models />} />
             <Route path="*" element={<Navigate to={`/s/${sid}`} replace />} />
           </Routes>
         </Suspense>
