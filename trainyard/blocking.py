@@ -202,9 +202,25 @@ class Client:
         """Return the session's forecasts, newest first."""
         return self._wait(self._async.forecasts(session_id, limit=limit))
 
-    def schedule(self, session_id: str, *, at: str, timezone: str, **settings: Any) -> dict[str, Any]:
+    def schedule(
+        self,
+        session_id: str,
+        *,
+        at: str,
+        timezone: str,
+        action: Literal["forecast", "retrain"] = "forecast",
+        day_of_month: int | None = None,
+        condition: Literal["always", "skill_below_zero"] = "always",
+        model: str = "champion",
+        webhook_url: str | None = None,
+    ) -> dict[str, Any]:
         """Do something at a local time; see ``AsyncClient.schedule``."""
-        return self._wait(self._async.schedule(session_id, at=at, timezone=timezone, **settings))
+        return self._wait(
+            self._async.schedule(
+                session_id, at=at, timezone=timezone, action=action, day_of_month=day_of_month,
+                condition=condition, model=model, webhook_url=webhook_url,
+            )
+        )  # fmt: skip
 
     def schedules(self, session_id: str) -> dict[str, Any]:
         """Return the session's schedules and what became of their due times."""
