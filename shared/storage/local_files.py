@@ -240,7 +240,8 @@ def _publish(unfinished: Path, target: Path, *, durable: bool) -> None:
                 raise
         else:
             if durable:
-                _sync(target.parent)
+                with contextlib.suppress(FileNotFoundError):  # deleted since, folder and all
+                    _sync(target.parent)
             return
 
 
@@ -252,11 +253,13 @@ def _start_writing(descriptor: int) -> None:
 
 
 def _sync_tree(path: Path) -> None:
-    """Bring a folder to the disk: every file in it, then their names."""
+    """Bring a folder to the disk: every file in it, then their names; what is deleted meanwhile needs none."""
     for parent, _, names in os.walk(path):
         for name in names:
-            _sync(Path(parent, name))
-        _sync(Path(parent))
+            with contextlib.suppress(FileNotFoundError):
+                _sync(Path(parent, name))
+        with contextlib.suppress(FileNotFoundError):
+            _sync(Path(parent))
 
 
 def _make_folders(folder: Path) -> None:

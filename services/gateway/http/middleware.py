@@ -248,23 +248,25 @@ def _measured(
     seen, charged = 0, _UNTOLD
     complete = False
     patience = settings.gateway_body_stall.total_seconds()
-    pace = Pace(patience)
+    pace: Pace | None = None
 
     async def measured() -> Message:
-        nonlocal seen, complete, charged
+        nonlocal seen, complete, charged, pace
         if complete:
             return await receive()
+        pace = pace or Pace(patience)  # from the first question on: an answer may be long in the making
         try:
             async with asyncio.timeout(patience):  # wait_for would make a task for each 64 kB of a chunk
                 message = await receive()
         except TimeoutError:
             raise Stalled(f"no byte of the request body came for {patience:g} s") from None
         seen += len(message.get("body", b""))
-        pace.check(seen)
+        complete = not message.get("more_body", False)
+        if not complete:
+            pace.check(seen)
         while charge is not None and seen > charged:
             charged += _UNTOLD
             await charge()
-        complete = not message.get("more_body", False)
         if seen > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
         return message

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.storage import local_files
 from shared.storage.local_files import FolderObjects, FolderUnavailable
 from shared.storage.objects import InvalidKey, ObjectNotFound
 
@@ -156,3 +158,23 @@ async def test_a_large_object_passes_in_small_memory(tmp_path: Path) -> None:
 
     assert size_bytes == (200 << 20)
     assert grown_kb < 30_000
+
+
+async def test_bringing_a_folder_to_the_disk_while_it_is_deleted_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that is repeated is brought to the disk again, while its chunks are taken away."""
+    objects = await FolderObjects.open(tmp_path)
+    for number in range(3):
+        await objects.put(f"files/a/{number}", b"x", durable=False)
+    real = local_files._sync
+
+    def sync_after_a_delete(path: Path) -> None:
+        shutil.rmtree(tmp_path / "files", ignore_errors=True)
+        real(path)
+
+    monkeypatch.setattr(local_files, "_sync", sync_after_a_delete)
+
+    await objects.sync("files")
+
+    assert await objects.list("files") == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from services.gateway.http.middleware import SECURITY_HEADERS
 from tests.services.gateway.house import BASE, House, open_house
@@ -100,6 +101,21 @@ async def test_a_body_that_stops_coming_is_given_up(tmp_path: Path) -> None:
         answer = await stalled(house.app)
 
     assert answer == 408
+
+
+async def test_an_answer_that_is_long_in_the_making_is_no_stalled_body(tmp_path: Path) -> None:
+    """A streamed answer first asks for the (empty) body when it begins, long after the request came."""
+    async with open_house(tmp_path, gateway_body_stall=0.1) as house, house.client() as http:
+
+        @house.app.get("/slow")
+        async def slow() -> StreamingResponse:
+            await asyncio.sleep(0.3)
+            return StreamingResponse(iter([b"all of it"]))
+
+        house.app.router.routes.insert(0, house.app.router.routes.pop())
+        answer = await http.get("/slow")
+
+    assert (answer.status_code, answer.content) == (200, b"all of it")
 
 
 async def stalled(app: FastAPI) -> int:
