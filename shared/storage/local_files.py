@@ -253,7 +253,7 @@ def _start_writing(descriptor: int) -> None:
 
 
 def _sync_tree(path: Path) -> None:
-    """Bring a folder to the disk: every file in it, then their names; what is deleted meanwhile needs none."""
+    """Bring a folder to the disk: every file, then their names; what is deleted meanwhile needs none."""
     for parent, _, names in os.walk(path):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
