@@ -311,7 +311,7 @@ def add_event(house: House) -> None:
     del job["label"]
     contract = "shared/contracts/events.py"
     house.insert(contract, "class RunPlanned(Event)", EVENT)
-    house.replace(contract, "    SessionDeleted,\n", "    SessionDeleted, ModelStarted,\n")
+    house.replace(contract, "    SessionDeleted, ", "    SessionDeleted, ModelStarted, ")
     house.write("tests/contracts/golden/model.started.v1.json", json.dumps(example | job))
     reaction = '    ("evaluator-model-started", e.ModelStarted),\n'
     house.insert("shared/messaging/streams.py", '    ("evaluator-model-done"', reaction)

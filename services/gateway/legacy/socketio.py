@@ -61,6 +61,7 @@ class Rooms:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
         self._clients: dict[str, Client] = {}
+        self._arriving: set[str] = set()  # being asked who they are; one that leaves meanwhile is out again
         # Origins are checked by the gate, for every kind of request alike.
         self.server = socketio.AsyncServer(
             async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=_MAX_MESSAGE
@@ -102,18 +103,24 @@ class Rooms:
         asked = parse_qs(str(environ.get("QUERY_STRING", ""))).get("token", [""])[0]
         credential = (token if isinstance(token, str) else "") or header or asked or None
         gateway = self._gateway
+        self._arriving.add(sid)
         try:
             with gateway.live.sockets.unknown():
                 who = await gateway.admission.verifier.identify(credential)
+            if sid not in self._arriving:  # it left meanwhile
+                return
             if not gateway.settings.single_user:
                 gateway.live.sockets.enter(who.user_id)
         except (Refused, Unavailable) as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from None
+        finally:
+            self._arriving.discard(sid)
         watch = asyncio.create_task(self._until_ended(sid, credential))
         self._clients[sid] = Client(sid, who, watch)
         await self.server.emit("connected", {"sid": sid, "status": "connected"}, to=sid)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
+        self._arriving.discard(sid)
         client = self._clients.pop(sid, None)
         if client is None:
             return
@@ -265,7 +272,8 @@ class Rooms:
         return {"success": True, **answer}
 
     def _follow(self, gateway: Gateway, client: Client, session: SessionRow, text: str) -> None:
-        if session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
+        left = client.sid not in self._clients  # while its session was looked up
+        if left or session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
             return
         box = gateway.live.hub.open(session.id)
         narrator = LegacyEvents(text)
