@@ -7,7 +7,6 @@ session has a follower of its own. The polling transport needs sticky balancing,
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,10 +16,10 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from services.gateway.auth.identity import Identity
 from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
+from services.gateway.legacy.client import Client
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
 from services.gateway.legacy.unbreakable import Unbreakable
 from services.gateway.problems import BadId, Refused, ValidationFailed, envelope, refused_by
@@ -42,17 +41,7 @@ _FAILED = defaultdict(
 
 log = structlog.get_logger()
 Body = dict[str, Any]
-Handler = Callable[[Gateway, "Client", SessionRow, str, Body], Awaitable[Body]]
-
-
-@dataclass
-class Client:
-    """One connected socket."""
-
-    sid: str
-    who: Identity
-    watch: asyncio.Task[None]
-    followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+Handler = Callable[[Gateway, Client, SessionRow, str, Body], Awaitable[Body]]
 
 
 class Rooms:
