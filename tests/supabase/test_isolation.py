@@ -37,6 +37,7 @@ from shared.storage.rows import (
     SessionRow,
     TableRow,
 )
+from shared.storage.schedule_rows import FiringRow, ScheduleRow
 from shared.storage.supabase import AccessDenied, Project, RetryPolicy, open_http
 from tests.supabase.conftest import User
 from tests.support.ledger_rows import session_row
@@ -94,11 +95,13 @@ _FIELDS: dict[type[Row], dict[str, Any]] = {
     },
     ModelVersionRow: {"number": 1, "run_id": "r", "job_id": "j", "kind": "lin", "label": "x"},
     StageChangeRow: {"number": 1, "version": 1, "stage": "champion"},
+    ScheduleRow: {"action": "forecast", "at": "06:00", "timezone": "Europe/Vienna"},
+    FiringRow: {"schedule_id": "s", "due": utc_now(), "local_day": "2026-01-31"},
 }  # fmt: skip
 _READ_ONLY = (SubscriptionPlanRow, UserSubscriptionRow, UsageRow)
 _OWNED = [kind for kind in TABLES if kind not in (LeaseRow, DeadLetterRow, ApiKeyRow, *_READ_ONLY)]
 _SERVICES_ONLY = [LeaseRow, DeadLetterRow, ApiKeyRow]
-_USERS_INSERT = [SessionRow, FileRow, ChunkRow, DatasetRow, RunRow, AnswerRow, TableRow]
+_USERS_INSERT = [SessionRow, FileRow, ChunkRow, DatasetRow, RunRow, AnswerRow, TableRow, ScheduleRow]
 _SERVICES_INSERT = [kind for kind in _OWNED if kind not in _USERS_INSERT]
 _named = pytest.mark.parametrize
 _ids: Callable[[type[Row]], str] = lambda kind: kind.table  # noqa: E731 - an id function for parametrize
