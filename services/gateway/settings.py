@@ -101,7 +101,7 @@ class GatewaySettings(CommonSettings):
         description="models of all users that may wait or be fitted at once (503 beyond)",
     )
     gateway_start_patience: timedelta = Field(
-        default=timedelta(seconds=10),
+        default=timedelta(seconds=3),
         description="how long a start at the earlier path waits for a run under way before it is refused",
     )
     gateway_forecasts_kept: int = Field(
