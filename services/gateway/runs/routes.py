@@ -102,7 +102,7 @@ async def train_models(
 ) -> RunStarted:
     """Train models on a data set: the named one, or the session's newest, or one from its settings.
 
-    A run of the session that is under way is a 409, unless it ends within three seconds (`TRAINYARD_GATEWAY_START_PATIENCE`).
+    A run of the session that is under way is a 409, unless it ends within three seconds (a setting).
     """
     await let_end(gateway, session)
     return await begin_training(gateway, session, sid, body, key=idempotency_key)
