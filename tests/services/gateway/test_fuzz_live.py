@@ -1,6 +1,7 @@
 """Fuzzing of live connections: WebSocket frames and messages, and Socket.IO packets by polling."""
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -149,9 +150,10 @@ def packet(rng: random.Random) -> str:
 
 async def left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send all and say no more; the gateway ends the connection in time."""
-    await writer.drain()
-    writer.write_eof()
-    await asyncio.wait_for(reader.read(), PATIENCE_S)
+    with contextlib.suppress(OSError):  # the gateway has ended it already
+        await writer.drain()
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), PATIENCE_S)
 
 
 async def in_batches(attempts: int, one: Callable[[int], Awaitable[None]]) -> None:
