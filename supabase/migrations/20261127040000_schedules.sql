@@ -32,7 +32,7 @@ grant select, insert, update, delete on public.schedules to service_role;
 drop policy if exists owner_only on public.schedules;
 create policy owner_only on public.schedules for all to authenticated
   using (owner = (select auth.uid())) with check (owner = (select auth.uid()));
-grant select, insert, delete on public.schedules to authenticated;
+grant select, delete on public.schedules to authenticated;  -- what is due is read for everybody: checked first
 
 create table if not exists public.schedule_firings (
   id            text collate "C" primary key check (char_length(id) between 1 and 200),

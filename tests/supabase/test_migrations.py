@@ -43,6 +43,13 @@ async def test_applying_the_migrations_again_changes_nothing(supabase: LocalSupa
     assert len(before) > 200
 
 
+def test_every_migration_has_a_number_of_its_own() -> None:
+    """Supabase keeps the migrations it has applied by their number."""
+    numbers = [path.name.split("_")[0] for path in MIGRATIONS]
+
+    assert numbers == sorted(set(numbers))
+
+
 @pytest.mark.parametrize("kind", TABLES, ids=lambda kind: kind.table)
 async def test_every_field_of_a_row_has_its_column(supabase: LocalSupabase, kind: type[Row]) -> None:
     found = await supabase.sql(

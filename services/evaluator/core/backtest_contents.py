@@ -10,8 +10,9 @@ from services.evaluator.core.backtest import FoldTable
 from services.evaluator.core.figures.folds import error_by_fold
 from services.evaluator.core.figures.render import FigureData, to_json
 from services.evaluator.core.run_data import json_bytes
-from services.evaluator.core.tables import HEADINGS, as_csv
+from services.evaluator.core.tables import HEADINGS
 from shared.contracts.backtest import Backtest
+from shared.spreadsheets import as_csv
 
 _EXPLAINED = (
     "`verdict.json`: every model on every fold, and over all of them",

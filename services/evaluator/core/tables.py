@@ -1,16 +1,11 @@
 """Scores as tables: the wire shape of the evaluation page, and CSV for everybody else."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-
 from services.evaluator.core.ranking import Leaderboard, LeaderboardRow
 from services.evaluator.core.scores import Scores
 from shared.contracts.metrics import METRICS
+from shared.spreadsheets import Cell, as_csv
 
 HEADINGS: dict[str, str] = {metric.name: metric.heading for metric in METRICS}
-Cell = str | float | int | bool | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def levels_csv(scores: Scores) -> str:
@@ -41,28 +36,6 @@ def comparison_csv(board: Leaderboard) -> str:
     header = ["rank", "model", "kind", "baseline", f"loss ({board.metric})", "test loss", "skill", "reason"]
     header += [f"{part} {name}" for part in ("validation", "test") for name in HEADINGS.values()]
     return as_csv(header, map(_comparison_line, board.rows))
-
-
-def plain_cell(cell: Cell) -> Cell:
-    """Return a cell no spreadsheet takes for a formula; numbers stay numbers.
-
-    >>> plain_cell("=cmd()"), plain_cell(-1.5), plain_cell("load")
-    ("'=cmd()", -1.5, 'load')
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
-def as_csv(header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
-    r"""Return a CSV text with Unix line ends; None is an empty cell, numbers keep all their digits.
-
-    >>> as_csv(["name", "MAE"], [["a;b", 0.1], ["c,d", None]])
-    'name,MAE\na;b,0.1\n"c,d",\n'
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([plain_cell(name) for name in header])
-    writer.writerows([plain_cell(cell) for cell in line] for line in lines)
-    return text.getvalue()
 
 
 def _comparison_line(row: LeaderboardRow) -> list[Cell]:

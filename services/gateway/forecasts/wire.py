@@ -1,13 +1,12 @@
 """Forecasts as they are asked for and told."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
 
 from services.gateway.http.wire import Answer, Wire, spelled
+from shared.spreadsheets import Cell, as_csv
 from shared.storage.rows import ForecastRow
 
 Level = Annotated[float, Field(gt=0, lt=100)]
@@ -183,36 +182,24 @@ class Template(Answer):
 def forecast_csv(document: dict[str, Any]) -> str:
     """Return a forecast as CSV: one row per target and step, two columns per level."""
     levels = [f"{level:g}" for level in document["levels"]]
-    rows: list[Sequence[object]] = [
-        ("time", "series", "value", *(f"{end}_{level}" for level in levels for end in ("lower", "upper")))
-    ]
+    bounds = [f"{end}_{level}" for level in levels for end in ("lower", "upper")]
+    rows: list[Sequence[Cell]] = []
     for output in document["outputs"]:
         for value in output["values"]:
             ends = [interval[end] for interval in value["intervals"] for end in ("lower", "upper")]
             rows.append((value["time"], output["name"], value["value"], *ends))
-    return _csv(rows)
+    return as_csv(["time", "series", "value", *bounds], rows)
 
 
 def list_csv(rows: Sequence[ForecastRow]) -> str:
     """Return the list of forecasts as CSV."""
     names = [name for name in ForecastSummary.model_fields if name != "scores"]
     told = [ForecastSummary.of(row).model_dump(mode="json") for row in rows]
-    return _csv([names, *([one[name] for name in names] for one in told)])
+    return as_csv(names, ([one[name] for name in names] for one in told))
 
 
 def template_csv(document: dict[str, Any]) -> str:
     """Return a template as CSV to fill: a column per input, empty where nothing is known."""
     names = [one["series"] for one in document["inputs"]]
     stamps = sorted({stamp["time"] for one in document["inputs"] for stamp in one["stamps"]})
-    return _csv([("time", *names), *((stamp, *("" for _ in names)) for stamp in stamps)])
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[_safe(cell) for cell in row] for row in rows])
-    return text.getvalue()
-
-
-def _safe(cell: object) -> object:
-    """Keep a display name from being taken for a formula by a spreadsheet."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+    return as_csv(("time", *names), ((stamp, *("" for _ in names)) for stamp in stamps))

@@ -126,7 +126,7 @@ async def make_schedule(body: ScheduleOrder, gateway: Here, session: Session) ->
     row = ScheduleRow(
         id=new_id(), owner=session.owner, session_id=session.id, secret=secret, **body.model_dump()
     )
-    await gateway.records.insert([row])
+    await gateway.service_records(session.owner).insert([row])
     return ScheduleMade(schedule=Schedule.of(row), secret=secret)
 
 

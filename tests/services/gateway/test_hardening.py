@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.core.tables import as_csv
 from services.gateway.auth import sockets
 from services.gateway.auth.identity import Identity, InvalidToken
 from services.gateway.auth.sockets import SocketCounts, TooManySockets, credential_ended
@@ -21,6 +20,7 @@ from services.gateway.http.rate_limits import FailedTokens, Limiter, OwnCounters
 from services.gateway.problems import InvalidConfiguration
 from services.gateway.sessions.websocket import _token_in
 from services.gateway.uploads.wire import checked_settings, settings_of
+from shared.spreadsheets import as_csv
 from shared.storage.rows import FileRow, SessionRow
 from tests.services.gateway.house import BASE, House, open_house, ready_file
 

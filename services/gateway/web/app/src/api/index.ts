@@ -184,8 +184,8 @@ export const readForecast = (sid: string, forecast_id: string) =>
   answer(api.GET("/forecasts/{sid}/{forecast_id}", { params: { path: { sid, forecast_id } } })) as Promise<Forecast>;
 export const listForecasts = (sid: string, limit = 20) =>
   answer(api.GET("/forecasts/{sid}", { params: { path: { sid }, query: { limit } } })) as Promise<{ forecasts: ForecastSummary[]; count: number }>;
-export const getTemplate = (sid: string, run_id: string, model: string) =>
-  answer(api.GET("/forecast/{sid}/template", { params: { path: { sid }, query: { run_id, model } } })) as Promise<Template>;
+export const getTemplate = (sid: string, model: string, run_id?: string) =>
+  answer(api.GET("/forecast/{sid}/template", { params: { path: { sid }, query: { model, ...(run_id ? { run_id } : {}) } } })) as Promise<Template>;
 export const addRows = (file_id: string, csv: string) =>
   answer(api.POST("/csv-files/{file_id}/rows", { params: { path: { file_id } }, body: { csv } as never }));
 export const getVersions = (sid: string) => answer(api.GET("/models/{sid}", { params: { path: { sid } } })) as Promise<Versions>;

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
-import { addRows, type Forecast, type ForecastOrder, getResults, getSeries, getTemplate, listForecasts, makeForecast, readForecast, type Template } from "../api";
+import { addRows, type Forecast, type ForecastOrder, getResults, getSeries, getTemplate, getVersions, listForecasts, makeForecast, readForecast, type Template } from "../api";
 import { t, useLanguage } from "../i18n";
 import { figure, moment, percent, signed, typed, when, whole } from "../ui/format";
 import { Head, Loading, saveCsv, Trouble } from "../ui/parts";
@@ -22,10 +22,13 @@ export default function ForecastPage() {
   const [hours, setHours] = useState("");
   const done = runs.filter((run) => run.status === "completed" && !run.backtest_of);
   const rid = params.get("run") ?? done[0]?.run_id ?? "";
-  const model = params.get("model") ?? "best";
+  const versions = useQuery({ queryKey: ["versions", sid], queryFn: () => getVersions(sid), enabled: done.length > 0 });
+  const inUse = versions.data?.versions.find((one) => one.stage === "champion");
+  const model = params.get("model") ?? (inUse && !params.get("run") ? "champion" : "best");
+  const meant = { model, ...(model === "champion" ? {} : { run_id: rid }) }; // the version in use may be of any run
   const chosen = params.get("forecast");
   const results = useQuery({ queryKey: ["run", rid, "results"], queryFn: () => getResults(sid, rid), enabled: rid !== "" });
-  const template = useQuery({ queryKey: ["template", sid, rid, model], queryFn: () => getTemplate(sid, rid, model), enabled: rid !== "", staleTime: 5000 });
+  const template = useQuery({ queryKey: ["template", sid, meant.run_id, model], queryFn: () => getTemplate(sid, model, meant.run_id), enabled: versions.isFetched, staleTime: 5000 });
   const list = useQuery({ queryKey: ["forecasts", sid], queryFn: () => listForecasts(sid), enabled: done.length > 0 });
   const shownId = chosen ?? list.data?.forecasts.find((one) => one.parent_id === null)?.forecast_id ?? "";
   const shown = useQuery({ queryKey: ["forecasts", sid, shownId], queryFn: () => readForecast(sid, shownId), enabled: shownId !== "", staleTime: Number.POSITIVE_INFINITY });
@@ -45,7 +48,7 @@ export default function ForecastPage() {
   if (!done.length) return <><Head title={t("forecastPage.title")} /><div className="card empty"><h2>{t("forecastPage.none")}</h2><p>{t("forecastPage.noneLead")}</p><Link className="button primary" to={`/s/${sid}/${files.length ? "setup" : "data"}`}>{t(files.length ? "data.next" : "setup.toData")}</Link></div></>;
   const rows = results.data?.leaderboard.rows?.filter((row) => row.rank !== null) ?? [];
   const horizon = typed(hours);
-  const order: ForecastOrder = { run_id: rid, model, ...(horizon > 0 ? { horizon } : {}), ...(Object.keys(future).length ? { future } : {}) };
+  const order: ForecastOrder = { ...meant, ...(horizon > 0 ? { horizon } : {}), ...(Object.keys(future).length ? { future } : {}) };
   const missing = (template.data?.inputs ?? []).map((one) => ({ series: one.series, n: one.stamps.filter((stamp) => !stamp.known && future[one.series]?.[stamp.time] === undefined).length })).filter((one) => one.n > 0);
   return (
     <>
@@ -58,7 +61,7 @@ export default function ForecastPage() {
           </div>
           <div className="row" style={{ gap: "10px 18px", alignItems: "end" }}>
             <label className="field">{t("col.run")}<select value={rid} onChange={(event) => set({ run: event.target.value, model: null, forecast: null })}>{done.map((run) => <option key={run.run_id} value={run.run_id}>{t("runs.run")} {run.number}</option>)}</select></label>
-            <label className="field">{t("col.model")}<select value={model} onChange={(event) => set({ model: event.target.value === "best" ? null : event.target.value })}><option value="best">{t("order.best", { name: results.data?.best_model?.label ?? "–" })}</option>{rows.map((row) => <option key={row.job_id} value={row.job_id}>{row.label}</option>)}</select></label>
+            <label className="field">{t("col.model")}<select value={model} onChange={(event) => set({ model: event.target.value })}>{inUse && <option value="champion">{t("order.inUse", { n: inUse.version, name: inUse.model })}</option>}<option value="best">{t("order.best", { name: results.data?.best_model?.label ?? "–" })}</option>{rows.map((row) => <option key={row.job_id} value={row.job_id}>{row.label}</option>)}</select></label>
             <label className="field">{t("order.hours")}<span className="unit"><input className="number" inputMode="decimal" style={{ width: "5.2em" }} value={hours} placeholder={t("order.all")} aria-invalid={hours !== "" && !(horizon > 0)} onChange={(event) => setHours(event.target.value)} />h</span></label>
             <button type="button" className="primary" disabled={make.isPending || missing.length > 0 || (hours !== "" && !(horizon > 0))} onClick={() => make.mutate({ order })}>{make.isPending ? t("order.making") : t("order.make")}</button>
           </div>
@@ -216,7 +219,7 @@ function Drawn({ forecast, output, plain }: { forecast: Forecast; output: Foreca
 /** The same forecast with an input that is known in advance moved by an amount or a share. */
 function Scenario({ forecast, order, onScenario, busy }: { forecast: Forecast; order: ForecastOrder; onScenario: (future: Future) => void; busy: boolean }) {
   const { session_id: sid, files } = useWorkspace();
-  const template = useQuery({ queryKey: ["template", sid, order.run_id, order.model], queryFn: () => getTemplate(sid, order.run_id ?? "", order.model ?? "best"), staleTime: 30_000 });
+  const template = useQuery({ queryKey: ["template", sid, order.run_id, order.model], queryFn: () => getTemplate(sid, order.model ?? "best", order.run_id), staleTime: 30_000 });
   const [name, setName] = useState("");
   const [by, setBy] = useState("");
   const [how, setHow] = useState<"add" | "percent">("add");

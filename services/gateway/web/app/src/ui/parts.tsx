@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useState } from "react";
 
 import { isPassing, Problem } from "../client";
 import { known, t, useLanguage } from "../i18n";
+import { plainCell } from "./table";
 
 const Dialog = lazy(() => import("./Dialog"));
 
@@ -102,7 +103,7 @@ export function Segment<T extends string>({ name, label, value, options, onChang
 }
 
 const csvCell = (value: string | number | null | undefined) => {
-  const text = value == null ? "" : String(value);
+  const text = typeof value === "string" ? plainCell(value) : value == null ? "" : String(value);
   return /[",;\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 

@@ -6,6 +6,9 @@ export interface Table {
   decimal: "." | ",";
 }
 
+/** A cell no spreadsheet takes for a formula, as the gateway writes them. */
+export const plainCell = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
 const cells = (line: string, sign: string): string[] => {
   const found: string[] = [];
   let cell = "";
@@ -40,7 +43,8 @@ export class Unfilled extends Error {
  */
 export function readFuture(text: string, series: readonly string[]): Record<string, Record<string, number>> {
   const { heads, rows, decimal } = readTable(text);
-  const known = heads.map((head, k) => ({ head, k })).filter(({ head, k }) => k > 0 && series.includes(head));
+  const named = new Map(series.flatMap((name) => [[name, name], [plainCell(name), name]]));
+  const known = heads.map((head, k) => ({ head: named.get(head) ?? "", k })).filter(({ head, k }) => k > 0 && head);
   if (!known.length) throw new Unfilled("columns", series.join(", "), 1);
   const found: Record<string, Record<string, number>> = {};
   for (const { head, k } of known) {
