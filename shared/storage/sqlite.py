@@ -166,19 +166,7 @@ async def _execute(
 
 
 async def _prepare(connection: aiosqlite.Connection, tables: Sequence[type[Row]]) -> None:
-    await _enter_wal(connection)
-    # An acknowledged row must survive a power cut, because the broker forgets what was acknowledged.
-    await _execute(connection, "PRAGMA synchronous = FULL")
-    await _execute(connection, "BEGIN IMMEDIATE")
-    for kind in tables:
-        for statement in await _missing(connection, kind):
-            await _execute(connection, statement)
-    await _execute(connection, "COMMIT")
-
-
-async def _enter_wal(connection: aiosqlite.Connection) -> None:
-    """Switch to write-ahead logging; SQLite does not wait here while another process does the same."""
-
+    # Switch to write-ahead logging; SQLite does not wait here while another process does the same.
     def is_busy(error: Exception) -> bool:
         return isinstance(error, LedgerUnavailable) and error.details["reason"] == "SQLITE_BUSY"
 
@@ -187,23 +175,26 @@ async def _enter_wal(connection: aiosqlite.Connection) -> None:
     ):
         with attempt:
             await _execute(connection, "PRAGMA journal_mode = WAL")
-
-
-async def _missing(connection: aiosqlite.Connection, kind: type[Row]) -> list[str]:
-    """Return the statements that give the file the table, columns and indexes of a row type."""
-    present = {row[1] for row in await _execute(connection, f'PRAGMA table_info("{kind.table}")')}
-    defined = {c.name: f'"{c.name}" {_SQL_TYPES[c.type]}' for c in columns(kind).values()}
-    defined["id"] += " PRIMARY KEY NOT NULL"
-    if present:
-        added = [definition for name, definition in defined.items() if name not in present]
-        statements = [f'ALTER TABLE "{kind.table}" ADD COLUMN {definition}' for definition in added]
-    else:
-        statements = [f'CREATE TABLE "{kind.table}" ({", ".join(defined.values())})']
-    for names in kind.indexes:
-        index = "_".join([kind.table, *names, "idx"])
-        quoted = ", ".join(f'"{name}"' for name in names)
-        statements.append(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{kind.table}" ({quoted})')
-    return statements
+    # An acknowledged row must survive a power cut, because the broker forgets what was acknowledged.
+    await _execute(connection, "PRAGMA synchronous = FULL")
+    await _execute(connection, "BEGIN IMMEDIATE")
+    for kind in tables:
+        # The statements that give the file the table, columns and indexes of a row type.
+        present = {row[1] for row in await _execute(connection, f'PRAGMA table_info("{kind.table}")')}
+        defined = {c.name: f'"{c.name}" {_SQL_TYPES[c.type]}' for c in columns(kind).values()}
+        defined["id"] += " PRIMARY KEY NOT NULL"
+        if present:
+            added = [definition for name, definition in defined.items() if name not in present]
+            statements = [f'ALTER TABLE "{kind.table}" ADD COLUMN {definition}' for definition in added]
+        else:
+            statements = [f'CREATE TABLE "{kind.table}" ({", ".join(defined.values())})']
+        for names in kind.indexes:
+            index = "_".join([kind.table, *names, "idx"])
+            quoted = ", ".join(f'"{name}"' for name in names)
+            statements.append(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{kind.table}" ({quoted})')
+        for statement in statements:
+            await _execute(connection, statement)
+    await _execute(connection, "COMMIT")
 
 
 def _batches(rows: Sequence[Row]) -> Iterable[tuple[type[Row], Sequence[Row]]]:

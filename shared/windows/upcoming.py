@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.series.arrays import Bool, Float32, Float64, Int64
+from shared.series.arrays import Float32, Float64, Int64
 from shared.series.problems import IncompleteWindow, UnknownSeries
 from shared.series.resample import Code
 from shared.series.series import Series
@@ -93,7 +93,8 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
         complete = np.ones(len(numbers), dtype=np.bool_)
         refs = dataset.plan.grid.at(numbers)
         for source in past:
-            complete &= _complete(source, refs)
+            codes = source.points(refs).codes
+            complete &= np.asarray((codes == Code.OK).all(axis=1))
         if complete.any():
             return int(refs[np.flatnonzero(complete)[-1]])
     ends = {source.rule.spec.name: int(source.known.times_ns[-1]) for source in past if len(source.known)}
@@ -232,11 +233,6 @@ def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[SeriesWindo
         series[wanted.series_id].statistics()  # refuses rows without a number
         found.append(SeriesWindows(rule, series[wanted.series_id]))
     return found
-
-
-def _complete(source: SeriesWindows, ref_ns: Int64) -> Bool:
-    codes = source.points(ref_ns).codes
-    return np.asarray((codes == Code.OK).all(axis=1))
 
 
 def _number(dataset: Dataset, at_ns: int) -> int:

@@ -61,7 +61,11 @@ async def start_backtest(
     if any(getattr(spec, "tune", 0) for spec in models):
         message = "a backtest repeats models as they are: search in a run, then repeat that run's model"
         raise wrong_field(InvalidBacktest, "models", message)
-    backtest = Backtest(spec=spec, folds=await _folds(gateway, dataset, spec))
+    about: dict[str, JsonValue] = {
+        "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
+    }  # fmt: skip
+    answer = await gateway.asks.ask("datasets.folds", about)
+    backtest = Backtest(spec=spec, folds=tuple(Fold.model_validate(fold) for fold in answer["folds"]))
     return await start_run(
         gateway,
         session,
@@ -73,14 +77,6 @@ async def start_backtest(
         backtest_of=base.id,
         backtest=backtest,
     )
-
-
-async def _folds(gateway: Gateway, dataset: DatasetRow, spec: BacktestSpec) -> tuple[Fold, ...]:
-    about: dict[str, JsonValue] = {
-        "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
-    }  # fmt: skip
-    answer = await gateway.asks.ask("datasets.folds", about)
-    return tuple(Fold.model_validate(fold) for fold in answer["folds"])
 
 
 def found_models(run: RunRow, jobs: Sequence[JobRow]) -> tuple[ModelSpec, ...]:
