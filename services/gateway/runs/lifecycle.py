@@ -40,8 +40,17 @@ async def request_dataset(
     text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
     known = await gateway.records.select(DatasetRow, {"session_id": session.id})
     failed = sum(1 for row in known if row.spec == spec and row.status == "failed")
+    # What names the rows there are now, of series that got rows after their upload.
+    ids = tuple({one.series_id for one in spec.series})
+    rows = await gateway.records.select(SeriesRow, {"session_id": session.id, "id": OneOf(ids)})
     row = DatasetRow(
-        id=derive("dataset", session.id, text, str(failed), *await _row_versions(gateway, session, spec)),
+        id=derive(
+            "dataset",
+            session.id,
+            text,
+            str(failed),
+            *sorted(f"{row.id}-{row.version}" for row in rows if row.version),
+        ),
         owner=session.owner,
         session_id=session.id,
         name=name or f"dataset_{len(known) + 1}",
@@ -50,13 +59,6 @@ async def request_dataset(
     await gateway.records.insert([row])
     await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
     return await gateway.records.get(DatasetRow, row.id) or row
-
-
-async def _row_versions(gateway: Gateway, session: SessionRow, spec: DatasetSpec) -> list[str]:
-    """Return what names the rows there are now, of series that got rows after their upload."""
-    ids = tuple({one.series_id for one in spec.series})
-    rows = await gateway.records.select(SeriesRow, {"session_id": session.id, "id": OneOf(ids)})
-    return sorted(f"{row.id}-{row.version}" for row in rows if row.version)
 
 
 class DatasetCancelled(InvalidInput):
