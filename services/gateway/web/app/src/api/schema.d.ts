@@ -1828,7 +1828,7 @@ export interface components {
             bezeichnung?: string | null;
             /**
              * Bounded
-             * @description no forecast below zero if the output never was; default yes
+             * @description no forecast below zero if the output never was, zero where it is dark; default yes
              */
             bounded?: boolean | null;
             /** Colorindex */
@@ -1917,7 +1917,7 @@ export interface components {
             average_window: boolean;
             /**
              * Bounded
-             * @description of an output: no forecast below zero if its training part never was
+             * @description of an output: no forecast below zero if training never was, zero where it is dark
              * @default true
              */
             bounded: boolean;
