@@ -95,8 +95,7 @@ class SeriesSettings(Earlier):
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
     bounded: Switch = Field(
-        None,
-        description="no forecast below zero if the output never was, zero where it is dark; default yes",
+        None, description="no forecast below zero if it never was, zero at night; default yes"
     )
     color_index: Annotated[Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None, Maybe] = Field(
         None, validation_alias=spelled("colorIndex", "color_index")
