@@ -1828,7 +1828,7 @@ export interface components {
             bezeichnung?: string | null;
             /**
              * Bounded
-             * @description no forecast below zero if it never was, zero at night; default yes
+             * @description no forecast below zero, zero at night; default yes
              */
             bounded?: boolean | null;
             /** Colorindex */
