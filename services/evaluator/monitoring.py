@@ -17,8 +17,10 @@ from shared.errors import NotFound
 from shared.series.series import NS_PER_HOUR, Series
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import OneOf
-from shared.storage.rows import ForecastRow, JobRow, SeriesRow
+from shared.storage.rows import JobRow, SeriesRow
+from shared.storage.verified import get_verified
 from shared.windows.dataset import Dataset
 
 DATASETS_KEPT = 4
@@ -119,7 +121,7 @@ class LedgerMonitoring:
         newest = max(int(series.times_ns[-1]) for series in rows.values())
         if row.reference_time.timestamp() * 1e9 >= newest:
             return 0
-        document = json.loads(await mine.objects.get(row.object_key))
+        document = json.loads(await get_verified(mine.objects, row.object_key, row.sha256))
         found = await asyncio.to_thread(score_forecast, document, dataset, rows, versions)
         if not found.n and not found.complete:
             return 0
@@ -181,7 +183,7 @@ class LedgerMonitoring:
                 if row is None or row.session_id != job.session_id:
                     raise NotFound("a series of the model was deleted", series_id=series_id)
                 try:
-                    content = await mine.objects.get(row.object_key)
+                    content = await get_verified(mine.objects, row.object_key, row.sha256)
                 except NotFound:
                     continue
                 found[series_id] = (await asyncio.to_thread(_series, content), row.sha256)

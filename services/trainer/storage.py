@@ -26,11 +26,20 @@ from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
+_TRIES = 8
+
 
 class LeaseHeld(Unavailable):
     """Another replica holds the job's lease."""
 
     code = "JOB_HELD"
+
+
+class JobBusy(Unavailable):
+    """The row of a job kept changing while something was to be added to it."""
+
+    code = "JOB_BUSY"
+    advice = ("Ask again.",)
 
 
 class LedgerModels:
@@ -58,8 +67,15 @@ class LedgerModels:
         self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
     ) -> None:
         job = await self._finished(session_id, job_id)
-        key = keys.importance(job.session_id, job.run_id, job.id, seed)
-        await self._storage.of_owner(job.owner).objects.put(key, json_to_bytes(dict(answer)))
+        name, mine = keys.importance_name(seed), self._storage.of_owner(job.owner)
+        key = keys.importance(job.session_id, job.run_id, job.id, name)
+        entry = entry_of(key, await mine.objects.put(key, json_to_bytes(dict(answer))))
+        for _ in range(_TRIES):  # other answers about the same model change the row, too
+            made = {**job.made, name: entry}
+            if await mine.records.update(JobRow, job.id, {"made": made}, expect={"revision": job.revision}):
+                return
+            job = await self._finished(session_id, job_id)
+        raise JobBusy("other answers about this model kept coming", job_id=job_id)
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
         return _entry(await self._finished(session_id, job_id), name)

@@ -61,9 +61,14 @@ def checkpoint(session_id: str, run_id: str, job_id: str) -> str:
     return f"{job(session_id, run_id, job_id)}/checkpoint.npz"
 
 
-def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
-    """Which inputs a job's model relies on, as measured with one seed."""
-    return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"
+def importance(session_id: str, run_id: str, job_id: str, name: str) -> str:
+    """Which inputs a job's model relies on, by the name its row keeps of it."""
+    return f"{job(session_id, run_id, job_id)}/{name}"
+
+
+def importance_name(seed: int) -> str:
+    """Return what a job's row calls the importance measured with one seed."""
+    return f"importance/{seed}.json"
 
 
 def forecast(session_id: str, forecast_id: str) -> str:
