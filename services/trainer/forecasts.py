@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from services.trainer.made import keep_made
 from services.trainer.ports import ForecastOrder
 from shared.contracts.base import derive, new_id, utc_now
 from shared.errors import DatasetNotFound, ModelNotFound
@@ -100,6 +101,11 @@ class LedgerForecasts:
         row = row.changed(sha256=stored.digest)
         await mine.records.insert([row])
         return row
+
+    async def keep_backcast(self, job: JobRow, path: Path) -> str:
+        key = keys.backcast(job.session_id, job.run_id, job.id)
+        await keep_made(self._storage.of_owner(job.owner), job, keys.BACKCAST, key, path)
+        return key
 
     async def _fetched_dataset(self, mine: Storage, dataset: DatasetRow) -> Path:
         files = json_to_bytes(dataset.report.get("files")).decode()

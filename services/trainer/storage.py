@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from services.trainer.made import keep_made
 from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
@@ -26,20 +27,11 @@ from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow
 
-_TRIES = 8
-
 
 class LeaseHeld(Unavailable):
     """Another replica holds the job's lease."""
 
     code = "JOB_HELD"
-
-
-class JobBusy(Unavailable):
-    """The row of a job kept changing while something was to be added to it."""
-
-    code = "JOB_BUSY"
-    advice = ("Ask again.",)
 
 
 class LedgerModels:
@@ -69,13 +61,7 @@ class LedgerModels:
         job = await self._finished(session_id, job_id)
         name, mine = keys.importance_name(seed), self._storage.of_owner(job.owner)
         key = keys.importance(job.session_id, job.run_id, job.id, name)
-        entry = entry_of(key, await mine.objects.put(key, json_to_bytes(dict(answer))))
-        for _ in range(_TRIES):  # other answers about the same model change the row, too
-            made = {**job.made, name: entry}
-            if await mine.records.update(JobRow, job.id, {"made": made}, expect={"revision": job.revision}):
-                return
-            job = await self._finished(session_id, job_id)
-        raise JobBusy("other answers about this model kept coming", job_id=job_id)
+        await keep_made(mine, job, name, key, json_to_bytes(dict(answer)))
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
         return _entry(await self._finished(session_id, job_id), name)
