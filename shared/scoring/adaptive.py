@@ -65,13 +65,15 @@ def adaptive_intervals(
     later
         Forecasts after the test part, in time order; a truth that is not known yet is NaN.
     now_ns
-        When the forecasts that follow are made; None is when the last truth is known.
+        When the forecasts that follow are made: nothing later counts. None is when the last truth is known.
     """
     validation, test = forecast.validation, forecast.test
     first = fit_intervals(validation, levels=levels)
     if not len(validation) or not len(test) or validation.ref_ns[-1] >= test.ref_ns[0]:
         return first
-    parts = [validation, test, *([] if later is None or not len(later) else [later])]
+    parts = [validation, test, *([] if later is None else [later])]
+    if now_ns is not None:
+        parts = [validation, *(_begun(part, now_ns) for part in parts[1:])]
     ref_ns = np.concatenate([part.ref_ns for part in parts])
     leads_ns = _leads_ns(offset_hours)
     habit = choose_habit(validation, offset_hours, levels=levels)
@@ -79,7 +81,7 @@ def adaptive_intervals(
     shape = (len(starts) + 1, *first.lower.shape)
     lower, upper = np.empty(shape), np.empty(shape)
     now = ref_ns[-1] + leads_ns.max() if now_ns is None else now_ns  # the last: for forecasts that follow
-    moments = np.append(ref_ns[len(validation) + starts], max(now, int(ref_ns[-1])))
+    moments = np.append(ref_ns[len(validation) + starts], now)
     for step, lead in enumerate(leads_ns):
         course = _Course(_residuals(parts, step), ref_ns + lead)
         lower[:, :, step], upper[:, :, step] = _over_time(
@@ -158,6 +160,12 @@ def _over_time(
         held = np.clip(shares, np.maximum(0.1 * wanted, least), 0.95)
         lower[block], upper[block] = quantiles_of(some, held / 2.0)
     return lower, upper
+
+
+def _begun(part: PartForecast, now_ns: int) -> PartForecast:
+    """Return the forecasts of a part that were made before a moment."""
+    begun = slice(0, int(np.searchsorted(part.ref_ns, now_ns)))
+    return PartForecast(part.ref_ns[begun], part.y_true[begun], part.y_pred[begun])
 
 
 def _blocks(n_windows: int, n_steps: int) -> Int64:

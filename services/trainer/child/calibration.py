@@ -32,16 +32,15 @@ def live_intervals(task: ForecastTask, ref_ns: int) -> tuple[Intervals, int]:
     first validation part.
     """
     stored = _errors(task.model)
-    begun = int(np.searchsorted(stored.test.ref_ns, ref_ns))
-    if task.backtest is not None or begun == 0:
+    if task.backtest is not None or not len(stored.test) or ref_ns <= stored.test.ref_ns[0]:
         return fit_intervals(stored.validation, levels=task.levels), 0
-    past = stored.test
-    test = PartForecast(past.ref_ns[:begun], past.y_true[:begun], past.y_pred[:begun])
     rows = tuple(sorted(task.rows.items()))
-    later = _later(task.model, task.passport_sha256, task.dataset, rows, int(test.ref_ns[-1]) + 1, ref_ns)
+    later = _later(
+        task.model, task.passport_sha256, task.dataset, rows, int(stored.test.ref_ns[-1]) + 1, ref_ns
+    )
     layout = opened_dataset(task.dataset, None).layout
     intervals = adaptive_intervals(
-        Forecast(stored.validation, test),
+        stored,
         [layout.offsets(column, layout.output_steps) for column in layout.outputs],
         later=later,
         now_ns=ref_ns,
