@@ -1,7 +1,8 @@
-"""Seven fits of a thousand epochs cost a browser little: when they are told live, and when they are opened later."""
+"""Seven fits of a thousand epochs cost a browser little, told live and opened later."""
 
 import asyncio
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.browser import BROWSER, CHROMIUM, needs_browser, needs_page
 from trainyard.client import AsyncClient
 from trainyard.local import LocalSettings, Platform
 
+log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300), needs_browser, needs_page]
 MODELS, EPOCHS, AT_ONCE = 7, 1000, 2  # a fit tells two epochs in one message
 TASK_MS, HEAP_MB = 3000, 20
@@ -98,7 +100,7 @@ async def test_seven_fits_of_a_thousand_epochs_are_drawn_in_three_seconds(tmp_pa
 
     assert page.returncode == 0, complaints.decode()
     seen = json.loads(out)
-    print(json.dumps(seen))
+    log.info("measured %s", json.dumps(seen))
     assert seen["errors"] == []
     assert seen["epochs"] == [EPOCHS // 2, EPOCHS, EPOCHS]
     slower = max(1.0, seen["slower"])  # this machine, now, against ours with nothing else to do
