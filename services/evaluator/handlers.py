@@ -8,7 +8,6 @@ import structlog
 from faststream import Context
 from faststream.nats import NatsMessage
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.intervals import covered_share, quantile_loss
 from services.evaluator.core.scores import Scores, score
@@ -16,7 +15,7 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.metrics import ForecastMetrics
-from services.evaluator.monitoring import LedgerMonitoring, MonitoringQuestion
+from services.evaluator.monitoring import ChallengeQuestion, LedgerMonitoring, MonitoringQuestion
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
 from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
@@ -34,6 +33,7 @@ from shared.contracts.events import (
 )
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
 from shared.storage.rows import LIVE_RUN, JobRow
@@ -123,6 +123,12 @@ async def score_forecasts(event: RowsArrived, monitoring: MonitoringIn) -> Forec
 async def monitor(question: MonitoringQuestion, monitoring: MonitoringIn) -> Json:
     """Return how the models of a session do since they forecast."""
     return await monitoring.report(question)
+
+
+@reactions.on_question("evaluator.challenge")
+async def challenge(question: ChallengeQuestion, monitoring: MonitoringIn) -> Json:
+    """Return when, or how, a candidate and the champion compare on the last days' truth."""
+    return await monitoring.challenge(question)
 
 
 @reactions.on_every_event()

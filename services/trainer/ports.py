@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.problems import Problem
-from shared.storage.rows import ForecastRow, JobRow, RunRow
+from shared.storage.forecast_rows import ForecastRow
+from shared.storage.rows import JobRow, RunRow
 
 
 class Runs(Protocol):
@@ -193,4 +194,8 @@ class Forecasts(Protocol):
         version: int | None = None,
     ) -> ForecastRow:
         """Store a forecast under the id that follows from model, rows and question; return its row."""
+        ...
+
+    async def keep_backcast(self, job: JobRow, path: Path) -> str:
+        """Store what a model would have forecast in the past in place of what was there; return its key."""
         ...

@@ -139,11 +139,14 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/models/{{sid}}/{{number}}/manifest": Access("session"),
     f"GET {API}/signing-key": Access("anybody"),
     f"POST {API}/models/{{sid}}/promote": Access("session", "settings"),
+    f"PUT {API}/models/{{sid}}/rule": Access("session", "settings"),
+    f"DELETE {API}/models/{{sid}}/rule": Access("session"),
     f"POST {API}/models/{{sid}}/rollback": Access("session", "settings"),
     f"POST {API}/models/{{sid}}/retire": Access("session", "settings"),
     # schedules
     f"POST {API}/schedules/{{sid}}": Access("session", "settings"),
     f"GET {API}/schedules/{{sid}}": Access("session"),
+    f"PUT {API}/schedules/{{sid}}/{{schedule_id}}": Access("session", "settings"),
     f"DELETE {API}/schedules/{{sid}}/{{schedule_id}}": Access("session"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),

@@ -251,6 +251,9 @@ export interface paths {
         /**
          * Promote Model
          * @description Make a version champion: forecasts that name no model are made with it; the one before is retired.
+         *
+         *     With a ``rule`` only if it forecast significantly better than the champion on the last days: the answer's
+         *     ``judgement`` says so, and with which numbers.
          */
         post: operations["promote_model_api_training_models__sid__promote_post"];
         delete?: never;
@@ -374,6 +377,54 @@ export interface paths {
          */
         post: operations["run_api_training_run__sid__post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedules/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedules
+         * @description Return the session's schedules, and the newest times they were due with what became of them.
+         */
+        get: operations["list_schedules_api_training_schedules__sid__get"];
+        put?: never;
+        /**
+         * Make Schedule
+         * @description Do something every day, or once a month, at a local time; it begins with the next such time.
+         */
+        post: operations["make_schedule_api_training_schedules__sid__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedules/{sid}/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switch Schedule
+         * @description Pause a schedule, or let it go on with the next due time.
+         */
+        put: operations["switch_schedule_api_training_schedules__sid___schedule_id__put"];
+        post?: never;
+        /**
+         * Remove Schedule
+         * @description Remove a schedule with the record of its firings; what it made stays.
+         */
+        delete: operations["remove_schedule_api_training_schedules__sid___schedule_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -897,6 +948,39 @@ export interface components {
             time: string;
         };
         /**
+         * Firing
+         * @description One time a schedule was due, and what became of it.
+         */
+        Firing: {
+            /**
+             * Delivery
+             * @description of the webhook
+             * @enum {string}
+             */
+            delivery: "none" | "pending" | "delivered" | "failed";
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+            /** Firing Id */
+            firing_id: string;
+            /** Local Day */
+            local_day: string;
+            problem: components["schemas"]["Problem"] | null;
+            /** Result */
+            result: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Schedule Id */
+            schedule_id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "due" | "done" | "skipped" | "failed";
+        };
+        /**
          * Forecast
          * @description A forecast of the future, with what it rests on.
          */
@@ -938,6 +1022,12 @@ export interface components {
             levels_unknown: number[];
             /** Model */
             model: string;
+            /**
+             * N Later
+             * @description windows after the test part whose errors shape the intervals
+             * @default 0
+             */
+            n_later: number;
             /** N Validation */
             n_validation: number;
             /** Outputs */
@@ -1318,6 +1408,94 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * Judgement
+         * @description A candidate against the champion on the same moments of the last days.
+         */
+        Judgement: {
+            /**
+             * Candidate
+             * @description number of the version
+             */
+            candidate: number;
+            /**
+             * Champion
+             * @description number of the version
+             */
+            champion: number;
+            /** Days */
+            days: number;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "better" | "worse" | "no_difference" | "undecided";
+            /**
+             * Difference
+             * @description of mean absolute errors in training standard deviations, candidate minus champion
+             */
+            difference?: number | null;
+            /**
+             * First
+             * @description first moment both forecast from
+             */
+            first?: string | null;
+            /**
+             * Interval
+             * @description block bootstrap, of the difference
+             */
+            interval?: [
+                number,
+                number
+            ] | null;
+            /** Last */
+            last?: string | null;
+            /** Level */
+            level: number;
+            /**
+             * N Windows
+             * @default 0
+             */
+            n_windows: number;
+            /**
+             * P Value
+             * @description Diebold-Mariano, robust to errors that persist
+             */
+            p_value?: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Relative
+             * @description difference in shares of the champion's error
+             */
+            relative?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: components["schemas"]["TargetErrors"][];
+            /** Truth Until */
+            truth_until?: string | null;
+        };
+        /**
+         * KeptRule
+         * @description The rule a session's newest best model is promoted by, and the newest verdict by it.
+         */
+        KeptRule: {
+            /**
+             * Days
+             * @description the newest days of truth both models are compared on
+             * @default 14
+             */
+            days: number;
+            judged?: components["schemas"]["Judgement"] | null;
+            /**
+             * Level
+             * @description of the test: how often luck may pass for skill
+             * @default 0.05
+             */
+            level: number;
+        };
+        /**
          * LossHistory
          * @description Every fit of a run that has epochs.
          */
@@ -1573,6 +1751,8 @@ export interface components {
         /**
          * Promotion
          * @description Which version becomes champion: one of the registry, or a model that is registered with it.
+         *
+         *     With a ``rule`` it does so only if it was better; left out, the candidate is the newest run's best model.
          */
         Promotion: {
             /**
@@ -1585,10 +1765,29 @@ export interface components {
              * @default
              */
             reason: string;
+            rule?: components["schemas"]["PromotionRule"] | null;
             /** Run Id */
             run_id?: string | null;
             /** Version */
             version?: number | null;
+        };
+        /**
+         * PromotionRule
+         * @description Better on the last days, significantly.
+         */
+        PromotionRule: {
+            /**
+             * Days
+             * @description the newest days of truth both models are compared on
+             * @default 14
+             */
+            days: number;
+            /**
+             * Level
+             * @description of the test: how often luck may pass for skill
+             * @default 0.05
+             */
+            level: number;
         };
         /**
          * Range
@@ -1817,6 +2016,181 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Schedule
+         * @description A schedule as it is told; its secret is told once, when it is made.
+         */
+        Schedule: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "forecast" | "retrain";
+            /** At */
+            at: string;
+            /**
+             * Condition
+             * @enum {string}
+             */
+            condition: "always" | "skill_below_zero";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Day Of Month */
+            day_of_month: number | null;
+            /**
+             * Enabled
+             * @description false: paused
+             */
+            enabled: boolean;
+            /** Horizon */
+            horizon: number | null;
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /** Schedule Id */
+            schedule_id: string;
+            /** Timezone */
+            timezone: string;
+            /** Webhook Url */
+            webhook_url: string | null;
+        };
+        /**
+         * ScheduleMade
+         * @description A new schedule, and the secret its webhooks are signed with.
+         */
+        ScheduleMade: {
+            schedule: components["schemas"]["Schedule"];
+            /**
+             * Secret
+             * @description told this once; null without a webhook
+             */
+            secret: string | null;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ScheduleOrder
+         * @description What to do, at which local time, and whom to tell.
+         */
+        ScheduleOrder: {
+            /**
+             * Action
+             * @default forecast
+             * @enum {string}
+             */
+            action: "forecast" | "retrain";
+            /**
+             * At
+             * @description time of the local clock, HH:MM
+             */
+            at: string;
+            /**
+             * Condition
+             * @description or only if the model's skill is below zero
+             * @default always
+             * @enum {string}
+             */
+            condition: "always" | "skill_below_zero";
+            /**
+             * Day Of Month
+             * @description once a month on this day; default: every day
+             */
+            day_of_month?: number | null;
+            /**
+             * Horizon
+             * @description hours; default: as far as the model reaches
+             */
+            horizon?: number | null;
+            /**
+             * Model
+             * @default champion
+             */
+            model: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Timezone
+             * @description whose clock, such as Europe/Vienna
+             */
+            timezone: string;
+            /** Webhook Url */
+            webhook_url?: string | null;
+        };
+        /**
+         * ScheduleRemoved
+         * @description A schedule does nothing any more.
+         */
+        ScheduleRemoved: {
+            /** Schedule Id */
+            schedule_id: string;
+            /**
+             * Status
+             * @default removed
+             * @constant
+             */
+            status: "removed";
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ScheduleSwitch
+         * @description Whether a schedule does anything.
+         */
+        ScheduleSwitch: {
+            /**
+             * Enabled
+             * @description false pauses it; due times that pass meanwhile are not made up for
+             */
+            enabled: boolean;
+        };
+        /**
+         * ScheduleSwitched
+         * @description A schedule that was paused, or goes on.
+         */
+        ScheduleSwitched: {
+            schedule: components["schemas"]["Schedule"];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Schedules
+         * @description The schedules of a session, and the newest times they were due.
+         */
+        Schedules: {
+            /** Firings */
+            firings: components["schemas"]["Firing"][];
+            /** Schedules */
+            schedules: components["schemas"]["Schedule"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * SeriesChoice
          * @description Settings of one series inside a configuration, found by id, or by role and name.
          */
@@ -1828,7 +2202,7 @@ export interface components {
             bezeichnung?: string | null;
             /**
              * Bounded
-             * @description no forecast below zero if the output never was; default yes
+             * @description no forecast below zero, zero at night; default yes
              */
             bounded?: boolean | null;
             /** Colorindex */
@@ -1917,7 +2291,7 @@ export interface components {
             average_window: boolean;
             /**
              * Bounded
-             * @description of an output: no forecast below zero if its training part never was
+             * @description of an output: no forecast below zero if training never was, zero where it is dark
              * @default true
              */
             bounded: boolean;
@@ -2155,6 +2529,18 @@ export interface components {
             version: number;
         };
         /**
+         * TargetErrors
+         * @description Mean absolute errors on one target, in its unit.
+         */
+        TargetErrors: {
+            /** Candidate Mae */
+            candidate_mae: number;
+            /** Champion Mae */
+            champion_mae: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * TargetForecast
          * @description The forecast of one target, in its own unit.
          */
@@ -2303,6 +2689,10 @@ export interface components {
             champion: number | null;
             /** Changes */
             changes: components["schemas"]["StageChange"][];
+            /** @description of the candidate, where a rule was sent */
+            judgement?: components["schemas"]["Judgement"] | null;
+            /** @description null = models are promoted by hand */
+            rule?: components["schemas"]["KeptRule"] | null;
             /**
              * Success
              * @default true
@@ -2901,6 +3291,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+        };
+    };
+    list_schedules_api_training_schedules__sid__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+        };
+    };
+    make_schedule_api_training_schedules__sid__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleMade"];
+                };
+            };
+        };
+    };
+    switch_schedule_api_training_schedules__sid___schedule_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleSwitched"];
+                };
+            };
+        };
+    };
+    remove_schedule_api_training_schedules__sid___schedule_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRemoved"];
                 };
             };
         };
