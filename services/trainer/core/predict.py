@@ -60,7 +60,7 @@ class Forecaster:
         return y
 
     def _original(self, x: Float32) -> Float64:
-        return self.layout.bounded(self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64)))
+        return self.layout.bounded(self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64)), x)
 
     def _room(self, n_windows: int) -> Float64:
         return np.empty((n_windows, self.layout.output_steps, len(self.layout.outputs)))
