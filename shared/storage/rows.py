@@ -158,12 +158,6 @@ class RunRow(Row):
         """Whether the report is stored: it adds what it claims to the verdict when it is."""
         return "claims" in self.verdict
 
-    @property
-    def no_report(self) -> Problem | None:
-        """Why there is no report of the run and will be none; the verdict keeps it."""
-        found = self.verdict.get("report_problem")
-        return Problem.model_validate(found) if found else None
-
 
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
