@@ -7,6 +7,7 @@ from services.gateway.context import Gateway
 from services.gateway.live.hub import Subscription
 from services.gateway.problems import NoReport, NothingThere, ReportFailed, ReportNotReady
 from shared.contracts.events import RunReported
+from shared.contracts.problems import Problem
 from shared.storage import keys
 from shared.storage.rows import LIVE_RUN, ResultRow, RunRow
 
@@ -19,7 +20,7 @@ def report_state(run: RunRow, *, any_scored: bool) -> ReportState:
         return "none"
     if run.reported:
         return "ready"
-    return "failed" if run.no_report else "writing"
+    return "failed" if "report_problem" in run.verdict else "writing"
 
 
 async def archive_of(gateway: Gateway, run: RunRow) -> str:
@@ -45,15 +46,14 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
             return key
         if not await gateway.records.count(ResultRow, {"run_id": run.id}):
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
-        if not run.no_report:
+        if "report_problem" not in run.verdict:
             await _reported(gateway, box, run)
             run = await gateway.records.get(RunRow, run.id) or run
     finally:
         gateway.live.hub.close(run.session_id, box)
-    if run.no_report:
-        raise ReportFailed(
-            "the report of this run could not be written", run_id=run.id, reason=run.no_report.code
-        )
+    if problem := run.verdict.get("report_problem"):
+        reason = Problem.model_validate(problem).code
+        raise ReportFailed("the report of this run could not be written", run_id=run.id, reason=reason)
     return key
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted
+from services.evaluator.dead_letters import NOT_HANDLED, DeadLetter, DeadLetters, Exhausted
 from services.evaluator.plots import expected_plots
 from shared.contracts.base import Event, new_id
 from shared.contracts.events import DatasetRequested, ModelEvaluated, RunFinished, TrainModel, UploadCompleted
@@ -128,6 +128,6 @@ async def test_a_report_nobody_can_write_leaves_the_run_as_it_ended(tmp_path: Pa
     left = await storage.records.get(RunRow, run.id)
     assert [message.type for message in said] == ["run.reported"]
     assert left is not None
-    assert (left.status, left.no_report and left.no_report.code) == ("completed", "INTERNAL_ERROR")
+    assert (left.status, left.verdict["report_problem"]) == ("completed", NOT_HANDLED.model_dump(mode="json"))
     assert await storage.records.select(PlotRow, {"run_id": run.id}) == []
     await storage.close()

@@ -43,7 +43,7 @@ async def test_damaged_files_end_in_an_event_that_says_so_and_the_pictures_rows_
     assert again is not None
     assert again.event_id == first.event_id
     assert left is not None
-    assert left.no_report == first.problem
+    assert left.verdict["report_problem"] == first.problem.model_dump(mode="json")
     assert (left.status, left.verdict["rows"]) == ("completed", [{"label": "LIN"}])
     assert not left.reported
     assert await storage.records.select(PlotRow, {"run_id": run.id}) == []
