@@ -89,17 +89,12 @@ class ReportWriter:
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
-<<<<<<< HEAD
     async def give_up(self, run: RunRow, problem: Problem) -> None:
         """Keep why the run has no report."""
         await give_up_report(self._storage.of_owner(run.owner).records, run, problem)
 
-    async def picture(self, run: RunRow, name: str, theme: ThemeName) -> str:
-        """Return the key of a plot of a run in a theme, drawn now if nobody has asked for it before.
-=======
     async def picture(self, run: RunRow, name: str, theme: ThemeName) -> tuple[str, str | None]:
         """Return key and digest of a plot of a run in a theme, drawn now unless it is there as it was drawn.
->>>>>>> main
 
         Raises
         ------
