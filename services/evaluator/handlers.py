@@ -8,7 +8,6 @@ import structlog
 from faststream import Context
 from faststream.nats import NatsMessage
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.intervals import covered_share, quantile_loss
 from services.evaluator.core.scores import Scores, score
@@ -34,6 +33,7 @@ from shared.contracts.events import (
 )
 from shared.errors import InvalidInput, SessionNotFound
 from shared.messaging.broker import Reactions
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
 from shared.storage.rows import LIVE_RUN, JobRow

@@ -11,7 +11,7 @@ import { Bars, HeatMap, Histogram } from "../charts/small";
 import { type Key, t, useLanguage } from "../i18n";
 import { bytes, duration, figure, percent, signed, whole } from "../ui/format";
 import { Head, Loading, Trouble } from "../ui/parts";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 const TimeChart = lazy(() => import("../charts/TimeChart"));
 const VIEWS = ["forecast", "errors", "inputs", "training", "files"] as const;
