@@ -50,13 +50,9 @@ class Writer:
         axis = series.times_ns
         equal = (n for saved, n in self._saved if saved.dtype == axis.dtype and np.array_equal(saved, axis))
         known = next(equal, None)  # the columns of one file share their time axis
-        times = {"file": known, "start": 0, "step": 1, "size": len(axis)} if known else self.array(axis)
-        return {
-            "name": series.name,
-            "times_ns": times,
-            "values": self.array(series.values),
-            "issued_ns": issued,
-        }
+        whole: JsonValue = {"file": known, "start": 0, "step": 1, "size": len(axis)}
+        times, values = whole if known else self.array(axis), self.array(series.values)
+        return {"name": series.name, "times_ns": times, "values": values, "issued_ns": issued}
 
     def track(self, track: Track) -> JsonValue:
         """Save the values of a lattice; tracks evaluated on demand need none."""
