@@ -83,7 +83,7 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
+        verdict = {**state.run.verdict, **found, "archive": _archive(stored)}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
@@ -237,6 +237,15 @@ def write_backtest(run_data: BacktestData, folder: Path) -> tuple[Json, dict[str
 def draw(figure: FigureData, target: Path) -> None:
     """Draw one plot for a light page."""
     target.write_bytes(render(figure))
+
+
+def _archive(stored: Mapping[str, JsonValue]) -> JsonValue:
+    """Return size and digest of the archive, and the bytes of the whole report."""
+    files = without_keys(stored)
+    sizes = [entry.get("size_bytes") for entry in files.values() if isinstance(entry, dict)]
+    archive = files.get("results.zip")
+    n_bytes = sum(size for size in sizes if isinstance(size, int))
+    return {**archive, "report_bytes": n_bytes} if isinstance(archive, dict) else None
 
 
 def redraw(data: bytes, theme: ThemeName) -> bytes:
