@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from services.gateway.settings import GatewaySettings
@@ -63,8 +62,8 @@ class StorageQuota:
         StorageFull, QuotaExceeded
         """
         if settings.data_dir is not None:
-            free = await asyncio.to_thread(_free, settings.data_dir)
-            if free - n_bytes < settings.gateway_free_bytes:
+            disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
+            if disk.free - n_bytes < settings.gateway_free_bytes:
                 raise StorageFull("the disk is nearly full, so nothing is stored for now")
         if settings.single_user:
             return
@@ -156,7 +155,3 @@ async def _all(records: Records, table: type[R], owner: str) -> AsyncIterator[R]
         if len(page) < _PAGE:
             return
         offset += _PAGE
-
-
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free

@@ -5,6 +5,7 @@ A question is a core request on ``ask.<service>.<verb>``. The answer is ``{"ok":
 """
 
 import json
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from nats.aio.client import Client
@@ -43,18 +44,18 @@ class Workers(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class NatsWorkers:
     """Workers over the broker."""
 
-    def __init__(self, client: Client, *, timeout_s: float) -> None:
-        self._client = client
-        self._timeout_s = timeout_s
+    _client: Client
+    timeout_s: float = field(kw_only=True)
 
     async def ask(self, question: Question, about: dict[str, JsonValue]) -> dict[str, Any]:
         """Return the result, or raise the service's problem."""
         payload = json.dumps(about).encode()
         try:
-            answer = await self._client.request(f"ask.{question}", payload, timeout=self._timeout_s)
+            answer = await self._client.request(f"ask.{question}", payload, timeout=self.timeout_s)
         except NoRespondersError:
             raise WorkerUnavailable("no service that computes this is running", question=question) from None
         except (NatsError, TimeoutError, ConnectionError):

@@ -1,5 +1,6 @@
 """Publishing: every event is stored once, whoever says it however often."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import stamina
@@ -56,11 +57,11 @@ def headers_of(message: Message) -> dict[str, str]:
     return headers
 
 
+@dataclass(eq=False)
 class Publisher:
     """Puts messages on their subjects."""
 
-    def __init__(self, publisher: BrokerPublish) -> None:
-        self._publisher = publisher
+    _publisher: BrokerPublish
 
     async def publish(self, message: Message) -> bool:
         """Store an event or job once; return False if it was stored before.

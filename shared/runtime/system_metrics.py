@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ class ChildCollector(Collector):
         yield _gauge("trainyard_children_cpu_seconds", "CPU time of the living children", cpu)
 
 
+@dataclass(eq=False)
 class MachineCollector(Collector):
     """CPU and memory of the machine, and of the container where one limits us; how many GPUs are seen."""
 
-    def __init__(self, n_gpus: int) -> None:
-        self._n_gpus = n_gpus
+    _n_gpus: int
 
     def collect(self) -> Iterator[Metric]:
         """Yield what the operating system says now."""
@@ -69,11 +70,11 @@ class MachineCollector(Collector):
                 )
 
 
+@dataclass(eq=False)
 class GpuCollector(Collector):
     """Load and memory of every NVIDIA GPU, through the optional package nvidia-ml-py."""
 
-    def __init__(self, nvml: Any) -> None:
-        self._nvml = nvml
+    _nvml: Any
 
     @classmethod
     def found(cls) -> "GpuCollector | None":

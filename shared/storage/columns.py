@@ -139,16 +139,13 @@ def _scalar(value: Scalar) -> Scalar:
 
 
 def _column(name: str, field: FieldInfo) -> TableColumn:
-    options, nullable = _without_none(field.annotation)
+    options: tuple[object, ...] = (field.annotation,)
+    nullable = False
+    if get_origin(field.annotation) in (Union, types.UnionType):
+        options = tuple(a for a in get_args(field.annotation) if a is not type(None))
+        nullable = len(options) < len(get_args(field.annotation))
     type_ = _type(options[0]) if len(options) == 1 else "json"
     return TableColumn(name, type_, nullable, field.is_required())
-
-
-def _without_none(annotation: object) -> tuple[tuple[object, ...], bool]:
-    if get_origin(annotation) not in (Union, types.UnionType):
-        return (annotation,), False
-    options = tuple(a for a in get_args(annotation) if a is not type(None))
-    return options, len(options) < len(get_args(annotation))
 
 
 def _type(annotation: object) -> Type:

@@ -100,11 +100,12 @@ async def _all(storage: Storage, table: type[R]) -> AsyncIterator[R]:
         offset += PAGE
 
 
+@dataclass(eq=False)
 class _Checker:
     """Checks one session after the other and notes which objects the rows name."""
 
-    def __init__(self, storage: Storage, known: defaultdict[str, set[str]]) -> None:
-        self._storage, self._known = storage, known
+    _storage: Storage
+    _known: defaultdict[str, set[str]]
 
     async def session(self, session_id: str) -> AsyncIterator[Finding]:
         """Yield what is wrong with a session."""

@@ -9,6 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
@@ -44,14 +45,14 @@ class FolderUnavailable(Unavailable):
     advice = ("Check that the data folder exists, is writable, and has free space.",)
 
 
+@dataclass(eq=False)
 class FolderObjects:
     """Bytes in files. An object appears whole, by a rename, after its bytes have reached the disk.
 
     Unlike a bucket, a folder cannot hold both ``a`` and ``a/b``; that is refused as an invalid key.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    _root: Path
 
     @classmethod
     async def open(cls, root: Path) -> Self:

@@ -1,6 +1,7 @@
 """Both ports narrowed to one owner: what event-driven work may touch with a key that could touch all."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import SessionNotFound
@@ -13,12 +14,12 @@ class OtherOwner(SessionNotFound):
     """The row or object belongs to somebody else; told as if it did not exist."""
 
 
+@dataclass(eq=False)
 class OwnedRecords:
     """The ledger as one owner has it: every question and every change names the owner."""
 
-    def __init__(self, records: Records, owner: str) -> None:
-        self._records = records
-        self._owner = owner
+    _records: Records
+    _owner: str
 
     async def insert(self, rows: Sequence[Row]) -> int:
         if any(row.owner != self._owner for row in rows):
@@ -61,13 +62,13 @@ class OwnedRecords:
         return {**where, "owner": self._owner}
 
 
+@dataclass(eq=False)
 class OwnedObjects:
     """The objects of one owner's sessions; a key names its session, the ledger says whose that is."""
 
-    def __init__(self, objects: Objects, records: OwnedRecords) -> None:
-        self._objects = objects
-        self._records = records
-        self._known: set[str] = set()
+    _objects: Objects
+    _records: OwnedRecords
+    _known: set[str] = field(default_factory=set)
 
     async def put(
         self, key: str, content: Content, *, durable: bool = True, digest: Digest | None = None

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
@@ -52,6 +53,7 @@ class LedgerUnavailable(Unavailable):
     advice = ("Try again in a moment; if it stays, check free disk space and that the folder is writable.",)
 
 
+@dataclass(eq=False)
 class SqliteRecords:
     """Rows in SQLite. Each call is one statement, so a call that is cancelled or killed leaves no half.
 
@@ -59,9 +61,8 @@ class SqliteRecords:
     disk. Both write one log in order: the next durable row brings what was written before it to the disk.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, relaxed: aiosqlite.Connection) -> None:
-        self._connection = connection
-        self._hasty = relaxed
+    _connection: aiosqlite.Connection
+    _relaxed: aiosqlite.Connection
 
     @classmethod
     async def open(cls, path: Path, tables: Iterable[type[Row]] = TABLES) -> Self:
@@ -126,14 +127,14 @@ class SqliteRecords:
         await self._run("SELECT 1 FROM sqlite_master LIMIT 1", [])
 
     async def close(self) -> None:
-        await self._hasty.close()
+        await self._relaxed.close()
         await self._connection.close()
 
     async def _insert(self, kind: type[Row], rows: Sequence[Row]) -> int:
         marks = ", ".join(["?"] * len(columns(kind)))
         values = ", ".join([f"({marks})"] * len(rows))
         new = await _execute(
-            self._connection if kind.durable else self._hasty,
+            self._connection if kind.durable else self._relaxed,
             f'INSERT INTO "{kind.table}" ({_names(kind)}) VALUES {values}'
             ' ON CONFLICT ("id") DO NOTHING RETURNING 1',
             [value for row in rows for value in _bound(kind, encode(row, kind))],

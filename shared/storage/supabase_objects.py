@@ -7,6 +7,7 @@ the way out, so large ones are streamed here, over the same connections and as t
 import asyncio
 import base64
 import hashlib
+import io
 import os
 import tempfile
 import uuid
@@ -94,7 +95,7 @@ class SupabaseObjects:
             case bytes() if len(content) <= PIECE_BYTES:
                 return await self._put_small(key, content, digest)
             case bytes():
-                return await self._put_stream(key, _slices(content), digest)
+                return await self._put_file(key, io.BytesIO(content), digest)
             case Path():
                 with await asyncio.to_thread(content.open, "rb") as file:
                     return await self._put_file(key, file, digest)
@@ -326,8 +327,3 @@ async def _part(file: Spool, start: int, end: int) -> AsyncIterator[bytes]:
         read = await asyncio.to_thread(file.read, min(_READ_BYTES, end - start))
         start += len(read)
         yield read
-
-
-async def _slices(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), PIECE_BYTES):
-        yield content[start : start + PIECE_BYTES]

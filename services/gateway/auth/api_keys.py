@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.gateway.auth.identity import ExpiredToken, Identity, InvalidToken, Verifier
@@ -57,12 +58,12 @@ async def revoke_key(gateway: Gateway, owner: str, key_id: str) -> ApiKeyRow:
     return row
 
 
+@dataclass(eq=False)
 class KeyVerifier:
     """Tells API keys from access tokens and verifies each its own way."""
 
-    def __init__(self, records: Records, tokens: Verifier) -> None:
-        self._records = records
-        self._tokens = tokens
+    _records: Records
+    _tokens: Verifier
 
     async def identify(self, credential: str | None) -> Identity:
         """Return whose key or token it is."""

@@ -158,23 +158,24 @@ def _chosen(session_data: SessionData, choices: tuple[SeriesChoice, ...] | None)
             for row in session_data.series
             for role in roles_of(session_data.files[row.file_id])
         ]
-    return [
-        _spec(session_data, row := _find(session_data, choice, names), names[row.id], choice.role, choice)
-        for choice in choices
-    ]
-
-
-def _find(session_data: SessionData, choice: SeriesChoice, names: Mapping[str, str]) -> SeriesRow:
-    for row in session_data.series:
-        named = names[row.id] == choice.name and choice.role in roles_of(session_data.files[row.file_id])
-        if row.id == choice.id or (choice.id is None and named):
-            return row
-    what = choice.id or f"{choice.role} {choice.name!r}"
-    raise InvalidConfiguration(
-        f"the session has no series {what}",
-        suggestions=("GET /api/training/csv-files/{session} lists ids, roles and names.",),
-        fields=[{"field": "series", "message": f"no series {what}"}],
-    )
+    chosen = []
+    for choice in choices:
+        named = (
+            row
+            for row in session_data.series
+            if names[row.id] == choice.name and choice.role in roles_of(session_data.files[row.file_id])
+        )
+        by_id = (row for row in session_data.series if row.id == choice.id)
+        meant = next(named if choice.id is None else by_id, None)
+        if meant is None:
+            what = choice.id or f"{choice.role} {choice.name!r}"
+            raise InvalidConfiguration(
+                f"the session has no series {what}",
+                suggestions=("GET /api/training/csv-files/{session} lists ids, roles and names.",),
+                fields=[{"field": "series", "message": f"no series {what}"}],
+            )
+        chosen.append(_spec(session_data, meant, names[meant.id], choice.role, choice))
+    return chosen
 
 
 def _spec(

@@ -25,9 +25,7 @@ class CompressionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        plain = scope["type"] != "http" or scope["method"] != "GET" or _as_it_is(scope["path"])
+        path = scope.get("path", "")
+        as_it_is = any(part in path for part in _AS_IT_IS) or path.endswith((".png", ".woff2", ".zip", ".h5"))
+        plain = scope["type"] != "http" or scope["method"] != "GET" or as_it_is
         await (self._app if plain else self._compressed)(scope, receive, send)
-
-
-def _as_it_is(path: str) -> bool:
-    return any(part in path for part in _AS_IT_IS) or path.endswith((".png", ".woff2", ".zip", ".h5"))

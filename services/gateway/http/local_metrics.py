@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -65,9 +66,9 @@ def merged(texts: Mapping[str, str]) -> bytes:
     return generate_latest(registry)
 
 
+@dataclass(eq=False)
 class _Families(Collector):
-    def __init__(self, families: Mapping[str, Metric]) -> None:
-        self._families = families
+    _families: Mapping[str, Metric]
 
     def collect(self) -> Iterator[Metric]:
         yield from self._families.values()

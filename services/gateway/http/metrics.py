@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -72,11 +73,11 @@ class MetricsMiddleware:
                 self._uploaded.inc(int(length) if length.isdecimal() else 0)
 
 
+@dataclass(eq=False)
 class LiveCollector(Collector):
     """The live clients of a hub, and how many fell so far behind that they were closed."""
 
-    def __init__(self, hub: Callable[[], Hub | None]) -> None:
-        self._hub = hub
+    _hub: Callable[[], Hub | None]
 
     def collect(self) -> Iterator[Metric]:
         """Yield the numbers of this moment; zeros before the gateway is connected."""

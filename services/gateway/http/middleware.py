@@ -4,7 +4,8 @@ Plain ASGI: a middleware built on ``BaseHTTPMiddleware`` costs a third of the up
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 from fastapi import FastAPI
@@ -68,11 +69,11 @@ SECURITY_HEADERS = {
 }
 
 
+@dataclass(eq=False)
 class SecurityMiddleware:
     """Security headers on every answer, and an answer in our envelope whatever happens inside."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    _app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -101,12 +102,12 @@ class SecurityMiddleware:
             await JSONResponse(envelope(http_problem(500)), 500)(scope, receive, with_headers)
 
 
+@dataclass(eq=False)
 class AdmissionMiddleware:
     """Identifies, limits and measures requests to the API before a byte of their body is read."""
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
-        self._app = app
-        self._settings = settings
+    _app: ASGIApp
+    settings: GatewaySettings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -116,8 +117,8 @@ class AdmissionMiddleware:
         headers = Headers(scope=scope)
         share: Quota | None = None
         try:
-            check_host(headers, self._settings)
-            check_origin(scope, headers, self._settings)
+            check_host(headers, self.settings)
+            check_origin(scope, headers, self.settings)
             if scope["type"] == "http" and scope["path"].startswith(API):
                 share = await self._admit(scope, headers)
         except TrainyardError as error:
@@ -126,8 +127,8 @@ class AdmissionMiddleware:
         if share is not None:
             send = _with_headers(send, share.headers())
         if scope["type"] == "http":
-            limit = body_limit(scope["method"], scope["path"], self._settings)
-            receive = _measured(receive, limit, self._settings, self._charge(scope, headers))
+            limit = body_limit(scope["method"], scope["path"], self.settings)
+            receive = _measured(receive, limit, self.settings, self._charge(scope, headers))
             try:
                 receive = await self._checked(scope, headers, receive)
             except TrainyardError as error:
@@ -138,7 +139,7 @@ class AdmissionMiddleware:
     def _charge(self, scope: Scope, headers: Headers) -> Charge | None:
         """Return what takes the bytes of a body without an announced length from its sender's share."""
         untold = content_length(headers) is None and "identity" in scope.get("state", {})
-        if not untold or self._settings.single_user or not scope["path"].startswith(_UPLOADS):
+        if not untold or self.settings.single_user or not scope["path"].startswith(_UPLOADS):
             return None
         gateway: Gateway = scope["app"].state.gateway
         who: Identity = scope["state"]["identity"]
@@ -164,7 +165,7 @@ class AdmissionMiddleware:
         gateway: Gateway = app.state.gateway
         # Who asks; refused tokens are counted by the address they come from.
         credential, address = bearer(headers), str((scope.get("client") or ("unknown",))[0])
-        if not self._settings.single_user:
+        if not self.settings.single_user:
             gateway.admission.failed_tokens.check(address, credential)
         try:
             who = await gateway.admission.verifier.identify(credential)
@@ -174,11 +175,11 @@ class AdmissionMiddleware:
             raise
         gateway.admission.failed_tokens.accepted(credential)
         scope.setdefault("state", {})["identity"] = who
-        limit = body_limit(scope["method"], scope["path"], self._settings)
+        limit = body_limit(scope["method"], scope["path"], self.settings)
         length = content_length(headers)
         if length is not None and length > limit:
             raise BodyTooLarge(f"the request body is larger than {limit:,} bytes", limit_bytes=limit)
-        if self._settings.single_user:
+        if self.settings.single_user:
             return None
         if access_of(scope["method"], scope["path"]).body == "chunk":
             share = await gateway.admission.limiter.spend(who.user_id, "chunks")
@@ -225,16 +226,11 @@ def check_origin(scope: Scope, headers: Headers, settings: GatewaySettings) -> N
 
     A simple POST needs no preflight, and a WebSocket never has one: both are refused here.
     """
-    origin = headers.get("origin")
+    origin, host = headers.get("origin"), headers.get("host", "")
     acts = scope["type"] == "websocket" or scope["method"] in _CHANGING
-    if origin is None or not acts or origin_allowed(origin, headers.get("host", ""), settings):
-        return
-    raise WrongOrigin(f"pages of {origin[:80]!r} may not call this gateway")
-
-
-def origin_allowed(origin: str, host: str, settings: GatewaySettings) -> bool:
-    """Tell whether a page's origin is the gateway itself or on the list."""
-    return origin in (f"http://{host}", f"https://{host}", *settings.gateway_origins)
+    allowed = (f"http://{host}", f"https://{host}", *settings.gateway_origins)
+    if origin is not None and acts and origin not in allowed:
+        raise WrongOrigin(f"pages of {origin[:80]!r} may not call this gateway")
 
 
 def _measured(
@@ -283,16 +279,10 @@ async def refuse(scope: Scope, receive: Receive, send: Send, error: TrainyardErr
 def problem_response(error: TrainyardError) -> JSONResponse:
     """Return the answer of a problem, with the headers its status asks for."""
     status = status_of(error)
-    headers: dict[str, str] = dict(extra_headers(error))
+    headers: dict[str, str] = dict(getattr(error, "headers", {}))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
         headers["Retry-After"] = "2"
     beside: dict[str, JsonValue] = getattr(error, "beside", {})
     return JSONResponse(beside | envelope(error.problem()), status, headers)
-
-
-def extra_headers(error: TrainyardError) -> Iterable[tuple[str, str]]:
-    """Return the headers an error brings itself."""
-    headers: dict[str, str] = getattr(error, "headers", {})
-    return headers.items()

@@ -208,11 +208,8 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
             for status, text in REFUSALS.items():
                 content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
                 operation["responses"][status] = {"description": text, "content": content}
-            _add_examples(operation, EXAMPLES.get((method, path.removeprefix(f"{API}training")), []))
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            examples = EXAMPLES.get((method, path.removeprefix(f"{API}training")), [])
+            if body is not None and examples:
+                body["examples"] = {f"example {n}": {"value": value} for n, value in enumerate(examples, 1)}
     return schema
-
-
-def _add_examples(operation: dict[str, Any], examples: list[dict[str, Any]]) -> None:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if content is not None and examples:
-        content["examples"] = {f"example {n}": {"value": value} for n, value in enumerate(examples, 1)}

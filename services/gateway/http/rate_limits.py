@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import structlog
@@ -73,11 +73,11 @@ class Counters(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class OwnCounters:
     """Counters of this process alone; those of windows long over are forgotten."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, float]] = {}
+    _counts: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     async def add(self, name: str, amount: int) -> int:
         """Add to a counter and return its new value."""

@@ -1,6 +1,7 @@
 """The id of each request: the one a proxy gave it, else a fresh one; in logs, answers and spans."""
 
 import re
+from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,11 +15,11 @@ HEADER = "X-Request-ID"
 _PLAIN = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 
 
+@dataclass(eq=False)
 class RequestMiddleware:
     """Binds the request's id to every log line, gives it back in ``X-Request-ID``, and times the request."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    _app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

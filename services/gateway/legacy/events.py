@@ -1,6 +1,8 @@
 """Events in the words of the earlier frontend: progress that never falls, one end per run."""
 
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import sqrt
 from typing import Any
@@ -40,6 +42,7 @@ _PHASES: dict[str, tuple[str, str, Step]] = {
 }
 
 
+@dataclass(eq=False)
 class LegacyEvents:
     """Tells one client about one session.
 
@@ -48,15 +51,14 @@ class LegacyEvents:
     take their end for that of the training.
     """
 
-    def __init__(self, session_id: str) -> None:
-        self._session_id = session_id  # as the client spells it
-        self._run_id: str | None = None
-        self._shares: dict[str, float] = {}
-        self._epochs: dict[str, int] = {}
-        self._began: dict[str, float] = {}
-        self._highest = 0.0
-        self._ended = False
-        self._passed_over: set[str] = set()
+    _session_id: str
+    _run_id: str | None = None
+    _shares: dict[str, float] = field(default_factory=dict)
+    _epochs: dict[str, int] = field(default_factory=dict)
+    _began: dict[str, float] = field(default_factory=dict)
+    _highest: float = 0.0
+    _ended: bool = False
+    _passed_over: set[str] = field(default_factory=set)
 
     def pass_over(self, run_id: str) -> None:
         """Tell nothing about a run."""
@@ -79,7 +81,10 @@ class LegacyEvents:
             return []  # the earlier frontend knows no searches
         if message.run_id and message.run_id != self._run_id:
             self._begin(message.run_id, [])
-        lines = [*self._phase(message), *self._about(message)]
+        lines = self._about(message)
+        if message.type in _PHASES:
+            phase, text, step = _PHASES[message.type]
+            lines.insert(0, ("phase_update", {"phase": phase, "message": text, **_stepped(step)}))
         return [(name, {"session_id": self._session_id, **body}) for name, body in lines]
 
     def _begin(self, run_id: str, jobs: Iterable[str]) -> None:
@@ -89,13 +94,6 @@ class LegacyEvents:
         self._began = {}
         self._highest = 0.0
         self._ended = False
-
-    def _phase(self, message: LiveMessage) -> list[LegacyEvent]:
-        known = _PHASES.get(message.type)
-        if not known:
-            return []
-        phase, text, step = known
-        return [("phase_update", {"phase": phase, "message": text, **_stepped(step)})]
 
     def _about(self, message: LiveMessage) -> list[LegacyEvent]:
         data = message.data
@@ -150,7 +148,7 @@ class LegacyEvents:
         self, message: LiveMessage, detail: Mapping[str, Any], one: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the losses of one epoch."""
-        eta, started = detail["eta_seconds"], self._began.setdefault(str(message.job_id), _now())
+        eta, started = detail["eta_seconds"], self._began.setdefault(str(message.job_id), time.time())
         epoch, loss, val_loss = one["epoch"], one["loss"], one["val_loss"]
         return {
             **detail,
@@ -166,7 +164,7 @@ class LegacyEvents:
             "val_root_mean_squared_error": _root(val_loss),
             "eta_formatted": None if eta is None else formatted(eta),
             "progress_percent": self._highest,
-            "epoch_duration": round((_now() - started) / epoch, 3),
+            "epoch_duration": round((time.time() - started) / epoch, 3),
         }
 
     def _after(self, message: LiveMessage) -> LegacyEvent:
@@ -269,7 +267,3 @@ def formatted(seconds: float) -> str:
 
 def _root(loss: float | None) -> float | None:
     return sqrt(loss) if loss is not None and loss >= 0 else None
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()

@@ -1,5 +1,7 @@
 """Addresses of the earlier frontend that are others here: rewritten before anything looks at them."""
 
+from dataclasses import dataclass
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,11 +12,11 @@ _WHOLE_FILE = f"{API}/csv-files"  # as a form it is one small file in one reques
 ONLINE = "/online"
 
 
+@dataclass(eq=False)
 class EarlierPaths:
     """Gives a request of the earlier frontend the path it has here; gate and limits follow that one."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    _app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -139,7 +139,10 @@ class Rooms:
             try:
                 body = data if isinstance(data, dict) else {"session_id": data}
                 text = body.get("session_id") or body.get("sessionId") or body.get("uploadId") or ""
-                await self._spend(gateway, client)
+                if not gateway.settings.single_user:
+                    share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
+                    if share.exceeded:
+                        raise share.refusal()
                 session = await find_session(gateway, client.who, str(text))
                 return await handler(gateway, client, session, str(text), body)
             except TrainyardError as error:
@@ -150,12 +153,6 @@ class Rooms:
                 return refusal
 
         return answer
-
-    async def _spend(self, gateway: Gateway, client: Client) -> None:
-        if not gateway.settings.single_user:
-            share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
-            if share.exceeded:
-                raise share.refusal()
 
     async def _join(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body

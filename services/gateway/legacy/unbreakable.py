@@ -1,5 +1,7 @@
 """What a library cannot cope with is the client's mistake, and answered as one."""
 
+from dataclasses import dataclass
+
 import structlog
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,11 +11,11 @@ from services.gateway.problems import envelope, http_problem
 log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class Unbreakable:
     """Answers 400 where the library stumbles over a packet, or over a session that has ended."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    _app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

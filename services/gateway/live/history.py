@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nats.aio.client import Client
@@ -35,11 +36,11 @@ class History(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class StreamHistory:
     """History by batched direct get."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    _client: Client
 
     async def since(self, session_id: str, after: int) -> AsyncIterator[LiveMessage]:
         """Yield the session's events above a sequence number; ``*`` for every session's."""

@@ -107,11 +107,12 @@ def choose(
     """
     families = {"keras": (".keras",), "sklearn": (".skops", ".npz")}
     wanted = (f".{suffix.lstrip('.')}",) if suffix else families.get(family or "", tuple(FORMATS))
+    keras_jobs = {file.job.id for file in files if file.suffix == ".keras"}
     found = [
         file
         for file in files
         if (file.file_name == file_name if file_name else file.suffix in wanted)
-        and (family is None or file_name or _of_family(file, family, files))
+        and (family is None or file_name or (file.job.id in keras_jobs) == (family == "keras"))
     ]
     if not found:
         raise NothingThere("there is no such model file", filename=file_name, type=family, format=suffix)
@@ -123,11 +124,6 @@ def choose(
             place.get(f.job.id, len(place)), wanted.index(f.suffix) if f.suffix in wanted else 0
         ),
     )  # fmt: skip
-
-
-def _of_family(file: ModelFile, family: str, files: list[ModelFile]) -> bool:
-    neural = any(other.suffix == ".keras" for other in files if other.job.id == file.job.id)
-    return neural == (family == "keras")
 
 
 def model_env(libraries: Mapping[str, str]) -> dict[str, str]:

@@ -52,7 +52,10 @@ def parse_models(
         Naming every field that is unknown or out of range, by the name the client used.
     """
     if isinstance(configurations, Mapping):
-        configurations = [_named(name, value) for name, value in configurations.items()]
+        configurations = [
+            {"kind": name, **(value if isinstance(value, dict) else {"enabled": value})}
+            for name, value in configurations.items()
+        ]
     specs: list[ModelSpec] = []
     problems: list[JsonValue] = []
     for position, named in enumerate(configurations):
@@ -82,11 +85,6 @@ def parameters(spec: ModelSpec) -> dict[str, JsonValue]:
     """Return a spec as it is echoed to clients: the model's wire name and the parameters in use."""
     used: dict[str, JsonValue] = spec.model_dump(mode="json", exclude={"kind"})
     return {"model": WIRE_NAMES[spec.kind], "kind": spec.kind, "parameters": used}
-
-
-def _named(name: str, value: JsonValue) -> Mapping[str, JsonValue]:
-    settings = value if isinstance(value, dict) else {"enabled": value}
-    return {"kind": name, **settings}
 
 
 def _model(configuration: Mapping[str, JsonValue], *, tolerant: bool) -> tuple[ModelSpec, list[str]]:

@@ -1,5 +1,6 @@
 """Whether a user may start one more piece of work: said before it starts, counted once."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, Protocol
 
@@ -80,11 +81,11 @@ class EverythingAllowed:
         """Allow it."""
 
 
+@dataclass(eq=False)
 class TablePlans:
     """Plans, subscriptions and usage in the ledger; a month is one row, changed by compare-and-set."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def check(self, owner: str, work: Work) -> None:
         """Refuse what the plan does not allow, before anything is done; nothing is counted."""

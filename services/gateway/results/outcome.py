@@ -62,14 +62,15 @@ class Outcome:
         count = {
             s: sum(1 for job in self.jobs if job.status == s) for s in ("finished", "failed", "cancelled")
         }
+        begun, ended = self.run.started_at, self.run.finished_at
         return {
             "n_models": len(self.jobs),
             **{f"n_{status}": n for status, n in count.items()},
             "metric": self.run.metric,
             "n_windows": self.dataset.report.get("n_windows") if self.dataset else None,
-            "started_at": self.run.started_at,
-            "completed_at": self.run.finished_at,
-            "seconds": self._seconds(),
+            "started_at": begun,
+            "completed_at": ended,
+            "seconds": round((ended - begun).total_seconds(), 2) if begun and ended else None,
         }
 
     def models(self) -> list[dict[str, Any]]:
@@ -134,11 +135,6 @@ class Outcome:
             }
             for job in self.jobs
         }
-
-    def _seconds(self) -> float | None:
-        if self.run.started_at is None or self.run.finished_at is None:
-            return None
-        return round((self.run.finished_at - self.run.started_at).total_seconds(), 2)
 
 
 def _headline(result: ResultRow) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.gateway.live.messages import LiveMessage
@@ -21,11 +21,11 @@ IDLE: dict[str, Any] = {
 _RUN_WORDS = {"waiting": "queued"}  # the others are the same on the wire
 
 
+@dataclass(eq=False)
 class MonotoneProgress:
     """The highest progress ever told per run, so that a job which starts again does not turn it back."""
 
-    def __init__(self) -> None:
-        self._told: OrderedDict[str, float] = OrderedDict()
+    _told: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
     def raised(self, run_id: str, percent: float) -> float:
         """Return the larger of this and what was told before."""

@@ -89,7 +89,7 @@ async def generate_datasets(
         status="completed" if built else "failed",
         message="The data set is built" if built else "A data set could not be built",
         **told,
-        n_dat=sum(_number(row.report.get("n_windows")) for row in rows),
+        n_dat=sum(n for row in rows if isinstance(n := row.report.get("n_windows"), int)),
         dropped={row.name or row.id: row.report.get("dropped") for row in rows},
         violin_plots=await violin_plots(gateway, rows),
         problems=[row.problem for row in rows if row.problem],
@@ -311,7 +311,3 @@ async def _start(
         for job_id, spec in zip(job_ids(started.id, started.models), started.models, strict=True)
     ]
     return RunStarted(session_id=sid, run_id=started.id, dataset_id=started.dataset_id, jobs=jobs)
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0

@@ -73,7 +73,10 @@ class TrainModels(Earlier):
         if not isinstance(value, dict) or "training_split" in value or not _SHARES.keys() & value.keys():
             return value
         rest = {name: said for name, said in value.items() if name not in _SHARES}
-        return {**rest, "training_split": {_SHARES[n]: _percent(n, value[n]) for n in _SHARES if n in value}}
+        split = {_SHARES[name]: said for name, said in value.items() if name in _SHARES}
+        for name in set(split) - {_SHARES["random_state"]}:  # shares of 1, in percent; a seed stays
+            split[name] = 100 * split[name] if isinstance(split[name], int | float) else split[name]
+        return {**rest, "training_split": split}
 
     def specs(self, *, put_aside: list[str] | None = None) -> tuple[ModelSpec, ...]:
         """Return the models that are asked for; ``put_aside`` takes settings they do not have."""
@@ -96,8 +99,3 @@ class Cancel(Earlier):
 
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"))
     job_id: str | None = Field(None, validation_alias=spelled("job_id", "jobId"))
-
-
-def _percent(name: str, value: Any) -> Any:
-    """Return a share of 1 in percent; a seed stays."""
-    return 100 * value if name != "random_state" and isinstance(value, int | float) else value

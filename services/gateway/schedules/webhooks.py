@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import socket
 import time
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
@@ -83,11 +84,13 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
+@dataclass(eq=False)
 class WebhookSender:
     """Sends to the very address it checked, so that a name cannot change its meaning in between."""
 
-    def __init__(self, http: httpx.AsyncClient, *, allow_private: bool, pause: float = 0.5) -> None:
-        self._http, self._allow_private, self._pause = http, allow_private, pause
+    _http: httpx.AsyncClient
+    allow_private: bool = field(kw_only=True)
+    pause: float = field(default=0.5, kw_only=True)
 
     async def send(self, url: str, secret: str, message_id: str, body: bytes) -> None:
         """Deliver a message; the same ``message_id`` may arrive more than once.
@@ -99,9 +102,9 @@ class WebhookSender:
         WebhookAway
             If it does not take the message after several tries.
         """
-        check_url(url, allow_private=self._allow_private)
+        check_url(url, allow_private=self.allow_private)
         tries = stamina.retry_context(
-            on=WebhookAway, attempts=ATTEMPTS, timeout=60.0, wait_initial=self._pause, wait_max=10.0
+            on=WebhookAway, attempts=ATTEMPTS, timeout=60.0, wait_initial=self.pause, wait_max=10.0
         )
         async for attempt in tries:
             with attempt:
@@ -146,6 +149,6 @@ class WebhookSender:
         except OSError as error:
             raise WebhookAway("the webhook's host has no address", why=type(error).__name__) from error
         addresses = [str(one[4][0]) for one in found]
-        if not self._allow_private and not all(map(is_public, addresses)):
+        if not self.allow_private and not all(map(is_public, addresses)):
             raise WebhookRefused("a webhook does not go to a private address", field="webhook_url")
         return addresses[0]

@@ -1,13 +1,12 @@
 """Sessions as a start screen lists them, and one session as a screen opens it: one request each."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
-from services.gateway.context import Gateway, Here, Session, Who
+from services.gateway.context import Here, Session, Who
 from services.gateway.datasets.configuration import SessionData, load_session_data
 from services.gateway.http.wire import Answer
 from services.gateway.sessions.draft_routes import KEY
@@ -92,16 +91,27 @@ async def sessions(
     ids: Where = {"session_id": OneOf(tuple(row.id for row in page))}
     files = await gateway.records.select(FileRow, ids) if page else []
     runs = await gateway.records.select(RunRow, ids, order="created_at") if page else []
-    best = await _labels(gateway, runs)
-    cards = [
-        _card(
-            row,
-            [file for file in files if file.session_id == row.id],
-            [run for run in runs if run.session_id == row.id],
-            best,
+    winners = tuple(run.best_job_id for run in runs if run.best_job_id)
+    jobs = await gateway.records.select(JobRow, {"id": OneOf(winners)}) if winners else []
+    labels = {job.id: job.label for job in jobs}
+    cards = []
+    for row in page:
+        own_files = [file for file in files if file.session_id == row.id]
+        own_runs = [run for run in runs if run.session_id == row.id]
+        moments = [run.finished_at or run.created_at for run in own_runs]
+        best = [run.best_job_id for run in own_runs if run.backtest_of is None and run.best_job_id]
+        cards.append(
+            SessionCard(
+                session_id=dashed(row.id),
+                name=row.name,
+                created_at=row.created_at,
+                changed_at=max([row.updated_at, *(file.updated_at for file in own_files), *moments]),
+                stage=_stage(own_files, own_runs),
+                n_files=len(own_files),
+                n_runs=len(own_runs),
+                best_label=labels.get(best[-1]) if best else None,
+            )
         )
-        for row in page
-    ]
     return SessionCards(sessions=cards, total=len(found), offset=offset)
 
 
@@ -115,30 +125,6 @@ def _sorted(rows: list[SessionRow], sort: Sort) -> list[SessionRow]:
             return sorted(rows, key=lambda row: row.name.casefold())
         case "changed":
             return sorted(rows, key=lambda row: row.updated_at, reverse=True)
-
-
-async def _labels(gateway: Gateway, runs: Sequence[RunRow]) -> dict[str, str]:
-    """Return the labels of the runs' best models by job id."""
-    ids = tuple(run.best_job_id for run in runs if run.best_job_id)
-    jobs = await gateway.records.select(JobRow, {"id": OneOf(ids)}) if ids else []
-    return {job.id: job.label for job in jobs}
-
-
-def _card(
-    session: SessionRow, files: list[FileRow], runs: list[RunRow], labels: dict[str, str]
-) -> SessionCard:
-    moments = [run.finished_at or run.created_at for run in runs]
-    best = [run.best_job_id for run in runs if run.backtest_of is None and run.best_job_id]
-    return SessionCard(
-        session_id=dashed(session.id),
-        name=session.name,
-        created_at=session.created_at,
-        changed_at=max([session.updated_at, *(file.updated_at for file in files), *moments]),
-        stage=_stage(files, runs),
-        n_files=len(files),
-        n_runs=len(runs),
-        best_label=labels.get(best[-1]) if best else None,
-    )
 
 
 def _stage(files: list[FileRow], runs: list[RunRow]) -> Stage:

@@ -186,7 +186,7 @@ async def test_a_chunk_does_not_wait_for_the_disk_and_is_there_at_once(tmp_path:
 
     found = await records.count(ChunkRow, {"file_id": "f"})
     again = await records.insert([chunk_row(session, file_id="f", index=0)])
-    setting = await _execute(records._hasty, "PRAGMA synchronous")
+    setting = await _execute(records._relaxed, "PRAGMA synchronous")
 
     await records.close()
     assert (found, again) == (1, 0)
