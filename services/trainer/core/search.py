@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from services.trainer.core.model_kind import Choice, Dimension, Range
 from services.trainer.core.problems import NothingFound
 from shared.contracts.base import derive
-from shared.contracts.kinds import MODEL_SPEC, KindSpec, ModelSpec, SearchedSpec
+from shared.contracts.kinds import MODEL_SPEC, ModelSpec, SearchedSpec
 from shared.contracts.problems import Problem
 from shared.contracts.trials import Trial
 from shared.storage.rows import OPEN_JOB, JobRow
@@ -105,7 +105,8 @@ class _Search:
                 continue
             params = study.ask(distributions).params
             changes = {name: _value(self._space[name], value) for name, value in params.items()}
-            yield self._job(number, 0, _changed(self._base, changes))
+            spec = MODEL_SPEC.validate_python({**self._base.model_dump(), **changes})
+            yield self._job(number, 0, spec)
 
     def found(self) -> Decision:
         """Return the winner among the trials that were fitted on all windows to learn from."""
@@ -196,10 +197,6 @@ def _begin(number: int) -> int:
 def _loss(row: JobRow) -> float | None:
     loss = row.notes.get(LOSS) if row.status == "finished" else None
     return float(loss) if isinstance(loss, int | float) else None
-
-
-def _changed(spec: KindSpec, changes: Mapping[str, Any]) -> ModelSpec:
-    return MODEL_SPEC.validate_python({**spec.model_dump(), **changes})
 
 
 def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistribution":
