@@ -256,11 +256,25 @@ class Client:
         model: str | None = None,
         run_id: str | None = None,
         reason: str = "",
+        days: int | None = None,
+        level: float = 0.05,
     ) -> Versions:
         """Make a version champion; see ``AsyncClient.promote``."""
         return self._wait(
-            self._async.promote(session_id, version=version, model=model, run_id=run_id, reason=reason)
+            self._async.promote(
+                session_id,
+                version=version,
+                model=model,
+                run_id=run_id,
+                reason=reason,
+                days=days,
+                level=level,
+            )
         )
+
+    def promote_by_rule(self, session_id: str, *, days: int | None = 14, level: float = 0.05) -> Versions:
+        """Promote the newest run's best model by itself; see ``AsyncClient.promote_by_rule``."""
+        return self._wait(self._async.promote_by_rule(session_id, days=days, level=level))
 
     def manifest(self, session_id: str, version: int) -> dict[str, Any]:
         """Return the signed manifest of a version, a DSSE envelope."""

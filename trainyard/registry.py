@@ -12,6 +12,7 @@ from trainyard.responses import Versions
 from trainyard.session_commands import asking
 
 Reason = Annotated[str, typer.Option(help="kept in the log of changes")]
+Level = Annotated[float, typer.Option(help="of the test: how often luck may pass for skill")]
 
 
 def show_versions(console: Console, found: Versions) -> None:
@@ -25,6 +26,14 @@ def show_versions(console: Console, found: Versions) -> None:
     console.print(table)
     if found.champion is None:
         console.print("  nobody was promoted: forecasts are made with the best model of the newest run")
+    if found.rule:
+        console.print(
+            f"  promoted by rule: better on the last {found.rule['days']} days, p < {found.rule['level']:g}"
+        )
+    for judged in (found.judgement, (found.rule or {}).get("judged")):
+        if judged:
+            pair = f"version {judged['candidate']} against {judged['champion']}"
+            console.print(f"  {pair}: [bold]{judged['decision'].replace('_', ' ')}[/], {judged['reason']}")
 
 
 @asking
@@ -40,11 +49,32 @@ async def promote(
     version: Annotated[int | None, typer.Option(help="number of a version")] = None,
     model: Annotated[str | None, typer.Option(help="a job id, a label, or best")] = None,
     reason: Reason = "",
+    if_better_on_days: Annotated[
+        int | None, typer.Option(min=1, help="only if it was significantly better on so many last days")
+    ] = None,
+    level: Level = 0.05,
 ) -> None:
     """Make a version the champion that forecasts are made with."""
-    if (version is None) == (model is None):
+    named = (version is not None) + (model is not None)
+    if named > 1 or (named == 0 and if_better_on_days is None):
         raise typer.BadParameter("name either --version or --model")
-    show_versions(console, await client.promote(session, version=version, model=model, reason=reason))
+    found = await client.promote(
+        session, version=version, model=model, reason=reason, days=if_better_on_days, level=level
+    )
+    show_versions(console, found)
+
+
+@asking
+async def promotion_rule(
+    client: AsyncClient,
+    session: str,
+    days: Annotated[int, typer.Option(min=1, help="newest days both models are compared on")] = 14,
+    level: Level = 0.05,
+    remove: Annotated[bool, typer.Option(help="promote by hand only")] = False,
+) -> None:
+    """Promote the newest run's best model by itself whenever it was significantly better."""
+    kept = await client.promote_by_rule(session, days=None if remove else days, level=level)
+    show_versions(console, kept)
 
 
 @asking
@@ -61,4 +91,4 @@ async def retire(
     show_versions(console, await client.retire(session, version, reason=reason))
 
 
-REGISTRY_COMMANDS = (models, promote, rollback, retire)
+REGISTRY_COMMANDS = (models, promote, promotion_rule, rollback, retire)

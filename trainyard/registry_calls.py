@@ -29,16 +29,37 @@ class RegistryCalls:
         model: str | None = None,
         run_id: str | None = None,
         reason: str = "",
+        days: int | None = None,
+        level: float = 0.05,
     ) -> Versions:
         """Make a version champion, by number, or a model, which is registered with it.
+
+        Parameters
+        ----------
+        days, level
+            Only if it forecast better than the champion on the last days, significantly at that level:
+            ``judgement`` has the decision and its numbers. Naming no model then means the newest run's best.
 
         Raises
         ------
         ApiError
-            If there is no such version or finished model.
+            If there is no such version or finished model, or nobody to compare it with.
         """
-        body = {"version": version, "model": model, "run_id": run_id, "reason": reason}
+        body: dict[str, Any] = {"version": version, "model": model, "run_id": run_id, "reason": reason}
+        if days is not None:
+            body["rule"] = {"days": days, "level": level}
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/promote", json=body))
+
+    async def promote_by_rule(
+        self: Calls, session_id: str, *, days: int | None = 14, level: float = 0.05
+    ) -> Versions:
+        """Promote the newest run's best model by itself whenever it was better on the last days.
+
+        ``days=None`` ends that: models are promoted by hand only.
+        """
+        path, method = f"/models/{session_id}/rule", "DELETE" if days is None else "PUT"
+        body = {} if days is None else {"json": {"days": days, "level": level}}
+        return Versions.model_validate(await self._call(method, path, **body))
 
     async def manifest(self: Calls, session_id: str, version: int) -> dict[str, Any]:
         """Return the signed manifest of a version, a DSSE envelope: `shared.storage.manifest` opens it."""

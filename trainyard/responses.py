@@ -256,3 +256,5 @@ class Versions(Answer):
     champion: int | None = None
     versions: tuple[ModelVersion, ...] = ()
     changes: tuple[dict[str, Any], ...] = ()
+    rule: dict[str, Any] | None = None  # days, level, and what was judged by it last
+    judgement: dict[str, Any] | None = None  # of the candidate of this request: decision, reason, numbers

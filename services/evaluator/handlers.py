@@ -16,7 +16,7 @@ from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
 from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted, read_event
 from services.evaluator.metrics import ForecastMetrics
-from services.evaluator.monitoring import LedgerMonitoring, MonitoringQuestion
+from services.evaluator.monitoring import ChallengeQuestion, LedgerMonitoring, MonitoringQuestion
 from services.evaluator.ports import Ensembles, Results, RunState, ScoringContext, UserLog, Verdicts
 from services.evaluator.questions import Json, PictureQuestion, PlotQuestion, draw_plot, picture
 from services.evaluator.report import ReportWriter
@@ -123,6 +123,12 @@ async def score_forecasts(event: RowsArrived, monitoring: MonitoringIn) -> Forec
 async def monitor(question: MonitoringQuestion, monitoring: MonitoringIn) -> Json:
     """Return how the models of a session do since they forecast."""
     return await monitoring.report(question)
+
+
+@reactions.on_question("evaluator.challenge")
+async def challenge(question: ChallengeQuestion, monitoring: MonitoringIn) -> Json:
+    """Return when, or how, a candidate and the champion compare on the last days' truth."""
+    return await monitoring.challenge(question)
 
 
 @reactions.on_every_event()

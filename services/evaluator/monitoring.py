@@ -6,15 +6,19 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from services.evaluator.core.challenge import Contest, Judgement, Undecided, judge
 from services.evaluator.core.drift import compare_input, drift_to_json
 from services.evaluator.core.monitoring import ForecastScore, rolling, score_forecast
 from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.ports import Results
-from shared.errors import NotFound
+from shared.errors import ModelNotFound, NotFound, Unavailable
+from shared.series.arrays import Float64, Int64
 from shared.series.series import NS_PER_HOUR, Series
+from shared.storage import keys
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.records import OneOf
@@ -38,6 +42,31 @@ class MonitoringQuestion(BaseModel):
     last: int = Field(default=30, ge=1, le=1000)
     drift_days: float = Field(default=14, gt=0, le=3660)
     job_ids: tuple[str, ...] = ()
+
+
+class ChallengeQuestion(BaseModel):
+    """Whether a candidate forecast better than the champion on the last days: first when, then how.
+
+    Without ``forecast`` the answer is ``ref_ns``, the moments both are to be asked about; with it the
+    answers to that are compared. Where there is nothing to compare, a ``judgement`` says so at once.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    champion: str
+    candidate: str
+    days: int = Field(ge=1, le=3660)
+    level: float = Field(gt=0, lt=1)
+    judged_until: AwareDatetime | None = None
+    forecast: bool = False
+
+
+class BackcastsDiffer(Unavailable):
+    """Two models were asked about other moments of the past meanwhile."""
+
+    code = "BACKCASTS_DIFFER"
+    advice = ("Try again in a moment.",)
 
 
 class LedgerMonitoring:
@@ -104,6 +133,44 @@ class LedgerMonitoring:
                 }
             )
         return {"last": question.last, "drift_days": question.drift_days, "models": models}
+
+    async def challenge(self, question: ChallengeQuestion) -> dict[str, JsonValue]:
+        """Return the moments two models are compared at, or how they compare.
+
+        Raises
+        ------
+        ModelNotFound
+            If one of the two is not there.
+        """
+        jobs = await self._jobs({question.champion, question.candidate})
+        own = [jobs.get(job_id) for job_id in (question.champion, question.candidate)]
+        found = [job for job in own if job and job.session_id == question.session_id]
+        if len(found) < len(own):
+            raise ModelNotFound("there is no such finished model", session_id=question.session_id)
+        champion, candidate = [await self._dataset(job) for job in found]
+        targets = {output.series_id for one in (champion, candidate) for output in one.spec.outputs}
+        rows = await self._rows(found[0], sorted(targets))
+        truth = {series_id: series for series_id, (series, _) in rows.items()}
+        before = None if question.forecast else question.judged_until
+        judged_until_ns = round(before.timestamp()) * 10**9 if before else None
+        contest = Contest(champion, candidate, truth, question.days, judged_until_ns)
+        try:
+            if not question.forecast:
+                return {"ref_ns": (await asyncio.to_thread(contest.times)).tolist(), "judgement": None}
+            (ref_ns, old), (others, new) = [await self._backcast(job) for job in found]
+            if not np.array_equal(ref_ns, others):
+                raise BackcastsDiffer("the forecasts to compare are from other moments by now")
+            judgement = await asyncio.to_thread(judge, contest, ref_ns, old, new, level=question.level)
+        except Undecided as reason:
+            judgement = Judgement(
+                decision="undecided", reason=str(reason), days=question.days, level=question.level
+            )
+        return {"ref_ns": [], "judgement": judgement.model_dump(mode="json")}
+
+    async def _backcast(self, job: JobRow) -> tuple[Int64, Float64]:
+        key = keys.backcast(job.session_id, job.run_id, job.id)
+        arrays = bytes_to_arrays(await self._storage.of_owner(job.owner).objects.get(key))
+        return arrays["ref_ns"], arrays["y_pred"]
 
     async def _score(
         self, row: ForecastRow, job: JobRow, truths: dict[str, dict[str, tuple[Series, str]]]

@@ -17,7 +17,8 @@ from shared.errors import InternalError, PassedOn, Unavailable
 
 Question = Literal[
     "evaluator.plot", "evaluator.picture", "trainer.predict", "trainer.export", "trainer.importance",
-    "ingest.rows", "evaluator.monitoring", "trainer.forecast", "trainer.template",
+    "ingest.rows", "evaluator.monitoring", "evaluator.challenge", "trainer.backcast", "trainer.forecast",
+    "trainer.template",
     "evaluator.window", "datasets.preview", "datasets.series", "datasets.scale", "datasets.scalers",
     "datasets.arrays", "datasets.folds",
 ]  # fmt: skip

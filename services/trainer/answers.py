@@ -8,7 +8,13 @@ from typing import Annotated
 from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.trainer.child.protocol import ExplainTask, ExportTask, ForecastTask, PredictTask
+from services.trainer.child.protocol import (
+    BackcastTask,
+    ExplainTask,
+    ExportTask,
+    ForecastTask,
+    PredictTask,
+)
 from services.trainer.child.warm import FitRefused, WarmChild
 from services.trainer.ports import ForecastOrder, Forecasts, Models
 from services.trainer.questions import difference, read_forecasts, write_windows
@@ -69,6 +75,16 @@ class ForecastQuestion(BaseModel):
         left_out = {"session_id", "job_id", "version"} | (set() if future else {"future"})
         asked: Json = self.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
         return asked
+
+
+class BackcastQuestion(BaseModel):
+    """What a model would have forecast at moments of the past; ``ref_ns`` in Unix nanoseconds, ascending."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    job_id: str
+    ref_ns: tuple[int, ...] = Field(min_length=1, max_length=10_000)
 
 
 @answers.on_question("trainer.predict")
@@ -179,6 +195,32 @@ async def template(
     order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of)
     task = await _forecast_task(question, order, models)
     return (await worker.forecast(task.model_copy(update={"template_only": True}))).document
+
+
+@answers.on_question("trainer.backcast")
+async def backcast(
+    question: BackcastQuestion,
+    forecasts: Annotated[Forecasts, Context()],
+    models: Annotated[Models, Context()],
+    worker: Annotated[WarmChild, Context()],
+) -> Json:
+    """Forecast from moments of the past with the newest rows, and keep it in place of what was there."""
+    order = await forecasts.order(question.session_id, question.job_id, as_of=None)
+    model = await models.local(question.session_id, question.job_id)
+    with tempfile.TemporaryDirectory(prefix="trainyard-backcast-") as scratch:
+        outcome = await worker.backcast(
+            BackcastTask(
+                model=model.folder,
+                passport_sha256=model.passport_sha256,
+                dataset=order.dataset,
+                backtest=model.backtest,
+                rows=order.rows,
+                ref_ns=question.ref_ns,
+                output=Path(scratch) / "backcast.npz",
+            )
+        )
+        key = await forecasts.keep_backcast(order.job, Path(scratch) / "backcast.npz")
+    return {"key": key, "n_complete": outcome.n_complete, "seconds": outcome.seconds}
 
 
 async def _forecast_task(question: ForecastQuestion, order: ForecastOrder, models: Models) -> ForecastTask:

@@ -98,6 +98,11 @@ class LedgerForecasts:
         await mine.records.insert([row])
         return row
 
+    async def keep_backcast(self, job: JobRow, path: Path) -> str:
+        key = keys.backcast(job.session_id, job.run_id, job.id)
+        await self._storage.of_owner(job.owner).objects.put(key, path)
+        return key
+
     async def _fetched_dataset(self, mine: Storage, key: str) -> Path:
         folder = self._cache / f"dataset-{derive(key)}"
         if not folder.exists():

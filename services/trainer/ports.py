@@ -194,3 +194,7 @@ class Forecasts(Protocol):
     ) -> ForecastRow:
         """Store a forecast under the id that follows from model, rows and question; return its row."""
         ...
+
+    async def keep_backcast(self, job: JobRow, path: Path) -> str:
+        """Store what a model would have forecast in the past in place of what was there; return its key."""
+        ...

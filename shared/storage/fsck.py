@@ -189,7 +189,10 @@ class _Checker:
                 async for finding in self._object(session_id, key, stored, f"archive of run {run.id}"):
                     yield finding
         for job in jobs:
-            self._known[session_id].add(f"{keys.job(session_id, job.run_id, job.id)}/importance")
+            self._known[session_id] |= {
+                f"{keys.job(session_id, job.run_id, job.id)}/importance",
+                keys.backcast(session_id, job.run_id, job.id),
+            }
             for name, entry in job.files.items() if job.status == "finished" else ():
                 if isinstance(entry, dict):
                     named = f"{name} of job {job.id}"

@@ -66,6 +66,11 @@ def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
     return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"
 
 
+def backcast(session_id: str, run_id: str, job_id: str) -> str:
+    """What a job's model would have forecast at moments of the past, as it was asked last."""
+    return f"{job(session_id, run_id, job_id)}/backcast.npz"
+
+
 def forecast(session_id: str, forecast_id: str) -> str:
     """The document of one forecast of the future."""
     return f"{session(session_id)}/forecasts/{forecast_id}.json"

@@ -56,6 +56,27 @@ class StageChangeRow(Row):
         return derive("stage-change", session_id, str(number))
 
 
+class PromotionRuleRow(Row):
+    """When a session's newest best model takes the champion's place by itself; a session has one or none.
+
+    ``seen`` names the rows and models that were looked at last, ``judged`` is the newest verdict on them.
+    """
+
+    table: ClassVar[str] = "promotion_rules"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",),)
+
+    session_id: str
+    days: int
+    level: float
+    seen: str = ""
+    judged: dict[str, JsonValue] = {}
+
+    @staticmethod
+    def id_of(session_id: str) -> str:
+        """Return the id of a session's rule."""
+        return derive("promotion-rule", session_id)
+
+
 def champion_of(changes: Iterable[StageChangeRow]) -> int | None:
     """Return the version forecasts are made with, or None where nobody was promoted.
 

@@ -11,7 +11,7 @@ from shared.contracts.specs import DatasetSpec, Role
 from shared.contracts.trials import Trial
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
-from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
+from shared.storage.registry_rows import ModelVersionRow, PromotionRuleRow, StageChangeRow
 from shared.storage.schedule_rows import FiringRow, ScheduleRow
 
 Json = dict[str, JsonValue]
@@ -341,10 +341,10 @@ TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
     ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
     SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
-    ScheduleRow, FiringRow,
+    ScheduleRow, FiringRow, PromotionRuleRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
-    FiringRow, ScheduleRow,
+    FiringRow, ScheduleRow, PromotionRuleRow,
     StageChangeRow, ModelVersionRow, ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow,
     ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.series.arrays import Bool, Float32, Float64, Int64
+from shared.series.calendar import feature_values
 from shared.series.problems import IncompleteWindow, UnknownSeries
 from shared.series.resample import Code
 from shared.series.series import Series
@@ -104,6 +105,45 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
         series=name,
         last=_stamp(end),
     )
+
+
+def references(dataset: Dataset, first_ns: int, last_ns: int) -> Int64:
+    """Return the reference times of the data set's grid, continued, between two moments, both included."""
+    numbers = np.arange(max(_number(dataset, first_ns), 0), _number(dataset, last_ns) + 1)
+    found = dataset.plan.grid.at(numbers)
+    return found[found >= first_ns]
+
+
+def past_windows(dataset: Dataset, series: Mapping[str, Series], ref_ns: Int64) -> tuple[Bool, Float32]:
+    """Return which reference times have complete inputs, and their windows as training would cut them.
+
+    Returns
+    -------
+    complete
+        Shape (n,).
+    x
+        Scaled, shape (n_complete, input_steps, n_inputs).
+
+    Raises
+    ------
+    UnknownSeries
+        If an input is not given.
+    """
+    plan, shape = dataset.plan, (len(ref_ns), dataset.spec.input_steps)
+    complete = np.ones(len(ref_ns), dtype=np.bool_)
+    columns: list[Float64] = []
+    for source in _sources(dataset, series):
+        points = source.points(ref_ns)
+        complete &= np.broadcast_to(points.codes == Code.OK, shape).all(axis=1)
+        complete &= ~source.reads_ahead(ref_ns)
+        columns.append(np.broadcast_to(points.values, shape))
+    for feature in plan.calendar:
+        at = feature.window.moments(ref_ns, plan.grid.calendar)
+        values = feature_values(feature.feature, at.ravel(), feature.setting, plan.clock)
+        columns += [np.broadcast_to(column.reshape(at.shape), shape) for column in values.T]
+    x = np.stack([column[complete] for column in columns], axis=2)
+    scaled = dataset.assembly.x_scaler.transform(x.reshape(-1, x.shape[2]).astype(np.float64))
+    return complete, scaled.reshape(x.shape).astype(np.float32)
 
 
 def future_stamps(dataset: Dataset, ref_ns: int) -> dict[str, Int64]:

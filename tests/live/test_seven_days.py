@@ -40,6 +40,9 @@ async def test_seven_days_are_forecast_scored_watched_trained_again_and_promoted
         watched = await client.monitoring(session)
         second_run = await client.run(session, plan, (LinearSpec(),))
         await client.wait(session, second_run.run_id, timeout=120)
+        by_hand = await client.promote(session, model=made[0].job_id, reason="the first one")
+        ruled = await client.promote(session, days=2)
+        early = await client.promote(session, days=300)
         registry = await client.promote(session, model="best", reason="trained on a week more")
         after = await client.forecast(session)
 
@@ -52,6 +55,16 @@ async def test_seven_days_are_forecast_scored_watched_trained_again_and_promoted
         assert {c["level"] for c in target.coverage} == {50.0, 80.0, 95.0}
         assert {one["name"] for one in model.inputs} >= {"demand", "temperature"}
         assert second_run.dataset_id != first_run.dataset_id
+
+        # The second model has not learned from the newest two days: both are compared there.
+        assert ruled.judgement is not None
+        assert ruled.judgement["n_windows"] > 24
+        assert ruled.judgement["decision"] in ("better", "worse", "no_difference"), ruled.judgement
+        assert 0 <= ruled.judgement["p_value"] <= 1
+        assert (ruled.champion != by_hand.champion) == (ruled.judgement["decision"] == "better")
+        assert early.judgement is not None
+        assert (early.judgement["decision"], early.judgement["n_windows"]) == ("undecided", 0)
+
         assert after.version == registry.champion
         assert after.run_id == second_run.run_id
 

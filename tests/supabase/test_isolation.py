@@ -15,7 +15,7 @@ from shared.storage.connect import Storage, open_supabase
 from shared.storage.objects import ObjectNotFound
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import OneOf, Row
-from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
+from shared.storage.registry_rows import ModelVersionRow, PromotionRuleRow, StageChangeRow
 from shared.storage.rows import (
     TABLES,
     AnswerRow,
@@ -96,6 +96,7 @@ _FIELDS: dict[type[Row], dict[str, Any]] = {
     ModelVersionRow: {"number": 1, "run_id": "r", "job_id": "j", "kind": "lin", "label": "x"},
     StageChangeRow: {"number": 1, "version": 1, "stage": "champion"},
     ScheduleRow: {"action": "forecast", "at": "06:00", "timezone": "Europe/Vienna"},
+    PromotionRuleRow: {"days": 14, "level": 0.05},
     FiringRow: {"schedule_id": "s", "due": utc_now(), "local_day": "2026-01-31"},
 }  # fmt: skip
 _READ_ONLY = (SubscriptionPlanRow, UserSubscriptionRow, UsageRow)

@@ -139,6 +139,8 @@ ROUTES: dict[str, Access] = {
     f"GET {API}/models/{{sid}}/{{number}}/manifest": Access("session"),
     f"GET {API}/signing-key": Access("anybody"),
     f"POST {API}/models/{{sid}}/promote": Access("session", "settings"),
+    f"PUT {API}/models/{{sid}}/rule": Access("session", "settings"),
+    f"DELETE {API}/models/{{sid}}/rule": Access("session"),
     f"POST {API}/models/{{sid}}/rollback": Access("session", "settings"),
     f"POST {API}/models/{{sid}}/retire": Access("session", "settings"),
     # schedules

@@ -153,7 +153,9 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("post", "/models/{sid}/promote"): [
         {"model": "LIN", "reason": "first winner"},
         {"version": 2, "reason": "better for a week"},
+        {"rule": {"days": 14, "level": 0.05}},
     ],
+    ("put", "/models/{sid}/rule"): [{"days": 14, "level": 0.05}],
     ("post", "/models/{sid}/rollback"): [{"reason": "version 2 fails on holidays"}],
     ("post", "/models/{sid}/retire"): [{"version": 2}],
     ("post", "/schedules/{sid}"): [

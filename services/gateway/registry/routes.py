@@ -9,8 +9,9 @@ from services.gateway.context import Gateway, Here, Session
 from services.gateway.forecasts.chosen import meant
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
+from services.gateway.registry.rules import Judgement, PromotionRule, promote_if_better
 from services.gateway.registry.versions import Registry, promote, register, registry_of, retire, rollback
-from shared.storage.registry_rows import How, ModelVersionRow, Stage
+from shared.storage.registry_rows import How, ModelVersionRow, PromotionRuleRow, Stage
 from shared.storage.rows import SessionRow
 
 router = APIRouter(tags=["models"], route_class=IdempotentRoute)
@@ -25,16 +26,21 @@ class ModelNamed(Wire):
 
 
 class Promotion(Wire):
-    """Which version becomes champion: one of the registry, or a model that is registered with it."""
+    """Which version becomes champion: one of the registry, or a model that is registered with it.
+
+    With a ``rule`` it does so only if it was better; left out, the candidate is the newest run's best model.
+    """
 
     version: Number | None = None
     model: str | None = Field(None, max_length=255, description="a job id, a model's label, or ``best``")
     run_id: str | None = Field(None, validation_alias=spelled("run_id", "runId"), max_length=64)
     reason: str = Field("", max_length=500)
+    rule: PromotionRule | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.version is None) == (self.model is None):
+        told = (self.version is not None) + (self.model is not None)
+        if told > 1 or (told == 0 and self.rule is None):
             raise ValueError("send either version or model")
         return self
 
@@ -83,17 +89,28 @@ class StageChange(BaseModel):
     created_at: AwareDatetime
 
 
+class KeptRule(PromotionRule):
+    """The rule a session's newest best model is promoted by, and the newest verdict by it."""
+
+    judged: Judgement | None = None
+
+
 class Versions(Answer):
     """The registry of a session: versions, newest first, and what happened to them."""
 
     champion: int | None = Field(description="the version forecasts are made with; null = best of newest run")
     versions: list[Version]
     changes: list[StageChange]
+    rule: KeptRule | None = Field(None, description="null = models are promoted by hand")
+    judgement: Judgement | None = Field(None, description="of the candidate, where a rule was sent")
 
     @classmethod
-    def of(cls, registry: Registry) -> "Versions":
+    def of(cls, registry: Registry, judgement: Judgement | None = None) -> "Versions":
         """Return a registry as clients read it."""
+        rule = registry.rule
         return cls(
+            judgement=judgement,
+            rule=KeptRule(days=rule.days, level=rule.level, judged=rule.judged or None) if rule else None,
             champion=registry.champion.number if registry.champion else None,
             versions=[Version.of(row, registry) for row in reversed(registry.versions)],
             changes=[
@@ -134,9 +151,40 @@ async def read_version(
 
 @router.post("/models/{sid}/promote")
 async def promote_model(body: Promotion, gateway: Here, session: Session) -> Versions:
-    """Make a version champion: forecasts that name no model are made with it; the one before is retired."""
+    """Make a version champion: forecasts that name no model are made with it; the one before is retired.
+
+    With a ``rule`` only if it forecast significantly better than the champion on the last days: the answer's
+    ``judgement`` says so, and with which numbers.
+    """
     row = await _named(gateway, session, body)
+    if body.rule is not None:
+        after, found = await promote_if_better(gateway, session, body.rule, row, reason=body.reason)
+        return Versions.of(after, found)
     return Versions.of(await promote(gateway, session, row, reason=body.reason))
+
+
+@router.put("/models/{sid}/rule")
+async def keep_rule(body: PromotionRule, gateway: Here, session: Session) -> Versions:
+    """Promote the best model of the newest run by itself from now on, whenever it was better."""
+    row = PromotionRuleRow(
+        id=PromotionRuleRow.id_of(session.id),
+        owner=session.owner,
+        session_id=session.id,
+        days=body.days,
+        level=body.level,
+    )
+    records = gateway.service_records(session.owner)
+    if not await records.insert([row]):
+        changes = {"days": body.days, "level": body.level, "seen": ""}
+        await records.update(PromotionRuleRow, row.id, changes)
+    return Versions.of(await registry_of(gateway, session))
+
+
+@router.delete("/models/{sid}/rule")
+async def remove_rule(gateway: Here, session: Session) -> Versions:
+    """Promote models by hand only."""
+    await gateway.records.delete(PromotionRuleRow, {"session_id": session.id})
+    return Versions.of(await registry_of(gateway, session))
 
 
 @router.post("/models/{sid}/rollback")

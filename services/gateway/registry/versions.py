@@ -12,6 +12,7 @@ from shared.errors import Conflict, Unavailable
 from shared.storage.registry_rows import (
     How,
     ModelVersionRow,
+    PromotionRuleRow,
     Stage,
     StageChangeRow,
     champion_before,
@@ -44,6 +45,7 @@ class Registry:
 
     versions: Sequence[ModelVersionRow]
     changes: Sequence[StageChangeRow]
+    rule: PromotionRuleRow | None = None
 
     @cached_property
     def champion(self) -> ModelVersionRow | None:
@@ -77,6 +79,7 @@ async def registry_of(gateway: Gateway, session: SessionRow) -> Registry:
     return Registry(
         await gateway.records.select(ModelVersionRow, mine, order="number"),
         await gateway.records.select(StageChangeRow, mine, order="number"),
+        await gateway.records.get(PromotionRuleRow, PromotionRuleRow.id_of(session.id)),
     )
 
 
@@ -114,11 +117,16 @@ async def promote(
     how: How = "hand",
     reason: str = "",
     details: dict[str, JsonValue] | None = None,
+    instead_of: int | None = None,
 ) -> Registry:
-    """Make a version the champion; the one before is retired. A champion stays what it is."""
+    """Make a version the champion; the one before is retired. A champion stays what it is.
+
+    With ``instead_of`` nothing changes unless that version is champion.
+    """
     for _ in range(_TRIES):
         known = await registry_of(gateway, session)
-        if champion_of(known.changes) == version.number:
+        champion = champion_of(known.changes)
+        if champion == version.number or instead_of not in (None, champion):
             return known
         if await _change(gateway, session, known, version.number, "champion", how, reason, details or {}):
             return await registry_of(gateway, session)

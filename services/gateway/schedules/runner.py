@@ -18,6 +18,7 @@ from services.gateway.forecasts.chosen import for_forecasts
 from services.gateway.forecasts.routes import forecast
 from services.gateway.forecasts.wire import ForecastOrder
 from services.gateway.problems import NothingThere, TrainingInProgress
+from services.gateway.registry.rules import apply_rules
 from services.gateway.runs.lifecycle import request_dataset, start_run
 from services.gateway.schedules.due import newest_due
 from services.gateway.schedules.webhooks import WebhookAway
@@ -61,6 +62,7 @@ class ScheduleRunner:
             try:
                 if await take_lease(self._records, lease, longest=longest):
                     await self.look(utc_now())
+                    await apply_rules(self._gateway)
             except Unavailable as error:
                 log.warning("schedules wait", reason=error.message)
 

@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.child.protocol import ForecastOutcome, ForecastTask
+from services.trainer.child.protocol import (
+    BackcastOutcome,
+    BackcastTask,
+    ForecastOutcome,
+    ForecastTask,
+)
 from services.trainer.child.tasks import divided, stored_forecaster
 from services.trainer.core.forecast import (
     Json,
@@ -33,6 +38,7 @@ from shared.windows.upcoming import (
     future_stamps,
     missing_stamps,
     newest_reference,
+    past_windows,
     reference_at,
     with_future,
 )
@@ -57,6 +63,19 @@ def forecast(task: ForecastTask) -> ForecastOutcome:
     else:
         document |= _forecast(task, dataset, series, ref_ns, stamps)
     return ForecastOutcome(document=document, seconds=time.perf_counter() - started)
+
+
+def backcast(task: BackcastTask) -> BackcastOutcome:
+    """Write what a model would have forecast at moments of the past."""
+    started = time.perf_counter()
+    dataset = _dataset(task.dataset, None if task.backtest is None else task.backtest.model_dump_json())
+    series = {series_id: _rows(path) for series_id, path in task.rows.items()}
+    ref_ns = np.array(task.ref_ns, dtype=np.int64)
+    complete, x = past_windows(dataset, series, ref_ns)
+    y_pred = np.full((len(ref_ns), dataset.spec.output_steps, len(dataset.spec.outputs)), np.nan)
+    y_pred[complete] = stored_forecaster(task).forecast_scaled(x)
+    np.savez(task.output, ref_ns=ref_ns, y_pred=y_pred)
+    return BackcastOutcome(n_complete=int(complete.sum()), seconds=time.perf_counter() - started)
 
 
 def _forecast(

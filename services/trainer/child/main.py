@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from services.trainer.child import forecasting, tasks
 from services.trainer.child.protocol import (
     SIGNS_OF_NO_MEMORY,
+    BackcastTask,
     ExplainTask,
     ExportTask,
     ForecastTask,
@@ -87,6 +88,8 @@ def answer(task: Task, reports: Reports) -> Reply:
                 return tasks.explain(task)
             case ForecastTask():
                 return forecasting.forecast(task)
+            case BackcastTask():
+                return forecasting.backcast(task)
             case _:
                 assert_never(task)
     except InvalidInput as error:

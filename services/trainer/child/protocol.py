@@ -90,6 +90,17 @@ class ForecastTask(StoredModelTask):
     template_only: bool = Field(default=False, description="tell what a forecast needs and compute none")
 
 
+class BackcastTask(StoredModelTask):
+    """Forecast from many moments of the past with a stored model, windows cut as training cuts them."""
+
+    task: Literal["backcast"] = "backcast"
+    dataset: Path = Field(description="folder of the data set the model was fitted on")
+    backtest: BacktestPart | None = None
+    rows: dict[str, Path] = Field(description="canonical .npz of each series, by series id; never changed")
+    ref_ns: tuple[int, ...] = Field(description="reference times, Unix nanoseconds, ascending")
+    output: Path = Field(description=".npz to write: ref_ns, and y_pred, NaN where a window is incomplete")
+
+
 class StoredFile(PipeLine):
     """A file of a model, as it was written."""
 
@@ -154,6 +165,14 @@ class ForecastOutcome(PipeLine):
     seconds: float
 
 
+class BackcastOutcome(PipeLine):
+    """Forecasts of the past are stored in the output file."""
+
+    type: Literal["backcast"] = "backcast"
+    n_complete: int
+    seconds: float
+
+
 class Ready(PipeLine):
     """The libraries that the kinds to be warm for need are loaded."""
 
@@ -177,7 +196,8 @@ class Rejected(PipeLine):
 
 
 Task = Annotated[
-    TrainTask | PredictTask | ExportTask | ExplainTask | ForecastTask, Field(discriminator="task")
+    TrainTask | PredictTask | ExportTask | ExplainTask | ForecastTask | BackcastTask,
+    Field(discriminator="task"),
 ]
 Reply = Annotated[
     TrainOutcome
@@ -185,6 +205,7 @@ Reply = Annotated[
     | ExportOutcome
     | ExplainOutcome
     | ForecastOutcome
+    | BackcastOutcome
     | Ready
     | ProgressLine
     | Rejected,

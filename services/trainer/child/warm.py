@@ -8,6 +8,8 @@ import structlog
 
 from services.trainer.child.process import ChildProcess, MemoryExceeded, OnAdvance, WorkerCrashed
 from services.trainer.child.protocol import (
+    BackcastOutcome,
+    BackcastTask,
     ExplainOutcome,
     ExplainTask,
     ExportOutcome,
@@ -132,6 +134,12 @@ class WarmChild:
         """Forecast the future in the child; raises as ``train`` does."""
         outcome = await self._ask(task, self._any_threads, _ignore)
         assert isinstance(outcome, ForecastOutcome)
+        return outcome
+
+    async def backcast(self, task: BackcastTask) -> BackcastOutcome:
+        """Forecast from moments of the past in the child; raises as ``train`` does."""
+        outcome = await self._ask(task, self._any_threads, _ignore)
+        assert isinstance(outcome, BackcastOutcome)
         return outcome
 
     @property

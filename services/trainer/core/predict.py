@@ -66,8 +66,9 @@ class Forecaster:
         """Forecast windows that are scaled already, in original units; shapes as for ``forecast``."""
         y = np.empty((len(x), self.layout.output_steps, len(self.layout.outputs)))
         for start in range(0, len(x), BATCH):
-            scaled = self.model.predict(x[start : start + BATCH]).astype(np.float64)
-            y[start : start + BATCH] = self.layout.bounded(self.layout.y_scaler.inverse(scaled))
+            some = x[start : start + BATCH]
+            scaled = self.model.predict(some).astype(np.float64)
+            y[start : start + BATCH] = self.layout.bounded(self.layout.y_scaler.inverse(scaled), some)
         return y
 
 

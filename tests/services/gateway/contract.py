@@ -205,6 +205,8 @@ def cases() -> list[Case]:
         Case(get, "/models/{sid}/{number}/manifest", "", 200, ("payloadType", "payload", "signatures")),
         Case(get, "/signing-key", "", 200, ("algorithm", "key_id", "public_key")),
         *examples("post", "/models/{sid}/promote", 200, "champion", "versions", "changes"),
+        *examples("put", "/models/{sid}/rule", 200, "champion", "versions", "rule"),
+        Case("DELETE", "/models/{sid}/rule", "", 200, ("champion", "versions", "rule")),
         *examples("post", "/models/{sid}/rollback", 200, "champion", "versions", "changes"),
         *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),
         *examples("post", "/schedules/{sid}", 200, "schedule", "secret"),
@@ -323,6 +325,17 @@ async def furnish(house: House) -> None:
         },
         "ingest.rows": {"version": 1, "n_new": 1, "n_changed": 0, "series": []},
         "evaluator.monitoring": {"last": 30, "drift_days": 14, "models": []},
+        "evaluator.challenge": {
+            "ref_ns": [],
+            "judgement": {
+                "decision": "no_difference",
+                "reason": "...",
+                "days": 14,
+                "level": 0.05,
+                "n_windows": 300,
+            },
+        },
+        "trainer.backcast": {"key": "k", "n_complete": 300, "seconds": 0.1},
         "trainer.forecast": {"forecast_id": FORECAST, "key": keys.forecast(SID, FORECAST)},
         "trainer.template": {
             "reference_time": "2026-01-31T06:00:00+01:00",

@@ -13,7 +13,9 @@ from shared.windows.upcoming import (
     FutureValuesMalformed,
     future_stamps,
     newest_reference,
+    past_windows,
     reference_at,
+    references,
     upcoming_window,
     with_future,
 )
@@ -32,6 +34,34 @@ def test_at_a_reference_time_of_training_the_window_is_that_of_training(sample: 
 
     assert found.ref_ns == ref_ns
     np.testing.assert_array_equal(found.x, DATASET.x(np.array([sample])))
+
+
+def test_many_windows_of_the_past_are_those_of_training_and_of_forecasts() -> None:
+    grown = hourly_series(800)
+    refs = references(DATASET, int(DATASET.ref_ns[0]), 799 * HOUR_NS)
+
+    complete, x = past_windows(DATASET, grown, refs)
+
+    assert len(x) == complete.sum()
+    assert not complete[-6:].any()
+    for ref_ns, window in zip(refs[complete][::50], x[::50], strict=True):
+        assert np.array_equal(window[None], upcoming_window(DATASET, grown, int(ref_ns)).x)
+    _, trained = past_windows(DATASET, ROWS, DATASET.ref_ns)
+    assert np.array_equal(trained, DATASET.x())
+
+
+def test_a_window_of_the_past_that_would_read_a_later_row_is_none() -> None:
+    gap = (ROWS["load"].times_ns < 600 * HOUR_NS) | (ROWS["load"].times_ns > 603 * HOUR_NS)
+    holed = {**ROWS, "load": Series("load", ROWS["load"].times_ns[gap], ROWS["load"].values[gap])}
+    refs = references(DATASET, 590 * HOUR_NS, 640 * HOUR_NS)
+    until = {name: _until(series, 601 * HOUR_NS) for name, series in holed.items()}
+
+    complete, x = past_windows(DATASET, holed, refs)
+    known, early = past_windows(DATASET, {**until, "temperature": ROWS["temperature"]}, refs)
+
+    assert not complete[refs == 601 * HOUR_NS].any()
+    assert np.array_equal(x[: len(early)], early)
+    assert not known[refs > 601 * HOUR_NS].any()
 
 
 def test_rows_after_the_reference_time_change_nothing_but_what_is_known_ahead() -> None:

@@ -251,6 +251,9 @@ export interface paths {
         /**
          * Promote Model
          * @description Make a version champion: forecasts that name no model are made with it; the one before is retired.
+         *
+         *     With a ``rule`` only if it forecast significantly better than the champion on the last days: the answer's
+         *     ``judgement`` says so, and with which numbers.
          */
         post: operations["promote_model_api_training_models__sid__promote_post"];
         delete?: never;
@@ -1318,6 +1321,94 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * Judgement
+         * @description A candidate against the champion on the same moments of the last days.
+         */
+        Judgement: {
+            /**
+             * Candidate
+             * @description number of the version
+             */
+            candidate: number;
+            /**
+             * Champion
+             * @description number of the version
+             */
+            champion: number;
+            /** Days */
+            days: number;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "better" | "worse" | "no_difference" | "undecided";
+            /**
+             * Difference
+             * @description of mean absolute errors in training standard deviations, candidate minus champion
+             */
+            difference?: number | null;
+            /**
+             * First
+             * @description first moment both forecast from
+             */
+            first?: string | null;
+            /**
+             * Interval
+             * @description block bootstrap, of the difference
+             */
+            interval?: [
+                number,
+                number
+            ] | null;
+            /** Last */
+            last?: string | null;
+            /** Level */
+            level: number;
+            /**
+             * N Windows
+             * @default 0
+             */
+            n_windows: number;
+            /**
+             * P Value
+             * @description Diebold-Mariano, robust to errors that persist
+             */
+            p_value?: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Relative
+             * @description difference in shares of the champion's error
+             */
+            relative?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: components["schemas"]["TargetErrors"][];
+            /** Truth Until */
+            truth_until?: string | null;
+        };
+        /**
+         * KeptRule
+         * @description The rule a session's newest best model is promoted by, and the newest verdict by it.
+         */
+        KeptRule: {
+            /**
+             * Days
+             * @description the newest days of truth both models are compared on
+             * @default 14
+             */
+            days: number;
+            judged?: components["schemas"]["Judgement"] | null;
+            /**
+             * Level
+             * @description of the test: how often luck may pass for skill
+             * @default 0.05
+             */
+            level: number;
+        };
+        /**
          * LossHistory
          * @description Every fit of a run that has epochs.
          */
@@ -1573,6 +1664,8 @@ export interface components {
         /**
          * Promotion
          * @description Which version becomes champion: one of the registry, or a model that is registered with it.
+         *
+         *     With a ``rule`` it does so only if it was better; left out, the candidate is the newest run's best model.
          */
         Promotion: {
             /**
@@ -1585,10 +1678,29 @@ export interface components {
              * @default
              */
             reason: string;
+            rule?: components["schemas"]["PromotionRule"] | null;
             /** Run Id */
             run_id?: string | null;
             /** Version */
             version?: number | null;
+        };
+        /**
+         * PromotionRule
+         * @description Better on the last days, significantly.
+         */
+        PromotionRule: {
+            /**
+             * Days
+             * @description the newest days of truth both models are compared on
+             * @default 14
+             */
+            days: number;
+            /**
+             * Level
+             * @description of the test: how often luck may pass for skill
+             * @default 0.05
+             */
+            level: number;
         };
         /**
          * Range
@@ -1828,7 +1940,7 @@ export interface components {
             bezeichnung?: string | null;
             /**
              * Bounded
-             * @description no forecast below zero if the output never was; default yes
+             * @description no forecast below zero, zero at night; default yes
              */
             bounded?: boolean | null;
             /** Colorindex */
@@ -1917,7 +2029,7 @@ export interface components {
             average_window: boolean;
             /**
              * Bounded
-             * @description of an output: no forecast below zero if its training part never was
+             * @description of an output: no forecast below zero if training never was, zero where it is dark
              * @default true
              */
             bounded: boolean;
@@ -2155,6 +2267,18 @@ export interface components {
             version: number;
         };
         /**
+         * TargetErrors
+         * @description Mean absolute errors on one target, in its unit.
+         */
+        TargetErrors: {
+            /** Candidate Mae */
+            candidate_mae: number;
+            /** Champion Mae */
+            champion_mae: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * TargetForecast
          * @description The forecast of one target, in its own unit.
          */
@@ -2303,6 +2427,10 @@ export interface components {
             champion: number | null;
             /** Changes */
             changes: components["schemas"]["StageChange"][];
+            /** @description of the candidate, where a rule was sent */
+            judgement?: components["schemas"]["Judgement"] | null;
+            /** @description null = models are promoted by hand */
+            rule?: components["schemas"]["KeptRule"] | null;
             /**
              * Success
              * @default true
