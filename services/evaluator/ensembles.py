@@ -32,6 +32,7 @@ from shared.storage.codecs import arrays_to_bytes, json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
 from shared.storage.rows import JobRow
+from shared.storage.verified import get_verified
 
 _FIRST = 1  # the only attempt there is
 
@@ -63,7 +64,7 @@ class LedgerEnsembles:
         spec = EnsembleSpec(members=_members(jobs, made.ensemble.weights))
         with tempfile.TemporaryDirectory(prefix="trainyard-ensemble-") as scratch:
             key, sha256 = _passport_of(jobs[0])
-            passport = await self._storage.of_owner(jobs[0].owner).objects.get(key)
+            passport = await get_verified(self._storage.of_owner(jobs[0].owner).objects, key, sha256)
             member = parse_passport(passport, sha256=sha256)
             await asyncio.to_thread(write_product, Path(scratch), spec, made, member)
             job = _job(state, spec, made.ensemble)
