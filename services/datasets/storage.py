@@ -51,11 +51,11 @@ class LedgerDatasets:
                 raise SeriesGone("there is no such series in this session", series_id=series_id[:64])
         return {series_id: await self._read(row) for series_id, row in found.items()}
 
-    async def twin(self, order: DatasetRow) -> DatasetRow | None:
+    async def reused(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
         same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
         found = await self._storage.of_owner(order.owner).records.select(DatasetRow, same, limit=1)
-        return found[0] if found else None
+        return await self._ready(order, found[0].object_key or "", found[0].report) if found else None
 
     async def unwanted(self, order: DatasetRow) -> bool:
         records = self._storage.of_owner(order.owner).records
@@ -71,9 +71,6 @@ class LedgerDatasets:
         files = await put_tree(self._storage.of_owner(order.owner).objects, product.folder, prefix)
         await self._storage.of_owner(order.owner).records.insert(_scaler_rows(order, product.report))
         return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
-
-    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
-        return await self._ready(order, twin.object_key or "", twin.report)
 
     async def crashed(self, order: DatasetRow) -> int:
         records = self._storage.of_owner(order.owner).records

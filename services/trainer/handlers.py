@@ -65,9 +65,8 @@ async def cancel_queued(
 ) -> list[Message]:
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
-    owner = await runs.owner_of(event.run_id or "")
     done: list[Message] = [model_done(event, job) for job in ended]
-    freed = await turns.of(owner, (job.kind for job in ended)) if owner else []
+    freed = await turns.of(ended[0].owner, (job.kind for job in ended)) if ended else []
     return done + [order_for(job) for job in freed]
 
 

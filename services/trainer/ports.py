@@ -44,10 +44,6 @@ class Runs(Protocol):
         """Mark what has not started as cancelled, flag what has; return the rows that ended by it."""
         ...
 
-    async def owner_of(self, run_id: str) -> str | None:
-        """Return whose run it is, or None if there is none."""
-        ...
-
 
 class Turns(Protocol):
     """Waiting jobs, sent to the work queue in fair turns."""

@@ -118,7 +118,7 @@ def load_libraries(kinds: Collection[str], reports: Reports) -> None:
     lower one would keep it waiting for minutes.
     """
     for name, kind in KINDS.items():
-        if name in kinds:
+        if name in kinds and kind.warm_up:
             kind.warm_up()
     reports.write(Ready())
 
