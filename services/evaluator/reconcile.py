@@ -49,9 +49,7 @@ class Reconciler:
         while True:
             await asyncio.sleep(self._every.total_seconds())
             try:
-                longest = 3 * self._every
-                lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=utc_now() + longest)
-                if await take_lease(self._records, lease, longest=longest):  # one reconciler at a time
+                if await self._hold():
                     await self.look(before=utc_now() - self._every)
             except Unavailable as error:
                 log.warning("reconciler waits", reason=error.message)
@@ -119,6 +117,12 @@ class Reconciler:
                 log.exception("a run cannot be closed", run_id=run.id)
             announced += sum([await self._post.publish(event) for event in events])
         return announced
+
+    async def _hold(self) -> bool:
+        """Take or keep the lease of the one reconciler."""
+        longest = 3 * self._every
+        lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=utc_now() + longest)
+        return await take_lease(self._records, lease, longest=longest)
 
     def _old(self, rows: Sequence[R], before: datetime) -> list[R]:
         """Return the rows nobody changed lately; one of the future was changed by a wrong clock."""

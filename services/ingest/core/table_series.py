@@ -42,10 +42,6 @@ class TextFile:
     seen: FirstPass
     delimiter: str
 
-    def all_lines(self) -> list[str]:
-        """Return every line of the file."""
-        return list(self.lines_until(self.seen.n_lines))
-
     def lines_until(self, last: int) -> Iterator[str]:
         """Yield the lines of the file up to one of them."""
         return islice(lines_of(self.source, self.seen.encoding), last)
