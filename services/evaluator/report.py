@@ -23,8 +23,9 @@ from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
-from services.evaluator.plots import plot_row
+from services.evaluator.plots import give_up_report, plot_row
 from services.evaluator.ports import Results, RunState
+from shared.contracts.problems import Problem
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
 from shared.storage.connect import Storage
@@ -82,9 +83,14 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
+        kept = {name: value for name, value in state.run.verdict.items() if name != "report_problem"}
+        verdict = {**kept, **found, "archive": without_keys(stored).get("results.zip")}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
+
+    async def give_up(self, run: RunRow, problem: Problem) -> None:
+        """Keep why the run has no report."""
+        await give_up_report(self._storage.of_owner(run.owner).records, run, problem)
 
     async def picture(self, run: RunRow, name: str, theme: ThemeName) -> tuple[str, str | None]:
         """Return key and digest of a plot of a run in a theme, drawn now unless it is there as it was drawn.
