@@ -69,7 +69,11 @@ class ReportWriter:
         A report that was written before is not written again.
         """
         if state.run.reported:
-            return await self._written(state.run)
+            rows = await self._storage.of_owner(state.run.owner).records.select(
+                PlotRow, {"run_id": state.run.id}
+            )
+            prefix = f"{keys.run(state.run.session_id, state.run.id)}/"
+            return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
         mine = self._storage.of_owner(state.run.owner)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
             folder, extras = Path(scratch) / "report", Path(scratch) / "extras"
@@ -150,11 +154,6 @@ class ReportWriter:
         }
         data = BacktestData(state.run.id, state.run.backtest, table, fits)
         return partial(write_backtest, data), extras
-
-    async def _written(self, run: RunRow) -> tuple[str, ...]:
-        rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
-        prefix = f"{keys.run(run.session_id, run.id)}/"
-        return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
 
     async def _run_data(self, run: RunRow, jobs: list[JobRow]) -> RunData:
         context = await self._results.scoring_context(jobs[0])
