@@ -117,7 +117,9 @@ def run(
     interval_end: Annotated[
         str | None, typer.Option(help="length of the interval whose end a stamp names, such as 60min")
     ] = None,
-    bounds: Annotated[bool, typer.Option(help="no forecast below zero if the target never was")] = True,
+    bounds: Annotated[
+        bool, typer.Option(help="no forecast below zero if the target never was, zero where it is dark")
+    ] = True,
     read: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from services.datasets.ports import BuildCancelled, Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
-from shared.errors import DatasetNotFound, NotFound
+from shared.errors import DatasetNotFound, NotFound, SessionNotFound
 from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
@@ -69,8 +69,16 @@ class LedgerDatasets:
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
         files = await put_tree(self._of(order).objects, product.folder, prefix)
-        await self._of(order).records.insert(_scaler_rows(order, product.report))
+        try:
+            await self._of(order).records.insert(_scaler_rows(order, product.report))
+        except SessionNotFound:
+            await self.forget(order.session_id, order.id)
+            raise
         return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
+
+    async def forget(self, session_id: str, dataset_id: str) -> None:
+        await self._storage.records.delete(ScalerRow, {"dataset_id": dataset_id})
+        await self._storage.objects.delete(keys.dataset(session_id, dataset_id))
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
@@ -122,7 +130,7 @@ class LedgerDatasets:
         if (
             updated is None or updated.status != "ready"
         ):  # deleted or cancelled meanwhile: nothing half-stored
-            await mine.objects.delete(keys.dataset(order.session_id, order.id))
+            await self.forget(order.session_id, order.id)
             raise BuildCancelled("the data set is not kept: nobody waits for it any more")
         return updated
 

@@ -86,7 +86,8 @@ class SeriesSpec(Spec):
     )
     scale: Range | None = Range()
     bounded: bool = Field(
-        default=True, description="of an output: no forecast below zero if its training part never was"
+        default=True,
+        description="of an output: no forecast below zero if training never was, zero where it is dark",
     )
 
 

@@ -17,6 +17,7 @@ from shared.errors import InvalidInput
 from shared.fingerprint import FileFacts, file_facts
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.metrics import measure
+from shared.windows.darkness import Darkness
 from shared.windows.samples import Column, Layout
 from shared.windows.scaling import Scaler
 
@@ -160,6 +161,7 @@ def layout_to_json(layout: Layout) -> dict[str, Any]:
         "y_scaler": layout.y_scaler.to_json(),
         "own_past": list(layout.own_past),
         "floors": list(layout.floors),
+        "darkness": [None if one is None else one.to_json() for one in layout.darkness],
     }
 
 
@@ -175,4 +177,5 @@ def layout_from_json(facts: Mapping[str, Any]) -> Layout:
         y_scaler=Scaler.from_json(facts["y_scaler"]),
         own_past=tuple(facts["own_past"]),
         floors=tuple(facts.get("floors", ())),
+        darkness=tuple(None if one is None else Darkness(**one) for one in facts.get("darkness", ())),
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
-from shared.series.arrays import Float32, Float64, Int64
+from shared.series.arrays import Bool, Float32, Float64, Int64
 from shared.series.calendar import feature_values
 from shared.series.calendar_steps import shifted
 from shared.series.problems import IncompleteWindow, NoWindowFits, UnknownSeries
@@ -25,6 +25,7 @@ from shared.windows.artefact import dataset_key
 from shared.windows.batches import gather
 from shared.windows.build import Assembly, assemble
 from shared.windows.columns import GridColumn
+from shared.windows.darkness import LEAST_SHARE, TINY, Darkness, learn_darkness
 from shared.windows.dropped import REASONS, DroppedWindows
 from shared.windows.layout import layout_of
 from shared.windows.plan import WindowPlan, plan_windows
@@ -36,6 +37,8 @@ from shared.windows.split import Parts
 __all__ = ["Dataset", "Part", "build_dataset", "build_planned", "build_window", "dataset_key"]
 
 Part = Literal["train", "validation", "test"]
+WINDOWS_AT_ONCE = 512
+MOST_SEEN = 1 << 21  # truths that are looked at for what a training part shows of darkness
 
 
 class Dataset:
@@ -86,7 +89,9 @@ class Dataset:
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
         layout = layout_of(self.plan, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
-        return replace(layout, floors=tuple(self._floor(k) for k in range(len(layout.outputs))))
+        outputs = range(len(layout.outputs))
+        layout = replace(layout, floors=tuple(self._floor(k) for k in outputs))
+        return replace(layout, darkness=tuple(self._darkness(layout, k) for k in outputs))
 
     @property
     def nbytes(self) -> int:
@@ -185,6 +190,27 @@ class Dataset:
         values = self.training_values(output)
         known = values[np.isfinite(values)]
         return 0.0 if self.spec.outputs[output].bounded and len(known) and known.min() >= 0 else None
+
+    def _darkness(self, layout: Layout, output: int) -> Darkness | None:
+        """Return how the training part shows that an output's past tells its zeros; None if it does not."""
+        own = layout.own_past[output]
+        values = self.training_values(output)
+        known = values[np.isfinite(values)]
+        if layout.floors[output] is None or own is None or not len(self.parts.train):
+            return None
+        tiny = TINY * float(known.max(initial=0.0))
+        if not LEAST_SHARE <= np.mean(known <= tiny) < 1.0:
+            return None
+        ahead, past = layout.ahead_and_past(output, own)
+        train = self.parts.train[:: 1 + len(self.parts.train) * len(ahead) // MOST_SEEN]
+
+        def windows() -> Iterator[tuple[Float32, Bool]]:
+            for begin in range(0, len(train), WINDOWS_AT_ONCE):
+                some = train[begin : begin + WINDOWS_AT_ONCE]
+                yield self.x(some), self.y_true(some)[:, :, output] <= tiny
+
+        zero = float(layout.x_scaler.low[own] + (tiny - layout.x_scaler.lo[own]) * layout.x_scaler.gain[own])
+        return learn_darkness(own, ahead, past, zero, windows)
 
     def _samples(self, index: Int64) -> Samples:
         return Samples(self.x(index), self.y(index), self.ref_ns[index])

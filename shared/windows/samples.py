@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from shared.series.arrays import Float32, Float64, Int64
+from shared.series.arrays import Bool, Float32, Float64, Int64
+from shared.windows.darkness import Darkness
 from shared.windows.scaling import Scaler
 
 
@@ -29,7 +30,8 @@ class Layout:
 
     ``own_past[k]`` is the X column with the observed past of output k (same series, regular spacing,
     ending at the reference time), or None when the target's own past is not among the inputs.
-    ``floors`` are what the training part shows: a target that never went below zero is not forecast there.
+    ``floors`` and ``darkness`` are what the training part shows: a target that never went below zero is not
+    forecast there, and slots of the day that were always dark are forecast as zero.
     """
 
     inputs: tuple[Column, ...]
@@ -41,6 +43,7 @@ class Layout:
     y_scaler: Scaler
     own_past: tuple[int | None, ...]
     floors: tuple[float | None, ...] = ()  # per output what no forecast goes below, in its unit; () is none
+    darkness: tuple[Darkness | None, ...] = ()  # per output how its past tells zeros; () is none
 
     def past_to_output(self, output: int) -> tuple[float, float]:
         """Return (gain, shift) that take the scaled own past of an output to the scale of the output.
@@ -55,11 +58,31 @@ class Layout:
         shift = (x.lo[own] - y.lo[output]) * y.gain[output] + y.low[output] - x.low[own] * gain
         return float(gain), float(shift)
 
-    def bounded(self, y: Float64) -> Float64:
-        """Return forecasts in original units, (..., n_outputs), held at the floors of their outputs."""
-        if all(floor is None for floor in self.floors):
-            return y
-        return np.maximum(y, [-np.inf if floor is None else floor for floor in self.floors])
+    def bounded(self, y: Float64, x: Float32) -> Float64:
+        """Return forecasts in original units held at the floors of their outputs, and zero where it is dark.
+
+        Parameters
+        ----------
+        y
+            Forecasts, shape (n, output_steps, n_outputs), or several of a single window.
+        x
+            The scaled windows that they are of, shape (n, input_steps, n_inputs).
+        """
+        if any(floor is not None for floor in self.floors):
+            y = np.maximum(y, [-np.inf if floor is None else floor for floor in self.floors])
+        for output, darkness in enumerate(self.darkness):
+            if darkness is not None:
+                y[:, :, output] = np.where(self.dark(x, output, darkness), 0.0, y[:, :, output])
+        return y
+
+    def dark(self, x: Float32, output: int, darkness: Darkness) -> Bool:
+        """Tell dark steps of an output for scaled windows, shape (n, output_steps)."""
+        return darkness.dark(x, *self.ahead_and_past(output, darkness.column))
+
+    def ahead_and_past(self, output: int, column: int) -> tuple[Float64, Float64]:
+        """Hours relative to the reference time of an output's points, and of those of an input."""
+        past = self.offsets(self.inputs[column], self.input_steps)
+        return self.offsets(self.outputs[output], self.output_steps), past
 
     def offsets(self, column: Column, n_steps: int) -> Float64:
         """Hours relative to the reference time of a column's points, shape (n_steps,)."""

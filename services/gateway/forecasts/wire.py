@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
 
 from services.gateway.http.wire import Answer, Wire, spelled
 from shared.spreadsheets import Cell, as_csv
-from shared.storage.rows import ForecastRow
+from shared.storage.forecast_rows import ForecastRow
 
 Level = Annotated[float, Field(gt=0, lt=100)]
 Numbers = Annotated[list[float | None], Field(max_length=100_000)]
@@ -113,6 +113,7 @@ class Forecast(Answer):
     levels: list[float]
     levels_unknown: list[float] = Field(description="levels for which validation has too few windows")
     n_validation: int
+    n_later: int = Field(0, description="windows after the test part whose errors shape the intervals")
     outputs: list[TargetForecast]
     rows_read: list[RowsRead]
     filled: list[Filled]

@@ -11,6 +11,7 @@ from services.gateway.http.wire import Answer
 from services.gateway.runs.lifecycle import find_run
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow, SessionRow
+from shared.storage.verified import digest_in, get_verified
 
 router = APIRouter(tags=["runs"])
 _CURVES = ("loss", "val_loss")
@@ -60,10 +61,11 @@ async def _told(
     """Return what the fits of a run said, by job and epoch; of a fit that began again the newest counts."""
     found: dict[str, dict[int, dict[str, float | None]]] = {}
     async for message in gateway.live.history.progress_so_far(session.id, run_id):
-        epoch = message.data.get("epoch")
-        if message.job_id and isinstance(epoch, int):
-            losses = {name: message.data.get(name) for name in _CURVES}
-            found.setdefault(message.job_id, {})[epoch] = losses
+        for point in (*(message.data.get("curve") or ()), message.data):
+            epoch = point.get("epoch")
+            if message.job_id and isinstance(epoch, int):
+                losses = {name: point.get(name) for name in _CURVES}
+                found.setdefault(message.job_id, {})[epoch] = losses
     return found
 
 
@@ -72,7 +74,9 @@ async def _stored(gateway: Gateway, job: JobRow) -> dict[int, dict[str, float | 
     if not isinstance(file, dict):
         return {}
     try:
-        columns = json.loads(await gateway.objects.get(str(file["key"])))
+        columns = json.loads(
+            await get_verified(gateway.objects, str(file["key"]), digest_in(job.files, "history.json"))
+        )
     except ObjectNotFound:
         return {}
     length = max((len(columns.get(name, ())) for name in _CURVES), default=0)

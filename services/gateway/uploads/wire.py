@@ -94,7 +94,7 @@ class SeriesSettings(Earlier):
     max_gap: Annotated[Annotated[float, Field(gt=0, le=1e9)] | Literal["auto", "none"] | None, Maybe] = Field(
         None, validation_alias=spelled("maxGap", "max_gap"), description="minutes, auto, or none for no limit"
     )
-    bounded: Switch = Field(None, description="no forecast below zero if the output never was; default yes")
+    bounded: Switch = Field(None, description="no forecast below zero, zero at night; default yes")
     color_index: Annotated[Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None, Maybe] = Field(
         None, validation_alias=spelled("colorIndex", "color_index")
     )

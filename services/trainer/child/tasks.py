@@ -94,7 +94,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     unwritten = write_files(task, fitted, forecast, dataset.layout)
-    notes = fitted.notes | fold_notes(task) | floor_notes(dataset.layout) | unwritten
+    notes = fitted.notes | fold_notes(task) | bound_notes(dataset.layout) | unwritten
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -156,11 +156,20 @@ def fold_notes(task: TrainTask) -> dict[str, JsonValue]:
     return {"backtest": cutoffs}
 
 
-def floor_notes(layout: Layout) -> dict[str, JsonValue]:
-    """Return below what no output is forecast, if there is such a bound."""
-    named = zip(layout.outputs, layout.floors, strict=True) if layout.floors else ()
-    floors: dict[str, JsonValue] = {column.name: floor for column, floor in named if floor is not None}
-    return {"no_forecast_below": floors} if floors else {}
+def bound_notes(layout: Layout) -> dict[str, JsonValue]:
+    """Return below what no output is forecast, and what tells that one will be zero, if anything does."""
+    floors: dict[str, JsonValue] = {
+        column.name: floor
+        for column, floor in zip(layout.outputs, layout.floors, strict=False)
+        if floor is not None
+    }
+    dark: dict[str, JsonValue] = {
+        column.name: one.to_json()
+        for column, one in zip(layout.outputs, layout.darkness, strict=False)
+        if one is not None
+    }
+    named: dict[str, JsonValue] = {"no_forecast_below": floors, "zero_where_dark": dark}
+    return {name: bounds for name, bounds in named.items() if bounds}
 
 
 def predict(task: PredictTask) -> PredictOutcome:
@@ -215,8 +224,13 @@ def explain(task: ExplainTask) -> ExplainOutcome:
 
 
 def stored_forecaster(task: StoredModelTask) -> Forecaster | AverageForecaster:
-    """Return the model a task means; a changed passport is another model."""
-    return _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+    """Return the model a task means."""
+    return remembered_forecaster(task.model, task.passport_sha256)
+
+
+def remembered_forecaster(model: Path, passport_sha256: str | None) -> Forecaster | AverageForecaster:
+    """Return the model of a folder, loaded once; a changed passport is another model."""
+    return _remembered(model, (model / PASSPORT).stat().st_mtime_ns, passport_sha256)
 
 
 @lru_cache(maxsize=MODELS_KEPT)
@@ -234,8 +248,9 @@ def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
     y_pred = np.empty((len(index), layout.output_steps, len(layout.outputs)))
     for first in range(0, len(index), WINDOWS_AT_ONCE):
         some = index[first : first + WINDOWS_AT_ONCE]
-        scaled = model.predict(dataset.x(some)).astype(np.float64)
-        y_pred[first : first + len(some)] = layout.bounded(layout.y_scaler.inverse(scaled))
+        x = dataset.x(some)
+        scaled = model.predict(x).astype(np.float64)
+        y_pred[first : first + len(some)] = layout.bounded(layout.y_scaler.inverse(scaled), x)
     return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
 
 

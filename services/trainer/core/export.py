@@ -1,5 +1,6 @@
 """A model as files: plain arrays to load it from, and formats for others to use it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,28 @@ def to_onnx(forecaster: Forecaster) -> bytes:
     if any(floor is not None for floor in layout.floors):
         floors = np.array([-np.inf if floor is None else floor for floor in layout.floors])
         y = graph.node("Max", y, graph.constant(floors))
+    if any(layout.darkness):
+        y = graph.node("Mul", y, graph.node("Concat", *_light(graph, layout, scaled), axis=2))
     return graph.to_bytes(y)
+
+
+def _light(graph: Graph, layout: Layout, scaled: str) -> Iterator[str]:
+    """Append, per output, 0 for steps that are dark and 1 for others, shape (n, output_steps, 1) each."""
+    for output, darkness in enumerate(layout.darkness):
+        points = np.zeros((layout.output_steps, 1), np.int64)
+        column, zero = 0, -np.inf  # nothing is dark
+        if darkness is not None:
+            points = darkness.points(*layout.ahead_and_past(output, darkness.column))
+            column, zero = darkness.column, darkness.zero
+        own = graph.node("Gather", scaled, graph.constant(np.array(column)), axis=2)
+        looked_at = graph.node("Gather", own, graph.constant(points), axis=1)
+        brightest = graph.node("ReduceMax", looked_at, graph.constant(np.array([2])), keepdims=1)
+        brightest_at_all = graph.node("ReduceMax", own, graph.constant(np.array([1])), keepdims=1)
+        limit = graph.float(np.array(zero))
+        bright = graph.node("Greater", brightest, limit)
+        nothing = graph.node("Not", graph.node("Greater", brightest_at_all, limit))
+        nothing = graph.node("Unsqueeze", nothing, graph.constant(np.array([2])))
+        yield graph.node("Cast", graph.node("Or", bright, nothing), to=TensorProto.DOUBLE)
 
 
 def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Forecaster | AverageForecaster:

@@ -60,7 +60,7 @@ class Forecaster:
         return y
 
     def _original(self, x: Float32) -> Float64:
-        return self.layout.bounded(self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64)))
+        return self.layout.bounded(self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64)), x)
 
     def _room(self, n_windows: int) -> Float64:
         return np.empty((n_windows, self.layout.output_steps, len(self.layout.outputs)))
@@ -85,6 +85,11 @@ class AverageForecaster:
 
     members: tuple[Forecaster, ...]
     weights: tuple[float, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """What the members see and forecast."""
+        return self.members[0].layout
 
     @property
     def learned_from_validation(self) -> bool:

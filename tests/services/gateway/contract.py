@@ -13,12 +13,12 @@ from shared.contracts.kinds import LinearSpec
 from shared.contracts.metrics import METRIC_NAMES
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.storage import keys
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.registry_rows import ModelVersionRow
 from shared.storage.rows import (
     ApiKeyRow,
     DatasetRow,
     FileRow,
-    ForecastRow,
     JobRow,
     LogRow,
     PlotRow,
@@ -211,6 +211,7 @@ def cases() -> list[Case]:
         *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),
         *examples("post", "/schedules/{sid}", 200, "schedule", "secret"),
         Case(get, "/schedules/{sid}", "", 200, ("schedules", "firings")),
+        *examples("put", "/schedules/{sid}/{schedule_id}", 200, "schedule"),
         Case("DELETE", "/schedules/{sid}/{schedule_id}", "", 200, ("schedule_id", "status")),
         Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
         Case(get, "/metrics/{sid}", "", 200, ("metrics",)),
