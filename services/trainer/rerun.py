@@ -29,8 +29,9 @@ from shared.series.series import Series
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage, open_storage
 from shared.storage.folders import fetch_tree
+from shared.storage.forecast_rows import RowBatchRow
 from shared.storage.records import OneOf
-from shared.storage.rows import DatasetRow, JobRow, RowBatchRow, RunRow, SeriesRow
+from shared.storage.rows import DatasetRow, JobRow, RunRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified
 from shared.windows.dataset import build_dataset, dataset_key
 
@@ -167,8 +168,10 @@ async def rows_then(mine: Storage, row: DatasetRow) -> tuple[dict[str, Series], 
             series[one.id] = Series.from_arrays(bytes_to_arrays(content))
             hashes[one.id] = one.sha256
             continue
-        base = Series.from_arrays(bytes_to_arrays(await mine.objects.get(one.base_key or one.object_key)))
-        parts = [_part(await mine.objects.get(batch.object_key), one.position) for batch in batches]
+        key, digest = (one.base_key, one.base_sha256) if one.base_key else (one.object_key, one.sha256)
+        base = Series.from_arrays(bytes_to_arrays(await get_verified(mine.objects, key, digest)))
+        contents = [await get_verified(mine.objects, batch.object_key, batch.sha256) for batch in batches]
+        parts = [_part(content, one.position) for content in contents]
         series[one.id] = extended(base, parts) if parts else base
         hashes[one.id] = sha256(arrays_to_bytes(series[one.id].to_arrays())).hexdigest()
     return series, untouched or dataset_key(row.spec, hashes) == row.content_key
@@ -212,7 +215,8 @@ async def _passport(mine: Storage, job: JobRow) -> Passport:
     entry = job.files.get(PASSPORT)
     if not isinstance(entry, dict):
         raise RerunImpossible(f"{job.label} has no passport to compare with", job_id=job.id)
-    return parse_passport(await mine.objects.get(str(entry["key"])), sha256=digest_in(job.files, PASSPORT))
+    digest = digest_in(job.files, PASSPORT)
+    return parse_passport(await get_verified(mine.objects, str(entry["key"]), digest), sha256=digest)
 
 
 def _largest(then: Mapping[str, Any], now: Mapping[str, Any]) -> float | None:

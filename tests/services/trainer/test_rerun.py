@@ -19,7 +19,8 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
-from shared.storage.rows import DatasetRow, JobRow, RowBatchRow, RunRow, SeriesRow, SessionRow
+from shared.storage.forecast_rows import RowBatchRow
+from shared.storage.rows import DatasetRow, JobRow, RunRow, SeriesRow, SessionRow
 from shared.storage.verified import without_keys
 from shared.windows.dataset import build_dataset, dataset_key
 from tests.support.forecasting import hourly_series, small_dataset
