@@ -48,14 +48,6 @@ class Permissions(BaseModel):
     subscribe: tuple[str, ...]
     answers: bool = False  # may reply to what it was asked
 
-    def as_config(self) -> dict[str, object]:
-        """Return the permissions in nats-server's words."""
-        allowed: dict[str, object] = {
-            "publish": {"allow": list(self.publish)} if self.publish else {"deny": [">"]},
-            "subscribe": {"allow": list(self.subscribe)},
-        }
-        return {**allowed, "allow_responses": {"max": 1, "expires": "10m"}} if self.answers else allowed
-
 
 def permissions_of(user: User) -> Permissions:
     """Return what a user may do.
@@ -128,6 +120,13 @@ def authorization(passwords: Mapping[str, str]) -> str:
     for user in USERS:
         secret = passwords[user]
         password = secret if secret.startswith("$") else json.dumps(secret)
-        allowed = json.dumps(permissions_of(user).as_config(), indent=2).replace("\n", "\n    ")
-        users.append(f"  {{ user: {user}, password: {password}, permissions: {allowed} }}")
+        granted = permissions_of(user)
+        allowed: dict[str, object] = {
+            "publish": {"allow": list(granted.publish)} if granted.publish else {"deny": [">"]},
+            "subscribe": {"allow": list(granted.subscribe)},
+        }
+        if granted.answers:
+            allowed["allow_responses"] = {"max": 1, "expires": "10m"}
+        rules = json.dumps(allowed, indent=2).replace("\n", "\n    ")
+        users.append(f"  {{ user: {user}, password: {password}, permissions: {rules} }}")
     return "authorization {\n users: [\n" + "\n".join(users) + "\n ]\n}\n"

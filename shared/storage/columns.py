@@ -79,7 +79,13 @@ def conditions(kind: type[Row], where: Where) -> Iterator[tuple[TableColumn, Con
         at = column(kind, name)
         if at.type == "json":
             raise ValueError(f"{kind.__name__}.{name} is a document; rows are not selected by it")
-        yield at, _encoded(condition)
+        match condition:
+            case Less(value):
+                yield at, Less(_scalar(value))
+            case OneOf(values):
+                yield at, OneOf(tuple(map(_scalar, values)))
+            case _:
+                yield at, _scalar(condition)
 
 
 def encode(row: BaseModel, kind: type[Row]) -> dict[str, JsonValue]:
@@ -122,16 +128,6 @@ def as_text(moment: datetime) -> str:
     '2026-01-02T03:00:00.000000+00:00'
     """
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _encoded(condition: Condition) -> Condition:
-    match condition:
-        case Less(value):
-            return Less(_scalar(value))
-        case OneOf(values):
-            return OneOf(tuple(map(_scalar, values)))
-        case _:
-            return _scalar(condition)
 
 
 def _scalar(value: Scalar) -> Scalar:

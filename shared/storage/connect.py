@@ -13,7 +13,7 @@ from shared.storage.objects import Objects
 from shared.storage.records import Records
 from shared.storage.scoped import OwnedObjects, OwnedRecords
 from shared.storage.sqlite import SqliteRecords
-from shared.storage.supabase import Project, RetryPolicy, client_for, open_http
+from shared.storage.supabase import Project, RetryPolicy, client_for, key_headers, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
 
@@ -86,7 +86,9 @@ def open_supabase(project: Project, retries: RetryPolicy = RetryPolicy()) -> Sto
     def as_user(token: str) -> Storage:
         return _identity(http, project.url, project.user_headers(token), retries)
 
-    service = _identity(http, project.url, project.service_headers(), retries, owns_http=True)
+    service = _identity(
+        http, project.url, key_headers(project.secret_key.get_secret_value()), retries, owns_http=True
+    )
     return Storage(service.records, service.objects, as_user)
 
 

@@ -84,10 +84,6 @@ class Project:
     secret_key: SecretStr
     publishable_key: SecretStr | None = None
 
-    def service_headers(self) -> dict[str, str]:
-        """Return what makes a call a service's: everything is allowed."""
-        return key_headers(self.secret_key.get_secret_value())
-
     def user_headers(self, token: str) -> dict[str, str]:
         """Return what makes a call a user's: the database decides.
 

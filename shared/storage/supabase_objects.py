@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
@@ -105,7 +105,12 @@ class SupabaseObjects:
                     spool.seek(0)
                     return await self._put_file(key, spool, digest)
             case _:
-                return await self._put_stream(key, content, digest)
+                # An upload says its length first, so what exceeds one piece waits in a file.
+                with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
+                    async for batch in gathered(content):
+                        await asyncio.to_thread(spool.writelines, batch)
+                    spool.seek(0)
+                    return await self._put_file(key, spool, digest)
 
     async def sync(self, prefix: str) -> None:
         """Nothing is left to be done: the service confirms what it has stored."""
@@ -186,14 +191,6 @@ class SupabaseObjects:
         await self._call(key, lambda: self._files().upload(key, content, how))
         digest.update(content)
         return Stored(len(content), digest.hexdigest())
-
-    async def _put_stream(self, key: str, pieces: AsyncIterable[bytes], digest: Digest) -> Stored:
-        """Store a stream; an upload says its length first, so what exceeds one piece waits in a file."""
-        with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
-            async for batch in gathered(pieces):
-                await asyncio.to_thread(spool.writelines, batch)
-            spool.seek(0)
-            return await self._put_file(key, spool, digest)
 
     async def _put_file(self, key: str, file: Spool, digest: Digest) -> Stored:
         length = await asyncio.to_thread(file.seek, 0, os.SEEK_END)
