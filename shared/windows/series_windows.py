@@ -8,7 +8,7 @@ import numpy as np
 from shared.series.arrays import Bool, Int64
 from shared.series.calendar_steps import shifted
 from shared.series.forecast_vintages import ForecastVintages
-from shared.series.resample import Code, Method, Points, mean_between, neighbours, resample, rows_before
+from shared.series.resample import Code, Method, Points, mean_between, resample, rows_before
 from shared.series.series import Series
 from shared.windows.plan import WindowRule
 
@@ -79,10 +79,13 @@ class SeriesWindows:
 
     def _last_filled_ns(self, end_ns: Int64) -> Int64:
         """The same where only a moment without a row of its own reads the number after it."""
-        before, after = neighbours(self.known.times_ns, end_ns, "linear")
-        last = len(self.known) - 1
-        before, after = (self.known.times_ns[np.clip(row, 0, last)] for row in (before, after))
-        return np.where(self.has_own_row(end_ns), before, after)
+        times = self.known.times_ns
+        row = rows_before(times, end_ns)
+        read = times[np.maximum(row, 0)]
+        if (between := read != end_ns).any():  # else every moment is a row
+            after = times[np.minimum(row[between] + 1, len(times) - 1)]
+            read[between] = np.where(self.has_own_row(end_ns[between]), read[between], after)
+        return read
 
     def has_own_row(self, at_ns: Int64) -> Bool:
         """Tell the moments whose value is a row of the series, not made of two."""
