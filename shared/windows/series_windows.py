@@ -72,20 +72,18 @@ class SeriesWindows:
             half_up = self.rule.resampling.bin_ns - self.rule.resampling.bin_ns // 2
             row = rows_before(times, end + half_up - 1)
         elif self.rule.resampling.method in ("hold", "filled"):
-            return self._last_filled_ns(end)
+            known = self.known.times_ns
+            row = rows_before(known, end)
+            read = known[np.maximum(row, 0)]
+            if (
+                between := read != end
+            ).any():  # only a moment without a row of its own reads the number after it
+                after = known[np.minimum(row[between] + 1, len(known) - 1)]
+                read[between] = np.where(self.has_own_row(end[between]), read[between], after)
+            return read
         else:  # the row after, for the nearest too: it may be the nearest
             row = np.searchsorted(times, end, side="left")
         return times[np.clip(row, 0, len(times) - 1)]
-
-    def _last_filled_ns(self, end_ns: Int64) -> Int64:
-        """The same where only a moment without a row of its own reads the number after it."""
-        times = self.known.times_ns
-        row = rows_before(times, end_ns)
-        read = times[np.maximum(row, 0)]
-        if (between := read != end_ns).any():  # else every moment is a row
-            after = times[np.minimum(row[between] + 1, len(times) - 1)]
-            read[between] = np.where(self.has_own_row(end_ns[between]), read[between], after)
-        return read
 
     def has_own_row(self, at_ns: Int64) -> Bool:
         """Tell the moments whose value is a row of the series, not made of two."""
