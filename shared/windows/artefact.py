@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
@@ -19,6 +19,8 @@ from shared.windows.plan import WindowPlan, WindowRule, calendar_rules, resolved
 from shared.windows.scaling import Scaler
 from shared.windows.series_windows import SeriesWindows
 from shared.windows.store import Reader, Writer, canonical
+
+A = TypeVar("A", bound=Assembly)
 
 
 def dataset_key(spec: DatasetSpec, hashes: Mapping[str, str]) -> str:
@@ -65,8 +67,8 @@ def save(assembly: Assembly, folder: Path) -> None:
     )
 
 
-def load(folder: Path) -> Assembly:
-    """Return the assembly of a folder, memory-mapped.
+def load(folder: Path, kind: type[A]) -> A:
+    """Return the assembly of a folder, memory-mapped, as the kind of assembly that is wanted.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def load(folder: Path) -> Assembly:
     sources = tuple(SeriesWindows(rule, series[rule.spec.series_id]) for rule in plan.rules)
     from_rows: list[Track] = [OnDemandColumn(source, plan.grid) for source in sources]
     x_tracks = [*from_rows[: len(plan.inputs)], *calendar_columns(plan)]
-    return Assembly(
+    return kind(
         plan=plan,
         sources=sources,
         numbers=reader.array(facts["numbers"]),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -32,15 +33,15 @@ class Assembly:
     of candidate reference times. ``sources`` are the inputs in user order, then the outputs.
     """
 
-    plan: WindowPlan
+    plan: WindowPlan  # the settings made concrete: reference times, and how every window is cut
     sources: tuple[SeriesWindows, ...]
     numbers: Int64
     x_tracks: tuple[Track, ...]
     y_tracks: tuple[Track, ...]
     x_scaler: Scaler
     y_scaler: Scaler
-    drops: DroppedWindows
-    findings: tuple[Problem, ...]
+    drops: DroppedWindows  # why reference times did not become samples
+    findings: tuple[Problem, ...]  # what a user should know: look-ahead, leaking split, empty parts
     chosen: Parts | None = None  # parts that are not those of the split, as in a backtest
 
     @property
@@ -50,7 +51,7 @@ class Assembly:
 
     @cached_property
     def ref_ns(self) -> Int64:
-        """Reference times of the samples, Unix nanoseconds."""
+        """Reference times of the samples, Unix nanoseconds, shape (n_windows,)."""
         return self.plan.grid.at(self.numbers)
 
     @cached_property
@@ -58,8 +59,43 @@ class Assembly:
         """Which samples belong to which part."""
         return self.chosen or parts_of(self.plan, self.ref_ns)
 
-    def divided(self, parts: Parts) -> "Assembly":
-        """Return the same samples in other parts, with scalers fitted on the training part of these."""
+    @classmethod
+    def of(cls, plan: WindowPlan, series: Mapping[str, Series]) -> Self:
+        """Cut every series into windows and keep the reference times at which all are complete.
+
+        There may be none: the assembly is then empty and its drop report says why.
+
+        Raises
+        ------
+        InvalidInput
+            One of `shared.series.problems`, naming the setting or the series.
+        """
+        grid = plan.grid
+        check_size(grid)
+        sources = tuple(SeriesWindows(rule, series[rule.spec.series_id]) for rule in plan.rules)
+        tracks, codes = zip(*(series_track(source, grid) for source in sources), strict=True)
+        complete = np.logical_and.reduce([code == Code.OK for code in codes])
+        numbers = np.flatnonzero(complete)
+        drops = drop_report(plan.rules, codes, grid)
+        ref_ns = grid.at(numbers)
+        parts = parts_of(plan, ref_ns)
+        calendar = (track for rule in plan.calendar for track in calendar_tracks(rule, grid, plan.clock))
+        x_tracks = (*tracks[: len(plan.inputs)], *calendar)
+        y_tracks = tracks[len(plan.inputs) :]
+        return cls(
+            plan=plan,
+            sources=sources,
+            numbers=numbers,
+            x_tracks=tuple(_trimmed(track, numbers) for track in x_tracks),
+            y_tracks=tuple(_trimmed(track, numbers) for track in y_tracks),
+            x_scaler=_fitted(x_tracks, numbers[parts.train], plan.x_ranges),
+            y_scaler=_fitted(y_tracks, numbers[parts.train], plan.y_ranges),
+            drops=drops,
+            findings=dataset_warnings(plan.spec, sources, ref_ns, parts, drops),
+        )
+
+    def divided(self, parts: Parts) -> Self:
+        """Return the same samples in other parts; scalers see the new training part and nothing else."""
         train = self.numbers[parts.train]
         return replace(
             self,
@@ -67,41 +103,6 @@ class Assembly:
             x_scaler=_fitted(self.x_tracks, train, self.plan.x_ranges),
             y_scaler=_fitted(self.y_tracks, train, self.plan.y_ranges),
         )
-
-
-def assemble(plan: WindowPlan, series: Mapping[str, Series]) -> Assembly:
-    """Cut every series into windows and keep the reference times at which all are complete.
-
-    There may be none: the assembly is then empty and its drop report says why.
-
-    Raises
-    ------
-    InvalidInput
-        One of `shared.series.problems`, naming the setting or the series.
-    """
-    grid = plan.grid
-    check_size(grid)
-    sources = tuple(SeriesWindows(rule, series[rule.spec.series_id]) for rule in plan.rules)
-    tracks, codes = zip(*(series_track(source, grid) for source in sources), strict=True)
-    complete = np.logical_and.reduce([code == Code.OK for code in codes])
-    numbers = np.flatnonzero(complete)
-    drops = drop_report(plan.rules, codes, grid)
-    ref_ns = grid.at(numbers)
-    parts = parts_of(plan, ref_ns)
-    calendar = (track for rule in plan.calendar for track in calendar_tracks(rule, grid, plan.clock))
-    x_tracks = (*tracks[: len(plan.inputs)], *calendar)
-    y_tracks = tracks[len(plan.inputs) :]
-    return Assembly(
-        plan=plan,
-        sources=sources,
-        numbers=numbers,
-        x_tracks=tuple(_trimmed(track, numbers) for track in x_tracks),
-        y_tracks=tuple(_trimmed(track, numbers) for track in y_tracks),
-        x_scaler=_fitted(x_tracks, numbers[parts.train], plan.x_ranges),
-        y_scaler=_fitted(y_tracks, numbers[parts.train], plan.y_ranges),
-        drops=drops,
-        findings=dataset_warnings(plan.spec, sources, ref_ns, parts, drops),
-    )
 
 
 def parts_of(plan: WindowPlan, ref_ns: Int64) -> Parts:

@@ -5,14 +5,13 @@ scalers build the one window a forecast needs, so training and forecasting agree
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 
-from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.series.arrays import Bool, Float32, Float64, Int64
 from shared.series.calendar import feature_values
@@ -23,16 +22,15 @@ from shared.series.series import Series
 from shared.windows import artefact
 from shared.windows.artefact import dataset_key
 from shared.windows.batches import gather
-from shared.windows.build import Assembly, assemble
+from shared.windows.build import Assembly
 from shared.windows.columns import GridColumn
 from shared.windows.darkness import LEAST_SHARE, TINY, Darkness, learn_darkness
-from shared.windows.dropped import REASONS, DroppedWindows
+from shared.windows.dropped import REASONS
 from shared.windows.layout import layout_of
 from shared.windows.plan import WindowPlan, plan_windows
 from shared.windows.provenance import Provenance, provenance
 from shared.windows.samples import Layout, Samples
 from shared.windows.series_windows import SeriesWindows
-from shared.windows.split import Parts
 
 __all__ = ["Dataset", "Part", "build_dataset", "build_planned", "build_window", "dataset_key"]
 
@@ -41,54 +39,22 @@ WINDOWS_AT_ONCE = 512
 MOST_SEEN = 1 << 21  # truths that are looked at for what a training part shows of darkness
 
 
-class Dataset:
+@dataclass(frozen=True, eq=False)
+class Dataset(Assembly):
     """Windows of several series, ready to train on.
 
     Samples are numbered 0 .. n_windows - 1 in time order; every ``index`` is an array of such numbers.
     """
 
-    def __init__(self, assembly: Assembly) -> None:
-        self.assembly = assembly
-
-    @property
-    def plan(self) -> WindowPlan:
-        """The settings made concrete: reference times, and how every window is cut."""
-        return self.assembly.plan
-
-    @property
-    def spec(self) -> DatasetSpec:
-        """The settings the data set was built with."""
-        return self.assembly.plan.spec
-
-    @property
-    def drops(self) -> DroppedWindows:
-        """Why reference times did not become samples."""
-        return self.assembly.drops
-
-    @property
-    def findings(self) -> tuple[Problem, ...]:
-        """What a user should know: look-ahead, leaking split, empty parts."""
-        return self.assembly.findings
-
     @property
     def n_windows(self) -> int:
         """Number of samples."""
-        return len(self.assembly.numbers)
-
-    @property
-    def ref_ns(self) -> Int64:
-        """Reference times of all samples, Unix nanoseconds, shape (n_windows,)."""
-        return self.assembly.ref_ns
-
-    @property
-    def parts(self) -> Parts:
-        """Which samples belong to which part."""
-        return self.assembly.parts
+        return len(self.numbers)
 
     @cached_property
     def layout(self) -> Layout:
         """The meaning of the columns, with the scalers."""
-        layout = layout_of(self.plan, self.assembly.sources, self.assembly.x_scaler, self.assembly.y_scaler)
+        layout = layout_of(self.plan, self.sources, self.x_scaler, self.y_scaler)
         outputs = range(len(layout.outputs))
         layout = replace(layout, floors=tuple(self._floor(k) for k in outputs))
         return replace(layout, darkness=tuple(self._darkness(layout, k) for k in outputs))
@@ -96,13 +62,11 @@ class Dataset:
     @property
     def nbytes(self) -> int:
         """Bytes held for all columns: rows, lattices and index; a view into rows costs nothing."""
-        sources, tracks = self.assembly.sources, (*self.assembly.x_tracks, *self.assembly.y_tracks)
+        sources, tracks = self.sources, (*self.x_tracks, *self.y_tracks)
         rows = {id(source.series): source.series for source in sources}
         values = [track.values for track in tracks if isinstance(track, GridColumn)]
         own = [v for v in values if not any(np.may_share_memory(v, r.values) for r in rows.values())]
-        return (
-            self.assembly.numbers.nbytes + sum(v.nbytes for v in own) + sum(r.nbytes for r in rows.values())
-        )
+        return self.numbers.nbytes + sum(v.nbytes for v in own) + sum(r.nbytes for r in rows.values())
 
     def indices(self, part: Part) -> Int64:
         """Return the samples of a part in time order, after purging."""
@@ -116,23 +80,23 @@ class Dataset:
 
     def x(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
         """Return inputs, shape (n, input_steps, n_inputs), scaled or in original units."""
-        scaler = self.assembly.x_scaler if scaled else None
+        scaler = self.x_scaler if scaled else None
         number = self._numbers(index)
         steps = self.spec.input_steps
-        return gather(self.assembly.x_tracks, number, steps, scaler=scaler, dtype=np.float32)
+        return gather(self.x_tracks, number, steps, scaler=scaler, dtype=np.float32)
 
     def y(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
         """Return targets, shape (n, output_steps, n_outputs), scaled or in original units."""
-        scaler = self.assembly.y_scaler if scaled else None
+        scaler = self.y_scaler if scaled else None
         number = self._numbers(index)
         steps = self.spec.output_steps
-        return gather(self.assembly.y_tracks, number, steps, scaler=scaler, dtype=np.float32)
+        return gather(self.y_tracks, number, steps, scaler=scaler, dtype=np.float32)
 
     def y_true(self, index: Int64 | None = None) -> Float64:
         """Return targets in original units at full precision, as scores need them."""
         number = self._numbers(index)
         steps = self.spec.output_steps
-        return gather(self.assembly.y_tracks, number, steps, scaler=None, dtype=np.float64)
+        return gather(self.y_tracks, number, steps, scaler=None, dtype=np.float64)
 
     def materialise(self) -> tuple[Float32, Float32]:
         """Return X and Y of all samples in original units."""
@@ -148,16 +112,12 @@ class Dataset:
         for begin in range(0, len(index), size):
             yield self._samples(index[begin : begin + size])
 
-    def divided(self, parts: Parts) -> "Dataset":
-        """Return the same windows in other parts; scalers see the new training part and nothing else."""
-        return Dataset(self.assembly.divided(parts))
-
     def training_values(self, output: int) -> Float64:
         """Return output k on its own time axis up to the end of the last training window.
 
         Missing rows are NaN: they keep their place, so that a distance in rows is a distance in time.
         """
-        source = self.assembly.sources[len(self.spec.inputs) + output]
+        source = self.sources[len(self.spec.inputs) + output]
         if len(self.parts.train) == 0:
             return np.empty(0)
         ref_ns = self.ref_ns[self.parts.train[-1:]]
@@ -168,11 +128,11 @@ class Dataset:
     def provenance(self, sample: int) -> tuple[Provenance, ...]:
         """Return, per series column (inputs first), the rows each step of a sample was read from."""
         ref = self.ref_ns[sample : sample + 1]
-        return tuple(provenance(source, ref) for source in self.assembly.sources)
+        return tuple(provenance(source, ref) for source in self.sources)
 
     def save(self, folder: Path) -> None:
         """Write the data set to a folder of .npy files and one JSON file."""
-        artefact.save(self.assembly, folder)
+        artefact.save(self, folder)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -183,7 +143,7 @@ class Dataset:
         NotADataset
             If the folder holds no finished data set.
         """
-        return cls(artefact.load(folder))
+        return artefact.load(folder, cls)
 
     def _floor(self, output: int) -> float | None:
         """Return 0 for an output that its training part never shows below it, None otherwise."""
@@ -216,7 +176,7 @@ class Dataset:
         return Samples(self.x(index), self.y(index), self.ref_ns[index])
 
     def _numbers(self, index: Int64 | None) -> Int64:
-        return self.assembly.numbers if index is None else self.assembly.numbers[index]
+        return self.numbers if index is None else self.numbers[index]
 
 
 def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
@@ -239,20 +199,20 @@ def build_dataset(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
 
 def build_planned(plan: WindowPlan, series: Mapping[str, Series]) -> Dataset:
     """The same with a plan that is already made of these series."""
-    assembly = assemble(plan, series)
-    if len(assembly.numbers) == 0:
+    dataset = Dataset.of(plan, series)
+    if len(dataset.numbers) == 0:
         # Say what would help; a gap in the target can be interpolated, if that is wanted.
         holes = any(
-            drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in assembly.drops.drops
+            drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in dataset.drops.drops
         )
         asked = ("Or let targets in gaps be interpolated: resample 'filled' for the output (--interpolate).",)
         raise NoWindowFits(
-            f"no window fits: {assembly.drops.sentence()}",
+            f"no window fits: {dataset.drops.sentence()}",
             suggestions=(*NoWindowFits.advice, *(asked if holes else ())),
             field="series",
-            drops=assembly.drops.to_json(),
+            drops=dataset.drops.to_json(),
         )
-    return Dataset(assembly)
+    return dataset
 
 
 def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) -> Float32:
@@ -289,7 +249,7 @@ def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) ->
         at = feature.window.moments(ref, plan.grid.calendar)[0]
         columns += list(feature_values(feature.feature, at, feature.setting, plan.clock).T)
     x = np.stack([np.broadcast_to(column, plan.spec.input_steps) for column in columns], axis=1)
-    return dataset.assembly.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)
+    return dataset.x_scaler.transform(x.astype(np.float64))[None].astype(np.float32)
 
 
 def _complete(source: SeriesWindows, ref_ns: Int64) -> Float64:

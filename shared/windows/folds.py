@@ -79,7 +79,7 @@ def default_size(dataset: Dataset, n_folds: int) -> int:
 
 def history_of(dataset: Dataset) -> SampleHistory:
     """Return a data set's samples in time; one is settled with the last row that any of its windows reads."""
-    sources, ref_ns, split = dataset.assembly.sources, dataset.ref_ns, dataset.spec.split
+    sources, ref_ns, split = dataset.sources, dataset.ref_ns, dataset.spec.split
     # Archived forecasts are known at the reference time by construction, however far they look ahead.
     measured = [source for source in sources if source.series.issued_ns is None]
     settled = np.max([source.last_read_ns(ref_ns) for source in measured], axis=0, initial=0)

@@ -22,9 +22,9 @@ def searched(dataset: Dataset, stage: Stage) -> Dataset:
     NoWindowFits
         If the training part is too short to be divided.
     """
-    index, assembly = dataset.indices("train"), dataset.assembly
+    index = dataset.indices("train")
     borders = [round(LEARNED * len(index)), round(CHOSEN * len(index))]
-    reach, calendar = assembly.plan.target_reach_ns, assembly.plan.grid.calendar
+    reach, calendar = dataset.plan.target_reach_ns, dataset.plan.grid.calendar
     nominal = dataset.ref_ns if calendar is None else calendar.nominal(dataset.ref_ns)
     train, validation, judged = purged(np.split(index, borders), nominal, reach[1] - reach[0])
     if stage == 0:

@@ -143,7 +143,7 @@ def past_windows(dataset: Dataset, series: Mapping[str, Series], ref_ns: Int64) 
         values = feature_values(feature.feature, at.ravel(), feature.setting, plan.clock)
         columns += [np.broadcast_to(column.reshape(at.shape), shape) for column in values.T]
     x = np.stack([column[complete] for column in columns], axis=2)
-    scaled = dataset.assembly.x_scaler.transform(x.reshape(-1, x.shape[2]).astype(np.float64))
+    scaled = dataset.x_scaler.transform(x.reshape(-1, x.shape[2]).astype(np.float64))
     return complete, scaled.reshape(x.shape).astype(np.float32)
 
 

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec, Split
 from shared.errors import InvalidInput
 from shared.series.series import NS_PER_MINUTE, Series
-from shared.windows.build import assemble
 from shared.windows.dataset import Dataset, build_dataset
 from shared.windows.plan import plan_windows
 from tests.golden.cases import Case, cases, folder
@@ -24,7 +23,7 @@ def named(wanted: list[Case]) -> pytest.MarkDecorator:
 
 def built(case: Case) -> Dataset:
     series = case.series()
-    return Dataset(assemble(plan_windows(case.spec(), series), series))
+    return Dataset.of(plan_windows(case.spec(), series), series)
 
 
 def test_the_golden_folder_is_there() -> None:

@@ -90,7 +90,7 @@ def score_forecast(
     """
     ref_ns = _ns(str(document["reference_time"]))
     targets, n_missing, complete = [], 0, True
-    sources = dataset.assembly.sources[len(dataset.spec.inputs) :]
+    sources = dataset.sources[len(dataset.spec.inputs) :]
     for k, (source, output) in enumerate(zip(sources, document["outputs"], strict=True)):
         fresh = SeriesWindows(source.rule, truth[source.rule.spec.series_id])
         n_steps = len(output["values"])

@@ -123,7 +123,7 @@ async def check_by_hand(storage: Storage, run: RunRow, dataset: Dataset) -> None
         assert isinstance(scores, dict)
         for name in ("mae", "rmse", "wape", "r2"):
             assert scores[name] == pytest.approx(by_hand[name], rel=1e-9), (fold.number, name)
-        source = dataset.assembly.sources[len(dataset.spec.inputs)]
+        source = dataset.sources[len(dataset.spec.inputs)]
         last = dataset.ref_ns[fold.train[1] - 1] + source.rule.reach_ns[1]
         y_train = source.series.values[source.series.times_ns <= last]
         naive = float(np.abs(np.diff(y_train)).mean())

@@ -28,7 +28,6 @@ from shared.series.problems import (
     UnknownSeries,
 )
 from shared.series.series import NS_PER_HOUR, Series
-from shared.windows.build import assemble
 from shared.windows.columns import GridColumn
 from shared.windows.dataset import Dataset, Part, build_dataset, build_window, dataset_key
 from shared.windows.plan import plan_windows
@@ -70,7 +69,7 @@ def test_windows_values_and_drops_equal_the_definition(case: tuple[DatasetSpec, 
     spec, series = case
     wanted = expected(spec, series)
 
-    dataset = Dataset(assemble(plan_windows(spec, series), series))
+    dataset = Dataset.of(plan_windows(spec, series), series)
 
     assert dataset.ref_ns.tolist() == wanted.ref_ns
     assert dataset.drops.n_candidates == wanted.n_candidates
@@ -89,7 +88,7 @@ def test_one_window_for_now_equals_the_window_of_training(
     spec, series = case
     local = Calendar(**ALL_FEATURES, timezone="Europe/Vienna", country="AT")
     spec = spec.model_copy(update={"calendar": local})
-    dataset = Dataset(assemble(plan_windows(spec, series), series))
+    dataset = Dataset.of(plan_windows(spec, series), series)
 
     for sample in range(dataset.n_windows):
         fresh = build_window(dataset, series, int(dataset.ref_ns[sample]))
@@ -103,7 +102,7 @@ def test_any_selection_of_windows_reads_the_same_values(
     case: tuple[DatasetSpec, dict[str, Series]], data: st.DataObject
 ) -> None:
     spec, series = case
-    dataset = Dataset(assemble(plan_windows(spec, series), series))
+    dataset = Dataset.of(plan_windows(spec, series), series)
     if dataset.n_windows == 0:
         return
     index = np.array(data.draw(st.lists(st.integers(0, dataset.n_windows - 1), max_size=8)), dtype=np.int64)
@@ -266,7 +265,7 @@ def test_calendar_windows_off_any_lattice_are_read_on_demand() -> None:
 
     fresh = build_window(dataset, {"s": hourly(100)}, int(dataset.ref_ns[3]))
 
-    assert not isinstance(dataset.assembly.x_tracks[1], GridColumn)
+    assert not isinstance(dataset.x_tracks[1], GridColumn)
     np.testing.assert_array_equal(fresh, dataset.x(np.array([3])))
 
 

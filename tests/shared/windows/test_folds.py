@@ -69,7 +69,7 @@ def dataset_of(
 
 def newest_row(dataset: Dataset, sample: int) -> int:
     """Return the stamp of the newest row any window of a sample was read from."""
-    rows = zip(dataset.assembly.sources, dataset.provenance(sample), strict=True)
+    rows = zip(dataset.sources, dataset.provenance(sample), strict=True)
     return max(int(source.series.times_ns[read.rows].max()) for source, read in rows)
 
 

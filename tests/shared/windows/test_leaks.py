@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec, Split
 from shared.series.arrays import Float32, Int64
 from shared.series.series import NS_PER_HOUR, Series
-from shared.windows.build import Assembly, assemble
 from shared.windows.dataset import Dataset
 from shared.windows.plan import plan_windows
 from shared.windows.scaling import Scaler
@@ -22,7 +21,7 @@ Build = Callable[[DatasetSpec, Mapping[str, Series]], Dataset]
 
 
 def build(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-    return Dataset(assemble(plan_windows(spec, series), series))
+    return Dataset.of(plan_windows(spec, series), series)
 
 
 def corrupted(series: Series, after_ns: int) -> Series:
@@ -34,7 +33,7 @@ def corrupted(series: Series, after_ns: int) -> Series:
 
 def past_looking(dataset: Dataset) -> list[int]:
     """Columns of X whose windows end at the reference time or before, and archived forecasts."""
-    sources = dataset.assembly.sources[: len(dataset.spec.inputs)]
+    sources = dataset.sources[: len(dataset.spec.inputs)]
     return [
         place
         for place, source in enumerate(sources)
@@ -47,12 +46,12 @@ def assert_no_feature_knows_the_future(
 ) -> None:
     dataset = make(spec, series)
     early = np.flatnonzero(dataset.ref_ns <= at)
-    ahead = [lookahead_ns(source, dataset.ref_ns[early]) for source in dataset.assembly.sources]
+    ahead = [lookahead_ns(source, dataset.ref_ns[early]) for source in dataset.sources]
     spoiled = make(
         spec,
         {
             source.rule.spec.series_id: corrupted(source.series, at + look)  # what the report admits
-            for source, look in zip(dataset.assembly.sources, ahead, strict=True)
+            for source, look in zip(dataset.sources, ahead, strict=True)
         },
     )
 
@@ -98,7 +97,7 @@ def assert_training_knows_nothing_else(make: Build, spec: DatasetSpec, series: d
         spec,
         {
             source.rule.spec.series_id: corrupted(source.series, _end_of_reading(dataset, place, last))
-            for place, source in enumerate(dataset.assembly.sources)
+            for place, source in enumerate(dataset.sources)
         },
     )
 
@@ -113,7 +112,7 @@ def assert_training_knows_nothing_else(make: Build, spec: DatasetSpec, series: d
 
 def _end_of_reading(dataset: Dataset, place: int, last_ref: int) -> int:
     """The last moment a training window reads: for archives an issue time, else a row."""
-    source = dataset.assembly.sources[place]
+    source = dataset.sources[place]
     if source.series.issued_ns is not None:
         return last_ref
     return int(source.last_read_ns(np.array([last_ref]))[0])
@@ -134,30 +133,18 @@ def aligned() -> tuple[DatasetSpec, dict[str, Series]]:
     return spec, {"s": Series("s", START + np.arange(100) * NS_PER_HOUR, values)}
 
 
-class Altered(Dataset):
-    """A data set with a planted leak."""
-
-    def __init__(self, assembly: Assembly, change: Callable[[Float32, Int64, "Dataset"], Float32]) -> None:
-        super().__init__(assembly)
-        self.change = change
-
-    def x(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
-        rows = np.arange(self.n_windows) if index is None else index
-        return self.change(super().x(rows, scaled=scaled), rows, self)
-
-
 def centred_mean(x: Float32, rows: Int64, dataset: Dataset) -> Float32:
-    smooth = np.convolve(dataset.assembly.sources[0].series.values, np.ones(5) / 5, "same")
+    smooth = np.convolve(dataset.sources[0].series.values, np.ones(5) / 5, "same")
     return x + np.float32(smooth[rows + 5][:, None, None])  # sample 0 has its reference time at row 5
 
 
 def back_filled(x: Float32, rows: Int64, dataset: Dataset) -> Float32:
-    values = dataset.assembly.sources[0].series.values
+    values = dataset.sources[0].series.values
     return x * 0 + values[np.minimum(rows + 6, len(values) - 1)][:, None, None].astype(np.float32)
 
 
 def normalised_by_everything(x: Float32, rows: Int64, dataset: Dataset) -> Float32:
-    return (x - np.float32(dataset.assembly.sources[0].series.values.mean())).astype(np.float32)
+    return (x - np.float32(dataset.sources[0].series.values.mean())).astype(np.float32)
 
 
 def target_as_input(x: Float32, rows: Int64, dataset: Dataset) -> Float32:
@@ -174,37 +161,40 @@ def test_a_planted_leak_in_the_features_is_caught(
 ) -> None:
     spec, series = aligned()
 
+    class Altered(Dataset):
+        def x(self, index: Int64 | None = None, *, scaled: bool = True) -> Float32:
+            rows = np.arange(self.n_windows) if index is None else index
+            return leak(super().x(rows, scaled=scaled), rows, self)
+
     def leaking(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-        return Altered(assemble(plan_windows(spec, series), series), leak)
+        return Altered.of(plan_windows(spec, series), series)
 
     with pytest.raises(AssertionError):
         assert_no_feature_knows_the_future(leaking, spec, series, START + 40 * NS_PER_HOUR)
 
 
-def scaled_over_all(assembly: Assembly) -> Assembly:
-    x = Dataset(assembly).x(scaled=False)
-    scaler = assembly.x_scaler
+def scaled_over_all(dataset: Dataset) -> Dataset:
+    x = dataset.x(scaled=False)
+    scaler = dataset.x_scaler
     lo, hi = x.min(axis=(0, 1)).astype(np.float64), x.max(axis=(0, 1)).astype(np.float64)
-    return replace(assembly, x_scaler=Scaler(lo, hi, scaler.low, scaler.high))
+    return replace(dataset, x_scaler=Scaler(lo, hi, scaler.low, scaler.high))
 
 
-def target_scaled_over_all(assembly: Assembly) -> Assembly:
-    y = Dataset(assembly).y_true()
-    scaler = assembly.y_scaler
-    return replace(assembly, y_scaler=Scaler(y.min(axis=(0, 1)), y.max(axis=(0, 1)), scaler.low, scaler.high))
+def target_scaled_over_all(dataset: Dataset) -> Dataset:
+    y = dataset.y_true()
+    scaler = dataset.y_scaler
+    return replace(dataset, y_scaler=Scaler(y.min(axis=(0, 1)), y.max(axis=(0, 1)), scaler.low, scaler.high))
 
 
 @pytest.mark.parametrize("leak", [scaled_over_all, target_scaled_over_all], ids=lambda f: f.__name__)
-def test_a_planted_leak_in_the_scalers_is_caught(leak: Callable[[Assembly], Assembly]) -> None:
+def test_a_planted_leak_in_the_scalers_is_caught(leak: Callable[[Dataset], Dataset]) -> None:
     spec, series = aligned()
 
     def leaking(spec: DatasetSpec, series: Mapping[str, Series]) -> Dataset:
-        return Dataset(leak(build(spec, series).assembly))
+        return leak(build(spec, series))
 
     with pytest.raises(AssertionError):
-        assert_training_knows_nothing_else(
-            lambda *request: Dataset(leak(build(*request).assembly)), spec, series
-        )
+        assert_training_knows_nothing_else(lambda *request: leak(build(*request)), spec, series)
 
 
 def test_a_forecast_issued_after_the_reference_time_is_never_read() -> None:

@@ -17,7 +17,6 @@ from shared.contracts.specs import (
 )
 from shared.series.row_clock import row_clock, usual_step_ns
 from shared.series.series import NS_PER_HOUR, NS_PER_MINUTE, Series
-from shared.windows.build import assemble
 from shared.windows.dataset import Dataset, build_dataset, build_window
 from shared.windows.plan import plan_windows
 
@@ -94,7 +93,7 @@ def test_every_truth_of_every_window_is_a_value_of_the_file_and_no_input_looks_a
 ) -> None:
     series, zone = file
 
-    dataset = Dataset(assemble(plan_windows(planned(series, zone=zone), {"s": series}), {"s": series}))
+    dataset = Dataset.of(plan_windows(planned(series, zone=zone), {"s": series}), {"s": series})
 
     truths = dataset.y_true()[..., 0]
     assert np.isin(truths, series.values).all()

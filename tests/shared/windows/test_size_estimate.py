@@ -8,7 +8,7 @@ from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
 from shared.series.problems import NoWindowFits, SeriesTooShort, TooLarge, UnknownSeries
 from shared.series.series import NS_PER_HOUR, Series
-from shared.windows.build import assemble
+from shared.windows.build import Assembly
 from shared.windows.plan import plan_windows
 from shared.windows.size_estimate import Limits, check_limits, estimate
 from tests.shared.windows.strategies import requests, thorough
@@ -34,7 +34,7 @@ def test_a_gapless_series_is_estimated_exactly() -> None:
 
     expected = estimate(plan, series)
 
-    assert expected.n_windows == len(assemble(plan, series).numbers)
+    assert expected.n_windows == len(Assembly.of(plan, series).numbers)
     assert expected.materialised_bytes == expected.n_windows * 48 * 4
 
 
@@ -43,7 +43,7 @@ def test_a_gapless_series_is_estimated_exactly() -> None:
 def test_there_are_never_more_windows_than_estimated(case: tuple[DatasetSpec, dict[str, Series]]) -> None:
     spec, series = case
     plan = plan_windows(spec, series)
-    built = assemble(plan, series)
+    built = Assembly.of(plan, series)
 
     try:
         expected = estimate(plan, series)
