@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -52,10 +52,6 @@ def open_private(path: Path) -> IO[bytes]:
 def _private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
-
-
-def _child_setup(parent: int) -> Callable[[], None]:
-    return lambda: die_with_parent(parent, signal.SIGTERM)
 
 
 class EmbeddedNats:
@@ -112,7 +108,8 @@ class EmbeddedNats:
                     stderr=log,
                     pass_fds=(lock,),  # the server keeps the lock exactly as long as it uses the store
                     start_new_session=True,  # Ctrl-C goes to us; the broker is stopped last
-                    preexec_fn=_child_setup(os.getpid()),  # the parent-death signal is set there
+                    # The parent-death signal is set there.
+                    preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),
                 )
         finally:
             os.close(lock)

@@ -46,11 +46,11 @@ class Kept:
         self.sessions[session_id] = self.sessions.get(session_id, 0) + n_bytes
 
 
+@dataclass(eq=False)
 class StorageQuota:
     """Counts what is kept, and remembers it for a moment; what comes in meanwhile is added."""
 
-    def __init__(self) -> None:
-        self._owners: dict[str, Kept] = {}
+    _owners: dict[str, Kept] = field(default_factory=dict)
 
     async def require_room(
         self, records: Records, settings: GatewaySettings, owner: str, session_id: str, n_bytes: int

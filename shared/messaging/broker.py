@@ -4,6 +4,7 @@ import asyncio
 import functools
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -117,11 +118,11 @@ def answering(handler: Callable[..., Awaitable[Json]]) -> Callable[..., Awaitabl
     return answer
 
 
+@dataclass(eq=False)
 class Reactions:
     """The reactions of one service: which handler answers which event, through which durable."""
 
-    def __init__(self) -> None:
-        self.router = NatsRouter()
+    router: NatsRouter = field(default_factory=NatsRouter)
 
     def on(self, event: type[Event], *, durable: str, at_once: int = 1) -> Callable[[Handler], Handler]:
         """Register a handler for an event; the durable must be one that provisioning creates.

@@ -8,6 +8,7 @@ everything: it also announces again what was released and, by a crash in between
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.contracts.base import utc_now
@@ -34,21 +35,21 @@ def order_for(job: JobRow) -> TrainModel:
     )
 
 
+@dataclass(eq=False)
 class FairRelease:
     """Releases waiting jobs; any number of replicas may do so at once."""
 
-    def __init__(self, storage: Storage, *, least: int, weights: Mapping[str, float]) -> None:
-        self._storage = storage
-        self._least = least
-        self._told = weights
-        self._known: dict[str, tuple[float, float]] = {}
+    _storage: Storage
+    least: int = field(kw_only=True)
+    weights: Mapping[str, float] = field(kw_only=True)
+    _known: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     async def of(self, owner: str, kinds: Iterable[str]) -> list[JobRow]:
         """Release what is due of one user and these kinds; return the rows that are to be announced."""
         released = []
         for kind in dict.fromkeys(kinds):
             queued, running = await self._owners(kind)
-            limit = round(self._least * await self._weight(owner)) + len(running) + 1  # more is never due
+            limit = round(self.least * await self._weight(owner)) + len(running) + 1  # more is never due
             where: Where = {"owner": owner, "kind": kind, "status": "queued", "released_at": None}
             waiting = await self._storage.records.select(JobRow, where, limit=limit)
             released += await self._release(waiting, queued, running)
@@ -86,7 +87,7 @@ class FairRelease:
             queued=queued,
             running=running,
             weights={owner: await self._weight(owner) for owner in owners},
-            least=self._least,
+            least=self.least,
         )
         released = []
         waits: Where = {"status": "queued", "released_at": None}
@@ -99,8 +100,8 @@ class FairRelease:
 
     async def _weight(self, owner: str) -> float:
         """Return a user's weight: as the operator says by name, or else as the user's plan says."""
-        if owner in self._told:
-            return self._told[owner]
+        if owner in self.weights:
+            return self.weights[owner]
         now = time.monotonic()
         until, weight = self._known.get(owner, (0.0, 1.0))
         if now >= until:

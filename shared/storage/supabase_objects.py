@@ -50,6 +50,7 @@ _LIST_PAGE: Final = 1000
 _DELETE_BATCH: Final = 500
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 _BINARY: Final = "application/octet-stream"
+_RESUMABLE: Final = {"tus-resumable": "1.0.0"}
 
 T = TypeVar("T")
 Spool: TypeAlias = BinaryIO | tempfile.SpooledTemporaryFile[bytes]
@@ -213,14 +214,14 @@ class SupabaseObjects:
         }
         metadata = ",".join(f"{name} {base64.b64encode(v.encode()).decode()}" for name, v in told.items())
         headers = {"upload-length": str(length), "upload-metadata": metadata, "x-upsert": "true"}
-        answer = await self._ask("POST", "/upload/resumable", headers=_resumable(headers))
+        answer = await self._ask("POST", "/upload/resumable", headers=_RESUMABLE | headers)
         # Behind a proxy the host in the answer may be an internal one; only the id is ours to use.
         return f"/upload/resumable/{answer.headers['location'].rsplit('/', 1)[1]}"
 
     async def _send(self, upload: str, file: Spool, start: int, end: int, attempt: int) -> None:
         """Send one piece of a file; on a later try ask first how much of it has arrived."""
         if attempt > 0:
-            answer = await self._ask_once("HEAD", upload, headers=_resumable({}))
+            answer = await self._ask_once("HEAD", upload, headers=_RESUMABLE)
             start = int(answer.headers["upload-offset"])
         if start == end:
             return
@@ -229,7 +230,7 @@ class SupabaseObjects:
             "content-type": "application/offset+octet-stream",
             "content-length": str(end - start),
         }
-        await self._ask_once("PATCH", upload, content=_part(file, start, end), headers=_resumable(headers))
+        await self._ask_once("PATCH", upload, content=_part(file, start, end), headers=_RESUMABLE | headers)
 
     def _files(self) -> AsyncBucketProxy:
         return self._client.storage.from_(self._bucket)
@@ -305,10 +306,6 @@ def _meaning(error: BaseException, key: str) -> Exception:
             return SupabaseUnavailable("Supabase Storage could not answer", reason=type(error).__name__)
         error = behind
     return refusal(error.response, key)
-
-
-def _resumable(headers: dict[str, str]) -> dict[str, str]:
-    return {"tus-resumable": "1.0.0", **headers}
 
 
 def _take_in(file: Spool, digest: Digest) -> None:

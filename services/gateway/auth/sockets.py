@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.gateway.auth.identity import Verifier
@@ -23,18 +24,19 @@ class TooManySockets(Refused):
     advice = ("Close connections that are not needed; one serves a whole session.",)
 
 
+@dataclass(eq=False)
 class SocketCounts:
     """The live connections of this process, by user, and those nobody has signed in on yet."""
 
-    def __init__(self, *, per_user: int, anonymous: int) -> None:
-        self._per_user, self._anonymous = per_user, anonymous
-        self._users: Counter[str] = Counter()
-        self._unknown = 0
+    per_user: int = field(kw_only=True)
+    anonymous: int = field(kw_only=True)
+    _users: Counter[str] = field(default_factory=Counter)
+    _unknown: int = 0
 
     @contextmanager
     def unknown(self) -> Iterator[None]:
         """Count a connection until its user is known."""
-        if self._unknown >= self._anonymous:
+        if self._unknown >= self.anonymous:
             raise TooManySockets("too many connections are about to sign in")
         self._unknown += 1
         try:
@@ -44,8 +46,8 @@ class SocketCounts:
 
     def enter(self, user_id: str) -> None:
         """Count a user's connection."""
-        if self._users[user_id] >= self._per_user:
-            raise TooManySockets(f"one user may have {self._per_user} live connections")
+        if self._users[user_id] >= self.per_user:
+            raise TooManySockets(f"one user may have {self.per_user} live connections")
         self._users[user_id] += 1
 
     def leave(self, user_id: str) -> None:

@@ -89,12 +89,13 @@ class OwnCounters:
         return value
 
 
+@dataclass(eq=False)
 class StreamCounters:
     """Counters in a memory stream of the broker: one message each, atomic, gone after two windows."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._own = OwnCounters()  # while the broker or its stream is away each replica counts for itself
+    _client: Client
+    # While the broker or its stream is away each replica counts for itself.
+    _own: OwnCounters = field(default_factory=OwnCounters)
 
     async def add(self, name: str, amount: int) -> int:
         """Add to a counter and return its new value."""
@@ -132,6 +133,7 @@ class Limiter:
         return quota
 
 
+@dataclass(eq=False)
 class FailedTokens:
     """How many refused tokens each address has sent lately, and which credentials were good.
 
@@ -139,17 +141,16 @@ class FailedTokens:
     and who shares the address with a guesser goes on working.
     """
 
-    def __init__(self, *, per_minute: int) -> None:
-        self._limit = per_minute
-        self._failed: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens left, when
-        self._good: OrderedDict[str, float] = OrderedDict()
+    per_minute: int = field(kw_only=True)
+    _failed: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)  # tokens left, when
+    _good: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
     def check(self, address: str, credential: str | None) -> None:
         """Raise ``TooManyRequests`` if the address has used up its failures and the credential is unknown."""
         accepted = self._good.get(_key(credential), -_REMEMBERED)
         if self._left(address) >= 1 or time.monotonic() - accepted < _REMEMBERED:
             return
-        headers = {"Retry-After": str(max(1, round(WINDOW_S / self._limit)))}
+        headers = {"Retry-After": str(max(1, round(WINDOW_S / self.per_minute)))}
         raise TooManyRequests("too many refused tokens came from this address", headers=headers)
 
     def failed(self, address: str) -> None:
@@ -167,8 +168,8 @@ class FailedTokens:
             self._good.popitem(last=False)
 
     def _left(self, address: str) -> float:
-        left, at = self._failed.get(address, (float(self._limit), time.monotonic()))
-        return min(float(self._limit), left + (time.monotonic() - at) * self._limit / WINDOW_S)
+        left, at = self._failed.get(address, (float(self.per_minute), time.monotonic()))
+        return min(float(self.per_minute), left + (time.monotonic() - at) * self.per_minute / WINDOW_S)
 
 
 def _key(credential: str | None) -> str:

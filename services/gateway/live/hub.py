@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, field
 
 from services.gateway.live.messages import LiveMessage
 
 
+@dataclass(eq=False)
 class Subscription:
     """What one client has still to be told.
 
@@ -14,12 +16,11 @@ class Subscription:
     the last sequence number it saw.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._n_events = 0
-        self._waiting: OrderedDict[int | str, LiveMessage] = OrderedDict()
-        self._wake = asyncio.Event()
-        self.overflowed = asyncio.Event()
+    _limit: int
+    _n_events: int = 0
+    _waiting: OrderedDict[int | str, LiveMessage] = field(default_factory=OrderedDict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    overflowed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, message: LiveMessage) -> int:
         """Add a message, never waiting; return how many events an overflow has just dropped."""
