@@ -72,11 +72,10 @@ def flight_files() -> tuple[DemoFile, ...]:
     weather: dict[str, Mapping[str, str]] = {}
     with (folder / "data" / "weather.csv").open(encoding="utf-8", newline="") as file:
         weather = {row["time_hour"]: row for row in csv.DictReader(file) if row["origin"] == "JFK"}
-    return (
-        DemoFile("departures.csv", _csv("departures", [(at, str(left[at])) for at in hours])),
-        DemoFile("temperature.csv", _csv("temperature", _column(weather, "temp"))),
-        DemoFile("wind.csv", _csv("wind", _column(weather, "wind_speed"))),
-    )
+    lines = {"departures": [(at, str(left[at])) for at in hours]}
+    for name, column in (("temperature", "temp"), ("wind", "wind_speed")):
+        lines[name] = [(at, weather[at][column]) for at in sorted(weather)]
+    return tuple(DemoFile(f"{name}.csv", _csv(name, rows)) for name, rows in lines.items())
 
 
 def demo_files() -> tuple[DemoFile, ...]:
@@ -126,10 +125,6 @@ def _folder_of(package: str) -> Path:
     if found is None or found.origin is None:
         raise ExampleMissing(f"the package {package} is not installed", package=package)
     return Path(found.origin).parent
-
-
-def _column(rows: Mapping[str, Mapping[str, str]], name: str) -> list[tuple[str, str]]:
-    return [(at, rows[at][name]) for at in sorted(rows)]
 
 
 def _csv(name: str, lines: list[tuple[str, str]]) -> bytes:

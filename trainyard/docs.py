@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from shared.contracts.base import Message
 from shared.contracts.events import MESSAGES
 from shared.contracts.kinds import SPECS
 from shared.contracts.metrics import METRICS
@@ -26,40 +25,22 @@ def events_page() -> str:
         "",
         "| type | subject | stream | reactions |",
         "|---|---|---|---|",
-        *(_row(message) for message in MESSAGES),
-        "",
-        *(line for message in MESSAGES for line in _section(message)),
     ]
+    for message in MESSAGES:
+        durables = ", ".join(f"`{name}`" for name, event in REACTIONS if event is message) or "-"
+        subject = f"| `{message.type}` | `{message.template}` |"
+        parts.append(f"{subject} {message.stream or 'core'} | {durables} |")
+    parts.append("")
+    for message in MESSAGES:
+        schema = message.model_json_schema(mode="serialization")
+        summary = (message.__doc__ or "").strip().splitlines()[0]
+        parts += [f"## {message.type}", "", summary, ""]
+        parts += ["| field | type | always there | meaning |", "|---|---|---|---|"]
+        for name, field in schema["properties"].items():
+            always = "yes" if name in schema.get("required", ()) else "no"
+            parts.append(f"| `{name}` | {_type(field)} | {always} | {field.get('description', '')} |")
+        parts.append("")
     return "\n".join(parts)
-
-
-def _row(message: type[Message]) -> str:
-    durables = ", ".join(f"`{name}`" for name, event in REACTIONS if event is message) or "-"
-    return f"| `{message.type}` | `{message.template}` | {message.stream or 'core'} | {durables} |"
-
-
-def _section(message: type[Message]) -> list[str]:
-    schema = message.model_json_schema(mode="serialization")
-    required = set(schema.get("required", ()))
-    summary = (message.__doc__ or "").strip().splitlines()[0]
-    rows = [
-        f"| `{name}` | {_type(field)} | {'yes' if name in required else 'no'} | {_meaning(field)} |"
-        for name, field in schema["properties"].items()
-    ]
-    return [
-        f"## {message.type}",
-        "",
-        summary,
-        "",
-        "| field | type | always there | meaning |",
-        "|---|---|---|---|",
-        *rows,
-        "",
-    ]
-
-
-def _meaning(field: dict[str, object]) -> str:
-    return str(field.get("description", ""))
 
 
 def _type(field: dict[str, object]) -> str:

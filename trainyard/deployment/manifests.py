@@ -85,9 +85,6 @@ def _unscaled(name: str) -> Json:
 
 
 def _overlays() -> dict[str, str]:
-    def secret(name: str) -> Json:
-        return {"name": name, "envs": [f"{name}.env"]}
-
     names = ["trainyard-nats", "trainyard-store", "trainyard-gateway"]
     namespace = thing("v1", "Namespace", "trainyard")
     namespace["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -96,7 +93,7 @@ def _overlays() -> dict[str, str]:
         "Kustomization",
         **common,
         components=[f"../../components/{name}" for name in ("embedded-store", "network-policies")],
-        secretGenerator=[secret(name) for name in names],
+        secretGenerator=[{"name": name, "envs": [f"{name}.env"]} for name in names],
         generatorOptions={"disableNameSuffixHash": True},
         images=[{"name": f"trainyard/{name}", "newTag": "dev"} for name in IMAGES],
     )
