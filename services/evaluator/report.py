@@ -85,7 +85,7 @@ class ReportWriter:
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
         kept = {name: value for name, value in state.run.verdict.items() if name != "report_problem"}
-        verdict = {**kept, **found, "archive": without_keys(stored).get("results.zip")}
+        verdict = {**kept, **found, "archive": _archive(stored)}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
@@ -243,6 +243,15 @@ def write_backtest(run_data: BacktestData, folder: Path) -> tuple[Json, dict[str
 def draw(figure: FigureData, target: Path) -> None:
     """Draw one plot for a light page."""
     target.write_bytes(render(figure))
+
+
+def _archive(stored: Mapping[str, JsonValue]) -> JsonValue:
+    """Return size and digest of the archive, and the bytes of the whole report."""
+    files = without_keys(stored)
+    sizes = [entry.get("size_bytes") for entry in files.values() if isinstance(entry, dict)]
+    archive = files.get("results.zip")
+    n_bytes = sum(size for size in sizes if isinstance(size, int))
+    return {**archive, "report_bytes": n_bytes} if isinstance(archive, dict) else None
 
 
 def redraw(data: bytes, theme: ThemeName) -> bytes:
