@@ -2,10 +2,10 @@
 
     python -m benchmarks.accuracy_peers NAME IN OUT
 
-IN is an .npz of one series on a regular grid: ``times`` (n,) Unix seconds, ``y`` (n,), ``known`` (n, k) known in
-advance, ``refs`` (n_windows,) places of the reference times to forecast from, ``n_steps``, and ``n_fit`` rows to
-learn from (training and validation). OUT gets ``y_pred`` (n_windows, n_steps) and ``seconds``. Nothing of
-Trainyard is imported.
+IN is an .npz of one series on a regular grid: ``times`` (n,) Unix seconds, ``y`` (n,), ``known`` (n, k) known
+in advance, ``refs`` (n_windows,) places of the reference times to forecast from, ``n_steps``, and ``n_fit``
+rows to learn from (training and validation). OUT gets ``y_pred`` (n_windows, n_steps) and ``seconds``.
+Nothing of Trainyard is imported.
 """
 
 import sys
