@@ -127,8 +127,8 @@ def check_tomorrow(seen: dict[str, Any]) -> None:
 
 def check_what_goes_by_itself(seen: dict[str, Any]) -> None:
     """A search is asked for and seen; a schedule is refused, made, paused; demo data are read right."""
-    assert "search of 4 trials" in seen["tuned"]
-    assert seen["trials"] == 4
+    assert "search of 2 trials" in seen["tuned"]
+    assert seen["trials"] == 2
     assert "https address" in seen["hook"]
     assert "Forecast every day at 06:00" in seen["paused"]
     assert "paused" in seen["paused"]

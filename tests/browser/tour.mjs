@@ -69,11 +69,11 @@ const steps = {
   "ask for a search of parameters": async () => {
     await page.click("a.button.primary");
     await page.waitForSelector(".facts");
-    const trees = "li:has(label:has-text('Boosted trees')), li:has(label:has-text('Boosted Trees'))";
-    await page.click(`:is(${trees}) summary`);
-    await page.click(`:is(${trees}) details label.check:has-text('Search') input`);
-    await page.fill(`:is(${trees}) details input[type=number]`, "4");
-    seen.tuned = await page.innerText(`:is(${trees}) summary`);
+    const dense = "li:has(label:has-text('Dense network'))";
+    await page.click(`${dense} summary`);
+    await page.click(`${dense} details label.check:has-text('Search') input`);
+    await page.fill(`${dense} details input[type=number]`, "2");
+    seen.tuned = await page.innerText(`${dense} summary`);
     await page.goBack();
   },
   "say what is known in advance": async () => {
