@@ -56,6 +56,10 @@ class Datasets(Protocol):
         """Store the folder and mark the data set ready; raise ``BuildCancelled`` if nobody wants it now."""
         ...
 
+    async def forget(self, session_id: str, dataset_id: str) -> None:
+        """Remove what lies of a data set that was deleted."""
+        ...
+
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         """Mark the data set ready with the content of its twin."""
         ...

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from services.datasets.ports import BuildCancelled, Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
-from shared.errors import DatasetNotFound, NotFound
+from shared.errors import DatasetNotFound, NotFound, SessionNotFound
 from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
@@ -69,8 +69,16 @@ class LedgerDatasets:
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
         files = await put_tree(self._of(order).objects, product.folder, prefix)
-        await self._of(order).records.insert(_scaler_rows(order, product.report))
+        try:
+            await self._of(order).records.insert(_scaler_rows(order, product.report))
+        except SessionNotFound:
+            await self.forget(order.session_id, order.id)
+            raise
         return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
+
+    async def forget(self, session_id: str, dataset_id: str) -> None:
+        await self._storage.records.delete(ScalerRow, {"dataset_id": dataset_id})
+        await self._storage.objects.delete(keys.dataset(session_id, dataset_id))
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
@@ -104,8 +112,15 @@ class LedgerDatasets:
             x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
-        key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
+        name = f"{'arrays' if scaled else 'arrays-original'}.npz"
+        key = f"{keys.dataset(session_id, dataset_id)}/{name}"
         stored = await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
+        made = row.report.get("made")
+        entry: dict[str, JsonValue] = {"size_bytes": stored.size_bytes, "sha256": stored.digest}
+        report = {**row.report, "made": {**(made if isinstance(made, dict) else {}), name: entry}}
+        await self._of(row).records.update(
+            DatasetRow, row.id, {"report": report}, expect={"revision": row.revision}
+        )  # what somebody else asked for meanwhile is made, and counted, when it is asked for next
         return key, stored.digest
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
@@ -122,7 +137,7 @@ class LedgerDatasets:
         if (
             updated is None or updated.status != "ready"
         ):  # deleted or cancelled meanwhile: nothing half-stored
-            await mine.objects.delete(keys.dataset(order.session_id, order.id))
+            await self.forget(order.session_id, order.id)
             raise BuildCancelled("the data set is not kept: nobody waits for it any more")
         return updated
 

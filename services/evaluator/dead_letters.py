@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.evaluator.plots import give_up_report
 from shared.contracts import events as e
 from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
@@ -78,6 +79,7 @@ class DeadLetters:
             e.TrainModel: self._fail_job,
             e.ModelDone: self._fail_job,
             e.ModelEvaluated: self._fail_run,
+            e.RunFinished: self._no_report,
         }
 
     async def handle_exhausted(self, advisory: Exhausted) -> list[Message]:
@@ -158,6 +160,14 @@ class DeadLetters:
             if row is not None:
                 return run_finished(event, row, best_label=None)
         return None
+
+    async def _no_report(self, event: Event) -> Message | None:
+        """The report of a run cannot be written; how the run ended stays as it is."""
+        run = await self._records.get(RunRow, event.run_id or "")
+        if run is None or run.reported:
+            return None
+        await give_up_report(self._records, run, NOT_HANDLED)
+        return e.RunReported.caused_by(event, problem=NOT_HANDLED)
 
 
 def read_event(subject: str, payload: str | bytes) -> Event | None:

@@ -23,9 +23,10 @@ from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
-from services.evaluator.plots import plot_row
+from services.evaluator.plots import give_up_report, plot_row
 from services.evaluator.ports import Results, RunState, ScoringContext
 from shared.contracts.backtest import Backtest
+from shared.contracts.problems import Problem
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
 from shared.storage.connect import Storage
@@ -83,9 +84,14 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
+        kept = {name: value for name, value in state.run.verdict.items() if name != "report_problem"}
+        verdict = {**kept, **found, "archive": _archive(stored)}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
+
+    async def give_up(self, run: RunRow, problem: Problem) -> None:
+        """Keep why the run has no report."""
+        await give_up_report(self._storage.of_owner(run.owner).records, run, problem)
 
     async def picture(self, run: RunRow, name: str, theme: ThemeName) -> tuple[str, str | None]:
         """Return key and digest of a plot of a run in a theme, drawn now unless it is there as it was drawn.
@@ -237,6 +243,15 @@ def write_backtest(run_data: BacktestData, folder: Path) -> tuple[Json, dict[str
 def draw(figure: FigureData, target: Path) -> None:
     """Draw one plot for a light page."""
     target.write_bytes(render(figure))
+
+
+def _archive(stored: Mapping[str, JsonValue]) -> JsonValue:
+    """Return size and digest of the archive, and the bytes of the whole report."""
+    files = without_keys(stored)
+    sizes = [entry.get("size_bytes") for entry in files.values() if isinstance(entry, dict)]
+    archive = files.get("results.zip")
+    n_bytes = sum(size for size in sizes if isinstance(size, int))
+    return {**archive, "report_bytes": n_bytes} if isinstance(archive, dict) else None
 
 
 def redraw(data: bytes, theme: ThemeName) -> bytes:

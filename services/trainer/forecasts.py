@@ -42,7 +42,7 @@ class LedgerForecasts:
         if dataset is None or dataset.object_key is None:
             raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
         folder = await self._fetched_dataset(mine, dataset)
-        wanted = tuple({spec.series_id for spec in dataset.spec.inputs})
+        wanted = tuple({spec.series_id for spec in dataset.spec.series})
         series = await mine.records.select(SeriesRow, {"session_id": session_id, "id": OneOf(wanted)})
         seen_by = datetime.fromisoformat(as_of) if as_of else None
         rows, versions = {}, {}

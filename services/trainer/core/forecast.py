@@ -49,7 +49,7 @@ def forecast_future(
     Parameters
     ----------
     intervals
-        Of the model, from its errors on the validation part.
+        Of the model, from its errors so far; they end where its forecasts are bounded.
     series
         Rows by series id, values given for the future among them.
 
@@ -60,7 +60,9 @@ def forecast_future(
     """
     upcoming = upcoming_window(dataset, series, ref_ns)
     values = forecaster.forecast_scaled(upcoming.x)[0]
-    lower, upper = (ends[:, 0] for ends in intervals.around(values[None]))
+    ends = [ends[:, 0] for ends in intervals.around(values[None])]
+    # An end that is not known stays so.
+    lower, upper = (np.where(np.isnan(end), end, forecaster.layout.bounded(end, upcoming.x)) for end in ends)
     return FutureForecast(upcoming, output_times(dataset, ref_ns), values, lower, upper, intervals.levels)
 
 

@@ -1077,6 +1077,12 @@ export interface components {
             levels_unknown: number[];
             /** Model */
             model: string;
+            /**
+             * N Later
+             * @description windows after the test part whose errors shape the intervals
+             * @default 0
+             */
+            n_later: number;
             /** N Validation */
             n_validation: number;
             /** Outputs */
