@@ -44,6 +44,7 @@ from shared.models.passport import (
     folder_sha256,
     layout_to_json,
     library_versions,
+    made_with,
     write_passport,
 )
 from shared.scoring.forecasts import Forecast, PartForecast
@@ -56,6 +57,8 @@ from shared.windows.samples import Layout
 from shared.windows.search_parts import searched
 
 WINDOWS_AT_ONCE = 2048
+ROOT = Path(__file__).parents[3]
+CODE = (ROOT / "shared", ROOT / "services" / "trainer")  # what decides how a model is fitted
 MODELS_KEPT = 16  # loaded models the child remembers
 
 
@@ -101,6 +104,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         layout=layout_to_json(dataset.layout),
         n_windows=n_windows,
         libraries=library_versions(),
+        environment=made_with(*CODE),
         metrics=metrics,
         notes=notes,
         files=files,
