@@ -137,7 +137,7 @@ function Horizon({ draft, change }: { draft: Draft; change: Change }) {
 function CalendarPart({ draft, change }: { draft: Draft; change: Change }) {
   const { files } = useWorkspace();
   const { calendar, holidays } = draft;
-  const within = SUBDIVISIONS[holidays.country] ?? {};
+  const within = SUBDIVISIONS[holidays.country] ?? (holidays.subdivision ? { [holidays.subdivision]: holidays.subdivision } : {});
   const names = new Intl.DisplayNames([document.documentElement.lang], { type: "region" });
   return (
     <Part title={t("setup.calendar")} lead={t("setup.calendarLead")}>
