@@ -12,6 +12,7 @@ from services.gateway.http.wire import Answer
 from services.gateway.sessions.draft_routes import KEY
 from services.gateway.uploads.file_routes import files_of
 from shared.contracts.problems import Problem
+from shared.demo_data import is_there
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import LIVE_RUN, FileRow, JobRow, ResultRow, RunRow, SessionRow
 
@@ -39,6 +40,7 @@ class SessionCards(Answer):
     sessions: list[SessionCard]
     total: int = Field(description="sessions that match")
     offset: int
+    demo: bool = Field(description="whether this platform has data to try it with")
 
 
 class RunCard(BaseModel):
@@ -112,7 +114,7 @@ async def sessions(
                 best_label=labels.get(best[-1]) if best else None,
             )
         )
-    return SessionCards(sessions=cards, total=len(found), offset=offset)
+    return SessionCards(sessions=cards, total=len(found), offset=offset, demo=is_there())
 
 
 def _sorted(rows: list[SessionRow], sort: Sort) -> list[SessionRow]:
