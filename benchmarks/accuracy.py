@@ -146,7 +146,7 @@ def peers(dataset: Dataset, chosen: Set, python: str | None) -> Iterator[tuple[s
 
 def _task(dataset: Dataset, chosen: Set) -> dict[str, Any]:
     """Return a set as peers read it: every series on the target's own grid, gaps filled linearly."""
-    by_name = {source.series.name: source.series for source in dataset.assembly.sources}
+    by_name = {source.series.name: source.series for source in dataset.sources}
     target = by_name[chosen.target]
     step = int(np.median(np.diff(target.times_ns)))
     places = np.round((target.times_ns - target.times_ns[0]) / step).astype(np.int64)
