@@ -69,4 +69,5 @@ class Arrivals:
 
 
 def _sid(scope: Scope) -> str:
-    return parse_qs(scope["query_string"].decode("latin-1")).get("sid", [""])[0]
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("sid", [""])[0]
