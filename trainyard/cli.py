@@ -17,10 +17,10 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.contracts.trials import MOST_TRIALS
-from shared.errors import TrainyardError
-from trainyard.client import ApiError, AsyncClient
+from trainyard.client import AsyncClient
 from trainyard.console import RunBars, show_claims, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
+from trainyard.failures import FAILURES, told
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
 from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
@@ -34,6 +34,7 @@ from trainyard.plan import (
     plan_dataset,
 )
 from trainyard.registry import REGISTRY_COMMANDS
+from trainyard.rerun import rerun
 from trainyard.schedules import SCHEDULE_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
 from trainyard.verifying import manifest, verify
@@ -41,7 +42,7 @@ from trainyard.verifying import manifest, verify
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 COMMAND_GROUPS = (*COMMANDS, *REGISTRY_COMMANDS, *SCHEDULE_COMMANDS, manifest, verify)
-for command in (fsck, backup, provision, dataset, *COMMAND_GROUPS):
+for command in (fsck, backup, rerun, provision, dataset, *COMMAND_GROUPS):
     app.command()(command)
 
 
@@ -49,8 +50,8 @@ def main() -> None:
     """Run the command line; problems are printed, not traced."""
     try:
         app()
-    except (ApiError, TrainyardError) as error:
-        show_problem(console, error.problem())
+    except FAILURES as error:
+        show_problem(console, told(error))
         sys.exit(1)
 
 

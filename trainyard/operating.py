@@ -17,6 +17,7 @@ from shared.messaging.provision import provision_as
 from shared.settings import CommonSettings
 from shared.storage.connect import open_embedded
 from shared.storage.fsck import check_store, remove_leftovers
+from shared.storage.manifest import KEY_FILE
 from trainyard.local import ROOT
 
 console = Console()
@@ -70,7 +71,14 @@ def backup(
     inside = (path.relative_to(data) for path in (data / "objects").rglob("*"))
     whole = (path for path in inside if not any(part.startswith(".") for part in path.parts))  # no key does
     n_objects = sum(_copied(data / path, target / path) for path in whole)
+    key = _copied(
+        data / KEY_FILE, target / KEY_FILE
+    )  # else nobody could tell what the copy signs from a forgery
     console.print(f"{n_objects} objects and the rows that name them are in {target}")
+    if key:
+        console.print(
+            "the key models are signed with is there, too: keep the copy as private as the original"
+        )
     console.print(f"check it with trainyard fsck --data {target}")
 
 

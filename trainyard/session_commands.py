@@ -146,6 +146,9 @@ async def monitor(
 @asking
 async def watch(client: AsyncClient, session: str, run_id: str) -> None:
     """Follow a run until it is finished."""
+    await client.status(
+        session, run_id=run_id
+    )  # following waits for a gateway for ever; it has to be there once
     await RunBars(console).follow(client.watch(session, run_id))
 
 

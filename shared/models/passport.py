@@ -1,8 +1,11 @@
 """A model's passport: what it is, what it was made from, and the hashes of its files."""
 
 import hashlib
+import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,7 @@ class Passport(BaseModel):
     layout: dict[str, Any]
     n_windows: dict[str, int]
     libraries: dict[str, str]
+    environment: dict[str, str] = {}  # earlier passports do not say
     metrics: dict[str, dict[str, float | None]]
     notes: dict[str, JsonValue]
     files: dict[str, FileFacts]
@@ -119,6 +123,30 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def made_with(*code: Path) -> dict[str, str]:
+    """Return what else decides the bytes of a fit: the code in some folders, interpreter and machine."""
+    digest = hashlib.sha256()
+    for folder in code:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder.parent).as_posix()}\n".encode() + path.read_bytes())
+    return {
+        "code": digest.hexdigest()[:16],
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name, which decides the instructions libraries choose; empty where unknown."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def layout_to_json(layout: Layout) -> dict[str, Any]:

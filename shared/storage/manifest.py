@@ -23,6 +23,7 @@ from shared.fingerprint import FileFacts, file_facts
 
 PAYLOAD_TYPE = "application/vnd.trainyard.model+json"
 FORMAT = 1
+KEY_FILE = "signing.key"  # of a data folder
 
 
 class ManifestInvalid(InvalidInput):

@@ -11,8 +11,9 @@ from shared.storage.records import Records
 from shared.storage.schedule_rows import ScheduleRow
 from tests.live.conftest import OpenYard
 from tests.support.load import CLASSICAL, READING, short_files, short_plan
+from trainyard.rerun import replay
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 N_ROWS, DAY, DAYS = 1500, 48, 7
 
 
@@ -67,6 +68,13 @@ async def test_seven_days_are_forecast_scored_watched_trained_again_and_promoted
 
         assert after.version == registry.champion
         assert after.run_id == second_run.run_id
+
+        # The first run, from before any of these rows had come, is done again and is what it was.
+        folder = yard.platform.settings.data_dir
+        again = await asyncio.to_thread(replay, first_run.run_id, data=folder)
+        assert again.same, again
+        assert again.dataset["same_rows"]
+        assert again.versions == ()
 
         # A schedule that has been there since yesterday is due at once, and once.
         made_schedule = await client.schedule(session, at="00:00", timezone="UTC")

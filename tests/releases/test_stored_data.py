@@ -1,5 +1,6 @@
 """A data folder that an earlier release left is read: rows, scores, data set, passports, models, answers."""
 
+import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
@@ -27,6 +28,7 @@ from shared.storage.rows import (
 )
 from shared.windows.dataset import Dataset
 from tests.services.gateway.house import BASE, open_house
+from trainyard.rerun import replay
 
 RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("*/ledger.sql"))
 
@@ -105,6 +107,28 @@ async def test_every_model_passes_its_passport_and_forecasts_what_it_did(
             assert job.kind in (*KINDS, *NEURAL, "ensemble")
     finally:
         await storage.close()
+
+
+@pytest.mark.keras
+async def test_a_run_of_an_earlier_release_is_done_again_and_the_version_that_differs_is_named(
+    folder: Path,
+) -> None:
+    storage = await open_embedded(folder)
+    (run,) = await storage.records.select(RunRow, {})
+    (row,) = await storage.records.select(DatasetRow, {})
+    await storage.close()
+    before = {path: path.read_bytes() for path in (folder / "objects").rglob("*") if path.is_file()}
+
+    found = await asyncio.to_thread(replay, run.id, data=folder)
+
+    assert found.dataset["n_windows"] == row.report["n_windows"]
+    assert found.dataset["same_rows"]
+    assert {one["kind"] for one in found.models} == {
+        "lin", "dense", "svr_mimo", "last_value", "seasonal_naive",
+    }  # fmt: skip
+    assert found.left_out == ("Ensemble: an average of the others",)
+    assert found.same or "code" in {one["what"] for one in found.versions}
+    assert before == {path: path.read_bytes() for path in (folder / "objects").rglob("*") if path.is_file()}
 
 
 async def test_the_gateway_tells_the_run_as_it_ended(folder: Path) -> None:

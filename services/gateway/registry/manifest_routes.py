@@ -18,13 +18,12 @@ from services.gateway.registry.versions import PASSPORT, registry_of
 from services.gateway.settings import GatewaySettings
 from shared.errors import Unavailable
 from shared.fingerprint import FileFacts
-from shared.storage.manifest import Manifest, key_id, private_key, sign, stored_key, to_pem
+from shared.storage.manifest import KEY_FILE, Manifest, key_id, private_key, sign, stored_key, to_pem
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified
 
 router = APIRouter(tags=["models"], route_class=IdempotentRoute)
-KEY_FILE = "signing.key"
 
 
 class SigningNotConfigured(Unavailable):

@@ -20,11 +20,12 @@ from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.leases import take_lease
-from shared.storage.records import Less, Where
+from shared.storage.records import Less, OneOf, Where
 from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
 from shared.storage.schedule_rows import FiringRow
 
 SWEEP_EVERY = timedelta(hours=1)
+_AT_ONCE = 500  # forecasts removed by one statement
 _STALE = timedelta(hours=24)
 _FIRINGS_KEPT = timedelta(days=400)
 
@@ -99,9 +100,12 @@ async def rotate_forecasts(storage: Storage, *, keep: int) -> int:
         beyond = await storage.records.count(ForecastRow, own) - keep
         mine = storage.of_owner(session.owner)
         oldest = await mine.records.select(ForecastRow, own, limit=beyond) if beyond > 0 else []
-        for row in oldest:  # the row goes last: after a crash it is found again
-            await mine.objects.delete(row.object_key)
-            removed += await mine.records.delete(ForecastRow, {"id": row.id})
+        for first in range(0, len(oldest), _AT_ONCE):
+            block = oldest[first : first + _AT_ONCE]
+            for row in block:  # the rows go last: after a crash they are found again
+                await mine.objects.delete(row.object_key)
+            ids = OneOf(tuple(row.id for row in block))
+            removed += await mine.records.delete(ForecastRow, {"id": ids})
     await storage.records.delete(FiringRow, {"due": Less(utc_now() - _FIRINGS_KEPT)})
     return removed
 

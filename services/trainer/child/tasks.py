@@ -34,8 +34,8 @@ from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
 from services.trainer.core.predict import AverageForecaster, Forecaster
 from services.trainer.core.problems import NotFinite
-from services.trainer.core.search import LOSS
 from shared.contracts.backtest import BacktestPart
+from shared.contracts.trials import SEARCH_LOSS
 from shared.fingerprint import file_facts
 from shared.models.passport import (
     PASSPORT,
@@ -44,6 +44,7 @@ from shared.models.passport import (
     folder_sha256,
     layout_to_json,
     library_versions,
+    made_with,
     write_passport,
 )
 from shared.scoring.forecasts import Forecast, PartForecast
@@ -56,6 +57,8 @@ from shared.windows.samples import Layout
 from shared.windows.search_parts import searched
 
 WINDOWS_AT_ONCE = 2048
+ROOT = Path(__file__).parents[3]
+CODE = (ROOT / "shared", ROOT / "services" / "trainer")  # what decides how a model is fitted
 MODELS_KEPT = 16  # loaded models the child remembers
 
 
@@ -91,7 +94,9 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     unwritten = write_files(task, fitted, forecast, dataset.layout)
-    notes = fitted.notes | fold_notes(task) | bound_notes(dataset.layout) | unwritten
+    notes = fitted.notes | bound_notes(dataset.layout) | unwritten
+    if task.backtest:
+        notes["backtest"] = {str(fold.number): fold.cutoff.isoformat() for fold in task.backtest.folds}
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -101,6 +106,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         layout=layout_to_json(dataset.layout),
         n_windows=n_windows,
         libraries=library_versions(),
+        environment=made_with(*CODE),
         metrics=metrics,
         notes=notes,
         files=files,
@@ -140,16 +146,8 @@ def tried(fitted: Fitted, dataset: Dataset, seconds: float) -> TrainOutcome:
     loss = float(np.mean(np.sqrt(mse) / std))
     if not isfinite(loss):
         raise NotFinite("the forecasts of this trial are not finite numbers")
-    notes: dict[str, JsonValue] = {LOSS: loss, "n_judged": len(judged)}
+    notes: dict[str, JsonValue] = {SEARCH_LOSS: loss, "n_judged": len(judged)}
     return TrainOutcome(seconds=seconds, notes=notes, metrics={}, files={})
-
-
-def fold_notes(task: TrainTask) -> dict[str, JsonValue]:
-    """Return which folds of a backtest a model was fitted for; nothing outside of one."""
-    if task.backtest is None:
-        return {}
-    cutoffs: dict[str, JsonValue] = {str(f.number): f.cutoff.isoformat() for f in task.backtest.folds}
-    return {"backtest": cutoffs}
 
 
 def bound_notes(layout: Layout) -> dict[str, JsonValue]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.gateway.sessions.cleanup import rotate_forecasts
+from services.gateway.settings import GatewaySettings
 from shared.contracts.base import new_id, utc_now
 from shared.storage import keys
 from shared.storage.forecast_rows import ForecastRow
@@ -59,3 +60,26 @@ async def test_due_times_are_remembered_for_more_than_a_year(house: House) -> No
     await rotate_forecasts(house.gateway.service_storage, keep=KEEP)
 
     assert [row.id for row in await house.records.select(FiringRow, {})] == ["new"]
+
+
+async def test_of_ten_thousand_forecasts_the_ledger_keeps_two_thousand(house: House) -> None:
+    storage, session, begun = house.gateway.service_storage, session_row("local"), utc_now()
+    rows = [
+        ForecastRow(
+            id=(forecast_id := new_id()), owner="local", session_id=session.id, run_id="r", job_id="j",
+            kind="lin", label="LIN", reference_time=begun, last_time=begun,
+            object_key=keys.forecast(session.id, forecast_id), created_at=begun + timedelta(seconds=k),
+        )
+        for k in range(10_000)
+    ]  # fmt: skip
+    await house.records.insert([session, *rows])
+    for row in (*rows[:3], *rows[-3:]):
+        await storage.objects.put(row.object_key, b"{}")
+
+    removed = await rotate_forecasts(storage, keep=GatewaySettings().gateway_forecasts_kept)
+
+    kept = await house.records.select(ForecastRow, {"session_id": session.id})
+    assert (removed, len(kept)) == (8_000, 2_000)
+    assert {row.id for row in kept} == {row.id for row in rows[-2_000:]}
+    documents = await storage.objects.list(keys.session(session.id))
+    assert sorted(documents) == sorted(row.object_key for row in rows[-3:])
