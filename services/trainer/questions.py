@@ -1,12 +1,16 @@
 """Windows and forecasts between JSON and the files the child process reads and writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
 
 from services.trainer.core.predict import WindowsMalformed
+from shared.contracts.data_contract import SeriesContract
+from shared.models.passport import PASSPORT, parse_passport
+from shared.storage.data_contract import check_contract
 
 
 def write_windows(windows: JsonValue, path: Path) -> None:
@@ -57,3 +61,20 @@ def _values(output: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
 
 def _minus(a: JsonValue, b: JsonValue) -> float | None:
     return a - b if isinstance(a, int | float) and isinstance(b, int | float) else None
+
+
+def check_inputs(model: Path, now: Sequence[SeriesContract]) -> None:
+    """Refuse series that are read otherwise than a stored model expects; earlier passports expect nothing.
+
+    Raises
+    ------
+    InputsChanged
+    """
+    check_contract(_expected(model), now)
+
+
+@lru_cache(maxsize=64)
+def _expected(model: Path) -> tuple[SeriesContract, ...]:
+    """Return the contract of a fetched model, whose folder never changes."""
+    path = model / PASSPORT
+    return parse_passport(path.read_bytes()).contract if path.is_file() else ()
