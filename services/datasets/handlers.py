@@ -104,9 +104,8 @@ async def build(
 
 
 async def _built(order: DatasetRow, datasets: Datasets, builders: Builders) -> DatasetRow:
-    twin = await datasets.twin(order)
-    if twin is not None:
-        return await datasets.reuse(order, twin)
+    if twin := await datasets.reused(order):
+        return twin
     series = await datasets.series(order)
     with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
         folder, unwanted = Path(scratch), partial(datasets.unwanted, order)

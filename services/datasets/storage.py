@@ -51,14 +51,14 @@ class LedgerDatasets:
                 raise SeriesGone("there is no such series in this session", series_id=series_id[:64])
         return {series_id: await self._read(row) for series_id, row in found.items()}
 
-    async def twin(self, order: DatasetRow) -> DatasetRow | None:
+    async def reused(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
         same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
-        found = await self._of(order).records.select(DatasetRow, same, limit=1)
-        return found[0] if found else None
+        found = await self._storage.of_owner(order.owner).records.select(DatasetRow, same, limit=1)
+        return await self._ready(order, found[0].object_key or "", found[0].report) if found else None
 
     async def unwanted(self, order: DatasetRow) -> bool:
-        records = self._of(order).records
+        records = self._storage.of_owner(order.owner).records
         row = await records.get(DatasetRow, order.id)
         if row is None or row.status != "requested":
             return True
@@ -68,9 +68,10 @@ class LedgerDatasets:
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
-        files = await put_tree(self._of(order).objects, product.folder, prefix)
+        mine = self._storage.of_owner(order.owner)
+        files = await put_tree(mine.objects, product.folder, prefix)
         try:
-            await self._of(order).records.insert(_scaler_rows(order, product.report))
+            await mine.records.insert(_scaler_rows(order, product.report))
         except SessionNotFound:
             await self.forget(order.session_id, order.id)
             raise
@@ -80,25 +81,24 @@ class LedgerDatasets:
         await self._storage.records.delete(ScalerRow, {"dataset_id": dataset_id})
         await self._storage.objects.delete(keys.dataset(session_id, dataset_id))
 
-    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
-        return await self._ready(order, twin.object_key or "", twin.report)
-
     async def crashed(self, order: DatasetRow) -> int:
-        records = self._of(order).records
+        records = self._storage.of_owner(order.owner).records
         row = await records.get(DatasetRow, order.id)
         failures = (row or order).failures + 1
         await records.update(DatasetRow, order.id, {"failures": failures})
         return failures
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
-        await self._of(order).records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
+        await self._storage.of_owner(order.owner).records.update(
+            DatasetRow, order.id, {"status": "failed", "problem": problem}
+        )
 
     async def open(self, session_id: str, dataset_id: str) -> Dataset:
         row = await self.load(dataset_id)
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_dataset(self._of(row), row, Path(scratch))
+            await fetch_dataset(self._storage.of_owner(row.owner), row, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
     async def save_arrays(
@@ -114,11 +114,12 @@ class LedgerDatasets:
 
         name = f"{'arrays' if scaled else 'arrays-original'}.npz"
         key = f"{keys.dataset(session_id, dataset_id)}/{name}"
-        stored = await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
+        mine = self._storage.of_owner(row.owner)
+        stored = await mine.objects.put(key, await asyncio.to_thread(materialised))
         made = row.report.get("made")
         entry: dict[str, JsonValue] = {"size_bytes": stored.size_bytes, "sha256": stored.digest}
         report = {**row.report, "made": {**(made if isinstance(made, dict) else {}), name: entry}}
-        await self._of(row).records.update(
+        await mine.records.update(
             DatasetRow, row.id, {"report": report}, expect={"revision": row.revision}
         )  # what somebody else asked for meanwhile is made, and counted, when it is asked for next
         return key, stored.digest
@@ -130,7 +131,7 @@ class LedgerDatasets:
             "report": report,
             "content_key": await self._content_key(order),
         }
-        mine = self._of(order)
+        mine = self._storage.of_owner(order.owner)
         updated = await mine.records.update(DatasetRow, order.id, changes, expect={"status": "requested"})
         if updated is None:
             updated = await mine.records.get(DatasetRow, order.id)
@@ -147,7 +148,7 @@ class LedgerDatasets:
 
     async def _rows(self, order: DatasetRow) -> dict[str, SeriesRow]:
         wanted = {spec.series_id: spec.name for spec in order.spec.series}
-        found = await self._of(order).records.select(
+        found = await self._storage.of_owner(order.owner).records.select(
             SeriesRow, {"session_id": order.session_id, "id": OneOf(tuple(wanted))}
         )
         rows = {row.id: row for row in found}
@@ -155,10 +156,6 @@ class LedgerDatasets:
             if series_id not in rows:
                 raise SeriesGone(f"there is no series {name!r} in this session", series=name)
         return rows
-
-    def _of(self, order: DatasetRow) -> Storage:
-        """Return the stores narrowed to the order's owner."""
-        return self._storage.of_owner(order.owner)
 
     async def _read(self, row: SeriesRow) -> Series:
         objects = self._storage.of_owner(row.owner).objects

@@ -24,8 +24,7 @@ from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
 from services.evaluator.plots import give_up_report, plot_row
-from services.evaluator.ports import Results, RunState, ScoringContext
-from shared.contracts.backtest import Backtest
+from services.evaluator.ports import Results, RunState
 from shared.contracts.problems import Problem
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
@@ -70,7 +69,11 @@ class ReportWriter:
         A report that was written before is not written again.
         """
         if state.run.reported:
-            return await self._written(state.run)
+            rows = await self._storage.of_owner(state.run.owner).records.select(
+                PlotRow, {"run_id": state.run.id}
+            )
+            prefix = f"{keys.run(state.run.session_id, state.run.id)}/"
+            return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
         mine = self._storage.of_owner(state.run.owner)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
             folder, extras = Path(scratch) / "report", Path(scratch) / "extras"
@@ -139,15 +142,18 @@ class ReportWriter:
             extras = await self._models(named, scratch) | await self._configuration(state.run, scratch)
             return partial(write_report, run_data), extras
         named = [(f"{number:02d}-{slug(job.label)}", job) for number, job in enumerate(jobs, start=1)]
-        newest = [(name, job) for name, job in named if job.backtest and _forecasts_newest(state.run, job)]
+        last = state.run.backtest.folds[-1]
+        newest = [(name, job) for name, job in named if job.backtest and job.backtest.folds[-1] == last]
         extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
         extras |= await self._configuration(state.run, scratch)
-        return partial(write_backtest, _backtest_data(state, state.run.backtest, named)), extras
-
-    async def _written(self, run: RunRow) -> tuple[str, ...]:
-        rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
-        prefix = f"{keys.run(run.session_id, run.id)}/"
-        return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
+        table = fold_table(state.run.backtest.folds, state.jobs, state.results, metric=state.run.metric)
+        fits = {
+            name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
+            for name, job in named
+            if job.backtest
+        }
+        data = BacktestData(state.run.id, state.run.backtest, table, fits)
+        return partial(write_backtest, data), extras
 
     async def _run_data(self, run: RunRow, jobs: list[JobRow]) -> RunData:
         context = await self._results.scoring_context(jobs[0])
@@ -161,12 +167,15 @@ class ReportWriter:
             )
             for job in jobs
         ]
+        outputs = zip(
+            context.names, context.delta_minutes, context.offset_hours, context.y_train, strict=True
+        )
         return RunData(
             run_id=run.id,
             metric=run.metric,
             timezone=context.timezone,
             season_length=1,
-            outputs=_outputs(context),
+            outputs=tuple(OutputFacts(*facts) for facts in outputs),
             models=tuple(models),
         )
 
@@ -202,12 +211,12 @@ class ReportWriter:
         scalers = await self._storage.of_owner(run.owner).records.select(
             ScalerRow, {"dataset_id": run.dataset_id}, order="position"
         )
-        told: list[JsonValue] = [
+        scalings: list[JsonValue] = [
             {"role": row.role, "position": row.position, "name": row.name, **row.parameters}
             for row in scalers
         ]
         written = {}
-        for name, content in (("configuration.json", configuration), ("scalers.json", told)):
+        for name, content in (("configuration.json", configuration), ("scalers.json", scalings)):
             if content:
                 written[name] = folder / name
                 await asyncio.to_thread(written[name].write_bytes, json_bytes(content))
@@ -266,32 +275,3 @@ def pack(folder: Path, extras: Mapping[str, Path]) -> None:
     for path, file in own.items():
         if not path.startswith(("plots/", "metrics/", "tables/")):
             file.unlink()
-
-
-def _backtest_data(state: RunState, backtest: Backtest, named: Iterable[tuple[str, JobRow]]) -> BacktestData:
-    table = fold_table(backtest.folds, state.jobs, state.results, metric=state.run.metric)
-    fits = {
-        name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
-        for name, job in named
-        if job.backtest
-    }
-    return BacktestData(state.run.id, backtest, table, fits)
-
-
-def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
-    """Whether a fit of a backtest forecasts its newest fold."""
-    newest = run.backtest.folds[-1] if run.backtest else None
-    return job.backtest is not None and job.backtest.folds[-1] == newest
-
-
-def _outputs(context: ScoringContext) -> tuple[OutputFacts, ...]:
-    return tuple(
-        OutputFacts(name, delta, offsets, y_train)
-        for name, delta, offsets, y_train in zip(
-            context.names,
-            context.delta_minutes,
-            context.offset_hours,
-            context.y_train,
-            strict=True,
-        )
-    )

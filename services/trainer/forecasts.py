@@ -24,7 +24,7 @@ from shared.storage.datasets import fetch_dataset
 from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
-from shared.storage.verified import fetch_verified, get_verified
+from shared.storage.verified import digest_in, fetch_verified, get_verified
 
 KEPT = 64  # folders of data sets, and files of rows, on this machine
 
@@ -78,7 +78,7 @@ class LedgerForecasts:
             kind=job.kind,
             label=job.label,
             version=version,
-            passport_sha256=_passport(job),
+            passport_sha256=digest_in(job.files, PASSPORT),
             reference_time=datetime.fromisoformat(reference),
             last_time=_last_time(document),
             parent_id=parent_id,
@@ -87,7 +87,7 @@ class LedgerForecasts:
         )
         if kept := await mine.records.get(ForecastRow, forecast_id):
             return kept
-        told: dict[str, JsonValue] = {
+        facts: dict[str, JsonValue] = {
             "forecast_id": forecast_id,
             "run_id": job.run_id,
             "job_id": job.id,
@@ -100,7 +100,7 @@ class LedgerForecasts:
             "asked": dict(asked),
             "row_versions": dict(order.versions),
         }
-        stored = await mine.objects.put(row.object_key, json_to_bytes({**told, **document}))
+        stored = await mine.objects.put(row.object_key, json_to_bytes({**facts, **document}))
         row = row.changed(sha256=stored.digest)
         await mine.records.insert([row])
         return row
@@ -185,11 +185,6 @@ def _extend(path: Path, batches: list[bytes], position: int) -> None:
         ],
     )
     path.write_bytes(arrays_to_bytes(grown.to_arrays()))
-
-
-def _passport(job: JobRow) -> str | None:
-    entry = job.files.get(PASSPORT)
-    return str(entry["sha256"]) if isinstance(entry, dict) else None
 
 
 def _last_time(document: Mapping[str, JsonValue]) -> datetime:

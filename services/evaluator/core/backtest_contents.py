@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 from services.evaluator.core.backtest import FoldTable
 from services.evaluator.core.figures.folds import error_by_fold
@@ -44,10 +43,24 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
     """
     cutoffs = tuple(fold.cutoff.isoformat() for fold in run_data.backtest.folds)
     figure = error_by_fold(run_data.table.rows, cutoffs, run_data.table.metric)
+    plan = run_data.backtest.model_dump(mode="json")
+    plan["fits"] = [
+        {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
+        for name, (model, numbers) in run_data.fits.items()
+    ]
+    # A line per model, fold and output, the best model first; an undefined score is an empty cell.
+    closed = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in run_data.backtest.folds}
+    lines = (
+        [row.rank, row.label, fold.fold, closed[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
+        for row in run_data.table.rows
+        for fold in row.folds
+        for output, scores in fold.outputs.items()
+    )
+    header = ["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()]
     made = {
         "verdict.json": json_bytes(run_data.table.to_json()),
-        "folds.json": json_bytes(folds_json(run_data)),
-        "tables/folds.csv": folds_csv(run_data).encode(),
+        "folds.json": json_bytes(plan),
+        "tables/folds.csv": as_csv(header, lines).encode(),
         "plots/error_by_fold.json": json_bytes(to_json(figure)),
         "README.md": _readme(run_data).encode(),
     }
@@ -56,29 +69,6 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return {"plots/error_by_fold.png": figure}
-
-
-def folds_json(run_data: BacktestData) -> dict[str, Any]:
-    """Return the plan of the backtest, and where its arrays are."""
-    return {
-        **run_data.backtest.model_dump(mode="json"),
-        "fits": [
-            {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
-            for name, (model, numbers) in run_data.fits.items()
-        ],
-    }
-
-
-def folds_csv(run_data: BacktestData) -> str:
-    """Return one line per model, fold and output, best model first; an undefined score is an empty cell."""
-    cutoffs = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in run_data.backtest.folds}
-    lines = (
-        [row.rank, row.label, fold.fold, cutoffs[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
-        for row in run_data.table.rows
-        for fold in row.folds
-        for output, scores in fold.outputs.items()
-    )
-    return as_csv(["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()], lines)
 
 
 def _readme(run_data: BacktestData) -> str:

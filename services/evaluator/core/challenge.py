@@ -152,7 +152,7 @@ def judge(
     found = compare(*losses, overlap=reach, alpha=level)
     first, last = _stamp(int(ref_ns[known][0])), _stamp(int(ref_ns[known][-1]))
     return Judgement(
-        decision=_decision(found),
+        decision="undecided" if found.p_value is None else _DECISIONS[found.winner],
         reason=_sentence(found, contest.days, level, (first, last)),
         days=contest.days,
         level=level,
@@ -166,12 +166,6 @@ def judge(
         interval=found.interval,
         targets=_errors(contest.champion, parts[1], parts[0]),
     )
-
-
-def _decision(found: Comparison) -> Decision:
-    if found.p_value is None:
-        return "undecided"
-    return _DECISIONS[found.winner]
 
 
 def _sentence(found: Comparison, days: int, level: float, between: tuple[str, str]) -> str:

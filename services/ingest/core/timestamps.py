@@ -129,22 +129,30 @@ class _Parts:
 
     @property
     def is_zoned(self) -> bool:
-        """Whether the cells name their offset."""
-        return self.zone_minutes is not None or (self._text("sign") is not None and not self._is_interval())
+        """Whether the cells name their offset.
 
-    def _is_interval(self) -> bool:
-        """Tell 00:00-00:15, 00:15-00:30 and so on from offsets: all are equally long, and no two the same."""
+        00:00-00:15, 00:15-00:30 and so on are intervals: all are equally long, and no two the same.
+        """
+        if self.zone_minutes is not None or self._text("sign") is None:
+            return self.zone_minutes is not None
         minute = "minute2" if self._text("minute2") else "minute"
         if self._text("sign") != "-" or self._text("zone_minutes") is None or self._text(minute) is None:
-            return False
+            return True
         ends = self._number("zone_hours") * 60 + self._number("zone_minutes")
         lengths = (ends - self._number("hour") * 60 - self._number(minute)) % (24 * 60)
-        return len(np.unique(ends)) > 1 and len(np.unique(lengths)) == 1
+        return len(np.unique(ends)) == 1 or len(np.unique(lengths)) > 1
 
     def stamps(self, day: str, month: str, names: Collection[str] = ()) -> Int64:
         days, valid_date = self._days(day, month, names)
         seconds, valid_time = self._seconds_of_day()
-        total = (days * 86_400 + seconds - self._offset_seconds()) * _SECOND + self._fraction()
+        offset: Int64 | int = 0
+        if self.zone_minutes is not None:
+            offset = self.zone_minutes * 60
+        elif self.is_zoned:
+            sign = -1 if self._text("sign") == "-" else 1
+            offset = sign * (self._number("zone_hours") * 3600 + self._number("zone_minutes") * 60)
+        fraction = self._number("fraction") * 10 ** (9 - len(self._text("fraction") or ""))
+        total = (days * 86_400 + seconds - offset) * _SECOND + fraction
         return np.where(valid_date & valid_time, total, NAT)
 
     def _number(self, group: str, default: int = 0) -> Int64:
@@ -159,29 +167,24 @@ class _Parts:
         """Return days since 1970 and which of the dates exist."""
         if self._text("week") is not None:
             return self._days_of_week()
-        years, months, days = self._year(), self._month(month, names), self._number(day, 1)
-        low, high = _COMPACT_YEARS if self._is_compact() else YEARS
+        years, months, days = self._year(), self._number(month, 1), self._number(day, 1)
+        if self._text("quarter") is not None:
+            months = self._number("quarter") * 3 - 2
+        elif self.name:
+            months = np.full(len(self.shape.matrix), month_named(self.name, names))
+        compact = self._text("month") and self.match.end("year") == self.match.start("month")
+        low, high = _COMPACT_YEARS if compact else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
         index = np.where(valid, (years - YEARS[0]) * 12 + months - 1, 0)
         start = _MONTH_STARTS[index]
         valid &= days <= _MONTH_STARTS[index + 1] - start
         return start + days - 1, valid
 
-    def _is_compact(self) -> bool:
-        return self.match.end("year") == self.match.start("month") if self._text("month") else False
-
     def _year(self) -> Int64:
         years = self._number("year")
         if len(self.match["year"]) == 4:
             return years
         return years + np.where(years < 69, 2000, 1900)  # the POSIX rule for %y
-
-    def _month(self, group: str, names: Collection[str]) -> Int64:
-        if self._text("quarter") is not None:
-            return self._number("quarter") * 3 - 2
-        if not self.name:
-            return self._number(group, 1)
-        return np.full(len(self.shape.matrix), month_named(self.name, names))
 
     def _days_of_week(self) -> tuple[Int64, Bool]:
         """Return the days of ISO weeks: week 1 is that of 4 January, weeks begin on Monday."""
@@ -201,15 +204,3 @@ class _Parts:
             hours = hours % 12 + (12 if half == "p" else 0)
         total = hours * 3600 + minutes * 60 + seconds
         return total, valid & (total <= 86_400)  # 24:00 is the end of the day
-
-    def _offset_seconds(self) -> Int64 | int:
-        if self.zone_minutes is not None:
-            return self.zone_minutes * 60
-        if self._text("sign") is None or self._is_interval():
-            return 0
-        offset = self._number("zone_hours") * 3600 + self._number("zone_minutes") * 60
-        return -offset if self._text("sign") == "-" else offset
-
-    def _fraction(self) -> Int64:
-        digits = self._text("fraction")
-        return self._number("fraction") * 10 ** (9 - len(digits)) if digits else self._number("fraction")

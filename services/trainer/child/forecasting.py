@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import JsonValue
@@ -20,7 +22,6 @@ from services.trainer.core.forecast import (
     kept_steps,
     levels_unknown,
     local_stamp,
-    moment_ns,
     outputs_to_json,
     rows_to_json,
     template_to_json,
@@ -131,8 +132,12 @@ def _future(task: ForecastTask, stamps: Mapping[str, Int64]) -> dict[str, dict[i
 
 
 def _moment(stamp: str, zone: str) -> int:
+    """Return the moment an ISO 8601 stamp names; without offset it is told by the clock of a zone."""
     try:
-        return moment_ns(stamp, zone)
+        moment = datetime.fromisoformat(stamp)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     except (ValueError, OverflowError):
         raise FutureValuesMalformed(
             f"{stamp[:40]!r} is no moment",

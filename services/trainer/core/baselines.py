@@ -1,16 +1,14 @@
 """Baselines: forecasts that repeat the past. A model that does not beat them has learned nothing."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
+from services.trainer.core.model import ArrayFields, Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
 from services.trainer.core.naive_weights import (
     CALENDAR_SEASONS,
@@ -29,7 +27,7 @@ MEASURED_WINDOWS = 2048  # windows overlap: about so many tell one season from a
 
 
 @dataclass(frozen=True)
-class ReferenceModel:
+class ReferenceModel(ArrayFields):
     """Each output as a weighted mean of its own past; without one, the training mean of each output step.
 
     ``own`` (n_outputs,) names the input column, -1 for none; ``gain`` and ``shift`` take it to the scale
@@ -54,15 +52,6 @@ class ReferenceModel:
                 past = x[:, :, column].astype(np.float64) @ self.weights[output]
                 forecast[:, :, output] = past * self.gain[output] + self.shift[output]
         return forecast
-
-    def to_arrays(self) -> Arrays:
-        """Return the fields by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
-        """Rebuild the model; the layout is not needed."""
-        return cls(**{f.name: arrays[f.name] for f in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -172,21 +161,16 @@ def _fitted(
 
 def to_onnx(graph: Graph, model: ReferenceModel, x: str) -> str:
     """Append the forecast of each output, one beside the other."""
-    return graph.node("Concat", *(_output_to_onnx(graph, model, x, k) for k in range(len(model.own))), axis=2)
-
-
-def _output_to_onnx(graph: Graph, model: ReferenceModel, x: str, output: int) -> str:
-    """Append the forecast of one output, shape (n, output_steps, 1)."""
-    column = int(model.own[output])
-    shape = (len(model.constant), 1)
-    if column < 0:  # its past times nothing, so that the constant gets as many rows as there are windows
-        weights, constant = np.zeros_like(model.weights[output]), model.constant[:, output]
-        column = 0
-    else:
+    outputs = []
+    for output, column in enumerate(model.own):
         weights = model.weights[output] * model.gain[output]
-        constant = np.full(shape[0], model.shift[output])
-    past = graph.node("Gather", x, graph.constant(np.array(column)), axis=2)
-    return graph.node("Unsqueeze", graph.affine(past, weights, constant), graph.constant(np.array([2])))
+        constant = np.full(len(model.constant), model.shift[output])
+        if column < 0:  # its past times nothing, so that the constant gets as many rows as there are windows
+            weights, constant = np.zeros_like(model.weights[output]), model.constant[:, output]
+        past = graph.node("Gather", x, graph.constant(np.array(max(column, 0))), axis=2)
+        forecast = graph.affine(past, weights, constant)  # (n, output_steps)
+        outputs.append(graph.node("Unsqueeze", forecast, graph.constant(np.array([2]))))
+    return graph.node("Concat", *outputs, axis=2)
 
 
 def fit_bytes(spec: LastValueSpec | SeasonalNaiveSpec, size: FitSize) -> int:

@@ -119,17 +119,13 @@ def load_forecaster(folder: Path, *, passport_sha256: str | None = None) -> Fore
         If a file differs from what the passport says, a member's included.
     """
     passport = read_passport(folder, sha256=passport_sha256)
-    if isinstance(passport.spec, EnsembleSpec):
-        return _load_average(passport.spec, folder.parent)
-    return _load_one(folder, passport)
-
-
-def _load_average(spec: EnsembleSpec, beside: Path) -> AverageForecaster:
+    if not isinstance(passport.spec, EnsembleSpec):
+        return _load_one(folder, passport)
     members = []
-    for member in spec.members:
-        folder = beside / member.job_id
-        members.append(_load_one(folder, read_passport(folder, sha256=member.passport_sha256)))
-    return AverageForecaster(tuple(members), tuple(member.weight for member in spec.members))
+    for member in passport.spec.members:
+        beside = folder.parent / member.job_id
+        members.append(_load_one(beside, read_passport(beside, sha256=member.passport_sha256)))
+    return AverageForecaster(tuple(members), tuple(member.weight for member in passport.spec.members))
 
 
 def _load_one(folder: Path, passport: Passport) -> Forecaster:

@@ -181,14 +181,6 @@ def local_stamp(at_ns: int, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).isoformat()
 
 
-def moment_ns(stamp: str, zone: str) -> int:
-    """Return the moment an ISO 8601 stamp names; without offset it is told by the clock of a zone."""
-    moment = datetime.fromisoformat(stamp)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
-
-
 def levels_unknown(found: FutureForecast) -> list[float]:
     """Return the levels whose ends are unknown because validation has too few windows."""
     return [level for i, level in enumerate(found.levels) if not np.isfinite(found.lower[i]).any()]

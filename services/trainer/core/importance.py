@@ -108,19 +108,17 @@ def permutation_importance(
     undisturbed = _loss(predict(x), y_true, scale)
     importances = []
     for one in inputs_of(layout):
-        losses = [_loss(predict(_exchanged(x, one.columns, rng)), y_true, scale) for _ in range(n_repeats)]
+        losses = []
+        for _ in range(n_repeats):
+            disturbed = x.copy()
+            disturbed[..., one.columns] = x[rng.permutation(len(x))][..., one.columns]
+            losses.append(_loss(predict(disturbed), y_true, scale))
         rises = np.array(losses) - undisturbed
         rise = float(rises.mean())
         relative = rise / undisturbed if undisturbed else None
         importances.append(Importance(one.name, one.source, rise, float(rises.std()), relative))
     ordered = sorted(importances, key=lambda importance: -importance.rise)
     return Explanation(undisturbed, tuple(ordered))
-
-
-def _exchanged(x: Float32, columns: tuple[int, ...], rng: np.random.Generator) -> Float32:
-    disturbed = x.copy()
-    disturbed[..., columns] = x[rng.permutation(len(x))][..., columns]
-    return disturbed
 
 
 def _loss(y_pred: Float64, y_true: Float64, scale: Float64) -> float:

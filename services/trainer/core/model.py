@@ -1,9 +1,10 @@
 """A fitted model as a value, what a fit returns, and how it tells its progress."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
@@ -32,6 +33,25 @@ class Model(Protocol):
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
         """Rebuild the model; it predicts exactly as before."""
         ...
+
+
+@dataclass(frozen=True)
+class ArrayFields:
+    """A model whose fields are arrays, every unit inside: they are all there is to store."""
+
+    def to_arrays(self) -> Arrays:
+        """Return the fields by name."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
+        """Rebuild the model; the layout is not needed."""
+        return cls(**{f.name: arrays[f.name] for f in fields(cls)})
+
+
+def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True)

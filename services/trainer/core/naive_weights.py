@@ -56,7 +56,17 @@ def seasonal(layout: Layout, output: int, season: float) -> Float64 | None:
     position = (ahead - np.maximum(n_seasons, 0) * season - past.start) / step  # in past steps
     if position.min() < -1e-6 or position.max() > layout.input_steps - 1 + 1e-6:
         return None
-    return _interpolation(position, layout.input_steps)
+
+    # Weights that read the past at fractional positions.
+    n_points = layout.input_steps
+    position = np.clip(np.round(position, 6), 0, n_points - 1)
+    before = np.minimum(position.astype(np.int64), n_points - 2)
+    share = position - before
+    weights = np.zeros((n_points, len(position)))
+    columns = np.arange(len(position))
+    weights[before, columns] = 1.0 - share
+    weights[before + 1, columns] += share
+    return weights
 
 
 def candidate_seasons(layout: Layout, output: int) -> Iterator[tuple[float, Float64]]:
@@ -69,15 +79,3 @@ def candidate_seasons(layout: Layout, output: int) -> Iterator[tuple[float, Floa
         weights = seasonal(layout, output, season) if season >= 2 * step > 0 else None
         if weights is not None:
             yield season, weights
-
-
-def _interpolation(position: Float64, n_points: int) -> Float64:
-    """Weights (n_points, len(position)) that read a series at fractional positions."""
-    position = np.clip(np.round(position, 6), 0, n_points - 1)
-    before = np.minimum(position.astype(np.int64), max(n_points - 2, 0))
-    share = position - before
-    weights = np.zeros((n_points, len(position)))
-    columns = np.arange(len(position))
-    weights[before, columns] = 1.0 - share
-    weights[before + 1, columns] += share
-    return weights

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from shared.contracts.backtest import Backtest, BacktestPart, Fold
+from shared.contracts.backtest import BacktestPart
 from shared.contracts.kinds import BASELINES, WIRE_NAMES, ModelSpec, SearchedSpec
 from shared.contracts.plan import job_id, planned
 from shared.storage.rows import JobRow, RunRow
@@ -37,34 +37,19 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
 
 def _fits(run: RunRow, specs: tuple[ModelSpec, ...]) -> Iterator[tuple[ModelSpec, str, BacktestPart | None]]:
     """Yield every fit of a run: what, under which name, and on which folds if it is a backtest."""
-    labels = _labels(specs)
-    for folds in _rounds(run.backtest):
-        for spec, label in zip(specs, labels, strict=True):
-            if run.backtest is None:
-                yield spec, label, None
-            else:
-                part = BacktestPart(model=label, folds=folds)
-                yield spec, f"{label}, {_fold_label(folds, len(run.backtest.folds))}", part
-
-
-def _rounds(backtest: Backtest | None) -> list[tuple[Fold, ...]]:
-    """Return the folds of each fit of a model; a run that is no backtest has one fit and no folds."""
-    if backtest is None:
-        return [()]
-    return [(fold,) for fold in backtest.folds] if backtest.spec.refit else [backtest.folds]
-
-
-def _fold_label(folds: tuple[Fold, ...], n_folds: int) -> str:
-    return f"fold {folds[0].number} of {n_folds}" if len(folds) == 1 else f"all {n_folds} folds"
-
-
-def _labels(specs: tuple[ModelSpec, ...]) -> list[str]:
-    """Name each model after its kind, numbered when a kind comes more than once."""
-    totals = Counter(spec.kind for spec in specs)
-    seen: Counter[str] = Counter()
+    # A model is named after its kind, and numbered when a kind comes more than once.
+    totals, seen = Counter(spec.kind for spec in specs), Counter[str]()
     labels = []
     for spec in specs:
         seen[spec.kind] += 1
         number = f" {seen[spec.kind]}" if totals[spec.kind] > 1 else ""
         labels.append(WIRE_NAMES[spec.kind] + number)
-    return labels
+
+    if run.backtest is None:
+        yield from ((spec, label, None) for spec, label in zip(specs, labels, strict=True))
+        return
+    all_folds, n_folds = run.backtest.folds, len(run.backtest.folds)
+    for folds in [(fold,) for fold in all_folds] if run.backtest.spec.refit else [all_folds]:
+        of = f"fold {folds[0].number} of {n_folds}" if len(folds) == 1 else f"all {n_folds} folds"
+        for spec, label in zip(specs, labels, strict=True):
+            yield spec, f"{label}, {of}", BacktestPart(model=label, folds=folds)

@@ -1,6 +1,5 @@
 """Forecasts in original units, batch by batch."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,27 +44,6 @@ class Forecaster:
         WindowsMalformed
             If the shape differs from the layout's, or a value is missing.
         """
-        self._require_fitting(windows)
-        y = self._room(len(windows))
-        for rows in _batches(len(windows)):
-            x = self.layout.x_scaler.transform(windows[rows]).astype(np.float32)
-            y[rows] = self._original(x)
-        return y
-
-    def forecast_scaled(self, x: Float32) -> Float64:
-        """Forecast windows that are scaled already, in original units; shapes as for ``forecast``."""
-        y = self._room(len(x))
-        for rows in _batches(len(x)):
-            y[rows] = self._original(x[rows])
-        return y
-
-    def _original(self, x: Float32) -> Float64:
-        return self.layout.bounded(self.layout.y_scaler.inverse(self.model.predict(x).astype(np.float64)), x)
-
-    def _room(self, n_windows: int) -> Float64:
-        return np.empty((n_windows, self.layout.output_steps, len(self.layout.outputs)))
-
-    def _require_fitting(self, windows: Float64) -> None:
         expected = (self.layout.input_steps, len(self.layout.inputs))
         if windows.ndim != 3 or windows.shape[1:] != expected:
             raise WindowsMalformed(
@@ -77,6 +55,21 @@ class Forecaster:
         if not finite.all():
             first = int(np.argmin(finite))
             raise WindowsMalformed(f"window {first} holds missing values", field="x", window=first)
+
+        y = np.empty((len(windows), self.layout.output_steps, len(self.layout.outputs)))
+        for start in range(0, len(windows), BATCH):
+            x = self.layout.x_scaler.transform(windows[start : start + BATCH]).astype(np.float32)
+            y[start : start + BATCH] = self.forecast_scaled(x)
+        return y
+
+    def forecast_scaled(self, x: Float32) -> Float64:
+        """Forecast windows that are scaled already, in original units; shapes as for ``forecast``."""
+        y = np.empty((len(x), self.layout.output_steps, len(self.layout.outputs)))
+        for start in range(0, len(x), BATCH):
+            some = x[start : start + BATCH]
+            scaled = self.model.predict(some).astype(np.float64)
+            y[start : start + BATCH] = self.layout.bounded(self.layout.y_scaler.inverse(scaled), some)
+        return y
 
 
 @dataclass(frozen=True)
@@ -106,8 +99,3 @@ class AverageForecaster:
 
     def _average(self, forecasts: list[Float64]) -> Float64:
         return np.tensordot(np.array(self.weights), np.stack(forecasts), axes=1)
-
-
-def _batches(n_windows: int) -> Iterator[slice]:
-    for first in range(0, n_windows, BATCH):
-        yield slice(first, first + BATCH)

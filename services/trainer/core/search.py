@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from services.trainer.core.model_kind import Choice, Dimension, Range
 from services.trainer.core.problems import NothingFound
 from shared.contracts.base import derive
-from shared.contracts.kinds import MODEL_SPEC, KindSpec, ModelSpec, SearchedSpec
+from shared.contracts.kinds import MODEL_SPEC, ModelSpec, SearchedSpec
 from shared.contracts.problems import Problem
 from shared.contracts.trials import Trial
 from shared.storage.rows import OPEN_JOB, JobRow
@@ -104,8 +104,15 @@ class _Search:
                 study.add_trial(self._frozen_of(self._base, optuna.trial.TrialState.RUNNING))
                 continue
             params = study.ask(distributions).params
-            changes = {name: _value(self._space[name], value) for name, value in params.items()}
-            yield self._job(number, 0, _changed(self._base, changes))
+            changes: dict[str, Any] = {}
+            for name, coded in params.items():
+                dimension = self._space[name]
+                if isinstance(dimension, Choice):
+                    changes[name] = dimension.options[coded]
+                else:
+                    changes[name] = float(f"{coded:.4g}")
+            spec = MODEL_SPEC.validate_python({**self._base.model_dump(), **changes})
+            yield self._job(number, 0, spec)
 
     def found(self) -> Decision:
         """Return the winner among the trials that were fitted on all windows to learn from."""
@@ -198,10 +205,6 @@ def _loss(row: JobRow) -> float | None:
     return float(loss) if isinstance(loss, int | float) else None
 
 
-def _changed(spec: KindSpec, changes: Mapping[str, Any]) -> ModelSpec:
-    return MODEL_SPEC.validate_python({**spec.model_dump(), **changes})
-
-
 def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -210,10 +213,6 @@ def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistributio
             return FloatDistribution(low, high, log=True)
         case Choice(options):
             return CategoricalDistribution(range(len(options)))
-
-
-def _value(dimension: Dimension, coded: Any) -> Any:
-    return dimension.options[coded] if isinstance(dimension, Choice) else float(f"{coded:.4g}")
 
 
 def _coded(dimension: Dimension, value: Any) -> Any:

@@ -108,9 +108,13 @@ class Recipe:
 def recipe_of(layout: Layout, output: int) -> Recipe:
     """Work out the features of one output's rows: whatever its window can tell about each step."""
     ahead = layout.offsets(layout.outputs[output], layout.output_steps)
-    found = [*_lead(ahead), *_calendar(layout, ahead)]
-    for column, use in _uses(layout, output):
-        found += _series(layout, output, column, use, ahead)
+    none = np.zeros(len(ahead), np.int64)
+    found = [Feature("lead", "lead", "constant", 0, 0, none, none, ahead), *_calendar(layout, ahead)]
+    for place, column in enumerate(layout.inputs):
+        if column.source != "calendar":
+            known: Use = "known" if column.end > 0 else "past"
+            use: Use = "own" if place == layout.own_past[output] else known
+            found += _series(layout, output, place, use, ahead)
     return Recipe(tuple(found), layout.output_steps)
 
 
@@ -129,29 +133,18 @@ def step_hours(layout: Layout, output: int = 0) -> float:
     return (column.end - column.start) / (layout.output_steps - 1)
 
 
-def _uses(layout: Layout, output: int) -> Iterator[tuple[int, Use]]:
-    own = layout.own_past[output]
-    for place, column in enumerate(layout.inputs):
-        if column.source == "calendar":
-            continue
-        yield place, "own" if place == own else "known" if column.end > 0 else "past"
-
-
-def _lead(ahead: Float64) -> Iterator[Feature]:
-    none = np.zeros(len(ahead), np.int64)
-    yield Feature("lead", "lead", "constant", 0, 0, none, none, ahead)
-
-
 def _calendar(layout: Layout, ahead: Float64) -> Iterator[Feature]:
     """Hour, weekday, and every other calendar column at the time that is forecast."""
     places = {c.name: k for k, c in enumerate(layout.inputs) if c.source == "calendar"}
+    scaler = layout.x_scaler
+    plain = (scaler.gain == 1.0) & (scaler.lo == scaler.low)  # a sine that was scaled is no sine any more
     for name, place in places.items():
         if name.endswith("_cos"):
             continue
         window = Reading(layout, place, "year" if name == "year_sin" else "calendar")
         partner = places.get(name.removesuffix("_sin") + "_cos", place)
         match name:
-            case "day_sin" | "week_sin" if not _is_plain(layout, place, partner):
+            case "day_sin" | "week_sin" if not (plain[place] and plain[partner]):
                 yield window.at(ahead, name)
                 yield Reading(layout, partner, window.use).at(ahead, name.removesuffix("_sin") + "_cos")
             case "day_sin":
@@ -174,7 +167,8 @@ def _series(layout: Layout, output: int, place: int, use: Use, ahead: Float64) -
     if use == "known":
         yield window.at(ahead, f"{column.name}, then")
         if window.covers(ahead - DAY):
-            yield window.mean(ahead, f"{column.name}, mean of its day")
+            begins, ends = window.points(ahead - DAY + window.spacing), window.points(ahead)
+            yield window.feature(f"{column.name}, mean of its day", "mean", begins, ends)
     elif column.start == column.end:
         yield window.at(ahead, column.name)
         return
@@ -203,12 +197,6 @@ def _lags(column: Column, ahead: Float64) -> Iterator[tuple[Float64, str]]:
     yield (days + 1.0) * DAY, "two days before"
     yield weeks * WEEK, "a week before"
     yield (weeks + 1.0) * WEEK, "two weeks before"
-
-
-def _is_plain(layout: Layout, *columns: int) -> bool:
-    """Whether columns are stored as they are: a sine that was scaled is no sine any more."""
-    scaler = layout.x_scaler
-    return all(scaler.gain[k] == 1.0 and scaler.lo[k] == scaler.low[k] for k in columns)
 
 
 @dataclass(frozen=True)
@@ -243,10 +231,6 @@ class Reading:
         """Read the value at each moment."""
         points = self.points(hours)
         return self.feature(name, operator, points, points, partner)
-
-    def mean(self, hours: Float64, name: str) -> Feature:
-        """Read the mean over the day that ends with each moment."""
-        return self.feature(name, "mean", self.points(hours - DAY + self.spacing), self.points(hours))
 
     def feature(self, name: str, operator: Operator, first: Int64, last: Int64, partner: int = 0) -> Feature:
         """Return a feature of this column."""

@@ -14,7 +14,9 @@ def append_rows(graph: Graph, recipe: Recipe, x: str) -> str:
     others = [k for k, f in enumerate(recipe.features) if f.operator != "point"]
     columns = [_points(graph, recipe, points, x)] if points else []
     for k in others:
-        column = _units(graph, recipe.features[k], _feature(graph, recipe.features[k], x))
+        feature = recipe.features[k]
+        scaled = graph.node("Mul", _feature(graph, feature, x), graph.float(np.array(feature.gain)))
+        column = graph.node("Add", scaled, graph.float(np.array(feature.shift)))
         columns.append(graph.node("Unsqueeze", column, graph.constant(np.array([2]))))
     rows = graph.node("Concat", *columns, axis=2)
     order = np.argsort(np.array([*points, *others], dtype=np.int64)).astype(np.int64)
@@ -33,7 +35,6 @@ def _points(graph: Graph, recipe: Recipe, which: list[int], x: str) -> str:
 
 def _feature(graph: Graph, feature: Feature, x: str) -> str:
     """Append one feature that is no point, shape (n, output_steps), before its units."""
-    n_steps = len(feature.first)
     window = _column(graph, x, feature.column)
     match feature.operator:
         case "mean":
@@ -45,14 +46,15 @@ def _feature(graph: Graph, feature: Feature, x: str) -> str:
             some = graph.node("Gather", window, span, axis=1)
             axis = graph.constant(np.array([1]))
             operator = "ReduceMin" if feature.operator == "least" else "ReduceMax"
-            return _repeated(graph, graph.node(operator, some, axis, keepdims=1), np.zeros(n_steps))
+            single = graph.node(operator, some, axis, keepdims=1)
+            return graph.node("Add", single, graph.float(np.zeros(len(feature.first))))
         case "constant":
             nothing = graph.node(
                 "Mul",
                 graph.node("Gather", window, graph.constant(np.array([0])), axis=1),
                 graph.float(np.array(0.0)),
             )
-            return _repeated(graph, nothing, feature.constant)
+            return graph.node("Add", nothing, graph.float(feature.constant))
         case _:
             return _clock(graph, feature, x)
 
@@ -79,16 +81,6 @@ def _clock(graph: Graph, feature: Feature, x: str) -> str:
     return graph.node("Cast", equal, to=1)  # float32
 
 
-def _units(graph: Graph, feature: Feature, tensor: str) -> str:
-    scaled = graph.node("Mul", tensor, graph.float(np.array(feature.gain)))
-    return graph.node("Add", scaled, graph.float(np.array(feature.shift)))
-
-
 def _column(graph: Graph, x: str, column: int) -> str:
     """Return one column of the windows, shape (n, input_steps)."""
     return graph.node("Gather", x, graph.constant(np.array(column)), axis=2)
-
-
-def _repeated(graph: Graph, single: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
-    """Return (n, 1) plus values (output_steps,), shape (n, output_steps)."""
-    return graph.node("Add", single, graph.float(values))

@@ -12,12 +12,12 @@ import numpy as np
 from pydantic import JsonValue
 
 from services.trainer.core.boost.model import BoostModel, Trees, rows_with
-from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.linear.fit import linear_forecasts
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.problems import require_trainable
 from services.trainer.core.step_rows import Recipe, recipe_of
-from shared.contracts.kinds import BoostSpec, LinearSpec
+from shared.contracts.kinds import BoostSpec
 from shared.series.arrays import Float32, Float64
 from shared.windows.samples import Layout, Samples
 
@@ -63,25 +63,35 @@ def fit_boost(
     seen, judge = (train, validation) if len(validation) else train.held_out(HELD_OUT)
     refit = spec.refit or len(validation) == 0
     on_progress(Progress(0.0, "linear forecast to correct"))
-    linear = fit_linear(LinearSpec(refit=refit), seen, judge, layout)
-    bases = _linear(linear.judged), _linear(linear.model)
+    bases = linear_forecasts(seen, judge, layout, refit=refit)
     judged: list[Trees] = []
     final: list[Trees] = []
     notes: dict[str, JsonValue] = {}
+    n_fits = 2 if refit else 1
+
+    def report(environment: Any, *, fit: int) -> None:
+        share = (environment.iteration + 1) / max(environment.end_iteration, 1)
+        done = (output * n_fits + fit + share) / (n_fits * len(layout.outputs))
+        losses = environment.evaluation_result_list
+        val_loss = float(losses[0][2]) if losses else None
+        n_trees = environment.iteration + 1
+        on_progress(Progress(0.05 + 0.95 * done, "trees", n_trees, spec.n_estimators, val_loss=val_loss))
+
     for output, column in enumerate(layout.outputs):
         recipe = recipe_of(layout, output)
         spread = float(seen.y[:, :, output].std()) or 1.0
-
         table = partial(_table, recipe, output=output, spread=spread, seed=spec.seed)
-        report = _reports(on_progress, output, len(layout.outputs), spec.n_estimators, refit=refit)
         teaching, judging = table(bases[0], seen, most=MOST_ROWS), table(bases[0], judge, most=MOST_JUDGED)
-        booster, curve = _grow(spec, teaching, judging, report(0))
+        booster, curve = _grow(spec, teaching, judging, partial(report, fit=0))
         n_trees = max(booster.best_iteration, 1)
         text = booster.model_to_string(num_iteration=n_trees)
         judged.append(Trees.of(recipe, text, spread))
         if refit:
-            both = _joined(table(bases[1], seen, most=MOST_ROWS), table(bases[1], judge, most=MOST_ROWS // 2))
-            text = _grow(spec, both, None, report(1), n_trees=n_trees)[0].model_to_string()
+            older, newer = table(bases[1], seen, most=MOST_ROWS), table(bases[1], judge, most=MOST_ROWS // 2)
+            both = Table(
+                np.concatenate([older.rows, newer.rows]), np.concatenate([older.missing, newer.missing])
+            )
+            text = _grow(spec, both, None, partial(report, fit=1), n_trees=n_trees)[0].model_to_string()
         final.append(Trees.of(recipe, text, spread))
         notes[column.name] = _note(final[-1], judging, n_trees, curve)
     on_progress(Progress(1.0, "done"))
@@ -157,42 +167,6 @@ def _table(
         rows.append(block.reshape(-1, block.shape[2])[some])
         missing.append(((truth - linear) / spread).ravel()[some])
     return Table(np.concatenate(rows), np.concatenate(missing))
-
-
-def _joined(first: Table, second: Table) -> Table:
-    return Table(np.concatenate([first.rows, second.rows]), np.concatenate([first.missing, second.missing]))
-
-
-def _linear(model: object) -> LinearModel:
-    assert isinstance(model, LinearModel)
-    return model
-
-
-def _reports(
-    on_progress: OnProgress, output: int, n_outputs: int, n_trees: int, *, refit: bool
-) -> Callable[[int], Callable[[Any], None]]:
-    """Return, for each of an output's fits, what tells the library's rounds as progress."""
-    n_fits = n_outputs * (2 if refit else 1)
-
-    def report(fit: int) -> Callable[[Any], None]:
-        done = output * (2 if refit else 1) + fit
-
-        def tell(environment: Any) -> None:
-            share = (environment.iteration + 1) / max(environment.end_iteration, 1)
-            losses = environment.evaluation_result_list
-            on_progress(
-                Progress(
-                    0.05 + 0.95 * (done + share) / n_fits,
-                    "trees",
-                    environment.iteration + 1,
-                    n_trees,
-                    val_loss=float(losses[0][2]) if losses else None,
-                )
-            )
-
-        return tell
-
-    return report
 
 
 def _note(trees: Trees, judging: Table, n_trees: int, curve: list[float]) -> dict[str, JsonValue]:

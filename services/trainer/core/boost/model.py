@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.core.linear.model import LinearModel
-from services.trainer.core.model import Arrays
+from services.trainer.core.model import Arrays, under
 from services.trainer.core.step_rows import Recipe
 from shared.contracts.kinds import Kind
 from shared.series.arrays import Float32
@@ -66,19 +66,15 @@ class BoostModel:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
         """Rebuild the model; it predicts exactly as before."""
-
-        def under(prefix: str) -> dict[str, NDArray[Any]]:
-            return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-
         outputs = [
             Trees.of(
-                Recipe.from_arrays(under(f"recipe/{number}/")),
+                Recipe.from_arrays(under(arrays, f"recipe/{number}/")),
                 text.tobytes().decode(),
                 float(arrays[f"spread/{number}"]),
             )
-            for number, text in sorted(under("text/").items())
+            for number, text in sorted(under(arrays, "text/").items())
         ]
-        return cls(LinearModel.from_arrays(under("linear/"), layout), tuple(outputs))
+        return cls(LinearModel.from_arrays(under(arrays, "linear/"), layout), tuple(outputs))
 
 
 def rows_with(recipe: Recipe, x: Float32, linear: Float32) -> Float32:

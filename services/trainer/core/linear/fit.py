@@ -9,22 +9,16 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # h
 
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.linear.moments import Moments
-from services.trainer.core.linear.residual_ridge import Choice, SelectedInputs, choose, correct
-from services.trainer.core.linear.shared_ridge import (
-    PENALTIES,
-    Candidate,
-    average,
-    compare,
-    lookback_ladder,
-    near_best,
-)
-from services.trainer.core.linear.units import Units, outputs_with_past, pooled_moments, standard_units
+from services.trainer.core.linear.residual_ridge import choose, correct
+from services.trainer.core.linear.shared_ridge import PENALTIES, Candidate, average, compare, lookback_ladder
+from services.trainer.core.linear.units import Units, pooled_moments, standard_units
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.problems import require_finite, require_trainable
 from shared.contracts.kinds import LinearSpec
 from shared.windows.samples import Layout, Samples
 
 HELD_OUT = 0.2  # share of the training part that judges when there is no validation part
+NEAR = 1.03  # candidates whose validation error is within 3 % of the best are averaged
 
 
 def fit_linear(
@@ -56,6 +50,16 @@ def fit_linear(
     return Fitted(model, judged, time.perf_counter() - started, notes=notes)
 
 
+def linear_forecasts(
+    train: Samples, judge: Samples, layout: Layout, *, refit: bool
+) -> tuple[LinearModel, LinearModel]:
+    """Fit what other kinds correct: the model that has not seen the judging part, and the final one."""
+    fitted = fit_linear(LinearSpec(refit=refit), train, judge, layout)
+    assert isinstance(fitted.judged, LinearModel)
+    assert isinstance(fitted.model, LinearModel)
+    return fitted.judged, fitted.model
+
+
 def _fit(
     spec: LinearSpec, train: Samples, validation: Samples, layout: Layout, on_progress: OnProgress
 ) -> tuple[LinearModel, LinearModel, dict[str, JsonValue]]:
@@ -79,33 +83,26 @@ def _fit(
     return (
         model,
         judged,
-        _notes(candidates, chosen, layout, refit=model is not judged, held_out=not len(validation)),
-    )
-
-
-def _notes(
-    candidates: list[Candidate],
-    chosen: list[tuple[SelectedInputs | None, Choice]],
-    layout: Layout,
-    *,
-    refit: bool,
-    held_out: bool,
-) -> dict[str, JsonValue]:
-    return {
-        "shared": [candidate.note() for candidate in candidates],
-        "corrections": {
-            column.name: choice.note() for column, (_, choice) in zip(layout.outputs, chosen, strict=True)
+        {
+            "shared": [candidate.note() for candidate in candidates],
+            "corrections": {
+                column.name: choice.note() for column, (_, choice) in zip(layout.outputs, chosen, strict=True)
+            },
+            "refit": model is not judged,
+            "judged_on": "validation" if len(validation) else "the last fifth of the training part",
         },
-        "refit": refit,
-        "judged_on": "the last fifth of the training part" if held_out else "validation",
-    }
+    )
 
 
 def _candidates(
     spec: LinearSpec, seen: Moments, unseen: Moments, layout: Layout, on_progress: OnProgress
 ) -> list[Candidate]:
-    """Return the near-best shared regressions; none when no output has its own past."""
-    if not outputs_with_past(layout):
+    """Return the shared regressions about as good as the best, best first; none when no output has a past.
+
+    Their average forecasts better than the winner alone: lookbacks differ in their errors, and a
+    validation part of one season cannot tell the last percent.
+    """
+    if all(own is None for own in layout.own_past):
         return []
     lookbacks = spec.lookbacks or lookback_ladder(layout.input_steps)
     usable = tuple(dict.fromkeys(min(steps, layout.input_steps) for steps in lookbacks))
@@ -113,7 +110,8 @@ def _candidates(
     for candidate in compare(seen, unseen, lookbacks=usable, penalties=spec.penalties or PENALTIES):
         tried.append(candidate)
         on_progress(Progress(0.1 + 0.6 * len(tried) / (2 * len(usable)), "candidates"))
-    return near_best(tried)
+    ranked = sorted(tried, key=lambda candidate: candidate.validation_mse)
+    return [c for c in ranked if c.validation_mse <= NEAR * ranked[0].validation_mse]
 
 
 def _base(moments: Moments, candidates: list[Candidate], layout: Layout, units: Units) -> LinearModel:

@@ -1,22 +1,19 @@
 """The linear model as a value: one matrix shared by the outputs, and a correction of each from all inputs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.trainer.core.model import Arrays
+from services.trainer.core.model import ArrayFields
 from shared.contracts.kinds import Kind
 from shared.series.arrays import Float32, Float64, Int64
-from shared.windows.samples import Layout
 
 BLOCK = 2048  # windows forecast at once
 
 
 @dataclass(frozen=True)
-class LinearModel:
+class LinearModel(ArrayFields):
     """y = past @ shared + x[picked] @ correction + intercept, in standard units, then scaled.
 
     ``own`` (n_outputs,) names the input column with each output's past, -1 for none; ``x_gain``, ``x_shift``
@@ -85,12 +82,3 @@ class LinearModel:
         np.add.at(flat, self.picked, self.correction)
         gain = np.tile(self.y_gain, self.output_steps)
         return flat * gain, (intercept * self.y_gain + self.y_shift).ravel()
-
-    def to_arrays(self) -> Arrays:
-        """Return the fields by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
-        """Rebuild the model; the layout is not needed, every unit is inside."""
-        return cls(**{f.name: arrays[f.name] for f in fields(cls)})

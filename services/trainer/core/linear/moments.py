@@ -118,7 +118,17 @@ def sliding_moments(series: Float64, *, lookback: int, horizon: int) -> Moments:
     """
     width = lookback + horizon
     n = series.shape[1] - width + 1
-    products = _sliding_products(series, n, width)
+
+    # products[i, j] sums series[s + i] * series[s + j] over the n window starts s.
+    products = np.empty((width, width))
+    first = sum(fftconvolve(row, row[n - 1 :: -1], mode="valid")[:width] for row in series)
+    products[0] = products[:, 0] = first
+    # Both indices up by one: the windows lose the product at their first start and gain one past the last.
+    entering, leaving = series[:, n : n + width - 1], series[:, : width - 1]
+    gain = entering.T @ entering - leaving.T @ leaving
+    for i in range(width - 1):
+        np.add(products[i, :-1], gain[i], out=products[i + 1, 1:])
+
     running = np.concatenate([[0.0], np.cumsum(series.sum(axis=0))])
     sums = running[n:] - running[:width]
     return Moments(
@@ -129,16 +139,3 @@ def sliding_moments(series: Float64, *, lookback: int, horizon: int) -> Moments:
         sums[:lookback],
         sums[lookback:],
     )
-
-
-def _sliding_products(series: Float64, n: int, width: int) -> Float64:
-    """M[i, j] = sum of series[s + i] * series[s + j] over the n window starts s, shape (width, width)."""
-    products = np.empty((width, width))
-    first = sum(fftconvolve(row, row[n - 1 :: -1], mode="valid")[:width] for row in series)
-    products[0] = products[:, 0] = first
-    # Both indices up by one: the windows lose the product at their first start and gain one past the last.
-    entering, leaving = series[:, n : n + width - 1], series[:, : width - 1]
-    gain = entering.T @ entering - leaving.T @ leaving
-    for i in range(width - 1):
-        np.add(products[i, :-1], gain[i], out=products[i + 1, 1:])
-    return products

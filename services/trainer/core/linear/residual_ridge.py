@@ -6,8 +6,7 @@ outputs enters as its difference from its mean (levels drift, shapes stay), and 
 of columns and the penalty with the least validation error, or no correction when none is worth it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -79,7 +78,12 @@ def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | N
         if k in own and len(steps) > 1:
             mix[start : start + len(steps), start : start + len(steps)] -= 1.0 / len(steps)
         start += len(steps)
-    return _standardised(train, columns, index, mix)
+
+    raw = SelectedInputs(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
+    some = raw.features(train.x[:: 1 + len(train) // 4096])
+    mean = some.mean(axis=0)
+    deviation = ((some - mean) @ mix).std(axis=0)
+    return SelectedInputs(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
 
 
 def choose(
@@ -94,9 +98,10 @@ def choose(
             continue
         seen = residual_moments(model, picked, train, compared=True)
         unseen = residual_moments(model, picked, validation, compared=True)
-        before = _per_output(unseen.yy, n_outputs)
+        before = unseen.yy.reshape(-1, n_outputs).sum(axis=0)
         for penalty in PENALTIES:
-            left = _per_output(unseen.squared_error(solve_ridge(seen, penalty)), n_outputs)
+            per_target = unseen.squared_error(solve_ridge(seen, penalty))
+            left = per_target.reshape(-1, n_outputs).sum(axis=0)
             gains = 1.0 - left / np.maximum(before, np.finfo(np.float64).tiny)
             for output, gain in enumerate(gains.tolist()):
                 if gain > max(WORTH, best[output][1].gain):
@@ -111,26 +116,26 @@ def correct(
     output_steps, n_outputs = model.output_steps, len(model.own)
     index, blocks = [], []
     intercept = model.intercept.astype(np.float64).reshape(output_steps, n_outputs)
-    for picked, outputs in _grouped(chosen):
+    for columns in ("outside", "all"):
+        outputs = [k for k, (_, choice) in enumerate(chosen) if choice.columns == columns and choice.penalty]
+        if not outputs:
+            continue
+        picked = chosen[outputs[0]][0]
+        assert picked is not None  # a penalty is only chosen together with its points
         total = Moments.zero(len(picked.index), output_steps * n_outputs)
         for part in parts:
             total += residual_moments(model, picked, part)
         weights = np.zeros((len(picked.index), output_steps, n_outputs))
         for output in outputs:
-            penalty = chosen[output][1].penalty
             of_output = np.arange(output_steps) * n_outputs + output
-            weights[:, :, output] = solve_ridge(_targets(total, of_output), penalty or 0.0)
+            own = replace(total, xy=total.xy[:, of_output], yy=total.yy[of_output], y=total.y[of_output])
+            weights[:, :, output] = solve_ridge(own, chosen[output][1].penalty or 0.0)
         raw = np.tensordot(picked.mix / picked.deviation, weights, axes=1)
         intercept -= np.tensordot(picked.mean, raw, axes=1)
         index.append(picked.index)
         blocks.append(raw.reshape(len(picked.index), -1))
-    return LinearModel(
-        own=model.own,
-        x_gain=model.x_gain,
-        x_shift=model.x_shift,
-        y_gain=model.y_gain,
-        y_shift=model.y_shift,
-        shared=model.shared,
+    return replace(
+        model,
         picked=np.concatenate([model.picked, *index]),
         correction=np.concatenate([model.correction, *blocks]).astype(np.float32),
         intercept=intercept.ravel().astype(np.float32),
@@ -150,7 +155,8 @@ def residual_moments(
     per_window = len(picked.index) * (len(picked.index) + n_targets) + model.shared.size * len(model.own)
     stride = 1 + int(len(part) * per_window / WORK)
     total = Moments.zero(len(picked.index), n_targets)
-    for rows in _blocks(len(part), stride):
+    for start in range(0, len(part), BLOCK_WINDOWS * stride):
+        rows = slice(start, start + BLOCK_WINDOWS * stride, stride)
         x = part.x[rows]
         truth = (part.y[rows] - model.y_shift) / model.y_gain
         left = (truth - model.standard_forecast(x))[:, ::step]
@@ -165,38 +171,3 @@ def _points(layout: Layout, k: int, most: int) -> Int64:
         return np.array([layout.input_steps - 1])
     n_points = min(most, layout.input_steps)
     return np.unique(np.round(np.linspace(0, layout.input_steps - 1, n_points)).astype(np.int64))
-
-
-def _standardised(train: Samples, columns: Columns, index: Int64, mix: Float64) -> SelectedInputs:
-    raw = SelectedInputs(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
-    some = raw.features(train.x[:: 1 + len(train) // 4096])
-    mean = some.mean(axis=0)
-    deviation = ((some - mean) @ mix).std(axis=0)
-    return SelectedInputs(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
-
-
-def _blocks(n_windows: int, stride: int) -> Iterator[slice]:
-    for start in range(0, n_windows, BLOCK_WINDOWS * stride):
-        yield slice(start, min(start + BLOCK_WINDOWS * stride, n_windows), stride)
-
-
-def _per_output(per_target: Float64, n_outputs: int) -> Float64:
-    return np.asarray(per_target.reshape(-1, n_outputs).sum(axis=0))
-
-
-def _targets(moments: Moments, which: Int64) -> Moments:
-    return Moments(
-        moments.n, moments.xx, moments.xy[:, which], moments.yy[which], moments.x, moments.y[which]
-    )
-
-
-def _grouped(
-    chosen: list[tuple[SelectedInputs | None, Choice]],
-) -> Iterator[tuple[SelectedInputs, list[int]]]:
-    """Yield each set of picked points with the outputs that take it."""
-    for columns in ("outside", "all"):
-        outputs = [k for k, (_, choice) in enumerate(chosen) if choice.columns == columns and choice.penalty]
-        if outputs:
-            picked = chosen[outputs[0]][0]
-            assert picked is not None  # a penalty is only chosen together with its points
-            yield picked, outputs

@@ -24,7 +24,6 @@ PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)  # of
 LADDER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.25, 0.1)  # lookbacks as shares of the window
 SHORTEST, LONGEST = 4, 2048  # steps of the ladder; the normal equations grow with the square
 COMPARED_STEPS = 48  # output steps that tell candidates apart
-NEAR = 1.03  # candidates whose validation error is within 3 % of the best are averaged
 
 
 @dataclass(frozen=True)
@@ -82,16 +81,6 @@ def compare(
             unseen = validation.last(lookback).relative(weights)
             penalty, error = _best_penalty(seen, unseen, sorted(penalties))
             yield Candidate(lookback, level, penalty, error)
-
-
-def near_best(candidates: list[Candidate]) -> list[Candidate]:
-    """Keep the candidates about as good as the best, best first.
-
-    Their average forecasts better than the winner alone: lookbacks differ in their errors, and a
-    validation part of one season cannot tell the last percent.
-    """
-    ranked = sorted(candidates, key=lambda candidate: candidate.validation_mse)
-    return [c for c in ranked if c.validation_mse <= NEAR * ranked[0].validation_mse]
 
 
 def average(moments: Moments, candidates: list[Candidate]) -> Float64:

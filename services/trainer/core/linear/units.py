@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.trainer.core.linear.moments import Moments, sliding_moments, window_moments
-from shared.series.arrays import Bool, Float32, Float64, Int64
+from shared.series.arrays import Float32, Float64, Int64
 from shared.windows.samples import Layout, Samples
 
 SLIDING_WIDTH = 4096  # beyond it the moment matrix of whole windows outgrows 128 MB
@@ -61,7 +61,9 @@ def own_windows(samples: Samples, layout: Layout, units: Units, output: int) -> 
 def pooled_moments(samples: Samples, layout: Layout, units: Units) -> Moments:
     """Pool the windows of every output that has its own past, in standard units."""
     total = Moments.zero(layout.input_steps, layout.output_steps)
-    for output in outputs_with_past(layout):
+    for output, own in enumerate(layout.own_past):
+        if own is None:
+            continue
         past, future = own_windows(samples, layout, units, output)
         total += past_moments(past, future)
     return total
@@ -72,30 +74,19 @@ def past_moments(past: Float32, future: Float32) -> Moments:
     lookback, horizon = past.shape[1], future.shape[1]
     if lookback + horizon > SLIDING_WIDTH:
         return window_moments(past, future)
-    total, alone = Moments.zero(lookback, horizon), np.ones(len(past), dtype=bool)
-    for run in _long_runs(_continues(past, future)):
-        alone[run] = False
-        series = np.concatenate([past[run][0], past[run][1:, -1], future[run][-1]]).astype(np.float64)
-        total += sliding_moments(series[None], lookback=lookback, horizon=horizon)
-    return total + window_moments(past[alone], future[alone]) if alone.any() else total
-
-
-def outputs_with_past(layout: Layout) -> list[int]:
-    """Return the outputs whose own past is among the inputs."""
-    return [output for output, own in enumerate(layout.own_past) if own is not None]
-
-
-def _continues(past: Float32, future: Float32) -> Bool:
-    """Whether each window is its predecessor moved by one step, shape (n_windows - 1,)."""
     same_past = (past[1:, :-1] == past[:-1, 1:]).all(axis=1)
     same_future = (future[1:, :-1] == future[:-1, 1:]).all(axis=1)
-    return np.asarray(same_past & same_future & (np.abs(past[1:, -1] - future[:-1, 0]) < ROUNDING))
-
-
-def _long_runs(continues: Bool) -> list[slice]:
-    """Return the stretches of windows that follow each other, where sliding pays."""
+    # Whether each window is its predecessor moved by one step, and the stretches of such windows.
+    continues = same_past & same_future & (np.abs(past[1:, -1] - future[:-1, 0]) < ROUNDING)
     borders: Int64 = np.flatnonzero(~continues) + 1
     starts = np.concatenate([[0], borders])
     stops = np.concatenate([borders, [len(continues) + 1]])
     long = stops - starts >= SLIDING_GAIN
-    return [slice(start, stop) for start, stop in zip(starts[long], stops[long], strict=True)]
+
+    total, alone = Moments.zero(lookback, horizon), np.ones(len(past), dtype=bool)
+    for start, stop in zip(starts[long], stops[long], strict=True):
+        run = slice(start, stop)
+        alone[run] = False
+        series = np.concatenate([past[run][0], past[run][1:, -1], future[run][-1]]).astype(np.float64)
+        total += sliding_moments(series[None], lookback=lookback, horizon=horizon)
+    return total + window_moments(past[alone], future[alone]) if alone.any() else total

@@ -101,11 +101,6 @@ def set_frame(network: keras.Model, frame: Standardisation) -> None:
                     variable.assign(value)
 
 
-def set_strength(network: keras.Model, strength: Float32) -> None:
-    """Say how much of the correction to the linear forecast counts, shape (n_outputs,)."""
-    network.get_layer("forecast").strength.assign(strength)
-
-
 def forecast(network: keras.Model, windows: Sequence[Float32]) -> Float32:
     """Run a network on its inputs in batches; no copy of more than one batch is made."""
     n = len(windows[0])

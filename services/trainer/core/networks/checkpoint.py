@@ -82,12 +82,9 @@ def load_checkpoint(path: Path, spec: NeuralSpec) -> Checkpoint | None:
     if about["spec"] != spec.model_dump(mode="json"):
         return None
     course = about["course"]
-    return Checkpoint(
-        Course(tuple(course["losses"]), tuple(course["val_losses"]), course["best_epoch"]),
-        _group(arrays, "state/"),
-        _group(arrays, "best/"),
+    state, best = (
+        [arrays[name] for name in sorted(arrays) if name.startswith(prefix)] for prefix in ("state/", "best/")
     )
-
-
-def _group(arrays: dict[str, NDArray[Any]], prefix: str) -> list[NDArray[Any]]:
-    return [arrays[name] for name in sorted(arrays) if name.startswith(prefix)]
+    return Checkpoint(
+        Course(tuple(course["losses"]), tuple(course["val_losses"]), course["best_epoch"]), state, best
+    )

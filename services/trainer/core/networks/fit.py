@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.linear.fit import linear_forecasts
 from services.trainer.core.linear.model import LinearModel
-from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress
-from services.trainer.core.networks.architectures import build, forecast, set_frame, set_strength
+from services.trainer.core.model import Arrays, Fitted, OnProgress, Progress, ignore_progress, under
+from services.trainer.core.networks.architectures import build, forecast, set_frame
 from services.trainer.core.networks.checkpoint import Checkpoint, Course, load_checkpoint, save_checkpoint
 from services.trainer.core.networks.kind import NeuralKind
 from services.trainer.core.networks.memory_errors import memory_errors
@@ -26,7 +26,6 @@ from shared.contracts.kinds import (
     CnnSpec,
     DenseSpec,
     Kind,
-    LinearSpec,
     LstmSpec,
     NeuralSpec,
 )
@@ -69,7 +68,7 @@ class NeuralModel:
         assert isinstance(spec, NeuralKind), f"{spec.kind} is stored as a neural model"
         network = build(spec, layout)
         network.set_weights([arrays[name] for name in sorted(arrays) if name.startswith("weights/")])
-        linear = {n.removeprefix("linear/"): a for n, a in arrays.items() if n.startswith("linear/")}
+        linear = under(arrays, "linear/")
         return cls(spec, network, LinearModel.from_arrays(linear, layout) if linear else None)
 
 
@@ -135,21 +134,26 @@ def fit_neural(
     """
     start = time.perf_counter()
     require_trainable(train, layout)
-    train, validation, notes = _judged_by(train, validation)
+    notes: dict[str, JsonValue] = {}
+    if len(validation) == 0:  # the newest training windows judge
+        n = len(train) - max(1, round(HELD_OUT * len(train)))
+        train, validation = train.rows(slice(n)), train.rows(slice(n, None))
+        notes["judged_by"] = f"the last {len(validation)} training windows, not trained on"
     base: LinearModel | None = None
     if spec.residual:
         on_progress(Progress(0.0, "linear forecast to correct"))
-        linear = fit_linear(LinearSpec(refit=False), train, validation, layout).judged
-        assert isinstance(linear, LinearModel)
-        base = linear
+        base, _ = linear_forecasts(train, validation, layout, refit=False)
     frame = fit_standardisation(train, layout, relative=spec.residual and not isinstance(spec, ArLstmSpec))
     network = build(spec, layout)
     set_frame(network, frame)
     model = neural_model(type(spec))(spec, network, base)
     training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
     course = _train(training, spec, len(train), on_progress, checkpoint)
-    if base is not None:
-        notes |= _shrink_correction(model, validation)
+    if base is not None:  # the correction counts as much as surely helps on the validation part, per output
+        linear = base.predict(validation.x)
+        strength = best_shrinkage(model.predict(validation.x) - linear, validation.y - linear)
+        network.get_layer("forecast").strength.assign(strength)
+        notes["correction_strength"] = [round(float(s), 4) for s in strength]
     notes |= {
         "epochs": len(course.losses),
         "best_epoch": course.best_epoch,
@@ -162,15 +166,6 @@ def fit_neural(
         history={"loss": list(course.losses), "val_loss": list(course.val_losses)},
         notes=notes,
     )
-
-
-def _judged_by(train: Samples, validation: Samples) -> tuple[Samples, Samples, dict[str, JsonValue]]:
-    """Return training and validation samples; without a validation part hold the newest out."""
-    if len(validation):
-        return train, validation, {}
-    n = len(train) - max(1, round(HELD_OUT * len(train)))
-    parts = [Samples(train.x[s], train.y[s], train.ref_ns[s]) for s in (slice(n), slice(n, None))]
-    return parts[0], parts[1], {"judged_by": f"the last {len(parts[1])} training windows, not trained on"}
 
 
 def _tables(model: NeuralModel, samples: Samples) -> list[Float32]:
@@ -189,9 +184,6 @@ def _train(
         training.restore(found.state)
     n_batches = -(-n_train // spec.batch_size)
 
-    def order(epoch: int) -> NDArray[np.int32]:
-        return np.random.default_rng((spec.seed, epoch)).permutation(n_train).astype(np.int32)
-
     def on_batch(epoch: int, batch: int) -> None:
         done = (epoch + (batch + 1) / n_batches) / spec.epochs
         on_progress(replace(course.progress(spec.epochs), fraction=done))
@@ -199,7 +191,15 @@ def _train(
     def on_epoch(epoch: int, loss: float) -> bool:
         nonlocal course, best
         course = course.after(loss, training.loss())
-        _require_finite_losses(course, spec)
+        if not np.isfinite((course.losses[-1], course.val_losses[-1])).all():
+            raise NotFinite(
+                f"the loss is no longer a number after epoch {epoch + 1}",
+                suggestions=(
+                    f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",
+                ),
+                field="learning_rate",
+                epoch=epoch + 1,
+            )
         if course.best_epoch == epoch + 1:
             best = training.network.get_weights()
         if path:
@@ -209,31 +209,9 @@ def _train(
 
     epochs = range(len(course.losses), spec.epochs)
     if epochs and not course.is_over(spec.patience):
-        training.run(epochs, order, on_batch=on_batch, on_epoch=on_epoch)
+        training.run(epochs, spec.seed, on_batch=on_batch, on_epoch=on_epoch)
     training.network.set_weights(best)
     return course
-
-
-def _require_finite_losses(course: Course, spec: NeuralSpec) -> None:
-    losses = (course.losses[-1], course.val_losses[-1])
-    if not np.isfinite(losses).all():
-        raise NotFinite(
-            f"the loss is no longer a number after epoch {len(course.losses)}",
-            suggestions=(f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",),
-            field="learning_rate",
-            epoch=len(course.losses),
-        )
-
-
-def _shrink_correction(model: NeuralModel, validation: Samples) -> dict[str, JsonValue]:
-    """Let the correction count as much as surely helps on the validation part, per output."""
-    assert model.base is not None
-    linear = model.base.predict(validation.x)
-    correction = model.predict(validation.x) - linear
-    missing = validation.y - linear
-    strength = best_shrinkage(correction, missing)
-    set_strength(model.network, strength)
-    return {"correction_strength": [round(float(s), 4) for s in strength]}
 
 
 def best_shrinkage(correction: Float32, missing: Float32) -> Float32:

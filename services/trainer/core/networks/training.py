@@ -13,7 +13,6 @@ from services.trainer.core.networks.layers import Layer, Tensor
 from shared.contracts.kinds import NeuralSpec
 from shared.series.arrays import Float32
 
-Int32 = NDArray[np.int32]
 # A graph of TensorFlow gains nothing from XLA at these sizes on CPU, and pays seconds; JAX would run eagerly.
 COMPILED = keras.backend.backend() != "tensorflow"
 LOSS_WINDOWS = 1 << 14  # windows whose forecasts are held at once while a loss is computed
@@ -41,7 +40,7 @@ class Training:
         spec: NeuralSpec,
     ) -> None:
         self.network, self.batch_size = network, spec.batch_size
-        self._validation, self._y_scale = validation, y_scale
+        self._n_train, self._validation, self._y_scale = len(train[-1]), validation, y_scale
         learner = IndexedBatches if COMPILED else TensorflowLoop
         self.trainer_model = learner.over(network, train, y_scale)
         self.trainer_model.compile(
@@ -52,23 +51,26 @@ class Training:
     def run(
         self,
         epochs: range,
-        order: Callable[[int], Int32],
+        seed: int,
         *,
         on_batch: Callable[[int, int], None],
         on_epoch: Callable[[int, float], bool],
     ) -> None:
-        """Train epoch after epoch, from the first sample of its ``order`` to the last.
+        """Train epoch after epoch, each time over all samples in another order.
 
         Parameters
         ----------
+        seed
+            With the number of an epoch it tells the order of its samples.
         on_batch
             Called now and then with the epoch and the batch.
         on_epoch
             Called with the epoch and its mean loss on the way; says whether to go on.
         """
         for epoch in epochs:
-            samples, total = order(epoch), 0.0
+            samples = np.random.default_rng((seed, epoch)).permutation(self._n_train).astype(np.int32)
             self.trainer_model.order.assign(samples)
+            total = 0.0
             step = self.batch_size * self.trainer_model.batches_at_once
             for first in range(0, len(samples), step):
                 stop = min(first + step, len(samples))

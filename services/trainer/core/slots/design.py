@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.core.model import under
 from services.trainer.core.step_rows import Feature, Recipe, recipe_of, step_hours
 from shared.series.arrays import Float32, Int64
 from shared.windows.samples import Layout
@@ -52,14 +53,10 @@ class Design:
         products = self.second >= 0
         rows[:, :, :-1][:, :, products] *= features[:, :, self.second[products]]
         rows[:, :, -1] = linear
-        return rows, self.slots(features)
-
-    def slots(self, features: Float32) -> Int64:
-        """Return the slot of each row of features."""
         n, n_steps = features.shape[:2]
         if self.hour < 0:
-            return np.broadcast_to(np.arange(n_steps) % self.n_slots, (n, n_steps))
-        return (features[:, :, self.hour] * (self.n_slots / 24.0)).astype(np.int64) % self.n_slots
+            return rows, np.broadcast_to(np.arange(n_steps) % self.n_slots, (n, n_steps))
+        return rows, (features[:, :, self.hour] * (self.n_slots / 24.0)).astype(np.int64) % self.n_slots
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the design as plain arrays."""
@@ -70,9 +67,9 @@ class Design:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Rebuild a design."""
-        under = {n.removeprefix("recipe/"): a for n, a in arrays.items() if n.startswith("recipe/")}
         hour, n_slots = (int(value) for value in arrays["slots"])
-        return cls(Recipe.from_arrays(under), arrays["first"], arrays["second"], hour, n_slots)
+        recipe = Recipe.from_arrays(under(arrays, "recipe/"))
+        return cls(recipe, arrays["first"], arrays["second"], hour, n_slots)
 
 
 def design_of(layout: Layout, output: int, n_windows: int) -> Design:
@@ -81,21 +78,20 @@ def design_of(layout: Layout, output: int, n_windows: int) -> Design:
     features = [*base.features, *_more(base, layout, output)]
     recipe = Recipe(tuple(features), layout.output_steps)
     pairs = list(dict.fromkeys(_columns(features)))[:MOST_COLUMNS]
-    hour = next((k for k, f in enumerate(features) if f.operator == "hour"), -1)
-    if step_hours(layout, output) >= 24.0:
-        hour = -1
     first, second = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
-    return Design(recipe, first, second, hour, _n_slots(layout, output, n_windows, by_hour=hour >= 0))
 
-
-def _n_slots(layout: Layout, output: int, n_windows: int, *, by_hour: bool) -> int:
-    """Return how many slots a day is divided into: each has rows enough for a regression of its own."""
-    n_rows = n_windows * layout.output_steps
-    if not by_hour:
-        return layout.output_steps if n_windows >= MIN_ROWS else 1
-    finest = max(1, min(MOST_SLOTS, round(24.0 / step_hours(layout, output))))
-    enough = (n for n in range(finest, 0, -1) if finest % n == 0 and n_rows >= n * MIN_ROWS)
-    return next(enough, 1)
+    # A day is divided into so many slots that each has rows enough for a regression of its own.
+    hour, spacing = -1, step_hours(layout, output)
+    if spacing < 24.0:
+        hour = next((k for k, f in enumerate(features) if f.operator == "hour"), -1)
+    if hour < 0:
+        n_slots = layout.output_steps if n_windows >= MIN_ROWS else 1
+    else:
+        n_rows = n_windows * layout.output_steps
+        finest = max(1, min(MOST_SLOTS, round(24.0 / spacing)))
+        enough = (n for n in range(finest, 0, -1) if finest % n == 0 and n_rows >= n * MIN_ROWS)
+        n_slots = next(enough, 1)
+    return Design(recipe, first, second, hour, n_slots)
 
 
 def _more(base: Recipe, layout: Layout, output: int) -> Iterator[Feature]:

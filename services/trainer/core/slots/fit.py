@@ -13,13 +13,13 @@ import numpy as np
 from pydantic import JsonValue
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has neither stubs nor py.typed
 
-from services.trainer.core.linear.fit import fit_linear
+from services.trainer.core.linear.fit import linear_forecasts
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.problems import require_finite, require_trainable
 from services.trainer.core.slots.design import Design, design_of
 from services.trainer.core.slots.model import Slots, SlotsModel
-from shared.contracts.kinds import LinearSpec, SlotsSpec
+from shared.contracts.kinds import SlotsSpec
 from shared.series.arrays import Float32, Float64, Int64
 from shared.windows.samples import Layout, Samples
 
@@ -86,8 +86,7 @@ def fit_slots(
     seen, judge = (train, validation) if len(validation) else train.held_out(HELD_OUT)
     refit = spec.refit or len(validation) == 0
     on_progress(Progress(0.0, "linear forecast"))
-    linear = fit_linear(LinearSpec(refit=refit), seen, judge, layout)
-    bases = _linear(linear.judged), _linear(linear.model)
+    bases = linear_forecasts(seen, judge, layout, refit=refit)
     judged: list[Slots] = []
     final: list[Slots] = []
     notes: dict[str, JsonValue] = {}
@@ -98,7 +97,11 @@ def fit_slots(
             holder = _bounds(design, bases[0], [seen], output)
             teaching = _moments(holder, bases[0], seen, output)
             judging = _moments(holder, bases[0], judge, output)
-            penalty, error = _choose(teaching, judging, spec.penalties or PENALTIES)
+            n_judged = max(float(judging.xx[:, -1, -1].sum()), 1.0)
+            penalties = spec.penalties or PENALTIES
+            errors = [judging.squared_error(_ridge(teaching, penalty)) / n_judged for penalty in penalties]
+            best = int(np.argmin(errors))
+            penalty = penalties[best]
             judged.append(_solved(holder, teaching, penalty))
             on_progress(Progress((output + 0.6) / len(layout.outputs), "regressions"))
             if refit:
@@ -107,7 +110,7 @@ def fit_slots(
                 final.append(_solved(holder, both, penalty))
             notes[column.name] = {
                 "penalty": penalty,
-                "validation_mse": error,
+                "validation_mse": errors[best],
                 "n_slots": design.n_slots,
                 "n_columns": design.n_columns,
             }
@@ -167,14 +170,6 @@ def _moments(slots: Slots, base: LinearModel, part: Samples, output: int) -> Slo
     return SlotMoments(xx, xy, yy)
 
 
-def _choose(teaching: SlotMoments, judging: SlotMoments, penalties: tuple[float, ...]) -> tuple[float, float]:
-    """Return the penalty with the least squared error on the judging rows, and that error."""
-    n_rows = max(float(judging.xx[:, -1, -1].sum()), 1.0)
-    errors = [judging.squared_error(_ridge(teaching, penalty)) / n_rows for penalty in penalties]
-    best = int(np.argmin(errors))
-    return penalties[best], errors[best]
-
-
 def _solved(slots: Slots, moments: SlotMoments, penalty: float) -> Slots:
     weights = _ridge(moments, penalty)
     require_finite(weights, what="weights")
@@ -216,8 +211,3 @@ def _centred(xx: Float64) -> Float64:
     sums = xx[-1, :-1]
     centred: Float64 = xx[:-1, :-1] - np.outer(sums, sums) / max(xx[-1, -1], 1.0)
     return centred
-
-
-def _linear(model: object) -> LinearModel:
-    assert isinstance(model, LinearModel)
-    return model

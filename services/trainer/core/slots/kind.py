@@ -5,7 +5,7 @@ import numpy as np
 from services.trainer.core.linear.kind import LINEAR
 from services.trainer.core.model_kind import FLOAT64, FitSize, ModelKind
 from services.trainer.core.onnx_graph import Graph
-from services.trainer.core.slots.design import MOST_COLUMNS, MOST_SLOTS, Design
+from services.trainer.core.slots.design import MOST_COLUMNS, MOST_SLOTS
 from services.trainer.core.slots.fit import BLOCK_VALUES, fit_slots
 from services.trainer.core.slots.model import Slots, SlotsModel
 from services.trainer.core.step_rows_graph import append_rows
@@ -39,23 +39,20 @@ def _forecast(graph: Graph, slots: Slots, x: str, base: str) -> str:
     ]
     rows = graph.node("Concat", graph.node("Mul", *factors), base, axis=2)
     held = graph.node("Min", graph.node("Max", rows, graph.float(slots.low)), graph.float(slots.high))
-    places = _slots(graph, design, features, nothing)
+    if design.hour < 0:
+        flat = graph.node("Squeeze", nothing, graph.constant(np.array([2])))
+        steps = np.arange(design.recipe.output_steps) % design.n_slots
+        places = graph.node("Cast", graph.node("Add", flat, graph.float(steps)), to=INT64)
+    else:
+        hour = graph.node("Gather", features, graph.constant(np.array(design.hour)), axis=2)
+        scaled = graph.node("Mul", hour, graph.float(np.array(design.n_slots / 24.0)))
+        n_slots = graph.constant(np.array(design.n_slots))
+        places = graph.node("Mod", graph.node("Cast", scaled, to=INT64), n_slots)
     weights = graph.node("Gather", graph.float(slots.weights), places, axis=0)
     axis = graph.constant(np.array([2]))
     total = graph.node("ReduceSum", graph.node("Mul", held, weights), axis, keepdims=1)
     intercept = graph.node("Gather", graph.float(slots.intercept[:, None]), places, axis=0)
     return graph.node("Add", total, intercept)
-
-
-def _slots(graph: Graph, design: Design, features: str, nothing: str) -> str:
-    """Append the slot of each step, shape (n, output_steps)."""
-    flat = graph.node("Squeeze", nothing, graph.constant(np.array([2])))
-    if design.hour < 0:
-        steps = np.arange(design.recipe.output_steps) % design.n_slots
-        return graph.node("Cast", graph.node("Add", flat, graph.float(steps)), to=INT64)
-    hour = graph.node("Gather", features, graph.constant(np.array(design.hour)), axis=2)
-    scaled = graph.node("Mul", hour, graph.float(np.array(design.n_slots / 24.0)))
-    return graph.node("Mod", graph.node("Cast", scaled, to=INT64), graph.constant(np.array(design.n_slots)))
 
 
 def fit_bytes(spec: SlotsSpec, size: FitSize) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.core.linear.model import LinearModel
-from services.trainer.core.model import Arrays
+from services.trainer.core.model import Arrays, under
 from services.trainer.core.slots.design import Design
 from shared.contracts.kinds import Kind
 from shared.series.arrays import Float32
@@ -73,15 +73,11 @@ class SlotsModel:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
         """Rebuild the model; it predicts exactly as before."""
-
-        def under(prefix: str) -> dict[str, NDArray[Any]]:
-            return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-
         outputs = [
             Slots(
-                Design.from_arrays(under(f"slots/{k:03}/design/")),
+                Design.from_arrays(under(arrays, f"slots/{k:03}/design/")),
                 *(arrays[f"slots/{k:03}/{name}"] for name in ("weights", "intercept", "low", "high")),
             )
             for k in range(len(layout.outputs))
         ]
-        return cls(LinearModel.from_arrays(under("linear/"), layout), tuple(outputs))
+        return cls(LinearModel.from_arrays(under(arrays, "linear/"), layout), tuple(outputs))

@@ -64,11 +64,6 @@ class KernelRows:
             self._n_kept = stop
         return self._place[windows]
 
-    def add(self, weights: Float64, total: Float64) -> None:
-        """Add ``kernel matrix @ weights`` to ``total``; only rows with a weight are needed."""
-        windows = np.flatnonzero(weights)
-        spread(self.kept, self.places(windows), weights[windows], total)
-
 
 class ExactRegression:
     """Solver of one target after the other on the same windows."""
@@ -95,9 +90,13 @@ class ExactRegression:
             Called with the largest violation of the optimality conditions that is left.
         """
         beta, image = self._start(y, like)
+        epsilon = self._epsilon
         size, before, n_steps = min(WORKING_SET, len(y)), np.inf, 0
         while True:
-            up, down = _slopes(image - y, beta, self._C, self._epsilon)
+            # The up and down slopes of all windows, as `smo.slope_up` and `smo.slope_down` tell them of one.
+            gradient = image - y
+            up = np.where(beta < self._C, gradient + np.where(beta >= 0.0, epsilon, -epsilon), np.inf)
+            down = np.where(beta > -self._C, gradient + np.where(beta > 0.0, epsilon, -epsilon), -np.inf)
             low, high = float(up.min()), float(down.max())
             violation = high - low
             if violation < TOLERANCE or n_steps >= MOST_STEPS:
@@ -140,17 +139,13 @@ class ExactRegression:
         if like is not None:
             # Rolled, so that they still sum to zero: what leaves at one end comes in at the other.
             beta, image = np.roll(like.beta, -1), like.image.copy()
-            self._rows.add(beta - like.beta, image)
-            if _objective(beta, image, y, self._epsilon) < 0.0:
+            change = beta - like.beta
+            moved = np.flatnonzero(change)
+            spread(self._rows.kept, self._rows.places(moved), change[moved], image)
+            # The dual objective, which is zero for coefficients that are all zero.
+            if 0.5 * (beta @ image) - y @ beta + self._epsilon * np.abs(beta).sum() < 0.0:
                 return beta, image
         return np.zeros(len(y)), np.zeros(len(y))
-
-
-def _slopes(gradient: Float64, beta: Float64, C: float, epsilon: float) -> tuple[Float64, Float64]:
-    """Return the up and down slopes of all windows, as `dual.slope_up` and `dual.slope_down` do for one."""
-    up = np.where(beta < C, gradient + np.where(beta >= 0.0, epsilon, -epsilon), np.inf)
-    down = np.where(beta > -C, gradient + np.where(beta > 0.0, epsilon, -epsilon), -np.inf)
-    return up, down
 
 
 def _violators(up: Float64, down: Float64, size: int) -> Indices:
@@ -161,8 +156,3 @@ def _violators(up: Float64, down: Float64, size: int) -> Indices:
     raised = np.argpartition(up, half)[:half]
     lowered = np.argpartition(-down, half)[:half]
     return np.union1d(raised[up[raised] < down.max()], lowered[down[lowered] > up.min()])
-
-
-def _objective(beta: Float64, image: Float64, y: Float64, epsilon: float) -> float:
-    """Return the dual objective, zero for coefficients that are all zero."""
-    return float(0.5 * (beta @ image) - y @ beta + epsilon * np.abs(beta).sum())

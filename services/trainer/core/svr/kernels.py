@@ -1,17 +1,15 @@
 """Kernels, explicit feature maps of them, and the kernel expansion every support-vector model ends as."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from services.trainer.core.model import Arrays
+from services.trainer.core.model import ArrayFields
 from shared.contracts.kinds import Kernel, Kind, SvrSpec
 from shared.series.arrays import Float32, Float64
-from shared.windows.samples import Layout
 
 KERNELS: tuple[Kernel, ...] = ("linear", "poly", "rbf", "sigmoid")
 BLOCK_VALUES = 1 << 24  # kernel values held at once: 64 MB
@@ -99,7 +97,7 @@ def fit_feature_map(function: KernelFunction, x: Float32, *, n_centres: int, see
 
 
 @dataclass(frozen=True)
-class KernelModel:
+class KernelModel(ArrayFields):
     """f(x) = k(x, centres) @ weights + intercept on the flattened window; every output at once.
 
     Exact support vectors, Nystroem features and the joint regressor all end in this form.
@@ -130,15 +128,6 @@ class KernelModel:
             forecast[start : start + rows] = function(block, self.centres) @ self.weights + self.intercept
         steps = int(self.output_steps)
         return forecast.reshape(len(x), steps, n_targets // steps)
-
-    def to_arrays(self) -> Arrays:
-        """Return the fields by name."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
-        """Rebuild the model; the layout is not needed."""
-        return cls(**{f.name: arrays[f.name] for f in fields(cls)})
 
     @classmethod
     def assemble(

@@ -18,23 +18,16 @@ MOST_CENTRES = 4096  # a kernel matrix of them at most, where the dual is not so
 
 def to_onnx(graph: Graph, model: KernelModel, x: str) -> str:
     """Append the kernel between windows and centres, and the weights of the centres."""
-    return graph.steps(
-        graph.affine(_kernel_values(graph, model, graph.flat(x)), model.weights, model.intercept)
-    )
-
-
-def _kernel_values(graph: Graph, model: KernelModel, rows: str) -> str:
-    """Append the kernel, shape (n, n_centres)."""
-    function = model.function
+    function, rows = model.function, graph.flat(x)
     product = graph.node("MatMul", rows, graph.float(model.centres.T))
     scaled = graph.node("Mul", product, graph.float(np.array(function.gamma)))
     match function.kernel:
         case "linear":
-            return product
+            kernel = product
         case "sigmoid":
-            return graph.node("Tanh", scaled)
+            kernel = graph.node("Tanh", scaled)
         case "poly":
-            return graph.node("Pow", scaled, graph.float(np.array(function.degree)))
+            kernel = graph.node("Pow", scaled, graph.float(np.array(function.degree)))
         case "rbf":
             axis = graph.constant(np.array([1]))
             own = graph.node("ReduceSumSquare", rows, axis, keepdims=1)
@@ -42,9 +35,10 @@ def _kernel_values(graph: Graph, model: KernelModel, rows: str) -> str:
             doubled = graph.node("Mul", product, graph.float(np.array(-2.0)))
             distance = graph.node("Add", graph.node("Add", doubled, own), centres)
             distance = graph.node("Max", distance, graph.float(np.array(0.0)))
-            return graph.node("Exp", graph.node("Mul", distance, graph.float(np.array(-function.gamma))))
+            kernel = graph.node("Exp", graph.node("Mul", distance, graph.float(np.array(-function.gamma))))
         case _:
             assert_never(function.kernel)
+    return graph.steps(graph.affine(kernel, model.weights, model.intercept))
 
 
 def save_skops(model: KernelModel, layout: Layout, path: Path) -> None:
@@ -70,11 +64,6 @@ def direct_bytes(spec: SvrDirectSpec, size: FitSize) -> int:
     return size.samples_bytes + rows_and_working_set + 3 * size.n_train * size.forecast * FLOAT64
 
 
-def load_solver() -> None:
-    """Import the compiled solver."""
-    import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
-
-
 # A kernel's width is searched away from "scale", which is the trial the model was asked for with.
 SPACE: Mapping[str, Dimension] = {
     "C": Range(0.03, 100.0), "epsilon": Range(0.01, 0.5), "gamma": Range(1e-4, 1.0),
@@ -88,7 +77,7 @@ SVR_DIRECT = ModelKind(
     fit_bytes=direct_bytes,
     files={"skops": save_skops},
     space=SPACE,
-    warm_up=load_solver,
+    slow_import="services.trainer.core.svr.exact",
 )
 SVR_MIMO = ModelKind(
     spec=SvrMimoSpec,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from shared.series.arrays import Float32, Float64
+from shared.series.arrays import Float32
 
 MOST_ITERATIONS = 400
 CHECK_EVERY = 10
@@ -47,7 +47,7 @@ def fit_tube(
         Called now and then with the iteration and the relative duality gap so far.
     """
     mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    values, rotation = scipy.linalg.eigh(_gram(features - mean))
+    values, rotation = scipy.linalg.eigh(((features - mean).T @ (features - mean)).astype(np.float64))
     basis = ((features - mean) @ rotation.astype(np.float32)).astype(np.float32)
     values = np.maximum(values, 0.0)[:, None]
 
@@ -62,7 +62,10 @@ def fit_tube(
         intercept = target.mean(axis=0)  # the basis has mean zero
         residual = y - basis @ weights - intercept
         moved = RELAXATION * residual + (1.0 - RELAXATION) * slack + dual
-        previous, slack = slack, _shrink(moved, epsilon, C / rho)
+        # The proximal map of the loss: free inside the tube, pulled to it from outside.
+        size, pull = np.abs(moved), C / rho
+        shrunk = np.where(size > epsilon + pull, size - pull, np.minimum(size, epsilon))
+        previous, slack = slack, np.copysign(shrunk, moved)
         dual = moved - slack
         if iteration % CHECK_EVERY == 0:
             new_gap = _relative_gap(basis, y, weights, residual, rho * dual, C=C, epsilon=epsilon)
@@ -75,18 +78,6 @@ def fit_tube(
             rho, dual = rho * factor, dual / factor
     weights = rotation.astype(np.float32) @ best[0]
     return TubeFit(weights, (best[1] + centre - mean @ weights).astype(np.float32), float(gap), iteration)
-
-
-def _gram(features: Float32) -> Float64:
-    return (features.T @ features).astype(np.float64)
-
-
-def _shrink(values: Float32, epsilon: float, threshold: float) -> Float32:
-    """Proximal map of the epsilon-insensitive loss: free inside the tube, pulled to it from outside."""
-    size = np.abs(values)
-    return np.copysign(
-        np.where(size > epsilon + threshold, size - threshold, np.minimum(size, epsilon)), values
-    )
 
 
 def _relative_gap(
