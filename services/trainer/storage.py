@@ -234,11 +234,11 @@ class LedgerJobs:
         return folder
 
     async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
-        mine = self._of(job).records
-        dataset = await ready_dataset(self._of(job), job.dataset_id)
+        mine = self._storage.of_owner(job.owner)
+        dataset = await ready_dataset(mine, job.dataset_id)
         wanted = OneOf(tuple({one.series_id for one in dataset.spec.series}))
-        series = await mine.select(SeriesRow, {"session_id": job.session_id, "id": wanted})
-        return data_contract(dataset.spec, series, await files_of(mine, series))
+        series = await mine.records.select(SeriesRow, {"session_id": job.session_id, "id": wanted})
+        return data_contract(dataset.spec, series, await files_of(mine.records, series))
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
