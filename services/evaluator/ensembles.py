@@ -34,6 +34,7 @@ from shared.storage.codecs import arrays_to_bytes, json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
 from shared.storage.rows import JobRow
+from shared.storage.verified import get_verified
 
 _FIRST = 1  # the only attempt there is
 
@@ -74,7 +75,7 @@ class LedgerEnsembles:
 
     async def _passport(self, job: JobRow) -> Passport:
         key, sha256 = _passport_of(job)
-        content = await self._storage.of_owner(job.owner).objects.get(key)
+        content = await get_verified(self._storage.of_owner(job.owner).objects, key, sha256)
         return parse_passport(content, sha256=sha256)
 
 

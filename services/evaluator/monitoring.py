@@ -21,8 +21,10 @@ from shared.series.series import NS_PER_HOUR, Series
 from shared.storage import keys
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import OneOf
-from shared.storage.rows import ForecastRow, JobRow, SeriesRow
+from shared.storage.rows import JobRow, SeriesRow
+from shared.storage.verified import ObjectDamaged, digest_in, get_verified
 from shared.windows.dataset import Dataset
 
 DATASETS_KEPT = 4
@@ -169,7 +171,11 @@ class LedgerMonitoring:
 
     async def _backcast(self, job: JobRow) -> tuple[Int64, Float64]:
         key = keys.backcast(job.session_id, job.run_id, job.id)
-        arrays = bytes_to_arrays(await self._storage.of_owner(job.owner).objects.get(key))
+        objects, digest = self._storage.of_owner(job.owner).objects, digest_in(job.made, keys.BACKCAST)
+        try:
+            arrays = bytes_to_arrays(await get_verified(objects, key, digest))
+        except ObjectDamaged:  # or another was kept since the row was read: both are mended by asking again
+            raise BackcastsDiffer("the forecasts to compare were replaced while they were read") from None
         return arrays["ref_ns"], arrays["y_pred"]
 
     async def _score(
@@ -186,7 +192,7 @@ class LedgerMonitoring:
         newest = max(int(series.times_ns[-1]) for series in rows.values())
         if row.reference_time.timestamp() * 1e9 >= newest:
             return 0
-        document = json.loads(await mine.objects.get(row.object_key))
+        document = json.loads(await get_verified(mine.objects, row.object_key, row.sha256))
         found = await asyncio.to_thread(score_forecast, document, dataset, rows, versions)
         if not found.n and not found.complete:
             return 0
@@ -248,7 +254,7 @@ class LedgerMonitoring:
                 if row is None or row.session_id != job.session_id:
                     raise NotFound("a series of the model was deleted", series_id=series_id)
                 try:
-                    content = await mine.objects.get(row.object_key)
+                    content = await get_verified(mine.objects, row.object_key, row.sha256)
                 except NotFound:
                     continue
                 found[series_id] = (await asyncio.to_thread(_series, content), row.sha256)

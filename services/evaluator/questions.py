@@ -64,7 +64,7 @@ class PictureQuestion(BaseModel):
 
 
 async def picture(question: PictureQuestion, results: Results, reporter: ReportWriter) -> Json:
-    """Return the key of a stored picture.
+    """Return key and digest of a stored picture.
 
     Raises
     ------
@@ -74,7 +74,8 @@ async def picture(question: PictureQuestion, results: Results, reporter: ReportW
     run = await results.run(question.run_id)
     if run is None or run.session_id != question.session_id:
         raise PlotNotFound("the run has no such plot", name=question.name[:100])
-    return {"key": await reporter.picture(run, question.name, question.theme)}
+    key, sha256 = await reporter.picture(run, question.name, question.theme)
+    return {"key": key, "sha256": sha256}
 
 
 async def draw_plot(question: PlotQuestion, results: Results) -> Json:

@@ -32,7 +32,13 @@ from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, JobRow, PlotRow, RunRow, ScalerRow
-from shared.storage.verified import digest_in, fetch_verified, without_keys
+from shared.storage.verified import (
+    ObjectDamaged,
+    digest_in,
+    fetch_verified,
+    get_verified,
+    without_keys,
+)
 
 T = TypeVar("T")
 NICE = 2  # two fifths of a core beside a busy one: somebody waits for the report, and events go first
@@ -81,25 +87,38 @@ class ReportWriter:
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
-    async def picture(self, run: RunRow, name: str, theme: ThemeName) -> str:
-        """Return the key of a plot of a run in a theme, drawn now if nobody has asked for it before.
+    async def picture(self, run: RunRow, name: str, theme: ThemeName) -> tuple[str, str | None]:
+        """Return key and digest of a plot of a run in a theme, drawn now unless it is there as it was drawn.
 
         Raises
         ------
         PlotNotFound
             If the run has no plot of that name.
         """
-        objects = self._storage.of_owner(run.owner).objects
-        suffix = "" if theme == "light" else f".{theme}"
-        stem = f"{keys.run(run.session_id, run.id)}/plots/{name}"
-        key = f"{stem}{suffix}.png"
-        if await objects.size(key) is None:
-            try:
-                data = await objects.get(f"{stem}.json")
-            except ObjectNotFound:
-                raise PlotNotFound("the run has no such plot", name=name[:100]) from None
-            await objects.put(key, await self._run(redraw, data, theme))
-        return key
+        mine = self._storage.of_owner(run.owner)
+        rows = await mine.records.select(PlotRow, {"run_id": run.id, "name": name}, limit=1)
+        if not rows:
+            raise PlotNotFound("the run has no such plot", name=name[:100])
+        suffix = "png" if theme == "light" else f"{theme}.png"
+        stem, known = rows[0].object_key.removesuffix(".png"), rows[0].settings.get(suffix)
+        key, sha256 = f"{stem}.{suffix}", known if isinstance(known, str) else None
+        try:
+            if theme == "light" or sha256 is not None:  # of an earlier release no digest: drawn anew
+                await get_verified(mine.objects, key, sha256)
+                return key, sha256
+        except (ObjectNotFound, ObjectDamaged):
+            pass
+        try:
+            told = rows[0].settings.get("json")
+            data = await get_verified(mine.objects, f"{stem}.json", told if isinstance(told, str) else None)
+        except ObjectNotFound:
+            raise PlotNotFound("the run has no such plot", name=name[:100]) from None
+        stored = await mine.objects.put(key, await self._run(redraw, data, theme))
+        settings = {**rows[0].settings, suffix: stored.digest}
+        await mine.records.update(
+            PlotRow, rows[0].id, {"settings": settings}, expect={"revision": rows[0].revision}
+        )  # should a new report have been written meanwhile, the next to ask draws it again
+        return key, stored.digest
 
     async def _run(self, work: Callable[..., T], *about: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *about))

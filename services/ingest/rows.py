@@ -17,7 +17,9 @@ from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
 from shared.storage.connect import Storage
-from shared.storage.rows import FileRow, RowBatchRow, SeriesRow
+from shared.storage.forecast_rows import RowBatchRow
+from shared.storage.rows import FileRow, SeriesRow
+from shared.storage.verified import get_verified
 
 _TRIES = 8  # two batches that come at once: one waits for the other
 
@@ -84,7 +86,7 @@ class LedgerRows:
         mine = self._storage.of_owner(file.owner)
         for _ in range(_TRIES):
             rows = await self._current(mine, file)
-            known = [await _series(mine, row.object_key) for row in rows]
+            known = [await _series(mine, row) for row in rows]
             facts = rows[0].quality.get("file")
             fresh = await asyncio.to_thread(
                 read_rows,
@@ -115,7 +117,7 @@ class LedgerRows:
 
     async def _grown(self, mine: Storage, row: SeriesRow, batches: Sequence[RowBatchRow]) -> SeriesRow:
         missing = [batch for batch in batches if batch.version > row.version]
-        series = await _series(mine, row.object_key)
+        series = await _series(mine, row)
         grown = extended(series, [await batch_series(mine, batch, row) for batch in missing])
         key = keys.series_version(row.session_id, row.id, missing[-1].version)
         stored = await mine.objects.put(key, await asyncio.to_thread(arrays_to_bytes, grown.to_arrays()))
@@ -124,6 +126,7 @@ class LedgerRows:
             "sha256": stored.digest,
             "version": missing[-1].version,
             "base_key": row.base_key or row.object_key,
+            "base_sha256": row.base_sha256 if row.base_key else row.sha256,
             "statistics": to_jsonable_python(grown.statistics(), inf_nan_mode="null"),
         }
         updated = await mine.records.update(SeriesRow, row.id, changes, expect={"version": row.version})
@@ -146,7 +149,7 @@ class LedgerRows:
         content = await asyncio.to_thread(arrays_to_bytes, arrays)
         batch_id = derive("rows", file.id, str(version))
         key = f"{keys.batches(file.session_id, file.id)}/{version:06d}-{derive(content.hex())[:12]}.npz"
-        await mine.objects.put(key, content)
+        stored = await mine.objects.put(key, content)
         row = RowBatchRow(
             id=batch_id,
             owner=file.owner,
@@ -158,6 +161,7 @@ class LedgerRows:
             n_new=n_new,
             n_changed=n_changed,
             object_key=key,
+            sha256=stored.digest,
         )
         if await mine.records.insert([row]):
             return True
@@ -169,13 +173,13 @@ class LedgerRows:
 
 async def batch_series(mine: Storage, batch: RowBatchRow, row: SeriesRow) -> Series:
     """Return the rows a batch brought for one series."""
-    arrays = bytes_to_arrays(await mine.objects.get(batch.object_key))
+    arrays = bytes_to_arrays(await get_verified(mine.objects, batch.object_key, batch.sha256))
     prefix = f"{row.position}."
     return Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
 
 
-async def _series(mine: Storage, key: str) -> Series:
-    content = await mine.objects.get(key)
+async def _series(mine: Storage, row: SeriesRow) -> Series:
+    content = await get_verified(mine.objects, row.object_key, row.sha256)
     return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
 
 

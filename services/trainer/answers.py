@@ -19,7 +19,7 @@ from services.trainer.child.warm import FitRefused, WarmChild
 from services.trainer.ports import ForecastOrder, Forecasts, Models
 from services.trainer.questions import difference, read_forecasts, write_windows
 from shared.messaging.broker import Reactions
-from shared.storage.rows import ForecastRow
+from shared.storage.forecast_rows import ForecastRow
 from shared.windows.upcoming import FutureInputsMissing
 
 answers = Reactions()
@@ -181,7 +181,7 @@ async def forecast(
         document["difference"] = difference(document, plain)
     parent_id = parent.id if parent else None
     kept = await forecasts.keep(order, document, question.asked(future=True), parent_id, question.version)
-    return {"forecast_id": kept.id, "key": kept.object_key}
+    return {"forecast_id": kept.id, "key": kept.object_key, "sha256": kept.sha256}
 
 
 @answers.on_question("trainer.template")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from services.trainer.made import keep_made
 from services.trainer.ports import ForecastOrder
 from shared.contracts.base import derive, new_id, utc_now
 from shared.errors import DatasetNotFound, ModelNotFound
@@ -17,9 +18,11 @@ from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays, json_to_bytes
 from shared.storage.connect import Storage
-from shared.storage.folders import fetch_tree
+from shared.storage.datasets import fetch_dataset
+from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.records import OneOf
-from shared.storage.rows import DatasetRow, FileRow, ForecastRow, JobRow, RowBatchRow, SeriesRow
+from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
+from shared.storage.verified import fetch_verified, get_verified
 
 KEPT = 64  # folders of data sets, and files of rows, on this machine
 
@@ -38,7 +41,7 @@ class LedgerForecasts:
         dataset = await mine.records.get(DatasetRow, job.dataset_id)
         if dataset is None or dataset.object_key is None:
             raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
-        folder = await self._fetched_dataset(mine, dataset.object_key)
+        folder = await self._fetched_dataset(mine, dataset)
         wanted = tuple({spec.series_id for spec in dataset.spec.inputs})
         series = await mine.records.select(SeriesRow, {"session_id": session_id, "id": OneOf(wanted)})
         seen_by = datetime.fromisoformat(as_of) if as_of else None
@@ -94,20 +97,22 @@ class LedgerForecasts:
             "asked": dict(asked),
             "row_versions": dict(order.versions),
         }
-        await mine.objects.put(row.object_key, json_to_bytes({**told, **document}))
+        stored = await mine.objects.put(row.object_key, json_to_bytes({**told, **document}))
+        row = row.changed(sha256=stored.digest)
         await mine.records.insert([row])
         return row
 
     async def keep_backcast(self, job: JobRow, path: Path) -> str:
         key = keys.backcast(job.session_id, job.run_id, job.id)
-        await self._storage.of_owner(job.owner).objects.put(key, path)
+        await keep_made(self._storage.of_owner(job.owner), job, keys.BACKCAST, key, path)
         return key
 
-    async def _fetched_dataset(self, mine: Storage, key: str) -> Path:
-        folder = self._cache / f"dataset-{derive(key)}"
+    async def _fetched_dataset(self, mine: Storage, dataset: DatasetRow) -> Path:
+        files = json_to_bytes(dataset.report.get("files")).decode()
+        folder = self._cache / f"dataset-{derive(dataset.object_key or dataset.id, files)}"
         if not folder.exists():
             part = self._cache / f".{new_id()}"
-            await fetch_tree(mine.objects, key, part)
+            await fetch_dataset(mine, dataset, part)
             await asyncio.to_thread(self._put_in_place, part, folder)
         return folder
 
@@ -134,9 +139,11 @@ class LedgerForecasts:
         path = self._cache / f"rows-{derive(source, row.sha256 if batches is None else '', *names)}.npz"
         if not path.exists():
             part = self._cache / f".{new_id()}"
-            await mine.objects.fetch(source, part)
+            await fetch_verified(
+                mine.objects, source, part, row.sha256 if source == row.object_key else row.base_sha256
+            )
             if batches:
-                parts = [await mine.objects.get(key) for key in names]
+                parts = [await get_verified(mine.objects, one.object_key, one.sha256) for one in batches]
                 await asyncio.to_thread(_extend, part, parts, row.position)
             await asyncio.to_thread(self._put_in_place, part, path)
         return path

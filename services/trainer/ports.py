@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from shared.contracts.backtest import BacktestPart
 from shared.contracts.problems import Problem
-from shared.storage.rows import ForecastRow, JobRow, RunRow
+from shared.storage.forecast_rows import ForecastRow
+from shared.storage.rows import JobRow, RunRow
 
 
 class Runs(Protocol):

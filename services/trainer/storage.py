@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from services.trainer.made import keep_made
 from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.kinds import EnsembleSpec
@@ -58,8 +59,9 @@ class LedgerModels:
         self, session_id: str, job_id: str, seed: int, answer: Mapping[str, JsonValue]
     ) -> None:
         job = await self._finished(session_id, job_id)
-        key = keys.importance(job.session_id, job.run_id, job.id, seed)
-        await self._storage.of_owner(job.owner).objects.put(key, json_to_bytes(dict(answer)))
+        name, mine = keys.importance_name(seed), self._storage.of_owner(job.owner)
+        key = keys.importance(job.session_id, job.run_id, job.id, name)
+        await keep_made(mine, job, name, key, json_to_bytes(dict(answer)))
 
     async def find(self, session_id: str, job_id: str, name: str) -> StoredObject | None:
         return _entry(await self._finished(session_id, job_id), name)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from shared.storage import keys
 from shared.storage.connect import Storage
+from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.objects import ObjectNotFound
 from shared.storage.records import R
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
@@ -17,11 +18,9 @@ from shared.storage.rows import (
     SESSION_TABLES,
     DatasetRow,
     FileRow,
-    ForecastRow,
     JobRow,
     PlotRow,
     ResultRow,
-    RowBatchRow,
     RunRow,
     SeriesRow,
     SessionRow,
@@ -135,7 +134,7 @@ class _Checker:
                 yield finding
             if row.base_key is not None:
                 async for finding in self._object(
-                    session_id, row.base_key, None, f"upload of series {row.id}"
+                    session_id, row.base_key, row.base_sha256, f"upload of series {row.id}"
                 ):
                     yield finding
             if row.version > 0:  # readers of the version before may still be at it
@@ -143,12 +142,12 @@ class _Checker:
                 self._known[session_id].add(before)
         for batch in await self._of(RowBatchRow, session_id):
             what = f"rows {batch.version} of file {batch.file_id}"
-            async for finding in self._object(session_id, batch.object_key, None, what):
+            async for finding in self._object(session_id, batch.object_key, batch.sha256, what):
                 yield finding
 
     async def _forecasts(self, session_id: str) -> AsyncIterator[Finding]:
         for row in await self._of(ForecastRow, session_id):
-            async for finding in self._object(session_id, row.object_key, None, f"forecast {row.id}"):
+            async for finding in self._object(session_id, row.object_key, row.sha256, f"forecast {row.id}"):
                 yield finding
         jobs = {job.id for job in await self._of(JobRow, session_id)}
         versions = await self._of(ModelVersionRow, session_id)
@@ -193,7 +192,7 @@ class _Checker:
                 f"{keys.job(session_id, job.run_id, job.id)}/importance",
                 keys.backcast(session_id, job.run_id, job.id),
             }
-            for name, entry in job.files.items() if job.status == "finished" else ():
+            for name, entry in {**job.files, **job.made}.items() if job.status == "finished" else ():
                 if isinstance(entry, dict):
                     named = f"{name} of job {job.id}"
                     async for finding in self._object(
@@ -204,11 +203,11 @@ class _Checker:
             if row.id not in {job.id for job in jobs}:
                 yield Finding("contradiction", f"result {row.id} is of no job", session_id)
         for plot in await self._of(PlotRow, session_id):
-            self._known[session_id].add(plot.object_key)
-            digest = plot.settings.get("png")
-            known = digest if isinstance(digest, str) else None
-            async for finding in self._object(session_id, plot.object_key, known, f"plot {plot.name}"):
-                yield finding
+            stem = plot.object_key.removesuffix(".png")
+            for suffix, digest in ({"png": None} | plot.settings).items():
+                known, what = digest if isinstance(digest, str) else None, f"plot {plot.name}"
+                async for finding in self._object(session_id, f"{stem}.{suffix}", known, what):
+                    yield finding
 
     async def _object(
         self, session_id: str, key: str, sha256: str | None, what: str

@@ -1,5 +1,7 @@
 """Where each kind of object lies: keys made of our own ids."""
 
+BACKCAST = "backcast.npz"
+
 
 def session(session_id: str) -> str:
     """Everything of a session."""
@@ -61,14 +63,19 @@ def checkpoint(session_id: str, run_id: str, job_id: str) -> str:
     return f"{job(session_id, run_id, job_id)}/checkpoint.npz"
 
 
-def importance(session_id: str, run_id: str, job_id: str, seed: int) -> str:
-    """Which inputs a job's model relies on, as measured with one seed."""
-    return f"{job(session_id, run_id, job_id)}/importance/{seed}.json"
+def importance(session_id: str, run_id: str, job_id: str, name: str) -> str:
+    """Which inputs a job's model relies on, by the name its row keeps of it."""
+    return f"{job(session_id, run_id, job_id)}/{name}"
+
+
+def importance_name(seed: int) -> str:
+    """Return what a job's row calls the importance measured with one seed."""
+    return f"importance/{seed}.json"
 
 
 def backcast(session_id: str, run_id: str, job_id: str) -> str:
     """What a job's model would have forecast at moments of the past, as it was asked last."""
-    return f"{job(session_id, run_id, job_id)}/backcast.npz"
+    return f"{job(session_id, run_id, job_id)}/{BACKCAST}"
 
 
 def forecast(session_id: str, forecast_id: str) -> str:

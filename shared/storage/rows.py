@@ -9,6 +9,7 @@ from shared.contracts.kinds import JobKind, JobSpec, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.contracts.trials import Trial
+from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
 from shared.storage.registry_rows import ModelVersionRow, PromotionRuleRow, StageChangeRow
@@ -91,22 +92,7 @@ class SeriesRow(Row):
     settings: Json = {}
     version: int = 0
     base_key: str | None = None
-
-
-class RowBatchRow(Row):
-    """Rows that came for a file after its upload; its id follows from the file and the version."""
-
-    table: ClassVar[str] = "row_batches"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("file_id", "version"), ("session_id",))
-
-    session_id: str
-    file_id: str
-    version: int
-    available_at: AwareDatetime
-    n_rows: int
-    n_new: int
-    n_changed: int
-    object_key: str
+    base_sha256: str | None = None
 
 
 class DatasetRow(Row):
@@ -162,7 +148,8 @@ class RunRow(Row):
 class JobRow(Row):
     """One model of a run. ``attempt`` fences: only the attempt that holds the row may finish it.
 
-    ``released_at``: its turn in the queue. ``backtest``: its samples, if not the usual. ``trial``: if one.
+    ``made``: like ``files``, what was made of its model on request. ``released_at``: its turn in the queue.
+    ``backtest``: its samples, if not the usual. ``trial``: if one.
     """
 
     table: ClassVar[str] = "jobs"
@@ -189,6 +176,7 @@ class JobRow(Row):
     lease_until: AwareDatetime | None = None
     seconds: float | None = None
     files: Json = {}
+    made: Json = {}
     notes: Json = {}
     problem: Problem | None = None
 
@@ -294,35 +282,6 @@ class TableRow(Row):
     job_id: str | None = None
     name: str
     content: Json
-
-
-class ForecastRow(Row):
-    """One forecast of the future; its id follows from model, rows and what was asked.
-
-    ``parent_id`` is the plain forecast a scenario differs from. ``scores`` are those of ``n_scored`` values
-    whose truth has arrived.
-    """
-
-    table: ClassVar[str] = "forecasts"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("session_id", "created_at"), ("session_id", "scored", "last_time"), ("run_id",), ("job_id",),
-    )  # fmt: skip
-
-    session_id: str
-    run_id: str
-    job_id: str
-    kind: JobKind
-    label: str
-    version: int | None = None
-    passport_sha256: str | None = None
-    reference_time: AwareDatetime
-    last_time: AwareDatetime
-    parent_id: str | None = None
-    object_key: str
-    asked: Json = {}
-    scored: bool = False
-    n_scored: int = 0
-    scores: Json = {}
 
 
 class ApiKeyRow(Row):

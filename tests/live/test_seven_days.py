@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.contracts.kinds import LinearSpec
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import Records
-from shared.storage.rows import ForecastRow
 from shared.storage.schedule_rows import ScheduleRow
 from tests.live.conftest import OpenYard
 from tests.support.load import CLASSICAL, READING, short_files, short_plan

@@ -12,6 +12,7 @@ from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput, SessionNotFound
 from shared.storage.connect import Storage, open_supabase
+from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.objects import ObjectNotFound
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import OneOf, Row
@@ -24,13 +25,11 @@ from shared.storage.rows import (
     DatasetRow,
     DeadLetterRow,
     FileRow,
-    ForecastRow,
     JobRow,
     LeaseRow,
     LogRow,
     PlotRow,
     ResultRow,
-    RowBatchRow,
     RunRow,
     ScalerRow,
     SeriesRow,

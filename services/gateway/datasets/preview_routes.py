@@ -19,6 +19,7 @@ from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, SeriesRow, SessionRow
+from shared.storage.verified import digest_in, get_verified
 
 router = APIRouter(tags=["configuration"])
 
@@ -143,7 +144,8 @@ async def _violins(gateway: Gateway, row: DatasetRow) -> Any:
     if row.object_key is None:
         return []
     try:
-        return json.loads(await gateway.objects.get(f"{row.object_key}/violins.json"))
+        digest = digest_in(row.report.get("files"), "violins.json")
+        return json.loads(await get_verified(gateway.objects, f"{row.object_key}/violins.json", digest))
     except ObjectNotFound:
         return []
 

@@ -22,8 +22,9 @@ from services.gateway.forecasts.wire import (
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.problems import NothingThere
 from services.gateway.registry.versions import register
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import Where
-from shared.storage.rows import ForecastRow
+from shared.storage.verified import get_verified
 
 router = APIRouter(tags=["forecasts"], route_class=IdempotentRoute)
 Format = Annotated[Literal["json", "csv"], Query()]
@@ -48,7 +49,7 @@ async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Fore
         "session_id": session.id, "job_id": job.id, "version": version.number, **body.question(),
     }  # fmt: skip
     kept = await gateway.asks.ask("trainer.forecast", about)
-    return Forecast(**json.loads(await gateway.objects.get(str(kept["key"]))))
+    return Forecast(**json.loads(await get_verified(gateway.objects, str(kept["key"]), kept.get("sha256"))))
 
 
 @router.get("/forecast/{sid}/template", response_model=Template, responses=AS_CSV)
@@ -119,7 +120,7 @@ async def read_forecast(
     row = await gateway.records.get(ForecastRow, forecast_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("there is no such forecast in this session")
-    document: dict[str, Any] = json.loads(await gateway.objects.get(row.object_key))
+    document: dict[str, Any] = json.loads(await get_verified(gateway.objects, row.object_key, row.sha256))
     if format == "csv":
         return _as_csv(forecast_csv(document), f"forecast-{row.id[:8]}.csv")
     return Forecast(**document)

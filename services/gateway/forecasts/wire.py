@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator
 
 from services.gateway.http.wire import Answer, Wire, spelled
 from shared.spreadsheets import Cell, as_csv
-from shared.storage.rows import ForecastRow
+from shared.storage.forecast_rows import ForecastRow
 
 Level = Annotated[float, Field(gt=0, lt=100)]
 Numbers = Annotated[list[float | None], Field(max_length=100_000)]

@@ -25,6 +25,7 @@ from shared.contracts.base import utc_now
 from shared.storage import keys
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
+from shared.storage.verified import ObjectDamaged, digest_in, get_verified
 
 router = APIRouter(tags=["models"], route_class=IdempotentRoute)
 
@@ -263,8 +264,8 @@ async def feature_importance(
     job = finished_model(found, job_id)
     about: dict[str, JsonValue] = {"session_id": session.id, "job_id": job.id, "seed": seed}
     try:
-        kept = await gateway.objects.get(keys.importance(session.id, found.run.id, job.id, seed))
-        measured = json.loads(kept)
-    except ObjectNotFound:
+        key = keys.importance(session.id, found.run.id, job.id, name := keys.importance_name(seed))
+        measured = json.loads(await get_verified(gateway.objects, key, digest_in(job.made, name)))
+    except (ObjectNotFound, ObjectDamaged):  # it is measured again
         measured = await gateway.asks.ask("trainer.importance", about)
     return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)

@@ -144,10 +144,8 @@ async def plot(
     key, sha256 = row.object_key.rsplit(".", 1)[0] + f".{format}", _digest_of(row, format)
     if format == "png" and theme == "dark" and row.run_id:
         about: dict[str, JsonValue] = {"session_id": session.id, "run_id": row.run_id, "name": row.name}
-        key, sha256 = (
-            str((await gateway.asks.ask("evaluator.picture", {**about, "theme": theme}))["key"]),
-            None,
-        )
+        drawn = await gateway.asks.ask("evaluator.picture", {**about, "theme": theme})
+        key, sha256 = str(drawn["key"]), drawn.get("sha256")
     media = "image/png" if format == "png" else "application/json"
     answer = await stored_file(gateway, key, f"plot.{format}", media, sha256)
     answer.headers.update(headers)

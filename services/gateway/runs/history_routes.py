@@ -11,6 +11,7 @@ from services.gateway.http.wire import Answer
 from services.gateway.runs.lifecycle import find_run
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow, SessionRow
+from shared.storage.verified import digest_in, get_verified
 
 router = APIRouter(tags=["runs"])
 _CURVES = ("loss", "val_loss")
@@ -72,7 +73,9 @@ async def _stored(gateway: Gateway, job: JobRow) -> dict[int, dict[str, float | 
     if not isinstance(file, dict):
         return {}
     try:
-        columns = json.loads(await gateway.objects.get(str(file["key"])))
+        columns = json.loads(
+            await get_verified(gateway.objects, str(file["key"]), digest_in(job.files, "history.json"))
+        )
     except ObjectNotFound:
         return {}
     length = max((len(columns.get(name, ())) for name in _CURVES), default=0)

@@ -18,9 +18,10 @@ from shared.contracts.kinds import KINDS
 from shared.errors import Unavailable
 from shared.storage import keys
 from shared.storage.connect import Storage
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.leases import take_lease
 from shared.storage.records import Less, Where
-from shared.storage.rows import SESSION_TABLES, FileRow, ForecastRow, LeaseRow, RunRow, SessionRow
+from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
 from shared.storage.schedule_rows import FiringRow
 
 SWEEP_EVERY = timedelta(hours=1)

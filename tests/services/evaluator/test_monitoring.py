@@ -22,7 +22,8 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
-from shared.storage.rows import DatasetRow, ForecastRow, JobRow, SeriesRow, SessionRow
+from shared.storage.forecast_rows import ForecastRow
+from shared.storage.rows import DatasetRow, JobRow, SeriesRow, SessionRow
 from shared.windows.dataset import build_dataset
 from tests.support.forecasting import HOUR_NS, hourly_series, small_dataset
 from tests.support.runs import ledger

@@ -13,12 +13,12 @@ from shared.contracts.kinds import LinearSpec
 from shared.contracts.metrics import METRIC_NAMES
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.storage import keys
+from shared.storage.forecast_rows import ForecastRow
 from shared.storage.registry_rows import ModelVersionRow
 from shared.storage.rows import (
     ApiKeyRow,
     DatasetRow,
     FileRow,
-    ForecastRow,
     JobRow,
     LogRow,
     PlotRow,

@@ -20,7 +20,9 @@ from shared.series.extend import extended
 from shared.series.series import Series
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage, open_embedded
-from shared.storage.rows import FileRow, RowBatchRow, SeriesRow, SessionRow
+from shared.storage.forecast_rows import RowBatchRow
+from shared.storage.rows import FileRow, SeriesRow, SessionRow
+from shared.storage.verified import ObjectDamaged
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -92,12 +94,29 @@ async def test_a_batch_whose_replica_died_halfway_is_put_in_by_the_next(
 ) -> None:
     await send(storage, file, csv({100: 1}))
     row, _ = await rows_of(storage, file)
-    undone = {"version": 0, "object_key": row.base_key, "base_key": None}
+    undone = {
+        "version": 0, "object_key": row.base_key, "sha256": row.base_sha256, "base_key": None,
+    }  # fmt: skip
     await storage.records.update(SeriesRow, row.id, undone)
 
     assert await send(storage, file, csv({101: 2})) == (2, 1, 0)
 
     assert (await rows_of(storage, file))[1].values[-2:].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("part", ["batch", "series"])
+async def test_rows_are_put_to_intact_ones_only(storage: Storage, file: FileRow, part: str) -> None:
+    await send(storage, file, csv({100: 1}))
+    row, _ = await rows_of(storage, file)
+    [batch] = await storage.records.select(RowBatchRow, {"file_id": file.id})
+    if part == "batch":  # whoever was to put it in died
+        undone = {"version": 0, "object_key": row.base_key, "sha256": row.base_sha256, "base_key": None}
+        await storage.records.update(SeriesRow, row.id, undone)
+    key = batch.object_key if part == "batch" else row.object_key
+    await storage.objects.put(key, (await storage.objects.get(key)).replace(b"\0", b"\1"))
+
+    with pytest.raises(ObjectDamaged):
+        await send(storage, file, csv({101: 2}))
 
 
 @pytest.mark.parametrize(

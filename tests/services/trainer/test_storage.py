@@ -1,12 +1,15 @@
 """Jobs in the ledger: one attempt at a time, fenced; a run is planned once, cancelled whole."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
-from services.trainer.storage import LeaseHeld, LedgerJobs, LedgerRuns
+from services.trainer.storage import LeaseHeld, LedgerJobs, LedgerModels, LedgerRuns
+from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.rows import JobRow, RunRow
+from shared.storage.verified import digest_in, get_verified
 from tests.support.runs import ledger, planned_run
 
 
@@ -114,4 +117,24 @@ async def test_a_lease_taken_by_a_clock_that_was_hours_ahead_holds_nothing(tmp_p
 
     assert claimed is not None
     assert (claimed.status, claimed.attempt) == ("running", 2)
+    await storage.close()
+
+
+async def test_what_is_measured_of_a_model_at_once_is_all_kept_with_its_digest(tmp_path: Path) -> None:
+    storage = await ledger(tmp_path)
+    run, jobs = await planned_run(storage)
+    await storage.records.update(JobRow, jobs[0].id, {"status": "finished"})
+    models = LedgerModels(storage, cache=tmp_path)
+
+    await asyncio.gather(
+        *(models.keep_importance(run.session_id, jobs[0].id, n, {"seed": n}) for n in range(4))
+    )
+
+    kept = await storage.records.get(JobRow, jobs[0].id)
+    assert kept is not None
+    for n in range(4):
+        name = keys.importance_name(n)
+        key = keys.importance(run.session_id, run.id, kept.id, name)
+        content = await get_verified(storage.objects, key, digest_in(kept.made, name))
+        assert json.loads(content) == {"seed": n}
     await storage.close()

@@ -5,9 +5,10 @@ from pathlib import Path
 from shared.contracts.base import utc_now
 from shared.storage import keys
 from shared.storage.connect import open_embedded
+from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.fsck import check_store, remove_leftovers
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
-from shared.storage.rows import FileRow, ForecastRow, RowBatchRow, SeriesRow, SessionRow
+from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
 OWN = {"owner": "local", "session_id": "s"}
 

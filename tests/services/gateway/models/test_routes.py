@@ -10,6 +10,7 @@ from services.gateway.models.files import choose, model_files, preferred
 from services.gateway.problems import NothingThere
 from shared.contracts.kinds import EnsembleSpec, LinearSpec, Member
 from shared.storage import keys
+from shared.storage.folders import entry_of
 from shared.storage.rows import JobRow
 from tests.services.gateway.contract import JOB, RUN, SID, furnish
 from tests.services.gateway.house import House
@@ -43,7 +44,7 @@ async def test_what_a_model_relies_on_is_asked_of_the_trainer(
 
 async def test_what_was_measured_before_needs_no_trainer(furnished: House, http: httpx.AsyncClient) -> None:
     furnished.oracle.answers.clear()
-    key = keys.importance(SID, RUN, JOB, 3)
+    key = keys.importance(SID, RUN, JOB, keys.importance_name(3))
     await furnished.gateway.service_storage.objects.put(key, json.dumps(MEASURED).encode())
 
     kept = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 3})
@@ -133,3 +134,20 @@ def test_a_file_is_found_by_its_name_and_missed_by_another() -> None:
     assert found.job.id == AVERAGE
     with pytest.raises(NothingThere):
         choose(files, file_name="M.pkl", family=None, suffix=None)
+
+
+async def test_a_damaged_measurement_is_made_again(furnished: House, http: httpx.AsyncClient) -> None:
+    key = keys.importance(SID, RUN, JOB, name := keys.importance_name(3))
+    stored = await furnished.gateway.service_storage.objects.put(key, json.dumps(MEASURED).encode())
+    await furnished.records.update(JobRow, JOB, {"made": {name: entry_of(key, stored)}})
+    furnished.oracle.answers.clear()
+    intact = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 3})
+
+    wrong = json.dumps({**MEASURED, "loss": 9.2}).encode()
+    await furnished.gateway.service_storage.objects.put(key, wrong)
+    refused = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 3})
+    furnished.oracle.answers["trainer.importance"] = MEASURED
+    again = await http.get(f"feature-importance/{SESSION}", params={"run_id": RUN, "seed": 3})
+
+    assert (intact.json()["loss"], again.json()["loss"]) == (0.2, 0.2)
+    assert refused.status_code == 503

@@ -5,7 +5,8 @@ from datetime import timedelta
 from services.gateway.sessions.cleanup import rotate_forecasts
 from shared.contracts.base import new_id, utc_now
 from shared.storage import keys
-from shared.storage.rows import ForecastRow, SessionRow
+from shared.storage.forecast_rows import ForecastRow
+from shared.storage.rows import SessionRow
 from shared.storage.schedule_rows import FiringRow
 from tests.services.gateway.house import House
 from tests.support.ledger_rows import session_row
