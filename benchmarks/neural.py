@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -100,9 +99,6 @@ def ours(
     losses: list[float] = []
     started = time.perf_counter()
 
-    def order(epoch: int) -> NDArray[np.int32]:
-        return np.random.default_rng((spec.seed, epoch)).permutation(len(train)).astype(np.int32)
-
     def on_epoch(epoch: int, loss: float) -> bool:
         nonlocal started
         seconds.append(time.perf_counter() - started)
@@ -110,7 +106,7 @@ def ours(
         started = time.perf_counter()
         return epoch + 1 < n_epochs or min(losses) > until
 
-    training.run(range(3 * n_epochs), order, on_batch=lambda epoch, batch: None, on_epoch=on_epoch)
+    training.run(range(3 * n_epochs), spec.seed, on_batch=lambda epoch, batch: None, on_epoch=on_epoch)
     return Course(seconds, losses)
 
 

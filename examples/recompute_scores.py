@@ -26,7 +26,7 @@ def different_files(archive: zipfile.ZipFile) -> list[str]:
     """Return the paths of numbers in the archive that the arrays do not lead to."""
     run_data = run_data_from(lambda name: archive.read(f"arrays/{name}"))
     made = numbers(run_data, compute(run_data))
-    return [path for path, make in made.items() if archive.read(path) != make()]
+    return [path for path, content in made if archive.read(path) != content]
 
 
 def plain_differences(archive: zipfile.ZipFile) -> list[str]:

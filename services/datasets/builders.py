@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,8 @@ from pydantic import JsonValue
 from services.datasets.child import Built, Order
 from services.datasets.core.artefact import planned_within
 from services.datasets.ports import BuildCancelled
-from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import PassedOn, Unavailable
 from shared.series.series import Series
 from shared.windows.size_estimate import Limits
 
@@ -37,16 +36,8 @@ class BuildCrashed(Unavailable):
     advice = ("Try again; if it happens again, use fewer steps or series.",)
 
 
-class BuildRefused(InvalidInput):
-    """A refusal that a process told."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message, suggestions=problem.suggestions)
-        self._told = problem
-
-    def problem(self) -> Problem:
-        """Return the problem as it was told."""
-        return self._told
+class BuildRefused(PassedOn):
+    """The process says why the data set cannot be built."""
 
 
 class BuilderProcess:
@@ -167,7 +158,11 @@ class Builders:
         self, spec: DatasetSpec, series: Mapping[str, Series], folder: Path, *, large: bool
     ) -> dict[str, JsonValue]:
         product, rows = folder / PRODUCT, folder / "rows"
-        async with self._turn(large=large), self._process(keep=not large) as process:
+        async with AsyncExitStack() as turn:
+            if large:  # large ones wait for each other first, and leave one turn to small ones
+                await turn.enter_async_context(self._large)
+            await turn.enter_async_context(self._turns)
+            process = await turn.enter_async_context(self._process(keep=not large))
             names = {series_id: rows / f"{n}.npz" for n, series_id in enumerate(series)}
             await asyncio.to_thread(_write_rows, {path: series[key] for key, path in names.items()})
             product.mkdir()
@@ -176,16 +171,6 @@ class Builders:
         if built.problem is not None:
             raise BuildRefused(built.problem)
         return built.report
-
-    @asynccontextmanager
-    async def _turn(self, *, large: bool) -> AsyncIterator[None]:
-        """Wait for a turn; large ones wait for each other first, and leave one turn to small ones."""
-        if not large:
-            async with self._turns:
-                yield
-            return
-        async with self._large, self._turns:
-            yield
 
     @asynccontextmanager
     async def _process(self, *, keep: bool) -> AsyncIterator[BuilderProcess]:

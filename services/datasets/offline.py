@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from services.datasets.core.offline import OfflineSettings, UnreadableFile, read_all
+from services.datasets.core.offline import OfflineSettings, UnreadableFile, read_series
 from shared.errors import InvalidInput, TrainyardError
 from shared.windows.dataset import Dataset, build_dataset
 
@@ -41,7 +41,9 @@ def build(settings_path: Path) -> Dataset:
         raise BadSettings(f"{settings_path.name}: {field}: {first['msg']}", field=field) from error
     except OSError as error:
         raise UnreadableFile(f"{settings_path.name}: {error.strerror}", file=settings_path.name) from error
-    return build_dataset(settings.dataset, read_all(settings.files, settings_path.parent))
+    folder = settings_path.parent  # where relative paths start
+    series = {series_id: read_series(folder / path, series_id) for series_id, path in settings.files.items()}
+    return build_dataset(settings.dataset, series)
 
 
 def arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:

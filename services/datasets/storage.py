@@ -54,11 +54,11 @@ class LedgerDatasets:
     async def twin(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
         same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
-        found = await self._of(order).records.select(DatasetRow, same, limit=1)
+        found = await self._storage.of_owner(order.owner).records.select(DatasetRow, same, limit=1)
         return found[0] if found else None
 
     async def unwanted(self, order: DatasetRow) -> bool:
-        records = self._of(order).records
+        records = self._storage.of_owner(order.owner).records
         row = await records.get(DatasetRow, order.id)
         if row is None or row.status != "requested":
             return True
@@ -68,29 +68,31 @@ class LedgerDatasets:
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
-        files = await put_tree(self._of(order).objects, product.folder, prefix)
-        await self._of(order).records.insert(_scaler_rows(order, product.report))
+        files = await put_tree(self._storage.of_owner(order.owner).objects, product.folder, prefix)
+        await self._storage.of_owner(order.owner).records.insert(_scaler_rows(order, product.report))
         return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
 
     async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
         return await self._ready(order, twin.object_key or "", twin.report)
 
     async def crashed(self, order: DatasetRow) -> int:
-        records = self._of(order).records
+        records = self._storage.of_owner(order.owner).records
         row = await records.get(DatasetRow, order.id)
         failures = (row or order).failures + 1
         await records.update(DatasetRow, order.id, {"failures": failures})
         return failures
 
     async def fail(self, order: DatasetRow, problem: Problem) -> None:
-        await self._of(order).records.update(DatasetRow, order.id, {"status": "failed", "problem": problem})
+        await self._storage.of_owner(order.owner).records.update(
+            DatasetRow, order.id, {"status": "failed", "problem": problem}
+        )
 
     async def open(self, session_id: str, dataset_id: str) -> Dataset:
         row = await self.load(dataset_id)
         if row is None or row.session_id != session_id or row.object_key is None:
             raise DatasetNotFound("there is no such data set, or it is not ready", dataset_id=dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_dataset(self._of(row), row, Path(scratch))
+            await fetch_dataset(self._storage.of_owner(row.owner), row, Path(scratch))
             return await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
 
     async def save_arrays(
@@ -105,7 +107,9 @@ class LedgerDatasets:
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
-        stored = await self._of(row).objects.put(key, await asyncio.to_thread(materialised))
+        stored = await self._storage.of_owner(row.owner).objects.put(
+            key, await asyncio.to_thread(materialised)
+        )
         return key, stored.digest
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:
@@ -115,7 +119,7 @@ class LedgerDatasets:
             "report": report,
             "content_key": await self._content_key(order),
         }
-        mine = self._of(order)
+        mine = self._storage.of_owner(order.owner)
         updated = await mine.records.update(DatasetRow, order.id, changes, expect={"status": "requested"})
         if updated is None:
             updated = await mine.records.get(DatasetRow, order.id)
@@ -132,7 +136,7 @@ class LedgerDatasets:
 
     async def _rows(self, order: DatasetRow) -> dict[str, SeriesRow]:
         wanted = {spec.series_id: spec.name for spec in order.spec.series}
-        found = await self._of(order).records.select(
+        found = await self._storage.of_owner(order.owner).records.select(
             SeriesRow, {"session_id": order.session_id, "id": OneOf(tuple(wanted))}
         )
         rows = {row.id: row for row in found}
@@ -140,10 +144,6 @@ class LedgerDatasets:
             if series_id not in rows:
                 raise SeriesGone(f"there is no series {name!r} in this session", series=name)
         return rows
-
-    def _of(self, order: DatasetRow) -> Storage:
-        """Return the stores narrowed to the order's owner."""
-        return self._storage.of_owner(order.owner)
 
     async def _read(self, row: SeriesRow) -> Series:
         objects = self._storage.of_owner(row.owner).objects

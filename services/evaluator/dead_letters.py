@@ -1,6 +1,5 @@
 """Dead letters: kept with their payload, and what they were about is marked failed in the ledger."""
 
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -68,17 +67,10 @@ class Streams(Protocol):
 
 
 class DeadLetters:
-    """Buries messages."""
+    """Keeps messages nobody could handle."""
 
     def __init__(self, records: Records, streams: Streams) -> None:
         self._records, self._streams = records, streams
-        self._endings: dict[type[Event], Callable[[Event], Awaitable[Message | None]]] = {
-            e.UploadCompleted: self._reject_file,
-            e.DatasetRequested: self._fail_dataset,
-            e.TrainModel: self._fail_job,
-            e.ModelDone: self._fail_job,
-            e.ModelEvaluated: self._fail_run,
-        }
 
     async def handle_exhausted(self, advisory: Exhausted) -> list[Message]:
         """Handle a message whose every delivery ended in a crash."""
@@ -115,48 +107,47 @@ class DeadLetters:
             ]
         )
         log.error("dead letter", subject=letter.subject, reason=letter.reason)
-        ending = self._endings.get(type(event)) if event else None
-        message = await ending(event) if ending and event else None
+        message = await self._end(event) if event else None
         return [message] if message else []
 
-    async def _reject_file(self, event: Event) -> Message | None:
-        assert isinstance(event, e.UploadCompleted)
-        changes = {"status": "rejected", "problem": NOT_HANDLED}
-        row = await self._records.update(FileRow, event.file_id, changes, expect={"status": "uploaded"})
-        if row is None:
-            return None
-        return e.FileRejected.caused_by(event, file_id=row.id, file_name=row.file_name, problem=NOT_HANDLED)
+    async def _end(self, event: Event) -> Message | None:
+        """Mark what an event was about as failed, if it is still open, and return the event that says so.
 
-    async def _fail_dataset(self, event: Event) -> Message | None:
-        assert isinstance(event, e.DatasetRequested)
-        changes = {"status": "failed", "problem": NOT_HANDLED}
-        row = await self._records.update(
-            DatasetRow, event.dataset_id, changes, expect={"status": "requested"}
-        )
-        return e.DatasetFailed.caused_by(event, dataset_id=row.id, problem=NOT_HANDLED) if row else None
-
-    async def _fail_job(self, event: Event) -> Message | None:
-        """A job that cannot be fitted has failed; one that cannot be scored has, too."""
-        assert isinstance(event, e.TrainModel | e.ModelDone)
-        expected = (*LIVE_JOB, "finished") if isinstance(event, e.ModelDone) else LIVE_JOB
-        for status in expected:
-            changes = {"status": "failed", "problem": NOT_HANDLED}
-            row = await self._records.update(JobRow, event.job_id, changes, expect={"status": status})
-            if row is not None:
-                return model_done(event, row)
-        return None
-
-    async def _fail_run(self, event: Event) -> Message | None:
-        """A run that cannot be closed although nothing is left to do has failed."""
-        assert isinstance(event, e.ModelEvaluated)
-        jobs = await self._records.select(JobRow, {"run_id": event.run_id or ""})
-        if any(job.status in OPEN_JOB for job in jobs):
-            return None  # its last model will try again
-        changes = {"status": "failed", "problem": NOT_HANDLED, "finished_at": utc_now()}
-        for status in LIVE_RUN:
-            row = await self._records.update(RunRow, event.run_id or "", changes, expect={"status": status})
-            if row is not None:
-                return run_finished(event, row, best_label=None)
+        A job that cannot be fitted has failed; one that cannot be scored has, too, and so has a run that
+        cannot be closed although nothing is left to do.
+        """
+        failed: dict[str, object] = {"status": "failed", "problem": NOT_HANDLED}
+        match event:
+            case e.UploadCompleted():
+                rejected = {"status": "rejected", "problem": NOT_HANDLED}
+                file = await self._records.update(
+                    FileRow, event.file_id, rejected, expect={"status": "uploaded"}
+                )
+                if file:
+                    return e.FileRejected.caused_by(
+                        event, file_id=file.id, file_name=file.file_name, problem=NOT_HANDLED
+                    )
+            case e.DatasetRequested():
+                dataset = await self._records.update(
+                    DatasetRow, event.dataset_id, failed, expect={"status": "requested"}
+                )
+                if dataset:
+                    return e.DatasetFailed.caused_by(event, dataset_id=dataset.id, problem=NOT_HANDLED)
+            case e.TrainModel() | e.ModelDone():
+                for status in (*LIVE_JOB, "finished") if isinstance(event, e.ModelDone) else LIVE_JOB:
+                    job = await self._records.update(JobRow, event.job_id, failed, expect={"status": status})
+                    if job:
+                        return model_done(event, job)
+            case e.ModelEvaluated():
+                run_id = event.run_id or ""
+                jobs = await self._records.select(JobRow, {"run_id": run_id})
+                if any(job.status in OPEN_JOB for job in jobs):
+                    return None  # its last model will try again
+                changes = {**failed, "finished_at": utc_now()}
+                for live in LIVE_RUN:
+                    run = await self._records.update(RunRow, run_id, changes, expect={"status": live})
+                    if run:
+                        return run_finished(event, run, best_label=None)
         return None
 
 

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from services.evaluator.core.ensemble import Ensemble, combine, judged, may_join, select
 from services.evaluator.core.problems import NoEnsemble
 from services.evaluator.ports import Results, RunState
@@ -59,24 +57,22 @@ class LedgerEnsembles:
         context = await self._results.scoring_context(jobs[0])
         forecasts = {job.id: await self._results.forecast(job) for job in jobs}
         train_std = [known_std(values) for values in context.y_train]
-        made = await asyncio.to_thread(_average_or_why_not, forecasts, train_std)
+        try:
+            made = await asyncio.to_thread(average, forecasts, train_std)
+        except MemoryError as error:  # a run shall not stay open because this one more model is too large
+            raise NoEnsemble("the memory of this machine did not suffice for it") from error
         spec = EnsembleSpec(members=_members(jobs, made.ensemble.weights))
         with tempfile.TemporaryDirectory(prefix="trainyard-ensemble-") as scratch:
-            await asyncio.to_thread(write_product, Path(scratch), spec, made, await self._passport(jobs[0]))
+            key, sha256 = _passport_of(jobs[0])
+            passport = await get_verified(self._storage.of_owner(jobs[0].owner).objects, key, sha256)
+            member = parse_passport(passport, sha256=sha256)
+            await asyncio.to_thread(write_product, Path(scratch), spec, made, member)
             job = _job(state, spec, made.ensemble)
-            job = job.changed(files=await self._store(job, Path(scratch)))
-        mine = self._storage.of_owner(job.owner).records
-        await mine.insert([job.changed(seconds=round(time.perf_counter() - started, 3))])
-        return await mine.get(JobRow, job.id) or job
-
-    async def _store(self, job: JobRow, folder: Path) -> dict[str, JsonValue]:
-        prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
-        return await put_tree(self._storage.of_owner(job.owner).objects, folder, prefix)
-
-    async def _passport(self, job: JobRow) -> Passport:
-        key, sha256 = _passport_of(job)
-        content = await get_verified(self._storage.of_owner(job.owner).objects, key, sha256)
-        return parse_passport(content, sha256=sha256)
+            mine = self._storage.of_owner(job.owner)
+            prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
+            job = job.changed(files=await put_tree(mine.objects, Path(scratch), prefix))
+        await mine.records.insert([job.changed(seconds=round(time.perf_counter() - started, 3))])
+        return await mine.records.get(JobRow, job.id) or job
 
 
 def candidates(state: RunState) -> list[JobRow]:
@@ -124,14 +120,6 @@ def average(forecasts: Mapping[str, Forecast], train_std: Sequence[float | None]
             test=combine({job_id: forecast.test for job_id, forecast in forecasts.items()}, ensemble),
         ),
     )
-
-
-def _average_or_why_not(forecasts: Mapping[str, Forecast], train_std: Sequence[float | None]) -> Average:
-    """Return the average; a run shall not stay open because this one more model does not fit into memory."""
-    try:
-        return average(forecasts, train_std)
-    except MemoryError as error:
-        raise NoEnsemble("the memory of this machine did not suffice for it") from error
 
 
 def write_product(folder: Path, spec: EnsembleSpec, made: Average, member: Passport) -> None:

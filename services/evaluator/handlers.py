@@ -36,7 +36,7 @@ from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
-from shared.storage.rows import LIVE_RUN, JobRow
+from shared.storage.rows import LIVE_RUN
 
 reactions = Reactions()
 log = structlog.get_logger()
@@ -66,10 +66,9 @@ async def evaluate(
     if job.trial or job.status != "finished":
         return await close_if_over(event, job.run_id, verdicts, ensembles, metrics)
     forecast, context = await results.forecast(job), await results.scoring_context(job)
-    validation, test, folds = await asyncio.to_thread(_score_parts, forecast, context, job.backtest)
+    validation, test, folds, covered = await asyncio.to_thread(_score_parts, forecast, context, job.backtest)
     result = await results.save(job, validation, test, folds)
-    if not folds:
-        metrics.covered(job.kind, await asyncio.to_thread(_covered, forecast, context))
+    metrics.covered(job.kind, covered)
     log.info("model evaluated", kind=job.kind, **{k: result.headline.get(k) for k in ("rmse", "mae")})
     return ModelEvaluated.caused_by(
         event, run_id=job.run_id, job_id=job.id, kind=job.kind, label=job.label, headline=result.headline
@@ -182,7 +181,7 @@ async def close_if_over(
     if state is None:
         return None
     made = state.ensemble()
-    if made and made.status == "finished" and not state.is_scored(made):
+    if made and made.status == "finished" and made.id not in state.results:
         return model_done(cause, made)
     if not state.is_over():
         return None
@@ -224,26 +223,21 @@ async def _close(
         )
         metrics.run_closed(run)
         metrics.leaderboard(verdict.leaderboard.get("rows"))
-    best = next((job for job in state.jobs if job.id == run.best_job_id), None)
-    return run_finished(cause, run, best_label=_label(best))
-
-
-def _label(job: JobRow | None) -> str | None:
-    if job and job.backtest:
-        return job.backtest.model
-    return job.label if job else None
-
-
-def _covered(forecast: Forecast, context: ScoringContext) -> float | None:
-    intervals = adaptive_intervals(forecast, context.offset_hours)
-    return covered_share(intervals, forecast.test, context.names)
+    labels = {job.id: job.backtest.model if job.backtest else job.label for job in state.jobs}
+    return run_finished(cause, run, best_label=labels.get(run.best_job_id or ""))
 
 
 def _score_parts(
     forecast: Forecast, context: ScoringContext, backtest: BacktestPart | None
-) -> tuple[Scores, Scores, tuple[Scores, ...]]:
-    """Return the scores on validation, on test, and on each fold of a job that forecasts several."""
+) -> tuple[Scores, Scores, tuple[Scores, ...], float | None]:
+    """Return the scores on validation, on test, and on each fold of a job that forecasts several.
+
+    The last is the share of test values inside the intervals of a job that forecasts one part, or None.
+    """
     scored = partial(score, y_train=context.y_train, delta_minutes=context.delta_minutes, names=context.names)
     folds = score_folds(forecast.test, backtest, scored)
-    loss = None if folds else quantile_loss(adaptive_intervals(forecast, context.offset_hours), forecast.test)
-    return scored(forecast.validation), scored(forecast.test, quantile_loss=loss), folds
+    if folds:
+        return scored(forecast.validation), scored(forecast.test), folds, None
+    intervals = adaptive_intervals(forecast, context.offset_hours)
+    test = scored(forecast.test, quantile_loss=quantile_loss(intervals, forecast.test))
+    return scored(forecast.validation), test, (), covered_share(intervals, forecast.test, context.names)

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 
 import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from pydantic import JsonValue
 
 from services.evaluator.core.monitoring import ForecastScore
 from shared.contracts.kinds import ENSEMBLE, KINDS, Kind
@@ -97,13 +95,9 @@ class ForecastMetrics:
     def leaderboard(self, rows: object) -> None:
         """Count the skill of every model of a verdict's leaderboard."""
         for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, dict):
-                self._observe(row)
-
-    def _observe(self, row: dict[str, JsonValue]) -> None:
-        kind, skill = row.get("kind"), row.get("skill")
-        if kind in (*KINDS, ENSEMBLE) and isinstance(skill, float):
-            self._skill.labels(kind).observe(skill)
+            kind, skill = (row.get("kind"), row.get("skill")) if isinstance(row, dict) else (None, None)
+            if kind in (*KINDS, ENSEMBLE) and isinstance(skill, float):
+                self._skill.labels(kind).observe(skill)
 
 
 class QueueDepth:
@@ -137,15 +131,13 @@ class QueueDepth:
 
     async def ask(self, kind: Kind) -> None:
         """Measure the queue of one kind."""
-        info = await self._request(f"$JS.API.CONSUMER.INFO.JOBS.{work_consumer(kind)}", b"")
+        consumer = f"$JS.API.CONSUMER.INFO.JOBS.{work_consumer(kind)}"
+        info = await self._client.request(consumer, b"", timeout=_TIMEOUT)
         found = json.loads(info.data)
         self._jobs.labels(kind, "waiting").set(found["num_pending"])
         self._jobs.labels(kind, "running").set(found["num_ack_pending"])
         first = json.dumps({"seq": 1, "next_by_subj": f"jobs.train.{kind}.*.*"}).encode()
-        oldest = await self._request("$JS.API.DIRECT.GET.JOBS", first)
+        oldest = await self._client.request("$JS.API.DIRECT.GET.JOBS", first, timeout=_TIMEOUT)
         stored = (oldest.headers or {}).get("Nats-Time-Stamp")
         age = datetime.now(UTC) - datetime.fromisoformat(stored) if stored else None
         self._oldest.labels(kind).set(age.total_seconds() if age else 0.0)
-
-    async def _request(self, subject: str, payload: bytes) -> Msg:
-        return await self._client.request(subject, payload, timeout=_TIMEOUT)

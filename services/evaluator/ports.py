@@ -81,10 +81,6 @@ class RunState:
         """Return the average of the run's models, once it is made."""
         return next((job for job in self.jobs if job.kind == ENSEMBLE), None)
 
-    def is_scored(self, job: JobRow) -> bool:
-        """Whether a job's scores are stored."""
-        return job.id in self.results
-
 
 class Verdicts(Protocol):
     """Runs to be closed."""

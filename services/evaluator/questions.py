@@ -14,7 +14,7 @@ from services.evaluator.ports import Results
 from services.evaluator.report import ReportWriter
 from shared.errors import ModelNotFound
 from shared.scoring.forecasts import PartForecast
-from shared.storage.rows import JobRow, RunRow
+from shared.storage.rows import JobRow
 from shared.windows.dataset import Dataset
 
 Json = dict[str, JsonValue]
@@ -90,16 +90,11 @@ async def draw_plot(question: PlotQuestion, results: Results) -> Json:
     """
     run = await results.run(question.run_id)
     job = await results.job(question.job_id or (run.best_job_id if run else None) or "")
-    if not _belongs(run, job, question) or job is None:
+    mine = run is not None and job is not None and run.session_id == job.session_id == question.session_id
+    if not mine or job is None or job.status != "finished":
         raise ModelNotFound("there is no such finished model", run_id=question.run_id)
     dataset, forecast = await results.dataset(job), await results.forecast(job)
     return await asyncio.to_thread(_drawn, question, job, dataset, forecast.test)
-
-
-def _belongs(run: RunRow | None, job: JobRow | None, question: PlotQuestion) -> bool:
-    if run is None or job is None:
-        return False
-    return run.session_id == job.session_id == question.session_id and job.status == "finished"
 
 
 def _drawn(question: PlotQuestion, job: JobRow, dataset: Dataset, forecast: PartForecast) -> Json:

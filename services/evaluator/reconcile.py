@@ -96,25 +96,27 @@ class Reconciler:
         return [order_for(job) for job in (*idle, *due)]
 
     async def _close_runs(self, before: datetime) -> int:
-        runs = self._old(await self._records.select(RunRow, {"status": OneOf(LIVE_RUN)}), before)
-        return sum([await self._close_run(run) for run in runs])
-
-    async def _close_run(self, run: RunRow) -> int:
-        cause = e.TrainingRequested.first(session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id)
-        said = await self._unscored(run, cause)
-        try:
-            said += filter(None, [await self._close(run, cause)])
-        except Unavailable:
-            raise
-        except Exception:  # one run nobody can close shall not keep the others open
-            log.exception("a run cannot be closed", run_id=run.id)
-        return sum([await self._post.publish(event) for event in said])
-
-    async def _unscored(self, run: RunRow, cause: Event) -> list[Event]:
-        ended = await self._records.select(JobRow, {"run_id": run.id, "status": OneOf(_ENDED)})
-        jobs = [job for job in ended if job.status == "finished" or job.trial]
-        scored = {row.id for row in await self._records.select(ResultRow, {"run_id": run.id})}
-        return [model_done(cause, job) for job in jobs if job.id not in scored]
+        """Say again which models of a live run wait for their scores, and close it if it is over."""
+        announced = 0
+        for run in self._old(await self._records.select(RunRow, {"status": OneOf(LIVE_RUN)}), before):
+            cause = e.TrainingRequested.first(
+                session_id=run.session_id, run_id=run.id, dataset_id=run.dataset_id
+            )
+            ended = await self._records.select(JobRow, {"run_id": run.id, "status": OneOf(_ENDED)})
+            scored = {row.id for row in await self._records.select(ResultRow, {"run_id": run.id})}
+            events: list[Event] = [
+                model_done(cause, job)
+                for job in ended
+                if (job.status == "finished" or job.trial) and job.id not in scored
+            ]
+            try:
+                events += filter(None, [await self._close(run, cause)])
+            except Unavailable:
+                raise
+            except Exception:  # one run nobody can close shall not keep the others open
+                log.exception("a run cannot be closed", run_id=run.id)
+            announced += sum([await self._post.publish(event) for event in events])
+        return announced
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""

@@ -24,7 +24,7 @@ from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
 from services.evaluator.plots import plot_row
-from services.evaluator.ports import Results, RunState, ScoringContext
+from services.evaluator.ports import Results, RunState
 from shared.contracts.backtest import Backtest
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
@@ -133,7 +133,8 @@ class ReportWriter:
             extras = await self._models(named, scratch) | await self._configuration(state.run, scratch)
             return partial(write_report, run_data), extras
         named = [(f"{number:02d}-{slug(job.label)}", job) for number, job in enumerate(jobs, start=1)]
-        newest = [(name, job) for name, job in named if job.backtest and _forecasts_newest(state.run, job)]
+        last = state.run.backtest.folds[-1]
+        newest = [(name, job) for name, job in named if job.backtest and job.backtest.folds[-1] == last]
         extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
         extras |= await self._configuration(state.run, scratch)
         return partial(write_backtest, _backtest_data(state, state.run.backtest, named)), extras
@@ -155,12 +156,15 @@ class ReportWriter:
             )
             for job in jobs
         ]
+        outputs = zip(
+            context.names, context.delta_minutes, context.offset_hours, context.y_train, strict=True
+        )
         return RunData(
             run_id=run.id,
             metric=run.metric,
             timezone=context.timezone,
             season_length=1,
-            outputs=_outputs(context),
+            outputs=tuple(OutputFacts(*facts) for facts in outputs),
             models=tuple(models),
         )
 
@@ -196,12 +200,12 @@ class ReportWriter:
         scalers = await self._storage.of_owner(run.owner).records.select(
             ScalerRow, {"dataset_id": run.dataset_id}, order="position"
         )
-        told: list[JsonValue] = [
+        scalings: list[JsonValue] = [
             {"role": row.role, "position": row.position, "name": row.name, **row.parameters}
             for row in scalers
         ]
         written = {}
-        for name, content in (("configuration.json", configuration), ("scalers.json", told)):
+        for name, content in (("configuration.json", configuration), ("scalers.json", scalings)):
             if content:
                 written[name] = folder / name
                 await asyncio.to_thread(written[name].write_bytes, json_bytes(content))
@@ -261,22 +265,3 @@ def _backtest_data(state: RunState, backtest: Backtest, named: Iterable[tuple[st
         if job.backtest
     }
     return BacktestData(state.run.id, backtest, table, fits)
-
-
-def _forecasts_newest(run: RunRow, job: JobRow) -> bool:
-    """Whether a fit of a backtest forecasts its newest fold."""
-    newest = run.backtest.folds[-1] if run.backtest else None
-    return job.backtest is not None and job.backtest.folds[-1] == newest
-
-
-def _outputs(context: ScoringContext) -> tuple[OutputFacts, ...]:
-    return tuple(
-        OutputFacts(name, delta, offsets, y_train)
-        for name, delta, offsets, y_train in zip(
-            context.names,
-            context.delta_minutes,
-            context.offset_hours,
-            context.y_train,
-            strict=True,
-        )
-    )

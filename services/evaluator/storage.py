@@ -58,7 +58,9 @@ class LedgerResults:
         file = job.files.get(name)
         if not isinstance(file, dict):
             raise FilesMissing(f"the job stored no {name}", job_id=job.id)
-        return await get_verified(self._of(job).objects, str(file["key"]), str(file["sha256"]))
+        return await get_verified(
+            self._storage.of_owner(job.owner).objects, str(file["key"]), str(file["sha256"])
+        )
 
     async def scoring_context(self, job: JobRow) -> ScoringContext:
         trained_on = (job.dataset_id, job.backtest and job.backtest.train)
@@ -86,20 +88,16 @@ class LedgerResults:
             scores=scores,
             headline=headline,
         )
-        await self._of(job).records.insert([row])
+        await self._storage.of_owner(job.owner).records.insert([row])
         return row
-
-    def _of(self, job: JobRow) -> Storage:
-        """Return the stores narrowed to the job's owner."""
-        return self._storage.of_owner(job.owner)
 
     async def run(self, run_id: str) -> RunRow | None:
         return await self._storage.records.get(RunRow, run_id)
 
     async def dataset(self, job: JobRow) -> Dataset:
-        row = await ready_dataset(self._of(job), job.dataset_id)
+        row = await ready_dataset(self._storage.of_owner(job.owner), job.dataset_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
-            await fetch_dataset(self._of(job), row, Path(scratch))
+            await fetch_dataset(self._storage.of_owner(job.owner), row, Path(scratch))
             dataset = await asyncio.to_thread(Dataset.open, Path(scratch))  # its maps outlive the names
         if job.backtest is None:
             return dataset

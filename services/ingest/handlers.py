@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from services.ingest.core.read import ReadOptions, read_file
 from services.ingest.ports import Scanner, Uploads
-from services.ingest.rows import LedgerRows, told
+from services.ingest.rows import LedgerRows
 from shared.contracts.events import FileReady, FileRejected, UploadCompleted
 from shared.errors import InvalidInput
 from shared.messaging.broker import Reactions
@@ -78,4 +78,4 @@ async def extend(
     )
     if event := found.event(question.session_id, question.file_id):
         await post.publish(event)
-    return told(found)
+    return found.to_json()

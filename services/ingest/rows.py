@@ -61,6 +61,18 @@ class Extended:
             since=self.first,
         )
 
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return what a batch changed as JSON."""
+        series: list[JsonValue] = [
+            {"series_id": row.id, "name": row.name, "statistics": row.statistics} for row in self.series
+        ]
+        return {
+            "version": self.version,
+            "n_new": self.n_new,
+            "n_changed": self.n_changed,
+            "series": series,
+        }
+
 
 class LedgerRows:
     """Batches of new rows."""
@@ -100,7 +112,8 @@ class LedgerRows:
             changes = [_changes(old, new) for old, new in zip(known, fresh, strict=True)]
             n_new, n_changed = max(n for n, _ in changes), max(n for _, n in changes)
             version, n_rows = rows[0].version, max(map(len, fresh))
-            first = _moment(min(int(one.times_ns[0]) for one in fresh))
+            first_ns = min(int(one.times_ns[0]) for one in fresh)
+            first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=first_ns // 1000)
             if n_new + n_changed == 0:
                 return Extended(version, 0, 0, n_rows, first, tuple(rows))
             if await self._write(mine, file, version + 1, fresh, available_at or utc_now(), n_new, n_changed):
@@ -118,7 +131,12 @@ class LedgerRows:
     async def _grown(self, mine: Storage, row: SeriesRow, batches: Sequence[RowBatchRow]) -> SeriesRow:
         missing = [batch for batch in batches if batch.version > row.version]
         series = await _series(mine, row)
-        grown = extended(series, [await batch_series(mine, batch, row) for batch in missing])
+        prefix, fresh = f"{row.position}.", []
+        for batch in missing:
+            arrays = bytes_to_arrays(await get_verified(mine.objects, batch.object_key, batch.sha256))
+            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+            fresh.append(Series.from_arrays(own))
+        grown = extended(series, fresh)
         key = keys.series_version(row.session_id, row.id, missing[-1].version)
         stored = await mine.objects.put(key, await asyncio.to_thread(arrays_to_bytes, grown.to_arrays()))
         changes: Mapping[str, object] = {
@@ -171,13 +189,6 @@ class LedgerRows:
         return False
 
 
-async def batch_series(mine: Storage, batch: RowBatchRow, row: SeriesRow) -> Series:
-    """Return the rows a batch brought for one series."""
-    arrays = bytes_to_arrays(await get_verified(mine.objects, batch.object_key, batch.sha256))
-    prefix = f"{row.position}."
-    return Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
-
-
 async def _series(mine: Storage, row: SeriesRow) -> Series:
     content = await get_verified(mine.objects, row.object_key, row.sha256)
     return await asyncio.to_thread(lambda: Series.from_arrays(bytes_to_arrays(content)))
@@ -201,19 +212,3 @@ def _changes(old: Series, new: Series) -> tuple[int, int]:
     n_new = sum(1 for key in fresh if key not in known)
     differs = (key for key, value in fresh.items() if key in known and known[key] != value)
     return n_new, sum(1 for key in differs if fresh[key] == fresh[key] or known[key] == known[key])
-
-
-def _moment(at_ns: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_ns // 1000)
-
-
-def told(found: Extended) -> dict[str, JsonValue]:
-    """Return what a batch changed as JSON."""
-    return {
-        "version": found.version,
-        "n_new": found.n_new,
-        "n_changed": found.n_changed,
-        "series": [
-            {"series_id": row.id, "name": row.name, "statistics": row.statistics} for row in found.series
-        ],
-    }

@@ -173,10 +173,10 @@ class Clamd:
 async def _answer(connection: socket.socket) -> str:
     """Return the scanner's answer, which ends with a zero byte or with the connection."""
     loop = asyncio.get_running_loop()
-    said = b""
-    while not said.endswith(b"\0") and (piece := await loop.sock_recv(connection, 4096)):
-        said += piece
-    return said.rstrip(b"\0").decode("utf-8", "replace")
+    received = b""
+    while not received.endswith(b"\0") and (piece := await loop.sock_recv(connection, 4096)):
+        received += piece
+    return received.rstrip(b"\0").decode("utf-8", "replace")
 
 
 def judge(answer: str, *, file_name: str) -> None:
@@ -184,12 +184,12 @@ def judge(answer: str, *, file_name: str) -> None:
 
     >>> judge("stream: OK", file_name="load.csv")
     """
-    told = answer.removeprefix("stream: ")
-    if told == "OK":
+    verdict = answer.removeprefix("stream: ")
+    if verdict == "OK":
         return
-    if told.startswith(_TOO_LARGE):
+    if verdict.startswith(_TOO_LARGE):
         raise TooLargeToScan(f"{file_name} is larger than the virus scanner accepts", file_name=file_name)
-    if not told.endswith(" FOUND"):
-        raise ScannerUnavailable(f"the virus scanner answers {told[:80]!r}")
-    signature = told.removesuffix(" FOUND")
+    if not verdict.endswith(" FOUND"):
+        raise ScannerUnavailable(f"the virus scanner answers {verdict[:80]!r}")
+    signature = verdict.removesuffix(" FOUND")
     raise Infected(f"{file_name} is infected: {signature}", file_name=file_name, signature=signature)

@@ -34,39 +34,37 @@ class LedgerUploads:
     async def assembled(self, upload: FileRow) -> AsyncIterator[Path]:
         with tempfile.TemporaryDirectory(prefix="trainyard-upload-") as scratch:
             parts, whole = Path(scratch) / "chunks", Path(scratch) / "upload.csv"
-            mine = self._of(upload)
+            mine = self._storage.of_owner(upload.owner)
             received = await mine.records.select(ChunkRow, {"file_id": upload.id}, order="index")
             await fetch_tree(mine.objects, keys.chunks(upload.session_id, upload.id), parts)
             await asyncio.to_thread(assemble, parts, whole, upload, received)
             yield whole
 
     async def accepted(self, upload: FileRow) -> tuple[SeriesFacts, ...]:
-        rows = await self._of(upload).records.select(SeriesRow, {"file_id": upload.id}, order="position")
+        rows = await self._storage.of_owner(upload.owner).records.select(
+            SeriesRow, {"file_id": upload.id}, order="position"
+        )
         return tuple(_facts(row) for row in rows)
 
     async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
         rows = [await self._store(upload, position, column) for position, column in enumerate(columns)]
-        mine = self._of(upload)
+        mine = self._storage.of_owner(upload.owner)
         await mine.records.insert(rows)
         await mine.records.update(FileRow, upload.id, {"status": "ready", "problem": None})
         await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
         return tuple(_facts(row) for row in rows)
 
     async def reject(self, upload: FileRow, problem: Problem) -> None:
-        mine = self._of(upload)
+        mine = self._storage.of_owner(upload.owner)
         await mine.records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
         if not problem.details.get("question"):  # an answer needs the bytes again
             await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
-
-    def _of(self, upload: FileRow) -> Storage:
-        """Return the stores narrowed to the upload's owner."""
-        return self._storage.of_owner(upload.owner)
 
     async def _store(self, upload: FileRow, position: int, column: SeriesRead) -> SeriesRow:
         series_id = derive("series", upload.id, str(position))
         key = keys.series(upload.session_id, series_id)
         content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
-        stored = await self._of(upload).objects.put(key, content)
+        stored = await self._storage.of_owner(upload.owner).objects.put(key, content)
         return SeriesRow(
             id=series_id,
             owner=upload.owner,

@@ -9,10 +9,15 @@ from faststream import Context
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.trainer.child.protocol import (
+    BackcastOutcome,
     BackcastTask,
+    ExplainOutcome,
     ExplainTask,
+    ExportOutcome,
     ExportTask,
+    ForecastOutcome,
     ForecastTask,
+    PredictOutcome,
     PredictTask,
 )
 from services.trainer.child.warm import FitRefused, WarmChild
@@ -98,10 +103,11 @@ async def predict(
     with tempfile.TemporaryDirectory(prefix="trainyard-predict-") as scratch:
         windows, output = Path(scratch) / "windows.npz", Path(scratch) / "forecast.npz"
         await asyncio.to_thread(write_windows, question.input_data, windows)
-        outcome = await worker.predict(
+        outcome = await worker.answer(
             PredictTask(
                 model=model.folder, passport_sha256=model.passport_sha256, windows=windows, output=output
-            )
+            ),
+            PredictOutcome,
         )
         forecasts: JsonValue = await asyncio.to_thread(read_forecasts, output)
     return {"predictions": forecasts, "n_windows": outcome.n_windows, "seconds": outcome.seconds}
@@ -120,13 +126,14 @@ async def export(
         model = await models.local(session_id, job_id)
         with tempfile.TemporaryDirectory(prefix="trainyard-export-") as scratch:
             output = Path(scratch) / name
-            await worker.export(
+            await worker.answer(
                 ExportTask(
                     model=model.folder,
                     passport_sha256=model.passport_sha256,
                     format=question.format,
                     output=output,
-                )
+                ),
+                ExportOutcome,
             )
             stored = await models.add(session_id, job_id, output)
     return {"key": stored.key, "size_bytes": stored.size_bytes, "sha256": stored.sha256}
@@ -143,14 +150,15 @@ async def importance(
     model = await models.local(session_id, job_id)
     with tempfile.TemporaryDirectory(prefix="trainyard-explain-") as scratch:
         await models.fetch_dataset(session_id, job_id, Path(scratch))
-        outcome = await worker.explain(
+        outcome = await worker.answer(
             ExplainTask(
                 model=model.folder,
                 passport_sha256=model.passport_sha256,
                 dataset=Path(scratch),
                 backtest=model.backtest,
                 seed=seed,
-            )
+            ),
+            ExplainOutcome,
         )
     answer: Json = outcome.model_dump(mode="json", exclude={"said"})
     await models.keep_importance(session_id, job_id, seed, answer)
@@ -171,12 +179,12 @@ async def forecast(
     plain: Json | None = None
     if question.future:
         try:
-            plain = (await worker.forecast(task.model_copy(update={"future": {}}))).document
+            plain = (await worker.answer(task.model_copy(update={"future": {}}), ForecastOutcome)).document
             parent = await forecasts.keep(order, plain, question.asked(future=False), None, question.version)
         except FitRefused as error:
             if error.code != FutureInputsMissing.code:
                 raise
-    document = (await worker.forecast(task)).document
+    document = (await worker.answer(task, ForecastOutcome)).document
     if parent is not None and plain is not None:
         document["difference"] = difference(document, plain)
     parent_id = parent.id if parent else None
@@ -194,7 +202,7 @@ async def template(
     """Say which stamps and columns a forecast needs that only somebody who knows the future can fill."""
     order = await forecasts.order(question.session_id, question.job_id, as_of=question.as_of)
     task = await _forecast_task(question, order, models)
-    return (await worker.forecast(task.model_copy(update={"template_only": True}))).document
+    return (await worker.answer(task.model_copy(update={"template_only": True}), ForecastOutcome)).document
 
 
 @answers.on_question("trainer.backcast")
@@ -208,7 +216,7 @@ async def backcast(
     order = await forecasts.order(question.session_id, question.job_id, as_of=None)
     model = await models.local(question.session_id, question.job_id)
     with tempfile.TemporaryDirectory(prefix="trainyard-backcast-") as scratch:
-        outcome = await worker.backcast(
+        outcome = await worker.answer(
             BackcastTask(
                 model=model.folder,
                 passport_sha256=model.passport_sha256,
@@ -217,7 +225,8 @@ async def backcast(
                 rows=order.rows,
                 ref_ns=question.ref_ns,
                 output=Path(scratch) / "backcast.npz",
-            )
+            ),
+            BackcastOutcome,
         )
         key = await forecasts.keep_backcast(order.job, Path(scratch) / "backcast.npz")
     return {"key": key, "n_complete": outcome.n_complete, "seconds": outcome.seconds}

@@ -84,7 +84,7 @@ class LedgerForecasts:
         )
         if kept := await mine.records.get(ForecastRow, forecast_id):
             return kept
-        told: dict[str, JsonValue] = {
+        facts: dict[str, JsonValue] = {
             "forecast_id": forecast_id,
             "run_id": job.run_id,
             "job_id": job.id,
@@ -97,7 +97,7 @@ class LedgerForecasts:
             "asked": dict(asked),
             "row_versions": dict(order.versions),
         }
-        stored = await mine.objects.put(row.object_key, json_to_bytes({**told, **document}))
+        stored = await mine.objects.put(row.object_key, json_to_bytes({**facts, **document}))
         row = row.changed(sha256=stored.digest)
         await mine.records.insert([row])
         return row

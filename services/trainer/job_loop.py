@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
-from nats.aio.msg import Msg
 
 from services.trainer.child.process import WorkerCrashed
 from services.trainer.child.protocol import TrainTask
@@ -71,26 +70,23 @@ class JobLoop:
         while True:
             message = await queue.next_job()
             async with settling(message, self._publisher.publish, every=self._beat, metrics=self._deliveries):
-                await self._handle(message)
+                order = TrainModel.model_validate_json(message.data)
+                structlog.contextvars.bind_contextvars(
+                    session_id=order.session_id, run_id=order.run_id, job_id=order.job_id
+                )
+                job = await self._jobs.claim(order.job_id)
+                if job is not None and job.status in LIVE_JOB:
+                    job = await self._work(job)
+                else:
+                    await self._release_next(order.kind, job)
+                if job is not None:
+                    await self._post.publish(model_done(order, job))
 
     def cancel(self, *, run_id: str, job_id: str | None) -> None:
         """End the fit in hand if it belongs to the run, and is the job, or its search, if one is named."""
         job = self._current
         if job and job.run_id == run_id and job_id in (None, job.id, job.trial and job.trial.model):
             self._cancelled.set()
-
-    async def _handle(self, message: Msg) -> None:
-        order = TrainModel.model_validate_json(message.data)
-        structlog.contextvars.bind_contextvars(
-            session_id=order.session_id, run_id=order.run_id, job_id=order.job_id
-        )
-        job = await self._jobs.claim(order.job_id)
-        if job is not None and job.status in LIVE_JOB:
-            job = await self._work(job)
-        else:
-            await self._release_next(order.kind, job)
-        if job is not None:
-            await self._post.publish(model_done(order, job))
 
     async def _release_next(self, kind: str, job: JobRow | None) -> None:
         """Let the next job of the same user have the place in the queue; whose was deleted, anybody's."""
@@ -138,14 +134,11 @@ class JobLoop:
                 log.info("fit failed", code=error.code, reason=error.message)
                 return await self._jobs.end(job, "failed", error.problem())
             except WorkerCrashed as error:
-                return await self._after_crash(job, error)
+                if job.failures + 1 >= self._attempts:
+                    return await self._jobs.end(job, "failed", error.problem())
+                await self._jobs.give_back(job, failed=True)
+                raise FitCrashed("the worker process ended while fitting", attempt=job.attempt) from error
             return await self._jobs.finish(job, product)
-
-    async def _after_crash(self, job: JobRow, error: WorkerCrashed) -> JobRow | None:
-        if job.failures + 1 >= self._attempts:
-            return await self._jobs.end(job, "failed", error.problem())
-        await self._jobs.give_back(job, failed=True)
-        raise FitCrashed("the worker process ended while fitting", attempt=job.attempt) from error
 
     async def _fit(self, job: JobRow, scratch: Path) -> Product:
         """Fit in the child while the lease is renewed; cancel or a lost lease ends the fit."""

@@ -36,24 +36,17 @@ def read_forecasts(path: Path) -> JsonValue:
 def difference(scenario: Mapping[str, JsonValue], plain: Mapping[str, JsonValue]) -> JsonValue:
     """Return, by output, how much a scenario's values lie above those of the plain forecast, step by step."""
     found: list[JsonValue] = []
-    for ours, theirs in zip(_outputs(scenario), _outputs(plain), strict=True):
-        pairs = zip(_values(ours), _values(theirs), strict=True)
-        steps: list[JsonValue] = [
-            {"time": a["time"], "difference": _minus(a["value"], b["value"])} for a, b in pairs
-        ]
+    for ours, theirs in zip(_objects(scenario["outputs"]), _objects(plain["outputs"]), strict=True):
+        steps: list[JsonValue] = []
+        for a, b in zip(_objects(ours["values"]), _objects(theirs["values"]), strict=True):
+            above, below = a["value"], b["value"]
+            difference: float | None = None
+            if isinstance(above, int | float) and isinstance(below, int | float):
+                difference = above - below
+            steps.append({"time": a["time"], "difference": difference})
         found.append({"name": ours["name"], "values": steps})
     return found
 
 
-def _outputs(document: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
-    outputs = document["outputs"]
-    return [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
-
-
-def _values(output: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
-    values = output["values"]
+def _objects(values: JsonValue) -> list[dict[str, JsonValue]]:
     return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
-
-
-def _minus(a: JsonValue, b: JsonValue) -> float | None:
-    return a - b if isinstance(a, int | float) and isinstance(b, int | float) else None

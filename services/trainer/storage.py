@@ -199,7 +199,7 @@ class LedgerJobs:
             return job
         if job.status == "running" and is_held(job.lease_until, now=utc_now(), longest=self._lease):
             raise LeaseHeld("another replica works on this job", holder=job.leased_by)
-        mine = self._of(job).records
+        mine = self._storage.of_owner(job.owner).records
         run = await mine.get(RunRow, job.run_id)
         if job.cancel_requested or run is None or run.cancel_requested:
             return await mine.update(
@@ -208,7 +208,12 @@ class LedgerJobs:
         claimed = await mine.update(
             JobRow,
             job.id,
-            {"status": "running", "attempt": job.attempt + 1, "leased_by": self._holder, **self._until()},
+            {
+                "status": "running",
+                "attempt": job.attempt + 1,
+                "leased_by": self._holder,
+                "lease_until": utc_now() + self._lease,
+            },
             expect={"revision": job.revision},
         )
         if claimed is None:
@@ -216,21 +221,21 @@ class LedgerJobs:
         return claimed
 
     async def renew(self, job: JobRow) -> JobRow | None:
-        return await self._change(job, self._until())
+        return await self._change(job, {"lease_until": utc_now() + self._lease})
 
     async def dataset_folder(self, job: JobRow) -> Path:
-        dataset = await ready_dataset(self._of(job), job.dataset_id)
+        dataset = await ready_dataset(self._storage.of_owner(job.owner), job.dataset_id)
         folder = self._cache / derive(dataset.id, json.dumps(dataset.report.get("files"), sort_keys=True))
         if not folder.exists():
             part = self._cache / f".{folder.name}-{new_id()[:8]}"
-            await fetch_dataset(self._of(job), dataset, part)
+            await fetch_dataset(self._storage.of_owner(job.owner), dataset, part)
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
         return folder
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)
-        files = await put_tree(self._of(job).objects, product.folder, prefix)
+        files = await put_tree(self._storage.of_owner(job.owner).objects, product.folder, prefix)
         ended = await self._change(
             job,
             {
@@ -241,7 +246,7 @@ class LedgerJobs:
             },
         )
         if ended is None:
-            await self._of(job).objects.delete(prefix)
+            await self._storage.of_owner(job.owner).objects.delete(prefix)
         return ended
 
     async def end(self, job: JobRow, status: str, problem: Problem | None) -> JobRow | None:
@@ -253,14 +258,7 @@ class LedgerJobs:
 
     async def _change(self, job: JobRow, changes: Mapping[str, object]) -> JobRow | None:
         mine: Where = {"attempt": job.attempt, "status": "running", "leased_by": self._holder}
-        return await self._of(job).records.update(JobRow, job.id, changes, expect=mine)
-
-    def _of(self, job: JobRow) -> Storage:
-        """Return the stores narrowed to the job's owner."""
-        return self._storage.of_owner(job.owner)
-
-    def _until(self) -> dict[str, object]:
-        return {"lease_until": utc_now() + self._lease}
+        return await self._storage.of_owner(job.owner).records.update(JobRow, job.id, changes, expect=mine)
 
     def _forget_others(self, keep: Path) -> None:
         """Keep the newest data set only: a replica works on one job at a time."""

@@ -31,11 +31,15 @@ def excerpt(series: Series, *, from_ms: int | None, to_ms: int | None, points: i
         ``times`` (Unix milliseconds), ``values`` (the series' unit, null = no value), ``n`` (rows between the
         two times), ``thinned``.
     """
-    times, values = _between(series, from_ms, to_ms)
+    low = series.times_ns[0] if from_ms is None else np.int64(from_ms) * _MS
+    high = series.times_ns[-1] if to_ms is None else np.int64(to_ms) * _MS
+    first, last = np.searchsorted(series.times_ns, [low, high + 1])
+    times, values = series.times_ns[first:last], series.values[first:last]
     n = len(times)
-    step = int(np.median(np.diff(times))) if n > 1 else 0
+    distances = np.diff(times)
+    step = int(np.median(distances)) if n > 1 else 0
     keep = np.arange(n) if n <= points else _extremes(values, max(2, points // 2))
-    gaps = _after_gaps(times, step)
+    gaps = np.flatnonzero(distances > _GAP_STEPS * step) + 1
     shown_times, shown_values = times[keep], values[keep]
     places = np.searchsorted(keep, gaps)
     shown_times = np.insert(shown_times, places, times[gaps - 1] + max(1, step) if len(gaps) else times[:0])
@@ -46,13 +50,6 @@ def excerpt(series: Series, *, from_ms: int | None, to_ms: int | None, points: i
         "n": n,
         "thinned": n > points,
     }
-
-
-def _between(series: Series, from_ms: int | None, to_ms: int | None) -> tuple[Int64, Float64]:
-    low = series.times_ns[0] if from_ms is None else np.int64(from_ms) * _MS
-    high = series.times_ns[-1] if to_ms is None else np.int64(to_ms) * _MS
-    first, last = np.searchsorted(series.times_ns, [low, high + 1])
-    return series.times_ns[first:last], series.values[first:last]
 
 
 def _extremes(values: Float64, buckets: int) -> Int64:
@@ -67,9 +64,3 @@ def _extremes(values: Float64, buckets: int) -> Int64:
         if not finite.all():
             kept.add(int(low + np.argmin(finite)))
     return np.array(sorted(kept), dtype=np.int64)
-
-
-def _after_gaps(times: Int64, step: int) -> Int64:
-    if len(times) < 2:
-        return np.array([], dtype=np.int64)
-    return np.flatnonzero(np.diff(times) > _GAP_STEPS * step) + 1

@@ -1,7 +1,6 @@
 """Series from simple CSV files, for building a data set without a broker: a time and a value column."""
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,6 @@ class UnreadableFile(InvalidInput):
 
     code = "UNREADABLE_FILE"
     advice = ("Expected a header and rows like `2024-01-01 00:00:00;12.5`, times in UTC.",)
-
-
-def read_all(files: Mapping[str, str], folder: Path) -> dict[str, Series]:
-    """Read every file of the settings; relative paths start at ``folder``."""
-    return {series_id: read_series(folder / path, series_id) for series_id, path in files.items()}
 
 
 def read_series(path: Path, name: str) -> Series:

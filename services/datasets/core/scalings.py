@@ -46,17 +46,14 @@ def scale_columns(
     UnknownColumn
         If the data set has no column of that name.
     """
-    return {name: _scaled(layout, name, values, inverse=inverse) for name, values in data.items()}
-
-
-def _scaled(
-    layout: Layout, name: str, values: Sequence[float | None], *, inverse: bool
-) -> list[float | None]:
-    scaler, k = _column(layout, name)
-    numbers = np.full((len(values), len(scaler.lo)), np.nan)
-    numbers[:, k] = [np.nan if value is None else value for value in values]
-    mapped = (scaler.inverse if inverse else scaler.transform)(numbers)[:, k]
-    return [float(value) if np.isfinite(value) else None for value in mapped]
+    scaled: dict[str, list[float | None]] = {}
+    for name, values in data.items():
+        scaler, k = _column(layout, name)
+        numbers = np.full((len(values), len(scaler.lo)), np.nan)
+        numbers[:, k] = [np.nan if value is None else value for value in values]
+        mapped = (scaler.inverse if inverse else scaler.transform)(numbers)[:, k]
+        scaled[name] = [float(value) if np.isfinite(value) else None for value in mapped]
+    return scaled
 
 
 def _column(layout: Layout, name: str) -> tuple[Scaler, int]:

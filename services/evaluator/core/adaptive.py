@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.scoring.forecasts import Forecast
 from shared.scoring.intervals import LEVELS, Intervals, fit_intervals, quantiles_of
-from shared.series.arrays import Bool, Float64, Int64
+from shared.series.arrays import Float64, Int64
 
 RECENT_NS = 28 * 86_400_000_000_000
 FEWEST = 200  # residuals that are looked at, whatever their age
@@ -80,7 +80,8 @@ def _over_time(
         while learned < known:
             own = int(np.searchsorted(starts, learned, side="right")) - 1
             stop = min(known, int(starts[own + 1]) if own + 1 < len(starts) else known)
-            missed = _outside(residuals[learned:stop], lower[own], upper[own])
+            values = residuals[learned:stop, None]  # (n, 1, n_outputs), against ends (n_levels, n_outputs)
+            missed = (values < lower[own]) | (values > upper[own])
             counted = np.isfinite(residuals[learned:stop]).sum(axis=0)
             shares = shares + PACE * (wanted * counted - missed.sum(axis=0))
             learned = stop
@@ -91,10 +92,3 @@ def _over_time(
         held = np.clip(shares, np.maximum(0.1 * wanted, least), 0.95)
         lower[block], upper[block] = quantiles_of(some, held / 2.0)
     return lower, upper
-
-
-def _outside(residuals: Float64, lower: Float64, upper: Float64) -> Bool:
-    """Whether residuals (n, n_outputs) lie outside of ends (n_levels, n_outputs), for each level."""
-    values = residuals[:, None]
-    outside: Bool = (values < lower) | (values > upper)
-    return outside

@@ -24,26 +24,15 @@ def write_zip(target: Path, files: Mapping[str, Path]) -> None:
         If a path could leave the folder it is unpacked in.
     """
     for name in files:
-        _check_stays_inside(name)
+        path = PurePosixPath(name)
+        if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise ValueError(f"{name!r} is no path inside an archive")
     with zipfile.ZipFile(target, mode="w") as archive:
         for name in sorted(files):
-            with (
-                archive.open(_entry(name), mode="w", force_zip64=True) as member,
-                files[name].open("rb") as file,
-            ):
+            entry = zipfile.ZipInfo(name, date_time=_EPOCH)
+            stored = PurePosixPath(name).suffix in _COMPRESSED_ALREADY
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever it is written
+            entry.external_attr = 0o644 << 16
+            with archive.open(entry, mode="w", force_zip64=True) as member, files[name].open("rb") as file:
                 shutil.copyfileobj(file, member, _PIECE)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, date_time=_EPOCH)
-    stored = PurePosixPath(name).suffix in _COMPRESSED_ALREADY
-    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix, wherever it is written
-    entry.external_attr = 0o644 << 16
-    return entry
-
-
-def _check_stays_inside(name: str) -> None:
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise ValueError(f"{name!r} is no path inside an archive")

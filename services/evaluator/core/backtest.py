@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from services.evaluator.core.problems import ScoresMissing
-from services.evaluator.core.ranking import known_metric, loss
-from services.evaluator.core.scores import Scores
+from services.evaluator.core.ranking import known_metric, loss, skill
+from services.evaluator.core.scores import Scores, mean_of_all
 from shared.contracts.backtest import BacktestPart, Fold
 from shared.contracts.kinds import BASELINES, REFERENCE_KIND
 from shared.contracts.metrics import METRIC_NAMES, METRICS, Metric
@@ -164,12 +164,15 @@ def _in_one_unit(entries: list[_Entry]) -> list[_Entry]:
     if oldest is None:
         return entries
     spreads = [output.train_std for output in oldest[1].outputs]
-    return [replace(e, scores={n: _with_spreads(s, spreads) for n, s in e.scores.items()}) for e in entries]
-
-
-def _with_spreads(scores: Scores, spreads: Sequence[float | None]) -> Scores:
-    outputs = zip(scores.outputs, spreads, strict=True)
-    return replace(scores, outputs=tuple(replace(output, train_std=spread) for output, spread in outputs))
+    rescaled = []
+    for entry in entries:
+        scores = {}
+        for number, own in entry.scores.items():
+            pairs = zip(own.outputs, spreads, strict=True)
+            outputs = tuple(replace(output, train_std=spread) for output, spread in pairs)
+            scores[number] = replace(own, outputs=outputs)
+        rescaled.append(replace(entry, scores=scores))
+    return rescaled
 
 
 def _n_values(entry: _Entry) -> int:
@@ -189,7 +192,7 @@ def _obstacle(entry: _Entry, folds: Sequence[Fold], metric: Metric, most: int) -
 
 
 def _order(entry: _Entry, metric: Metric) -> tuple[float, float, str]:
-    first, second = (_mean([loss(s, m) for s in entry.scores.values()]) for m in (metric, METRICS[0]))
+    first, second = (mean_of_all([loss(s, m) for s in entry.scores.values()]) for m in (metric, METRICS[0]))
     worst = float("inf")
     return (worst if first is None else first, worst if second is None else second, entry.label)
 
@@ -207,7 +210,7 @@ def _row(
     names = [output.name for output in next(iter(entry.scores.values())).outputs] if entry.scores else []
     losses = [fold.loss for fold in own]
     naive = [loss(reference.scores.get(fold.fold), metric) if reference else None for fold in own]
-    skill = _skill(_mean(losses), _mean(naive))
+    saved = skill(mean_of_all(losses), mean_of_all(naive))
     baseline = entry.kind in BASELINES
     return ModelFolds(
         rank=place,
@@ -215,14 +218,14 @@ def _row(
         label=entry.label,
         kind=entry.kind,
         is_baseline=baseline,
-        loss=_mean(losses),
+        loss=mean_of_all(losses),
         loss_spread=_spread(losses),
-        skill=skill,
-        beats_baseline=None if skill is None or baseline else skill > 0,
+        skill=saved,
+        beats_baseline=None if saved is None or baseline else saved > 0,
         reason=reason,
-        test=_over([fold.scores for fold in own], _mean),
+        test=_over([fold.scores for fold in own], mean_of_all),
         spread=_over([fold.scores for fold in own], _spread),
-        outputs={name: _over([fold.outputs.get(name, {}) for fold in own], _mean) for name in names},
+        outputs={name: _over([fold.outputs.get(name, {}) for fold in own], mean_of_all) for name in names},
         output_spread={name: _over([fold.outputs.get(name, {}) for fold in own], _spread) for name in names},
         folds=own,
     )
@@ -236,7 +239,7 @@ def _fold(entry: _Entry, number: int, metric: Metric, reference: _Entry | None) 
         job_id=job.id,
         status=job.status,
         loss=own,
-        skill=_skill(own, loss(reference.scores.get(number), metric) if reference else None),
+        skill=skill(own, loss(reference.scores.get(number), metric) if reference else None),
         scores=scores.headline() if scores else dict.fromkeys(METRIC_NAMES),
         outputs={
             output.name: {name: output.levels[0].overall.get(name) for name in METRIC_NAMES}
@@ -245,18 +248,8 @@ def _fold(entry: _Entry, number: int, metric: Metric, reference: _Entry | None) 
     )
 
 
-def _skill(own: float | None, other: float | None) -> float | None:
-    return None if own is None or not other else 1.0 - own / other
-
-
 def _over(folds: Sequence[Values], summary: Callable[[Sequence[float | None]], float | None]) -> Values:
     return {name: summary([scores.get(name) for scores in folds]) for name in METRIC_NAMES}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean over folds; None if it is undefined on any of them."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _spread(values: Sequence[float | None]) -> float | None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 from services.evaluator.core.backtest import FoldTable
 from services.evaluator.core.figures.folds import error_by_fold
@@ -44,9 +43,14 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
     """
     cutoffs = tuple(fold.cutoff.isoformat() for fold in run_data.backtest.folds)
     figure = error_by_fold(run_data.table.rows, cutoffs, run_data.table.metric)
+    plan = run_data.backtest.model_dump(mode="json")
+    plan["fits"] = [
+        {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
+        for name, (model, numbers) in run_data.fits.items()
+    ]
     made = {
         "verdict.json": json_bytes(run_data.table.to_json()),
-        "folds.json": json_bytes(folds_json(run_data)),
+        "folds.json": json_bytes(plan),
         "tables/folds.csv": folds_csv(run_data).encode(),
         "plots/error_by_fold.json": json_bytes(to_json(figure)),
         "README.md": _readme(run_data).encode(),
@@ -56,17 +60,6 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return {"plots/error_by_fold.png": figure}
-
-
-def folds_json(run_data: BacktestData) -> dict[str, Any]:
-    """Return the plan of the backtest, and where its arrays are."""
-    return {
-        **run_data.backtest.model_dump(mode="json"),
-        "fits": [
-            {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
-            for name, (model, numbers) in run_data.fits.items()
-        ],
-    }
 
 
 def folds_csv(run_data: BacktestData) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.evaluator.core.ranking import Leaderboard, LeaderboardRow, known_metric
+from services.evaluator.core.ranking import Leaderboard, known_metric
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
 from shared.contracts.kinds import REFERENCE_KIND
 from shared.scoring.forecasts import PartForecast
@@ -48,28 +48,23 @@ def make_claims(
     best = board.best
     if best is None or best.job_id not in test:
         return []
+    others = [row for row in board.rows if row.rank is not None and row.job_id != best.job_id]
+    naive = next((row for row in others if row.kind == REFERENCE_KIND), None)
+    rivals = others[:1] + [row for row in (naive,) if row and row not in others[:1]]
+
     squared = known_metric(board.metric).loss == "squared"
     reach = overlap(test[best.job_id].ref_ns, span_minutes=span_minutes)
     losses = {
         row.job_id: window_losses(test[row.job_id], train_std=train_std, squared=squared)
-        for row in (best, *_rivals(board, best))
+        for row in (best, *rivals)
         if row.job_id in test
     }
-    return [
-        _claim(best, rival, compare(losses[best.job_id], losses[rival.job_id], overlap=reach))
-        for rival in _rivals(board, best)
-        if rival.job_id in losses
-    ]
-
-
-def _rivals(board: Leaderboard, best: LeaderboardRow) -> list[LeaderboardRow]:
-    others = [row for row in board.rows if row.rank is not None and row.job_id != best.job_id]
-    naive = next((row for row in others if row.kind == REFERENCE_KIND), None)
-    return others[:1] + [row for row in (naive,) if row and row not in others[:1]]
-
-
-def _claim(best: LeaderboardRow, other: LeaderboardRow, comparison: Comparison) -> Claim:
-    return Claim(best.label, other.label, comparison, _sentence(best.label, other.label, comparison))
+    claims = []
+    for rival in rivals:
+        if rival.job_id in losses:
+            found = compare(losses[best.job_id], losses[rival.job_id], overlap=reach)
+            claims.append(Claim(best.label, rival.label, found, _sentence(best.label, rival.label, found)))
+    return claims
 
 
 def _sentence(best: str, other: str, comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import JsonValue
 from scipy import stats
 
-from shared.series.arrays import Bool, Float64, Int64
+from shared.series.arrays import Float64
 from shared.series.series import NS_PER_HOUR, Series
 
 ALPHA, LARGE_PSI = 0.01, 0.25
@@ -55,8 +55,11 @@ def compare_input(name: str, series: Series, *, trained_until_ns: int, since_ns:
     trained = series.times_ns <= trained_until_ns
     new = series.times_ns > max(since_ns, trained_until_ns)
     if trained.any() and series.times_ns[trained][-1] - series.times_ns[0] >= _YEAR_NS and new.any():
-        trained &= _same_season(series.times_ns, series.times_ns[new])
-    before, after = _finite(series.values[trained]), _finite(series.values[new])
+        first, last = (int(series.times_ns[new][k]) + side * _SEASON_NS for k, side in ((0, -1), (-1, 1)))
+        if last - first < _YEAR_NS:
+            trained &= (series.times_ns - first) % _YEAR_NS <= last - first
+    known = np.isfinite(series.values)
+    before, after = series.values[trained & known], series.values[new & known]
     sizes = _effective(before), _effective(after)
     if min(sizes) < MIN_EFFECTIVE:
         return InputDrift(name, len(before), len(after), why="too few independent rows to tell")
@@ -70,11 +73,11 @@ def drift_to_json(found: Sequence[InputDrift], *, alpha: float = ALPHA) -> list[
     """Return each input with its corrected p-value, and whether it has drifted (null: nothing decided)."""
     corrected = holm([one.p_value for one in found if one.p_value is not None])
     p_values = iter(corrected)
-    told: list[JsonValue] = []
+    rows: list[JsonValue] = []
     for one in found:
         p_value = None if one.p_value is None else next(p_values)
         drifted = None if p_value is None or one.psi is None else p_value < alpha and one.psi > LARGE_PSI
-        told.append(
+        rows.append(
             {
                 "name": one.name,
                 "n_train": one.n_train,
@@ -86,7 +89,7 @@ def drift_to_json(found: Sequence[InputDrift], *, alpha: float = ALPHA) -> list[
                 "why": one.why,
             }
         )
-    return told
+    return rows
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -101,17 +104,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         corrected[place] = highest
     return corrected
-
-
-def _same_season(times_ns: Int64, new_ns: Int64) -> Bool:
-    first, last = int(new_ns[0]) - _SEASON_NS, int(new_ns[-1]) + _SEASON_NS
-    if last - first >= _YEAR_NS:
-        return np.ones(len(times_ns), dtype=np.bool_)
-    return np.asarray((times_ns - first) % _YEAR_NS <= last - first)
-
-
-def _finite(values: Float64) -> Float64:
-    return values[np.isfinite(values)]
 
 
 def _effective(values: Float64) -> float:

@@ -3,13 +3,14 @@
 The truth of a value is what training would have learned there: the data set's own cut of the target's rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from services.evaluator.core.ranking import skill
 from shared.scoring.metrics import naive_error
 from shared.series.arrays import Bool, Float64, Int64
 from shared.series.resample import Code
@@ -93,9 +94,11 @@ def score_forecast(
     for k, (source, output) in enumerate(zip(sources, document["outputs"], strict=True)):
         fresh = SeriesWindows(source.rule, truth[source.rule.spec.series_id])
         n_steps = len(output["values"])
-        times = np.broadcast_to(_moments(source, ref_ns), dataset.spec.output_steps)[:n_steps]
+        moments = source.rule.window.moments(np.array([ref_ns]), source.rule.calendar)[0]
+        times: Int64 = np.broadcast_to(moments, dataset.spec.output_steps)[:n_steps]
         needed = np.maximum(times, ref_ns + source.rule.averaged[1]) if source.rule.averaged else times
-        arrived = needed <= _newest(fresh.series)
+        known = fresh.series.times_ns[np.isfinite(fresh.series.values)]
+        arrived = needed <= (known[-1] if len(known) else -(2**62))
         y_true = np.where(arrived, _window(fresh, ref_ns, dataset.spec.output_steps)[:n_steps], np.nan)
         season = _season_hours(source, dataset.training_values(k), ref_ns, times)
         naive = _naive(fresh, ref_ns, times, season)
@@ -125,11 +128,11 @@ def _rolled(own: Sequence[TargetScore]) -> dict[str, JsonValue]:
     squares = _mean([None if t.rmse is None else t.rmse**2 for t in own], n)
     paired = _mean([t.paired_mae for t in own], [t.n_naive for t in own])
     naive = _mean([t.naive_mae for t in own], [t.n_naive for t in own])
-    skill = _skill(paired, naive)
+    saved = skill(paired, naive)
     coverage = [_share(level, own) for level in sorted({c.level for t in own for c in t.coverage})]
     alerts: list[JsonValue] = []
     if len(own) >= MIN_FORECASTS:
-        alerts += ["skill_below_zero"] if skill is not None and skill < 0 else []
+        alerts += ["skill_below_zero"] if saved is not None and saved < 0 else []
         alerts += [f"coverage_{c['level']:g}_out_of_band" for c in coverage if c["within_band"] is False]
     return {
         "name": own[0].name,
@@ -141,7 +144,7 @@ def _rolled(own: Sequence[TargetScore]) -> dict[str, JsonValue]:
         "bias": _mean([t.bias for t in own], n),
         "mase": _mean([t.mase for t in own], n),
         "naive_mae": naive,
-        "skill": skill,
+        "skill": saved,
         "season_hours": own[0].season_hours,
         "coverage": [dict(c) for c in coverage],
         "alerts": alerts,
@@ -170,7 +173,8 @@ def _target(
     scale: float,
     season: float | None,
 ) -> TargetScore:
-    y_pred = _numbers(value["value"] for value in output["values"])
+    values = [np.nan if value["value"] is None else value["value"] for value in output["values"]]
+    y_pred = np.array(values, dtype=np.float64)
     error = y_pred - y_true
     known = np.isfinite(error)
     paired = known & np.isfinite(naive)
@@ -188,7 +192,7 @@ def _target(
         n_naive=int(paired.sum()),
         paired_mae=paired_mae,
         naive_mae=naive_mae,
-        skill=_skill(paired_mae, naive_mae),
+        skill=skill(paired_mae, naive_mae),
         season_hours=season,
         coverage=_coverage(output, y_true),
     )
@@ -249,24 +253,11 @@ def _seasons_back(ref_ns: int, times: Int64, season_hours: float) -> Int64:
     return np.asarray(np.maximum(-(-(times - ref_ns) // season), 1), dtype=np.int64)
 
 
-def _moments(source: SeriesWindows, ref_ns: int) -> Int64:
-    return np.asarray(source.rule.window.moments(np.array([ref_ns]), source.rule.calendar)[0])
-
-
 def _window(source: SeriesWindows, ref_ns: int, n_steps: int) -> Float64:
     """Return the target's values at one reference time, NaN where the rows do not say."""
     points = source.points(np.array([ref_ns]))
     values = np.where(points.codes[0] == Code.OK, points.values[0], np.nan)
     return np.resize(values, n_steps) if len(values) == 1 else np.asarray(values[:n_steps])
-
-
-def _newest(series: Series) -> int:
-    known = np.flatnonzero(np.isfinite(series.values))
-    return int(series.times_ns[known[-1]]) if len(known) else -(2**62)
-
-
-def _numbers(values: Iterable[float | None]) -> Float64:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _average(values: Float64, known: Bool) -> float | None:
@@ -277,10 +268,6 @@ def _mean(values: Sequence[float | None], weights: Sequence[int]) -> float | Non
     known = [(v, w) for v, w in zip(values, weights, strict=True) if v is not None and w]
     total = sum(w for _, w in known)
     return sum(v * w for v, w in known) / total if total else None
-
-
-def _skill(own: float | None, naive: float | None) -> float | None:
-    return 1.0 - own / naive if own is not None and naive else None
 
 
 def _ns(stamp: str) -> int:

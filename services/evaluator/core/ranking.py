@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from services.evaluator.core.problems import UnknownMetric
-from services.evaluator.core.scores import OutputScores, Scores
+from services.evaluator.core.scores import Scores, mean_of_all
 from shared.contracts.kinds import BASELINES, REFERENCE_KIND
 from shared.contracts.metrics import METRIC_NAMES, METRICS, RANKING_METRICS, Metric, find_metric
 
@@ -107,9 +105,21 @@ def loss(scores: Scores | None, metric: Metric) -> float | None:
     """Return a score at k = 1 freed of units, averaged over outputs; smaller is better, None undefined."""
     if scores is None:
         return None
-    losses = [_output_loss(output, metric) for output in scores.outputs]
-    known = [value for value in losses if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(losses) else None
+    losses: list[float | None] = []
+    for output in scores.outputs:
+        value = output.levels[0].overall.get(metric.name)
+        if value is not None and metric.better == "larger":
+            value = 1.0 - value
+        elif value is not None:
+            # A constant training series has no spread to divide by: its output counts in its own unit.
+            value = abs(value) / (output.train_std or 1.0) ** (metric.std_power or 0)
+        losses.append(value)
+    return mean_of_all(losses)
+
+
+def skill(own: float | None, reference: float | None) -> float | None:
+    """Return the share of the reference's loss that is saved; None where it is undefined."""
+    return None if own is None or not reference else 1.0 - own / reference
 
 
 def known_metric(metric: str) -> Metric:
@@ -120,16 +130,6 @@ def known_metric(metric: str) -> Metric:
             f"there is no score {metric!r} to rank by; known are {', '.join(RANKING_METRICS)}", field="metric"
         )
     return known
-
-
-def _output_loss(output: OutputScores, metric: Metric) -> float | None:
-    value = output.levels[0].overall.get(metric.name)
-    if value is None:
-        return None
-    if metric.better == "larger":
-        return 1.0 - value
-    # A constant training series has no spread to divide by: its output counts in its own unit.
-    return abs(value) / (output.train_std or 1.0) ** (metric.std_power or 0)
 
 
 def _order(entry: Entry, metric: Metric) -> tuple[float, float, str, str]:
@@ -166,7 +166,10 @@ def _row(
     place: int | None = None,
     reason: str | None = None,
 ) -> LeaderboardRow:
-    skills = {part: _skill(entry, reference, metric, part) for part in ("validation", "test")}
+    skills = {
+        part: skill(*(loss(getattr(e, part), metric) if e else None for e in (entry, reference)))
+        for part in ("validation", "test")
+    }
     decisive = skills["test"] if entry.test and entry.test.n_windows else skills["validation"]
     return LeaderboardRow(
         rank=place,
@@ -182,10 +185,3 @@ def _row(
         validation=entry.validation.headline() if entry.validation else dict.fromkeys(METRIC_NAMES),
         test=entry.test.headline() if entry.test else dict.fromkeys(METRIC_NAMES),
     )
-
-
-def _skill(entry: Entry, reference: Entry | None, metric: Metric, part: str) -> float | None:
-    if reference is None:
-        return None
-    own, other = (loss(getattr(e, part), metric) for e in (entry, reference))
-    return None if own is None or not other else 1.0 - own / other

@@ -1,7 +1,6 @@
 """What a user downloads of a run: numbers, tables, plots, arrays, models, and a README of all of it."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 from services.evaluator.core.figures.comparison import model_comparison
@@ -11,8 +10,7 @@ from services.evaluator.core.figures.jsonable import plain
 from services.evaluator.core.figures.render import FigureData, to_json
 from services.evaluator.core.figures.training import training_history
 from services.evaluator.core.residuals import error_calendar
-from services.evaluator.core.run_data import ModelFacts, RunData, RunNumbers, arrays_of, json_bytes
-from services.evaluator.core.scores import Scores
+from services.evaluator.core.run_data import RunData, RunNumbers, arrays_of, json_bytes
 from services.evaluator.core.tables import comparison_csv, levels_csv, steps_csv
 
 MAX_OUTPUTS_DRAWN = 6  # more would make plots nobody can read; the tables and JSON hold all of them
@@ -26,51 +24,73 @@ def write_files(run_data: RunData, findings: RunNumbers, folder: Path) -> dict[s
     dict
         What is left to be drawn, by the path of the picture.
     """
-    made: dict[str, Callable[[], bytes]] = {**numbers(run_data, findings)}
-    made |= {f"arrays/{name}": make for name, make in arrays_of(run_data).items()}
     drawn: dict[str, FigureData] = {}
-    for path, figure in figures(run_data, findings):
-        drawn[f"plots/{path}.png"] = shown = figure()
-        made[f"plots/{path}.json"] = partial(_picture_data, shown)
-    n_files = len(made) + len(drawn)
-    made["README.md"] = lambda: readme(run_data, findings, n_files).encode()
-    for path, make in made.items():
+    n_files = 0
+    for path, content in _contents(run_data, findings, drawn):
+        n_files += 1
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(make())
+        target.write_bytes(content)
+    (folder / "README.md").write_bytes(readme(run_data, findings, n_files + len(drawn)).encode())
     return drawn
 
 
-def numbers(run_data: RunData, findings: RunNumbers) -> dict[str, Callable[[], bytes]]:
-    """Return the files of numbers by path: all of them follow from the arrays beside them."""
-    files: dict[str, Callable[[], bytes]] = {
-        "verdict.json": lambda: json_bytes(
-            findings.board.to_json() | {"claims": [claim.to_json() for claim in findings.claims]}
-        ),
-        "ensemble.json": partial(_values, findings.ensemble),
-        "tables/comparison.csv": lambda: comparison_csv(findings.board).encode(),
-    }
+def _contents(
+    run_data: RunData, findings: RunNumbers, drawn: dict[str, FigureData]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield file after file by its path, one of them in memory at a time; note what is to be drawn."""
+    yield from numbers(run_data, findings)
+    for name, content in arrays_of(run_data):
+        yield f"arrays/{name}", content
+    for path, figure in figures(run_data, findings):
+        drawn[f"plots/{path}.png"] = figure
+        yield f"plots/{path}.json", json_bytes(to_json(figure))
+
+
+def numbers(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of numbers by path: all of them follow from the arrays beside them."""
+    claims = [claim.to_json() for claim in findings.claims]
+    yield "verdict.json", json_bytes(findings.board.to_json() | {"claims": claims})
+    yield "ensemble.json", json_bytes(plain(findings.ensemble))
+    yield "tables/comparison.csv", comparison_csv(findings.board).encode()
     for name, model in run_data.named():
         for part, scores in (("validation", findings.validation), ("test", findings.test)):
             own = scores[model.job_id]
-            files[f"metrics/{name}/{part}.json"] = partial(_scores_json, own)
-            files[f"tables/{name}/{part}_levels.csv"] = partial(_table, levels_csv, own)
-            files[f"tables/{name}/{part}_steps.csv"] = partial(_table, steps_csv, own)
-        files[f"metrics/{name}/intervals.json"] = partial(_values, findings.interval_scores[model.job_id])
-        files[f"metrics/{name}/residuals.json"] = partial(_values, findings.residuals[model.job_id])
-    return files
+            yield f"metrics/{name}/{part}.json", json_bytes(own.to_json())
+            yield f"tables/{name}/{part}_levels.csv", levels_csv(own).encode()
+            yield f"tables/{name}/{part}_steps.csv", steps_csv(own).encode()
+        yield f"metrics/{name}/intervals.json", json_bytes(plain(findings.interval_scores[model.job_id]))
+        yield f"metrics/{name}/residuals.json", json_bytes(plain(findings.residuals[model.job_id]))
 
 
-def figures(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, Callable[[], FigureData]]]:
-    """Yield every plot of a run by path, as a function that collects what it shows."""
-    yield "comparison", lambda: model_comparison(findings.board)
+def figures(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, FigureData]]:
+    """Yield what every plot of a run shows, by path."""
+    offset_hours = [output.offset_hours for output in run_data.outputs]
+    names = run_data.names[:MAX_OUTPUTS_DRAWN]
+    yield "comparison", model_comparison(findings.board)
     if run_data.models:
-        yield "error_by_step", lambda: _error_by_step(run_data, findings)
-    for name, model in run_data.named():
-        yield f"{name}/forecast", partial(_forecast, run_data, findings, model)
-        yield f"{name}/error_by_hour", partial(_error_by_hour, run_data, model)
-        yield f"{name}/residuals", partial(_residuals, findings, model)
-        yield f"{name}/training_history", partial(training_history, model.label, model.history)
+        labels = [model.label for model in run_data.models]
+        scores = {
+            model.label if labels.count(model.label) == 1 else f"{model.label} #{i}": findings.test[
+                model.job_id
+            ]
+            for i, model in enumerate(run_data.models, start=1)
+        }
+        yield "error_by_step", error_by_step(scores, offset_hours=offset_hours)
+    for folder, model in run_data.named():
+        label, test = model.label, model.forecast.test
+        intervals = findings.intervals[model.job_id]
+        yield (
+            f"{folder}/forecast",
+            forecast_figure(label, test, names=names, offset_hours=offset_hours, intervals=intervals),
+        )
+        calendars = error_calendar(test, offset_hours=offset_hours, names=names, timezone=run_data.timezone)
+        title = f"{label}: error by weekday and hour"
+        yield f"{folder}/error_by_hour", ErrorByHour(title, run_data.timezone, tuple(calendars))
+        residuals = findings.residuals[model.job_id][:MAX_OUTPUTS_DRAWN]
+        title = f"{label}: forecast errors, test part"
+        yield f"{folder}/residuals", ResidualHistogram(title, tuple(residuals))
+        yield f"{folder}/training_history", training_history(label, model.history)
 
 
 def readme(run_data: RunData, findings: RunNumbers, n_files: int) -> str:
@@ -102,53 +122,3 @@ _EXPLAINED = (
     "`arrays/`: truths and forecasts per model, training values, and the facts that name them",
     "`models/`, `scalers.json`, `configuration.json`: where present, what was fitted and with which settings",
 )
-
-
-def _picture_data(figure: FigureData) -> bytes:
-    return json_bytes(to_json(figure))
-
-
-def _scores_json(scores: Scores) -> bytes:
-    return json_bytes(scores.to_json())
-
-
-def _table(make: Callable[[Scores], str], scores: Scores) -> bytes:
-    return make(scores).encode()
-
-
-def _values(value: object) -> bytes:
-    return json_bytes(plain(value))
-
-
-def _error_by_step(run_data: RunData, findings: RunNumbers) -> FigureData:
-    labels = [model.label for model in run_data.models]
-    scores = {
-        model.label if labels.count(model.label) == 1 else f"{model.label} #{i}": findings.test[model.job_id]
-        for i, model in enumerate(run_data.models, start=1)
-    }
-    return error_by_step(scores, offset_hours=[output.offset_hours for output in run_data.outputs])
-
-
-def _forecast(run_data: RunData, findings: RunNumbers, model: ModelFacts) -> FigureData:
-    return forecast_figure(
-        model.label,
-        model.forecast.test,
-        names=run_data.names[:MAX_OUTPUTS_DRAWN],
-        offset_hours=[output.offset_hours for output in run_data.outputs],
-        intervals=findings.intervals[model.job_id],
-    )
-
-
-def _error_by_hour(run_data: RunData, model: ModelFacts) -> FigureData:
-    calendars = error_calendar(
-        model.forecast.test,
-        offset_hours=[output.offset_hours for output in run_data.outputs],
-        names=run_data.names[:MAX_OUTPUTS_DRAWN],
-        timezone=run_data.timezone,
-    )
-    return ErrorByHour(f"{model.label}: error by weekday and hour", run_data.timezone, tuple(calendars))
-
-
-def _residuals(findings: RunNumbers, model: ModelFacts) -> FigureData:
-    shown = findings.residuals[model.job_id][:MAX_OUTPUTS_DRAWN]
-    return ResidualHistogram(f"{model.label}: forecast errors, test part", tuple(shown))

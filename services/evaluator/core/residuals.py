@@ -1,12 +1,10 @@
 """What forecast errors look like: their distribution, and the hours and weekdays they gather in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from shared.scoring.forecasts import PartForecast
 from shared.series.arrays import Bool, Float64, Int64
@@ -86,7 +84,12 @@ def _describe(part: PartForecast, output: int, name: str, n_bins: int) -> Residu
     window, step = np.unravel_index(
         int(np.nanargmax(np.abs(np.where(np.isfinite(error), error, np.nan)))), error.shape
     )
-    edges, counts = _histogram(values, n_bins)
+    # Outliers would squeeze everybody else into one bin: the edges span 99.8 % of the errors.
+    low, high = np.quantile(values, [0.001, 0.999])
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, n_bins + 1)
+    counts, _ = np.histogram(np.clip(values, low, high), bins=edges)
     return ResidualStatistics(
         output=name,
         n=int(values.size),
@@ -103,35 +106,19 @@ def _describe(part: PartForecast, output: int, name: str, n_bins: int) -> Residu
     )
 
 
-def _histogram(values: Float64, n_bins: int) -> tuple[Float64, NDArray[np.intp]]:
-    # Outliers would squeeze everybody else into one bin: the edges span 99.8 % of the errors.
-    low, high = np.quantile(values, [0.001, 0.999])
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, n_bins + 1)
-    return edges, np.histogram(np.clip(values, low, high), bins=edges)[0]
-
-
 def _calendar(part: PartForecast, output: int, offsets: Int64, name: str, timezone: str) -> ErrorCalendar:
     n, size, total = (np.zeros(7 * 24) for _ in range(3))
-    for rows in _row_chunks(part):
+    size_of_chunk = max(1, _CHUNK_VALUES // max(1, part.y_true.shape[1]))
+    for start in range(0, len(part), size_of_chunk):
+        rows = slice(start, start + size_of_chunk)
         error = (part.y_pred[rows, :, output] - part.y_true[rows, :, output]).ravel()
         known: Bool = np.isfinite(error)
-        slots = _slots((part.ref_ns[rows, None] + offsets).ravel()[known], timezone)
+        time_ns = (part.ref_ns[rows, None] + offsets).ravel()[known]
+        local = pd.to_datetime(time_ns, unit="ns", utc=True).tz_convert(timezone)
+        slots = (local.day_of_week * 24 + local.hour).to_numpy()
         n += np.bincount(slots, minlength=168)
         size += np.bincount(slots, np.abs(error[known]), minlength=168)
         total += np.bincount(slots, error[known], minlength=168)
     with np.errstate(invalid="ignore"):
         mae, bias = (a.reshape(7, 24) for a in (size / n, total / n))
     return ErrorCalendar(name, mae, bias, n.reshape(7, 24).astype(np.int64))
-
-
-def _slots(time_ns: Int64, timezone: str) -> NDArray[Any]:
-    local = pd.to_datetime(time_ns, unit="ns", utc=True).tz_convert(timezone)
-    return (local.day_of_week * 24 + local.hour).to_numpy()
-
-
-def _row_chunks(part: PartForecast) -> Iterator[slice]:
-    size = max(1, _CHUNK_VALUES // max(1, part.y_true.shape[1]))
-    for start in range(0, len(part), size):
-        yield slice(start, start + size)

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,15 +119,31 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "model"
 
 
-def arrays_of(run_data: RunData) -> dict[str, Callable[[], bytes]]:
-    """Return the files a run's data can be built from again: one npz per model, one of training values."""
-    files: dict[str, Callable[[], bytes]] = {"facts.json": partial(_facts, run_data)}
+def arrays_of(run_data: RunData) -> Iterator[tuple[str, bytes]]:
+    """Yield the files a run's data can be built from again: one npz per model, one of training values."""
+    facts = {
+        "run_id": run_data.run_id,
+        "metric": run_data.metric,
+        "timezone": run_data.timezone,
+        "season_length": run_data.season_length,
+        "outputs": [{"name": o.name, "delta_minutes": o.delta_minutes} for o in run_data.outputs],
+        "models": [
+            {
+                "job_id": model.job_id,
+                "label": model.label,
+                "kind": model.kind,
+                "file": f"{name}.npz",
+                "history": {curve: list(values) for curve, values in model.history.items()},
+            }
+            for name, model in run_data.named()
+        ],
+    }
+    yield "facts.json", json_bytes(facts)
     training = {f"y_train_{i}": output.y_train for i, output in enumerate(run_data.outputs)}
     offsets = {f"offset_hours_{i}": output.offset_hours for i, output in enumerate(run_data.outputs)}
-    files["outputs.npz"] = partial(_npz, training | offsets)
+    yield "outputs.npz", _npz(training | offsets)
     for name, model in run_data.named():
-        files[f"{name}.npz"] = partial(_npz, model.forecast.to_arrays())
-    return files
+        yield f"{name}.npz", _npz(model.forecast.to_arrays())
 
 
 def run_data_from(read: Callable[[str], bytes]) -> RunData:
@@ -170,28 +185,6 @@ def _score(run_data: RunData, forecast: Forecast, part: str, intervals: Interval
         names=run_data.names,
         season_length=run_data.season_length,
         quantile_loss=quantile_loss(intervals, getattr(forecast, part)) if intervals else None,
-    )
-
-
-def _facts(run_data: RunData) -> bytes:
-    return json_bytes(
-        {
-            "run_id": run_data.run_id,
-            "metric": run_data.metric,
-            "timezone": run_data.timezone,
-            "season_length": run_data.season_length,
-            "outputs": [{"name": o.name, "delta_minutes": o.delta_minutes} for o in run_data.outputs],
-            "models": [
-                {
-                    "job_id": model.job_id,
-                    "label": model.label,
-                    "kind": model.kind,
-                    "file": f"{name}.npz",
-                    "history": {curve: list(values) for curve, values in model.history.items()},
-                }
-                for name, model in run_data.named()
-            ],
-        }
     )
 
 

@@ -6,7 +6,6 @@ from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.evaluator.core.intervals import QuantileLoss
 from services.evaluator.core.problems import ForecastMismatch
@@ -52,12 +51,10 @@ class Scores:
 
     def headline(self) -> dict[str, float | None]:
         """Return each score at k = 1, averaged over outputs; None if it is undefined for any of them."""
-        return {metric: self._mean(metric) for metric in METRIC_NAMES}
-
-    def _mean(self, metric: str) -> float | None:
-        values = [output.levels[0].overall.get(metric) for output in self.outputs]
-        known = [value for value in values if value is not None]
-        return float(np.mean(known)) if known and len(known) == len(values) else None
+        return {
+            metric: mean_of_all([output.levels[0].overall.get(metric) for output in self.outputs])
+            for metric in METRIC_NAMES
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for storage and wire; every undefined score is null beside its reason."""
@@ -65,13 +62,31 @@ class Scores:
             "n_windows": self.n_windows,
             "season_length": self.season_length,
             "headline": self.headline(),
-            "outputs": [_output_json(output) for output in self.outputs],
+            "outputs": [
+                {
+                    "name": output.name,
+                    "train_std": output.train_std,
+                    "n_values": output.n_values,
+                    "n_left_out": output.n_left_out,
+                    "levels": [_level_json(level) for level in output.levels],
+                }
+                for output in self.outputs
+            ],
         }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Scores":
         """Build the scores again from ``to_json``."""
-        outputs = tuple(_output_from_json(output) for output in stored["outputs"])
+        outputs = tuple(
+            OutputScores(
+                name=output["name"],
+                train_std=output["train_std"],
+                n_values=output["n_values"],
+                n_left_out=output["n_left_out"],
+                levels=tuple(_level_from_json(level) for level in output["levels"]),
+            )
+            for output in stored["outputs"]
+        )
         return cls(stored["n_windows"], stored["season_length"], outputs)
 
 
@@ -114,7 +129,10 @@ def score(
     """
     n_windows, n_steps, n_outputs = _checked_shape(part, y_train, delta_minutes, names)
     levels = range(1, min(MAX_LEVEL, n_steps) + 1)
-    sums = _total(_tallies(part, levels))
+    chunks = _tallies(part, levels)
+    sums = next(chunks)
+    while group := tuple(islice(chunks, 32)):
+        sums = merge(sums, *group)
     naive = naive_error(y_train, season_length=season_length)
     bounds = np.cumsum([0, *(n_steps // k for k in levels)])
     whole = stack([pool(sums[start:stop]) for start, stop in pairwise(bounds)])  # (n_levels, n_outputs)
@@ -137,14 +155,20 @@ def score(
                         delta_minutes=k * float(delta_minutes[i]),
                         overall=overall[k - 1, i],
                         per_step=per_step[bounds[k - 1] : bounds[k], i],
-                        mape_skipped=_skipped(whole[k - 1, i]),
+                        mape_skipped=100.0 * float(1.0 - own.n_nonzero / own.n) if own.n else None,
                     )
-                    for k in levels
+                    for k, own in ((k, whole[k - 1, i]) for k in levels)
                 ),
             )
             for i in range(n_outputs)
         ),
     )
+
+
+def mean_of_all(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None if there is nothing, or any of it is undefined."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def block_means(values: Float64, k: int, *, out: Float64 | None = None) -> Float64:
@@ -193,17 +217,6 @@ def _fill_blocks(values: Float64, levels: range, out: Float64) -> None:
         start = stop
 
 
-def _total(tallies: Iterator[ErrorSums]) -> ErrorSums:
-    total = next(tallies)
-    while group := tuple(islice(tallies, 32)):
-        total = merge(total, *group)
-    return total
-
-
-def _skipped(sums: ErrorSums) -> float | None:
-    return 100.0 * float(1.0 - sums.n_nonzero / sums.n) if sums.n else None
-
-
 def _checked_shape(
     part: PartForecast, y_train: Sequence[Float64], delta_minutes: Sequence[float], names: Sequence[str]
 ) -> tuple[int, int, int]:
@@ -218,16 +231,6 @@ def _checked_shape(
         if len(value) != shape[2]:
             raise ForecastMismatch(f"{field} has {len(value)} entries for {shape[2]} outputs", field=field)
     return shape
-
-
-def _output_json(output: OutputScores) -> dict[str, Any]:
-    return {
-        "name": output.name,
-        "train_std": output.train_std,
-        "n_values": output.n_values,
-        "n_left_out": output.n_left_out,
-        "levels": [_level_json(level) for level in output.levels],
-    }
 
 
 def _level_json(level: LevelScores) -> dict[str, Any]:
@@ -246,18 +249,13 @@ def _level_json(level: LevelScores) -> dict[str, Any]:
 
 def _reasons_by_metric(per_step: MetricValues) -> dict[str, str | list[str | None]]:
     """Return a reason per step for every score that lacks one; a single text where there are no intervals."""
-    said: dict[str, str | list[str | None]] = {}
+    reasons: dict[str, str | list[str | None]] = {}
     for metric, codes in zip(METRIC_NAMES, per_step.reasons.T.tolist(), strict=True):
         if set(codes) == {Reason.NO_INTERVALS}:
-            said[metric] = Reason.NO_INTERVALS.text
+            reasons[metric] = Reason.NO_INTERVALS.text
         elif any(codes):
-            said[metric] = [Reason(code).text or None for code in codes]
-    return said
-
-
-def _output_from_json(stored: dict[str, Any]) -> OutputScores:
-    levels = tuple(_level_from_json(level) for level in stored["levels"])
-    return OutputScores(stored["name"], stored["train_std"], stored["n_values"], stored["n_left_out"], levels)
+            reasons[metric] = [Reason(code).text or None for code in codes]
+    return reasons
 
 
 def _level_from_json(stored: dict[str, Any]) -> LevelScores:
@@ -265,6 +263,9 @@ def _level_from_json(stored: dict[str, Any]) -> LevelScores:
     per_step = stored["per_step"]
     n_blocks = len(next(iter(per_step.values())))
     rows = [per_step.get(name, [None] * n_blocks) for name in METRIC_NAMES]
+    why = [
+        np.array(_why(per_step, stored["per_step_undefined"], name), dtype=object) for name in METRIC_NAMES
+    ]
     return LevelScores(
         k=stored["k"],
         delta_minutes=stored["delta_minutes"],
@@ -274,7 +275,7 @@ def _level_from_json(stored: dict[str, Any]) -> LevelScores:
         ),
         per_step=_measures(
             np.array(rows, dtype=np.float64).T,
-            np.array([np.broadcast_to(_why_per_step(stored, name), n_blocks) for name in METRIC_NAMES]).T,
+            np.array([np.broadcast_to(reasons, n_blocks) for reasons in why]).T,
         ),
         mape_skipped=stored["mape_skipped"],
     )
@@ -282,10 +283,6 @@ def _level_from_json(stored: dict[str, Any]) -> LevelScores:
 
 def _why(scores: dict[str, Any], reasons: dict[str, Any], name: str) -> Any:
     return reasons.get(name) if name in scores else Reason.NOT_STORED.text
-
-
-def _why_per_step(stored: dict[str, Any], name: str) -> NDArray[np.object_]:
-    return np.array(_why(stored["per_step"], stored["per_step_undefined"], name), dtype=object)
 
 
 def _measures(values: Any, reasons: Any) -> MetricValues:

@@ -79,13 +79,16 @@ def compare(
     if not known.all():
         return _tie(len(first), f"{(~known).sum()} windows have no finite loss")
     difference = first - second
-    n, n_frequencies = len(difference), _frequencies(len(difference), overlap)
+    n = len(difference)
+    # The usual rate, but below the frequency at which the common values of overlapping windows show.
+    n_frequencies = int(min(0.41 * n ** (2 / 3), n / (2 * overlap)))
     if n_frequencies < 2:
         return _tie(n, f"too few to test a difference: {n} windows, {overlap} in a row share values")
     if not np.ptp(difference):
         return _tie(n, "the losses differ by the same amount in every window")
     p_value = _diebold_mariano(difference, n_frequencies)
-    low, high = _block_bootstrap(difference, block=_block(n, overlap), alpha=alpha, seed=seed)
+    block = min(n, max(2 * overlap, int(np.ceil(n ** (1 / 3)))))
+    low, high = _block_bootstrap(difference, block=block, alpha=alpha, seed=seed)
     mean = float(difference.mean())
     sure = p_value < alpha and not low <= 0.0 <= high
     base = float(second.mean())
@@ -102,15 +105,6 @@ def compare(
 
 def _tie(n_windows: int, reason: str) -> Comparison:
     return Comparison("tie", n_windows, None, None, None, None, reason)
-
-
-def _frequencies(n: int, overlap: int) -> int:
-    # The usual rate, but below the frequency at which the common values of overlapping windows show.
-    return int(min(0.41 * n ** (2 / 3), n / (2 * overlap)))
-
-
-def _block(n: int, overlap: int) -> int:
-    return min(n, max(2 * overlap, int(np.ceil(n ** (1 / 3)))))
 
 
 def _diebold_mariano(difference: Float64, n_frequencies: int) -> float:

@@ -1,6 +1,6 @@
 """Scores as tables: the wire shape of the evaluation page, and CSV for everybody else."""
 
-from services.evaluator.core.ranking import Leaderboard, LeaderboardRow
+from services.evaluator.core.ranking import Leaderboard
 from services.evaluator.core.scores import Scores
 from shared.contracts.metrics import METRICS
 from shared.spreadsheets import Cell, as_csv
@@ -35,9 +35,9 @@ def comparison_csv(board: Leaderboard) -> str:
     """Return one line per model, best first, with its headline scores on both parts."""
     header = ["rank", "model", "kind", "baseline", f"loss ({board.metric})", "test loss", "skill", "reason"]
     header += [f"{part} {name}" for part in ("validation", "test") for name in HEADINGS.values()]
-    return as_csv(header, map(_comparison_line, board.rows))
-
-
-def _comparison_line(row: LeaderboardRow) -> list[Cell]:
-    place = [row.rank, row.label, row.kind, row.is_baseline, row.loss, row.test_loss, row.skill, row.reason]
-    return [*place, *(part.get(name) for part in (row.validation, row.test) for name in HEADINGS)]
+    lines: list[list[Cell]] = []
+    for row in board.rows:
+        place: list[Cell] = [row.rank, row.label, row.kind, row.is_baseline]
+        place += [row.loss, row.test_loss, row.skill, row.reason]
+        lines.append([*place, *(part.get(name) for part in (row.validation, row.test) for name in HEADINGS)])
+    return as_csv(header, lines)

@@ -69,15 +69,13 @@ def _ensemble(jobs: Sequence[JobRow], reason: str | None) -> dict[str, JsonValue
 
 
 def _entry(job: JobRow, result: ResultRow) -> Entry:
-    validation, test = (Scores.from_json(_part(result, name)) for name in ("validation", "test"))
-    return Entry(job.id, job.label, job.kind, validation, test)
-
-
-def _part(result: ResultRow, name: str) -> dict[str, JsonValue]:
-    part = result.scores[name]
-    if not isinstance(part, dict):
-        raise TypeError(f"scores of {result.id} have no {name} part")
-    return part
+    parts = []
+    for name in ("validation", "test"):
+        part = result.scores[name]
+        if not isinstance(part, dict):
+            raise TypeError(f"scores of {result.id} have no {name} part")
+        parts.append(Scores.from_json(part))
+    return Entry(job.id, job.label, job.kind, *parts)
 
 
 def _status(jobs: Sequence[JobRow], *, cancelled: bool) -> RunStatus:

@@ -74,7 +74,15 @@ class Blocks:
             if self.tables and (reason := _between(row, self.tables[-1], self.column)):
                 self._set_aside([self._above.pop()], reason)
         self._finish()
-        self._legend()
+
+        for row in self._above:  # totals, remarks, legends below all data
+            cell = row.cells[self.column]
+            rest = [text for k, text in enumerate(row.cells) if text and k != self.column]
+            letters, digits = sum(map(str.isalpha, cell)), sum(map(str.isdigit, cell))
+            broken = digits >= 6 and (letters < 4 or any(map(is_numeric, rest)))
+            if broken or (not cell and rest and all(map(is_numeric, rest))):
+                raise _no_stamp(row, cell)
+        self._set_aside(self._above, "below the data")
         return _joined(self.tables)
 
     def _finish(self) -> None:
@@ -88,7 +96,9 @@ class Blocks:
             return
         _refuse(above, body[0], self.delimiter)
         before = self.tables[-1]
-        again = _overlap(before.body, body, self.column)
+        # Stamps of two meters cover the same time, those of two pages do not.
+        old, new = (moments_in([row.cells[self.column] for row in rows]) for rows in (before.body, body))
+        again = bool(np.max(new) > np.min(old) and np.min(new) < np.max(old))
         header = next((k for k, row in enumerate(above) if self._is_header(row, body[0], again=again)), None)
         if header is not None:
             headers = header_names(above[header:], (), len(body[0].cells))
@@ -129,23 +139,6 @@ class Blocks:
         name = clean(row.cells[self.column])
         return again or _TIME.search(name) is not None or (bool(known) and name == known)
 
-    def _legend(self) -> None:
-        """Set aside what stands below all data: totals, remarks, legends.
-
-        Raises
-        ------
-        BadTimestamp
-            If a row looks like data with a broken stamp.
-        """
-        for row in self._above:
-            cell = row.cells[self.column]
-            rest = [text for k, text in enumerate(row.cells) if text and k != self.column]
-            letters, digits = sum(map(str.isalpha, cell)), sum(map(str.isdigit, cell))
-            broken = digits >= 6 and (letters < 4 or any(map(is_numeric, rest)))
-            if broken or (not cell and rest and all(map(is_numeric, rest))):
-                raise _no_stamp(row, cell)
-        self._set_aside(self._above, "below the data")
-
     def _set_aside(self, rows: Sequence[Row], reason: str) -> None:
         self.aside.extend(aside_of(row, reason) for row in rows)
 
@@ -165,12 +158,6 @@ def _between(row: Row, table: Table, column: int) -> str:
     if word.split(" ")[0] in _TOTALS:
         return "total"
     return ""
-
-
-def _overlap(before: Sequence[Row], after: Sequence[Row], column: int) -> bool:
-    """Tell whether the stamps of two blocks cover the same time: those of two meters do, two pages do not."""
-    first, second = (moments_in([row.cells[column] for row in rows]) for rows in (before, after))
-    return bool(np.max(second) > np.min(first) and np.min(second) < np.max(first))
 
 
 def _form(row: Row) -> str:

@@ -102,15 +102,11 @@ def _prefixes(names: tuple[str, ...], shortest: int) -> dict[str, int]:
     return {beginning: numbers.pop() for beginning, numbers in found.items() if len(numbers) == 1}
 
 
-def _months_of(language: str) -> dict[str, int]:
-    return {folded(form): n for n, forms in enumerate(language.split(), 1) for form in forms.split("/")}
-
-
 _ABBREVIATED = 3  # Croatian, Polish and Czech: lip, srp and lis are other months in the next of them
 _BY_LANGUAGE = tuple(
     _prefixes(tuple(forms.replace("/", " ") for forms in language.split()), 3)
     if k < _ABBREVIATED
-    else _months_of(language)
+    else {folded(form): n for n, forms in enumerate(language.split(), 1) for form in forms.split("/")}
     for k, language in enumerate(_LANGUAGES)
 )
 _MONTHS = {

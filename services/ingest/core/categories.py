@@ -101,15 +101,6 @@ def one_hot(cells: Cells, values: Sequence[str]) -> Float64:
     return table[:, inverse.ravel()]
 
 
-def series_name(column: str, value: str) -> str:
-    """Return what the series of one value is called.
-
-    >>> series_name("tariff", "HT")
-    'tariff = HT'
-    """
-    return clean(f"{column} = {value}")
-
-
 def _decoded(cells: Cells) -> list[str]:
     """Return texts as `offered` tells them; "" is missing."""
     texts = [clean(cell.decode("utf-8", "replace"))[:_LONGEST] for cell in cells.tolist()]

@@ -83,14 +83,9 @@ class Columns:
 
     @property
     def of_time(self) -> tuple[int, ...]:
-        """The columns that say when a row is."""
+        """The columns that say when a row is; they are read as bytes."""
         period = () if self.period is None else (self.period.column,)
         return (*self.time, *period, *(() if self.issued is None else (self.issued,)))
-
-    @property
-    def stamps(self) -> tuple[int, ...]:
-        """The columns that are read as bytes."""
-        return self.of_time
 
     @property
     def counted(self) -> bool:
@@ -112,7 +107,10 @@ def choose_columns(table: Table, options: ReadOptions) -> Columns:
     issued = _issue_column(table, options, written)
     rest = {index: rule for index, rule in written.items() if index != issued}
     time, rule = _named_time(table, options) if options.time_columns else _found_time(table, options, rest)
-    period = period_column(table, time[0], time) if _wants_period(table, time) else None
+    # A date whose time of day may stand in a column of periods.
+    one_date = len(time) == 1 and is_date_only(table, time[0])
+    dated = one_date or (len(time) == 3 and table.column(time[0])[0].isdigit())
+    period = period_column(table, time[0], time) if dated else None
     period_of = () if period is None else (period.column,)
     taken = {*time, *period_of, *(() if issued is None else (issued,))}
     named = tuple(index_of(table, name) for name in options.value_columns)
@@ -121,13 +119,6 @@ def choose_columns(table: Table, options: ReadOptions) -> Columns:
     reasons = tuple((i, reason or "not chosen") for i, reason in skipped if i not in values)
     issued_rule = None if issued is None else written[issued]
     return Columns(time, rule, period, issued, issued_rule, values, reasons)
-
-
-def _wants_period(table: Table, time: tuple[int, ...]) -> bool:
-    """Tell a date whose time of day may stand in a column of periods."""
-    return (len(time) == 1 and is_date_only(table, time[0])) or (
-        len(time) == 3 and table.column(time[0])[0].isdigit()
-    )
 
 
 def index_of(table: Table, name: str) -> int:
@@ -155,7 +146,8 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
         rule = named_rule(options.time_format)
         texts = {i: table.column(i) for i in range(table.n_columns)}
         fitting = {i: rule for i, cells in texts.items() if rule.share(cells) >= USUAL_SHARE}
-        return _leftmost(fitting) if rule.name in UNITS_NS else fitting
+        # Any number counts as an epoch: only the first column is meant unless another is named.
+        return dict(list(fitting.items())[: 1 if rule.name in UNITS_NS else None])
     rules = {i: calendar_rule(table.column(i), options.timezone) for i in range(table.n_columns)}
     written = {i: rule for i, rule in rules.items() if rule is not None}
     for i in written if options.day_first is None else ():
@@ -171,11 +163,6 @@ def _written_stamps(table: Table, options: ReadOptions) -> dict[int, TimeRule]:
         if found := {i: rule for i, rule in counted.items() if rule is not None}:
             return found
     return {}
-
-
-def _leftmost(rules: dict[int, TimeRule]) -> dict[int, TimeRule]:
-    """Any number counts as an epoch: only the first column is meant unless another is named."""
-    return dict(list(rules.items())[:1])
 
 
 def _issue_column(table: Table, options: ReadOptions, written: dict[int, TimeRule]) -> int | None:
@@ -209,14 +196,13 @@ def _found_time(
         if parts := calendar_parts(table):
             return parts, TimeRule(zone=options.timezone)
         raise _not_stamps(table, 0, options)
-    best = max(
-        written,
-        key=lambda i: (
-            _distinct_share(table, i) if not is_date_only(table, i) else -1.0,
-            _hint(table.headers[i], options),
-            -i,
-        ),
-    )
+    ranks: dict[int, tuple[float, int, int]] = {}
+    for i in written:
+        cells = table.column(i)
+        # The share of different stamps, in tenths: of several columns the one with the fewest doubles.
+        distinct = -1.0 if is_date_only(table, i) else round(len(set(cells)) / len(cells), 1)
+        ranks[i] = (distinct, _hint(table.headers[i], options), -i)
+    best = max(ranks, key=lambda i: ranks[i])
     clock = clock_column(table, best) if is_date_only(table, best) else None
     # a column of dates and times of day beats one of periods
     if clock is None or calendar_rule(joined(table, (best, clock)), options.timezone) is None:
@@ -227,12 +213,6 @@ def _found_time(
         return columns, written[best]
     together = year_first_rule(joined(table, columns), line=table.first_line)
     return columns, together or written[best]
-
-
-def _distinct_share(table: Table, index: int) -> float:
-    """Return the share of different stamps, in tenths: of several columns the one with the fewest doubles."""
-    cells = table.column(index)
-    return round(len(set(cells)) / len(cells), 1)
 
 
 def _hint(header: str, options: ReadOptions) -> int:

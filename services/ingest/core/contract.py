@@ -55,8 +55,8 @@ def read_rows(
     """
     learned = {name: facts.get(name) for name in ("timezone", "day_first")}
     learned["category_values"] = facts.get("categories") or None
-    said = {name: value for name, value in learned.items() if value is not None} | dict(options)
-    found = read_file(text, options=ReadOptions.from_json(said), file_name=file_name)
+    settings = {name: value for name, value in learned.items() if value is not None} | dict(options)
+    found = read_file(text, options=ReadOptions.from_json(settings), file_name=file_name)
     fresh = _same_columns(found, known)
     zone = str(facts.get("timezone") or "UTC")
     for ours, theirs in zip(fresh, known, strict=True):
@@ -72,11 +72,11 @@ def _same_columns(found: Sequence[SeriesRead], known: Sequence[Series]) -> list[
     missing = [name for name in wanted if name not in by_name]
     unknown = [name for name in by_name if name not in wanted]
     if missing or unknown:
-        told = [f"{name!r} is missing" for name in missing] + [
+        differences = [f"{name!r} is missing" for name in missing] + [
             f"{name!r} is not of the file" for name in unknown
         ]
         raise RowsDiffer(
-            f"the columns differ: {', '.join(told)}; the file has {', '.join(map(repr, wanted))}",
+            f"the columns differ: {', '.join(differences)}; the file has {', '.join(map(repr, wanted))}",
             suggestions=("Send the columns of the file under the names they had at upload.",),
             field="columns",
             missing=list(missing),

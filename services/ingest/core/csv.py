@@ -101,6 +101,10 @@ def read_chunks(
     BrokenQuotes
         If a quoted cell does not end.
     """
+    # Stamps as fixed-width bytes; one byte of what nobody reads; the parser's choice for plain values.
+    types: dict[int, str | type] = {index: "S1" for index in range(layout.n_columns) if index not in values}
+    types |= {i: object for i in values if layout.styles[i].decimal not in (None, layout.decimal)}
+    types |= dict.fromkeys(stamps, f"S{_STAMP_WIDTH}")
     line = layout.first_line
     with closing(open_source(source)) as stream, _parser_problems():
         # Not usecols: with it, the parser no longer reports lines with too many cells.
@@ -112,7 +116,7 @@ def read_chunks(
             header=None,
             names=range(layout.n_columns),
             index_col=False,
-            dtype=_types(layout, stamps, values),
+            dtype=types,
             skiprows=layout.n_above,
             skip_blank_lines=False,  # a row must know its line
             skipinitialspace=True,
@@ -144,13 +148,6 @@ def held_chunk(
         stamps={index: as_cells([row.cells[index] for row in rows]) for index in stamps},
         numbers=numbers,
     )
-
-
-def _types(layout: Layout, stamps: Sequence[int], values: Sequence[int]) -> dict[int, str | type]:
-    """Stamps as fixed-width bytes; one byte of what nobody reads; the parser's choice for plain values."""
-    types: dict[int, str | type] = {index: "S1" for index in range(layout.n_columns) if index not in values}
-    types |= {i: object for i in values if layout.styles[i].decimal not in (None, layout.decimal)}
-    return types | dict.fromkeys(stamps, f"S{_STAMP_WIDTH}")
 
 
 def _numbers(column: "pd.Series[float]", style: NumberStyle) -> Numbers:

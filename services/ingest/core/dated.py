@@ -35,8 +35,8 @@ def under_dates(rows: Sequence[Row]) -> tuple[Table, tuple[SetAside, ...]] | Non
     above = square[:first]
     named = bool(above) and sum(bool(cell) and not is_numeric(cell) for cell in above[-1].cells) > 1
     headers = above[-1].cells if named else ("",) * width
-    told = tuple(aside_of(row, "above the data") for row in (above[:-1] if named else above))
-    return Table(headers, body[0].line, body[0].n_above, tuple(body), held=True), told
+    aside = tuple(aside_of(row, "above the data") for row in (above[:-1] if named else above))
+    return Table(headers, body[0].line, body[0].n_above, tuple(body), held=True), aside
 
 
 def _filled(rows: Sequence[Row], column: int) -> list[Row] | None:

@@ -91,7 +91,11 @@ def first_pass(source: Source, *, encoding: str | None = None) -> FirstPass:
     """
     with closing(open_source(source)) as stream:
         head = stream.read(BLOCK_BYTES)
-    _refuse_binary(head)
+    if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
+        raise EmptyFile("the file is empty")
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            raise NotText(f"the file is {what}, not a CSV file")
     if encoding is not None:
         return _decode_all(source, _known(encoding))
     marked = _marked_encoding(head)
@@ -111,14 +115,6 @@ class _Undecodable(UnknownEncoding):
             f"byte {position} cannot be read as {encoding} text", encoding=encoding, position=position
         )
         self.around = around
-
-
-def _refuse_binary(head: bytes) -> None:
-    if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
-        raise EmptyFile("the file is empty")
-    for magic, what in _MAGIC:
-        if head.startswith(magic):
-            raise NotText(f"the file is {what}, not a CSV file")
 
 
 def _marked_encoding(head: bytes) -> str | None:
@@ -157,7 +153,10 @@ def _decode_all(source: Source, encoding: str) -> FirstPass:
     after_return = quoted = False
     for text in _blocks(source, encoding):
         if len(sample) < _SAMPLE_CHARS:
-            _refuse_control(text[:_SAMPLE_CHARS], encoding)
+            beginning = text[:_SAMPLE_CHARS]
+            strange = sum(beginning.count(chr(code)) for code in (*range(0, 9), *range(14, 32), 127))
+            if "\x00" in beginning or strange > 0.01 * len(beginning):  # more than an accident
+                raise NotText("the file holds binary data, not text", encoding=encoding)
             sample += text
         n_lines += text.count("\n")
         if "\r" in text:  # counting pairs is slow, and most files have none
@@ -204,13 +203,6 @@ def lines_of(source: Source, encoding: str) -> Iterator[str]:
         )  # may go on in the next block, be it with the second half of \\r\\n
         yield from lines
     yield from _split(rest)
-
-
-def _refuse_control(text: str, encoding: str) -> None:
-    """Refuse text in which control characters are more than an accident."""
-    strange = sum(text.count(chr(code)) for code in (*range(0, 9), *range(14, 32), 127))
-    if "\x00" in text or strange > 0.01 * len(text):
-        raise NotText("the file holds binary data, not text", encoding=encoding)
 
 
 def _split(text: str) -> list[str]:

@@ -56,7 +56,10 @@ def shapes(cells: Cells) -> Iterator[Shape]:
     """
     if not len(cells):
         return
-    matrix = _matrix(cells)
+    flat = np.ascontiguousarray(cells)
+    width = max(int(np.char.str_len(flat).max()), 1)  # columns that are empty in all cells are left out
+    codes = flat.view(np.uint8).reshape(len(cells), flat.dtype.itemsize)
+    matrix = np.ascontiguousarray(codes[:, :width])
     digit = (matrix >= _ZERO) & (matrix <= _NINE)
     masked = np.where(digit, np.uint8(_ZERO), matrix)
     keys = masked.view(f"S{matrix.shape[1]}").ravel()
@@ -71,14 +74,6 @@ def shapes(cells: Cells) -> Iterator[Shape]:
         rest = rest[~same]
         if not len(rest):
             return
-
-
-def _matrix(cells: Cells) -> ByteMatrix:
-    """View the cells as codes, without the columns that are empty in all of them."""
-    flat = np.ascontiguousarray(cells)
-    matrix = flat.view(np.uint8).reshape(len(cells), flat.dtype.itemsize)
-    width = max(int(np.char.str_len(flat).max()), 1)
-    return np.ascontiguousarray(matrix[:, :width])
 
 
 def _text(cell: bytes) -> str:

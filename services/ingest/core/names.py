@@ -48,15 +48,12 @@ def display_names(names: Sequence[str], *, file_name: str = "") -> tuple[str, ..
     called = stem(file_name)
     if len(names) == 1 and called and (names[0].lower() in _GENERIC or names[0].startswith("column ")):
         return (called,)
-    taken: set[str] = set()
-    return tuple(_distinct(name, taken) for name in names)
-
-
-def _distinct(name: str, taken: set[str]) -> str:
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        suffix = f" ({count})"
-        candidate = name[: MAX_LENGTH - len(suffix)] + suffix
-    taken.add(candidate)
-    return candidate
+    distinct: dict[str, None] = {}
+    for name in names:
+        candidate, count = name, 1
+        while candidate in distinct:
+            count += 1
+            suffix = f" ({count})"
+            candidate = name[: MAX_LENGTH - len(suffix)] + suffix
+        distinct[candidate] = None
+    return tuple(distinct)

@@ -1,7 +1,7 @@
 """Numbers from text, by column: one decimal mark and one way of grouping digits for all cells of it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,11 +38,6 @@ class NumberStyle:
     decimal: Decimal | None = None
     unit: str = ""
     minus_behind: bool = False  # of all negative numbers of the column
-
-    @property
-    def plain(self) -> bool:
-        """Whether the parser of files reads such numbers by itself."""
-        return not self.unit
 
 
 def is_numeric(text: str) -> bool:
@@ -109,31 +104,6 @@ class Undecided:
     mark: Decimal
     example: str
     mixed: bool
-
-
-def decimal_mark(cells: Iterable[str], *, delimiter: str) -> Decimal | None:
-    """Return the decimal mark that cells of one column show, None if they show none.
-
-    A mark that occurs after another kind, or once with other than three digits behind it, is the
-    decimal mark; a mark that repeats separates thousands.
-
-    Raises
-    ------
-    AmbiguousNumbers
-        If every mark has three digits behind it and custom does not help.
-
-    Examples
-    --------
-    >>> decimal_mark(["1.234,5"], delimiter=";"), decimal_mark(["0,125"], delimiter=",")
-    (',', ',')
-    >>> decimal_mark(["1,234.5"], delimiter=","), decimal_mark(["12"], delimiter=",")
-    ('.', None)
-    """
-    texts = list(cells)
-    shown = _shown(texts)
-    if isinstance(shown, Undecided):
-        return _by_custom("", shown, texts, delimiter=delimiter, european=False)
-    return shown
 
 
 def parse_numbers(cells: NDArray[np.object_], style: NumberStyle | Decimal | None) -> tuple[Float64, Bool]:

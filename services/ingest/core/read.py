@@ -16,7 +16,7 @@ from services.ingest.core.problems import (
     TableTooLarge,
 )
 from services.ingest.core.sheets import find_sheets, is_odd
-from services.ingest.core.table import SetAside, Table, find_table
+from services.ingest.core.table import SetAside, find_table
 from services.ingest.core.table_series import NamedSeries, TextFile, read_table
 from shared.errors import InvalidInput
 
@@ -130,14 +130,11 @@ def _read_sheets(
         sheets = find_sheets(rows, delimiter=file.delimiter)
         if sheets is None:
             raise problem from None
-        found = [one for table in sheets.tables for one in read_table(file, _upright(table), options)]
+        found = []
+        for table in sheets.tables:
+            date = looks_like_a_day_per_row(table)
+            upright = None if date is None else unfolded(table, date)
+            found += read_table(file, upright or table, options)
     except (*_ODD, TableTooLarge) as other:
         raise problem if not isinstance(other, TableTooLarge) else other from other
     return found, sheets.set_aside
-
-
-def _upright(table: Table) -> Table:
-    """Return a table with a stamp per row."""
-    date = looks_like_a_day_per_row(table)
-    turned = None if date is None else unfolded(table, date)
-    return turned or table

@@ -159,7 +159,10 @@ def _read_piece(chunk: Chunk, columns: Columns, n_before: int, delimiter: str) -
     if columns.issued is not None and columns.issued_rule is not None:
         issued = _stamps(chunk.stamps[columns.issued][kept], lines, columns.issued_rule, delimiter)
     for column in numbers:
-        _refuse_line_breaks(column.texts, chunk.lines[column.text_rows])
+        # A cell over several lines: one lost quotation mark swallows thousands of rows that way.
+        for text, line in zip(column.texts, chunk.lines[column.text_rows], strict=True):
+            if "\n" in text or "\r" in text:
+                raise BrokenQuotes(f"a quoted cell runs over the end of line {line}", line=int(line))
     return _Piece(
         kept=kept,
         lines=lines,
@@ -215,10 +218,3 @@ def _join(pieces: Sequence[Readings]) -> Readings:
     named = np.concatenate([piece.named for piece in pieces])
     areas = frozenset().union(*(piece.areas for piece in pieces))
     return Readings(day_first, month_first, zoned, named, dotted=dotted, areas=areas)
-
-
-def _refuse_line_breaks(texts: Sequence[str], lines: Int64) -> None:
-    """Refuse cells over several lines: one lost quotation mark swallows thousands of rows that way."""
-    for text, line in zip(texts, lines, strict=True):
-        if "\n" in text or "\r" in text:
-            raise BrokenQuotes(f"a quoted cell runs over the end of line {line}", line=int(line))

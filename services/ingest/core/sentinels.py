@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.series.arrays import Bool, Float64
+from shared.series.arrays import Float64
 
 USUAL = (
     -9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0, -99.9, -999.9, -9999.9, -99.99, -999.99, -9999.99,
@@ -44,8 +44,3 @@ def _stands_for_nothing(number: float, n: int, others: Float64) -> bool:
     scale = max(three - quarter, (high - low) / 4, 1e-12 * abs(number))
     away = low - number if number < low else number - high
     return bool(away > (_FAR if n > 1 else _FAR_ALONE) * scale and away > abs(high - low))
-
-
-def is_one_of(values: Float64, numbers: list[float]) -> Bool:
-    """Tell which values are sentinels."""
-    return np.isin(values, numbers)

@@ -124,7 +124,8 @@ def _side_by_side(table: Table) -> list[Table]:
     ]
     named = {table.headers[k].lower() for k in stamped}
     starts = [k for k in stamped if k + 1 < table.n_columns and k + 1 not in stamped]
-    if len(starts) < 2 or (len(named) > 1 and not _parted_by_gaps(columns, starts)):
+    parted_by_gaps = not any(any(columns[k - 1]) for k in starts[1:])
+    if len(starts) < 2 or (len(named) > 1 and not parted_by_gaps):
         return [table]
     if any(not any(map(is_numeric, columns[k + 1])) for k in starts):
         return [table]
@@ -135,7 +136,3 @@ def _side_by_side(table: Table) -> list[Table]:
         body = tuple(Row(row.line, row.n_above, row.cells[begin:end]) for row in rows)
         parts.append(replace(table, headers=table.headers[begin:end], body=body))
     return parts
-
-
-def _parted_by_gaps(columns: Sequence[Sequence[str]], starts: Sequence[int]) -> bool:
-    return all(not any(columns[k - 1]) for k in starts[1:])

@@ -86,13 +86,10 @@ def is_clock_time(text: str) -> bool:
 def _whole(example: str) -> re.Match[str] | None:
     for grammar in _GRAMMAR:
         match = grammar.fullmatch(example)
-        if match is not None and _is_weekday(match.groupdict().get("weekday")):
+        weekday = match.groupdict().get("weekday") if match is not None else None
+        if match is not None and (weekday is None or folded(as_written(weekday)) in DAYS):
             return match
     return None
-
-
-def _is_weekday(name: str | None) -> bool:
-    return name is None or folded(as_written(name)) in DAYS
 
 
 def as_written(latin: str) -> str:

@@ -102,7 +102,7 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
         top -= 1  # lines that end in a delimiter: one cell more than the header, always empty
     _refuse_short_header(rows, top, delimiter)
     has_header = not _is_data(rows[top])
-    begin = found if found and found > top else _first_data(rows, top + 1) if has_header else top
+    begin = found if found and found > top else _below_units(rows, top + 1) if has_header else top
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
     _refuse_long_rows(rows[begin:], width, delimiter)
@@ -195,7 +195,9 @@ def header_names(rows: Sequence[Row], prefix: Sequence[str], width: int) -> tupl
     names = tuple(clean(cell).lstrip("# ") for cell in fitted(rows[0].cells, width))
     if len({name for name in names if name}) == sum(map(bool, names)):
         return names
-    over = _spread(fitted(tuple(prefix), width))
+    over: list[str] = []  # a name stands for the empty cells behind it, as in a header of two levels
+    for cell in fitted(tuple(prefix), width):
+        over.append(cell or (over[-1] if over else ""))
     if sum(bool(name) for name in over) > 1:
         return tuple(
             clean(f"{group} {name}") if name else name for group, name in zip(over, names, strict=True)
@@ -211,14 +213,6 @@ def fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
     return (cells + ("",) * width)[:width]
 
 
-def _spread(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Let a name stand for the empty cells behind it, as in a header of two levels."""
-    spread: list[str] = []
-    for cell in cells:
-        spread.append(cell or (spread[-1] if spread else ""))
-    return tuple(spread)
-
-
 def _header_row(above: Sequence[Row], width: int) -> int:
     """Return the header among the rows above the data: of the full ones nearest to the data the topmost."""
     filled = [sum(not is_missing(cell) for cell in row.cells) for row in above]
@@ -229,7 +223,7 @@ def _header_row(above: Sequence[Row], width: int) -> int:
     return row
 
 
-def _first_data(rows: Sequence[Row], begin: int) -> int:
+def _below_units(rows: Sequence[Row], begin: int) -> int:
     """Pass over rows of units, in which there is neither a number nor a time stamp."""
     for index in range(begin, min(begin + _MAX_UNIT_ROWS, len(rows))):
         if any(is_numeric(cell) or is_stamp(cell) or is_clock_time(cell) for cell in rows[index].cells):

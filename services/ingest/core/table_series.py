@@ -21,10 +21,10 @@ from services.ingest.core.options import ReadOptions
 from services.ingest.core.problems import BrokenQuotes, TableTooLarge
 from services.ingest.core.quality import CellFindings, Found, Sentinels, assess
 from services.ingest.core.rows import Rows, collect_rows
-from services.ingest.core.sentinels import is_one_of, sentinels_in
+from services.ingest.core.sentinels import sentinels_in
 from services.ingest.core.table import SetAside, Table
 from services.ingest.core.time_index import TimeIndex, build_time_index
-from shared.series.arrays import Float64, Int64
+from shared.series.arrays import Float64
 from shared.series.problems import NoNumbers
 from shared.series.series import Series
 
@@ -72,7 +72,11 @@ def read_table(file: TextFile, table: Table, options: ReadOptions) -> list[Named
     InvalidInput
         One subclass per cause (`problems.py`).
     """
-    _require_columns(table)
+    if table.n_columns > MAX_COLUMNS:
+        raise TableTooLarge(
+            f"the file has {table.n_columns} columns, at most {MAX_COLUMNS} are read",
+            n_columns=table.n_columns,
+        )
     keyed = [index_of(table, name) for name in options.key_columns or ()]
     texts = [index_of(table, name) for name in options.category_columns]
     columns = _without(choose_columns(table, options), [*keyed, *texts])
@@ -181,7 +185,7 @@ class _Reading:
         found = []
         for column, category in self.one_hot.items():
             for value, numbers in zip(category.values, category.numbers(rows), strict=True):
-                name = categories.series_name(_name(self.table, column), value)
+                name = clean(f"{_name(self.table, column)} = {value}")
                 cells = CellFindings(_NO_LINES, (), _NO_LINES, rows.lines[np.isnan(numbers)])
                 if (read := _series(rows, index, numbers, cells, name, facts, options)) is not None:
                     found.append(NamedSeries(clean(f"{label} {name}"), read))
@@ -204,20 +208,18 @@ class _Reading:
                 continue
             values = rows.values[k]
             fractions = np.flatnonzero(np.isfinite(values) & (values != np.rint(values)))[:_EVIDENCE_ROWS]
-            found[column] = [*rows.texts[k], *self._cells(column, rows.lines[fractions])]
-        return {column: cells for column, cells in found.items() if cells}
-
-    def _cells(self, column: int, lines: Int64) -> list[str]:
-        """Return the cells of a column in some lines of the file."""
-        if not len(lines) or self.table.held:
-            return []
-        wanted = set(lines.tolist())
-        texts = [line for n, line in enumerate(self.file.lines_until(max(wanted)), 1) if n in wanted]
-        split = split_rows(texts, self.file.delimiter)
-        return [row.cells[column] for row in split if column < len(row.cells)]
+            cells = list(rows.texts[k])
+            if len(fractions) and not self.table.held:
+                wanted = set(rows.lines[fractions].tolist())
+                lines = [line for n, line in enumerate(self.file.lines_until(max(wanted)), 1) if n in wanted]
+                split = split_rows(lines, self.file.delimiter)
+                cells += [row.cells[column] for row in split if column < len(row.cells)]
+            if cells:
+                found[column] = cells
+        return found
 
     def _read(self, styles: Mapping[int, NumberStyle]) -> Rows:
-        chunks = self._chunks(self.columns.stamps, self.columns.values, styles)
+        chunks = self._chunks(self.columns.of_time, self.columns.values, styles)
         n_lines = len(self.table.body) if self.table.held else self.file.seen.n_lines
         rows = collect_rows(chunks, self.columns, n_lines=n_lines, delimiter=self.file.delimiter)
         expected = self.file.seen.n_lines - self.table.first_line + 1
@@ -297,14 +299,6 @@ def _without(columns: Columns, used: Sequence[int]) -> Columns:
     )
 
 
-def _require_columns(table: Table) -> None:
-    if table.n_columns > MAX_COLUMNS:
-        raise TableTooLarge(
-            f"the file has {table.n_columns} columns, at most {MAX_COLUMNS} are read",
-            n_columns=table.n_columns,
-        )
-
-
 def _require_values(columns: Columns, *, n_lines: int) -> None:
     if not columns.values:
         raise NoNumbers("the file has no column beside its time stamps that may hold numbers")
@@ -332,7 +326,7 @@ def _series(
     values = np.where(np.isfinite(values), values, np.nan)
     wanted = options.missing_values
     sentinels = sentinels_in(values) if wanted is None else [float(number) for number in wanted]
-    hit = is_one_of(values, sentinels)
+    hit = np.isin(values, sentinels)
     values[hit] = np.nan
     if not np.isfinite(values).any():
         return None

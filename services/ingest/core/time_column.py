@@ -191,7 +191,11 @@ def require_stamps(
             f"other lines the {delimiter_name(delimiter)}",
             line=line,
         )
-    _refuse_cells(found, len(bad))
+    near = f" (and {len(bad) - 1} more near it)" if len(bad) > 1 else ""
+    what = f"{text!r} is no time stamp" if text.strip() else "the time stamp is missing"
+    raise BadTimestamp(
+        f"line {line}: {what}{near}", lines=[at for at, _ in found], cells=[cell for _, cell in found]
+    )
 
 
 def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) -> tuple[Int64, bool | None]:
@@ -225,7 +229,8 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
     if len(whole) > 1 and readings.dotted:
         return readings.day_first, True
     if len(whole) > 1:
-        whole = [order for order in whole if _steps_within_a_day(both[order])]
+        steps = {order: np.diff(np.sort(both[order])) for order in whole}
+        whole = [order for order in whole if len(steps[order]) and steps[order].max() < _DAY_NS]
     if len(whole) == 1:
         return both[whole[0]], whole[0]
     if whole or not any((both[order] == NAT).any() for order in allowed):
@@ -244,7 +249,10 @@ def choose_reading(readings: Readings, lines: Int64, *, day_first: bool | None) 
                 ],
             },
         )
-    raise _contradiction(both, allowed, lines)
+    words = {True: "day first", False: "month first"}
+    found = [(words[order], int(lines[np.flatnonzero(both[order] == NAT)[0]])) for order in allowed]
+    why = ", and ".join(f"line {line} is no date when read {word}" for word, line in found)
+    raise BadTimestamp(f"the dates contradict each other: {why}", lines=[line for _, line in found])
 
 
 def require_one_clock(readings: Readings, lines: Int64, *, local: bool) -> Bool:
@@ -270,27 +278,6 @@ def require_one_clock(readings: Readings, lines: Int64, *, local: bool) -> Bool:
 
 def _is_read(readings: Readings) -> Bool:
     return np.not_equal(readings.day_first, NAT) | np.not_equal(readings.month_first, NAT)
-
-
-def _steps_within_a_day(stamps: Int64) -> bool:
-    steps = np.diff(np.sort(stamps))
-    return bool(len(steps) and steps.max() < _DAY_NS)
-
-
-def _contradiction(both: dict[bool, Int64], allowed: list[bool], lines: Int64) -> BadTimestamp:
-    words = {True: "day first", False: "month first"}
-    found = [(words[order], int(lines[np.flatnonzero(both[order] == NAT)[0]])) for order in allowed]
-    said = ", and ".join(f"line {line} is no date when read {word}" for word, line in found)
-    return BadTimestamp(f"the dates contradict each other: {said}", lines=[line for _, line in found])
-
-
-def _refuse_cells(cells: list[tuple[int, str]], count: int) -> None:
-    line, text = cells[0]
-    others = f" (and {count - 1} more near it)" if count > 1 else ""
-    what = f"{text!r} is no time stamp" if text.strip() else "the time stamp is missing"
-    raise BadTimestamp(
-        f"line {line}: {what}{others}", lines=[line for line, _ in cells], cells=[text for _, text in cells]
-    )
 
 
 def _read_epoch(cells: Cells, unit_ns: int) -> Int64:

@@ -1,4 +1,4 @@
-"""The stamps of a file, settled: one reading, UTC, ascending, each once."""
+"""The time index of a file: one reading of its stamps, UTC, ascending, each once."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

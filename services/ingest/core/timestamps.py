@@ -144,7 +144,14 @@ class _Parts:
     def stamps(self, day: str, month: str, names: Collection[str] = ()) -> Int64:
         days, valid_date = self._days(day, month, names)
         seconds, valid_time = self._seconds_of_day()
-        total = (days * 86_400 + seconds - self._offset_seconds()) * _SECOND + self._fraction()
+        offset: Int64 | int = 0
+        if self.zone_minutes is not None:
+            offset = self.zone_minutes * 60
+        elif self.is_zoned:
+            sign = -1 if self._text("sign") == "-" else 1
+            offset = sign * (self._number("zone_hours") * 3600 + self._number("zone_minutes") * 60)
+        fraction = self._number("fraction") * 10 ** (9 - len(self._text("fraction") or ""))
+        total = (days * 86_400 + seconds - offset) * _SECOND + fraction
         return np.where(valid_date & valid_time, total, NAT)
 
     def _number(self, group: str, default: int = 0) -> Int64:
@@ -160,15 +167,13 @@ class _Parts:
         if self._text("week") is not None:
             return self._days_of_week()
         years, months, days = self._year(), self._month(month, names), self._number(day, 1)
-        low, high = _COMPACT_YEARS if self._is_compact() else YEARS
+        compact = self._text("month") and self.match.end("year") == self.match.start("month")
+        low, high = _COMPACT_YEARS if compact else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
         index = np.where(valid, (years - YEARS[0]) * 12 + months - 1, 0)
         start = _MONTH_STARTS[index]
         valid &= days <= _MONTH_STARTS[index + 1] - start
         return start + days - 1, valid
-
-    def _is_compact(self) -> bool:
-        return self.match.end("year") == self.match.start("month") if self._text("month") else False
 
     def _year(self) -> Int64:
         years = self._number("year")
@@ -201,15 +206,3 @@ class _Parts:
             hours = hours % 12 + (12 if half == "p" else 0)
         total = hours * 3600 + minutes * 60 + seconds
         return total, valid & (total <= 86_400)  # 24:00 is the end of the day
-
-    def _offset_seconds(self) -> Int64 | int:
-        if self.zone_minutes is not None:
-            return self.zone_minutes * 60
-        if self._text("sign") is None or self._is_interval():
-            return 0
-        offset = self._number("zone_hours") * 3600 + self._number("zone_minutes") * 60
-        return -offset if self._text("sign") == "-" else offset
-
-    def _fraction(self) -> Int64:
-        digits = self._text("fraction")
-        return self._number("fraction") * 10 ** (9 - len(digits)) if digits else self._number("fraction")

@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 STDERR_TAIL = 4000  # bytes of what a process said last
 log = structlog.get_logger()
 
-OnAdvance = Callable[[Progress], Awaitable[None]]
+ProgressHandler = Callable[[Progress], Awaitable[None]]
 
 
 class WorkerCrashed(Unavailable):
@@ -97,17 +97,22 @@ class ChildProcess:
         """Whether the process runs and may be asked."""
         return self.process.returncode is None and self._ended_by is None
 
-    async def ask(self, task: Task, on_advance: OnAdvance) -> Reply:
+    async def ask(self, task: Task, on_progress: ProgressHandler | None) -> Reply:
         """Hand over a task and return the answer to it."""
         assert self.process.stdin is not None
         before = Evidence(kernel_kills(), os.fstat(self._errors.fileno()).st_size)
         with suppress(ConnectionError):  # its end is noticed below
             self.process.stdin.write(task.model_dump_json().encode() + b"\n")
             await self.process.stdin.drain()
-        async for reply in self._replies():
+        while line := await self._reports.readline():
+            self.heard_at = time.monotonic()
+            if not line.endswith(b"\n"):  # a killed child may leave half a line
+                break
+            reply = REPLY.validate_json(line)
             match reply:
                 case ProgressLine():
-                    await on_advance(reply.progress)
+                    if on_progress:
+                        await on_progress(reply.progress)
                 case Ready():
                     continue
                 case _:
@@ -140,12 +145,6 @@ class ChildProcess:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
             return int(fields[11]) + int(fields[12])  # user and system time
         return 0
-
-    async def _replies(self) -> AsyncIterator[Reply]:
-        while line := await self._reports.readline():
-            self.heard_at = time.monotonic()
-            if line.endswith(b"\n"):  # a killed child may leave half a line
-                yield REPLY.validate_json(line)
 
     def _own_end(self, before: "Evidence") -> WorkerCrashed | MemoryExceeded:
         """Say why the process ended by itself: for want of memory, or nobody knows why."""

@@ -91,7 +91,9 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
     metrics = first_scores(forecast)
     task.output.mkdir(parents=True, exist_ok=True)
     unwritten = write_files(task, fitted, forecast, dataset.layout)
-    notes = fitted.notes | fold_notes(task) | bound_notes(dataset.layout) | unwritten
+    notes = fitted.notes | bound_notes(dataset.layout) | unwritten
+    if task.backtest:
+        notes["backtest"] = {str(fold.number): fold.cutoff.isoformat() for fold in task.backtest.folds}
     files = {path.name: file_facts(path) for path in sorted(task.output.iterdir()) if path.name != PASSPORT}
     passport = Passport(
         kind=task.spec.kind,
@@ -142,14 +144,6 @@ def tried(fitted: Fitted, dataset: Dataset, seconds: float) -> TrainOutcome:
         raise NotFinite("the forecasts of this trial are not finite numbers")
     notes: dict[str, JsonValue] = {LOSS: loss, "n_judged": len(judged)}
     return TrainOutcome(seconds=seconds, notes=notes, metrics={}, files={})
-
-
-def fold_notes(task: TrainTask) -> dict[str, JsonValue]:
-    """Return which folds of a backtest a model was fitted for; nothing outside of one."""
-    if task.backtest is None:
-        return {}
-    cutoffs: dict[str, JsonValue] = {str(f.number): f.cutoff.isoformat() for f in task.backtest.folds}
-    return {"backtest": cutoffs}
 
 
 def bound_notes(layout: Layout) -> dict[str, JsonValue]:

@@ -3,20 +3,17 @@
 import asyncio
 import time
 from collections.abc import Collection
+from typing import TypeVar
 
 import structlog
 
-from services.trainer.child.process import ChildProcess, MemoryExceeded, OnAdvance, WorkerCrashed
+from services.trainer.child.process import ChildProcess, MemoryExceeded, ProgressHandler, WorkerCrashed
 from services.trainer.child.protocol import (
-    BackcastOutcome,
     BackcastTask,
-    ExplainOutcome,
     ExplainTask,
-    ExportOutcome,
     ExportTask,
-    ForecastOutcome,
     ForecastTask,
-    PredictOutcome,
+    PipeLine,
     PredictTask,
     Rejected,
     Reply,
@@ -24,11 +21,12 @@ from services.trainer.child.protocol import (
     TrainOutcome,
     TrainTask,
 )
-from services.trainer.core.model import Progress
 from shared.contracts.kinds import KINDS, Kind
 from shared.errors import PassedOn, TrainyardError
 
 log = structlog.get_logger()
+OutcomeT = TypeVar("OutcomeT", bound=PipeLine)
+ShortTask = PredictTask | ExportTask | ExplainTask | ForecastTask | BackcastTask
 
 LOOK_EVERY = 0.25  # seconds between looks at the child's memory and silence
 
@@ -94,7 +92,7 @@ class WarmChild:
             self._child.end(FitCancelled("ended on request"))
             await self._child.gone()
 
-    async def train(self, task: TrainTask, on_progress: OnAdvance) -> TrainOutcome:
+    async def train(self, task: TrainTask, on_progress: ProgressHandler) -> TrainOutcome:
         """Fit a model in the child.
 
         Raises
@@ -112,48 +110,27 @@ class WarmChild:
         assert isinstance(outcome, TrainOutcome)
         return outcome
 
-    async def predict(self, task: PredictTask) -> PredictOutcome:
-        """Forecast in the child; raises as ``train`` does."""
-        outcome = await self._ask(task, self._any_threads, _ignore)
-        assert isinstance(outcome, PredictOutcome)
+    async def answer(self, task: ShortTask, expected: type[OutcomeT]) -> OutcomeT:
+        """Have a short task done by the child as it is, whatever its threads; raises as ``train`` does."""
+        threads = self._child.threads if self._child else self._threads
+        outcome = await self._ask(task, threads)
+        assert isinstance(outcome, expected)
         return outcome
 
-    async def export(self, task: ExportTask) -> ExportOutcome:
-        """Write a model in another format in the child; raises as ``train`` does."""
-        outcome = await self._ask(task, self._any_threads, _ignore)
-        assert isinstance(outcome, ExportOutcome)
-        return outcome
-
-    async def explain(self, task: ExplainTask) -> ExplainOutcome:
-        """Measure in the child what a model relies on; raises as ``train`` does."""
-        outcome = await self._ask(task, self._any_threads, _ignore)
-        assert isinstance(outcome, ExplainOutcome)
-        return outcome
-
-    async def forecast(self, task: ForecastTask) -> ForecastOutcome:
-        """Forecast the future in the child; raises as ``train`` does."""
-        outcome = await self._ask(task, self._any_threads, _ignore)
-        assert isinstance(outcome, ForecastOutcome)
-        return outcome
-
-    async def backcast(self, task: BackcastTask) -> BackcastOutcome:
-        """Forecast from moments of the past in the child; raises as ``train`` does."""
-        outcome = await self._ask(task, self._any_threads, _ignore)
-        assert isinstance(outcome, BackcastOutcome)
-        return outcome
-
-    @property
-    def _any_threads(self) -> int | None:
-        """The threads the child has, so that a short task does not replace it."""
-        return self._child.threads if self._child else self._threads
-
-    async def _ask(self, task: Task, threads: int | None, on_advance: OnAdvance) -> Reply:
+    async def _ask(
+        self, task: Task, threads: int | None, on_progress: ProgressHandler | None = None
+    ) -> Reply:
         async with self._one_task:
-            child = await self._fitting_child(threads)
+            child = self._child
+            # A child is replaced for its threads: they are fixed when a library starts.
+            if child is None or not child.is_alive or child.threads != threads:
+                if child:
+                    child.end(FitCancelled("replaced"))
+                child = self._child = await ChildProcess.start(threads, warm_for=self._warm_for)
             watch = asyncio.create_task(self._watch(child))
             answered = False
             try:
-                outcome = await child.ask(task, on_advance)
+                outcome = await child.ask(task, on_progress)
                 answered = True
             finally:
                 watch.cancel()
@@ -174,15 +151,6 @@ class WarmChild:
         if self._child is child:
             self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self._warm_for))
 
-    async def _fitting_child(self, threads: int | None) -> "ChildProcess":
-        """Return a living child with so many threads: they are fixed when a library starts."""
-        child = self._child
-        if child is None or not child.is_alive or child.threads != threads:
-            if child:
-                child.end(FitCancelled("replaced"))
-            child = self._child = await ChildProcess.start(threads, warm_for=self._warm_for)
-        return child
-
     async def _watch(self, child: "ChildProcess") -> None:
         """End a child that holds too much memory, or neither reports nor computes."""
         computed, since = child.cpu_ticks(), time.monotonic()
@@ -199,7 +167,3 @@ class WarmChild:
             if time.monotonic() - since > self._stall_seconds:
                 silence = round(time.monotonic() - since)
                 child.end(WorkerStalled(f"no sign of life for {silence} s", silence_s=silence))
-
-
-async def _ignore(progress: Progress) -> None:
-    """Take progress and do nothing."""

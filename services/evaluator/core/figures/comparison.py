@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from services.evaluator.core.figures.style import Theme, dress, head, legend, say_nothing_to_show, shortened
@@ -57,17 +56,13 @@ def draw_comparison(figure: Figure, data: ModelComparison, theme: Theme) -> None
         if known:
             axes.plot(*zip(*known, strict=True), marker, color=colour, markersize=6, label=part)
     axes.set_xlim(left=0.0)
-    _explain_gaps(axes, data, theme)
-    legend(axes, theme)
-
-
-def _explain_gaps(axes: Axes, data: ModelComparison, theme: Theme) -> None:
     for y, model in enumerate(data.models):
         if model.validation is None and model.test is None and model.reason:
             axes.text(
                 0.01, y, shortened([model.reason], 84)[0], color=theme.muted, fontsize=8, va="center",
                 transform=axes.get_yaxis_transform(), backgroundcolor=theme.paper,
             )  # fmt: skip
+    legend(axes, theme)
 
 
 def loss_meaning(metric: str) -> str:

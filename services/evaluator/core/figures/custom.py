@@ -194,7 +194,14 @@ def _draw_panel(axes: Axes, panel: Panel, data: CustomFigure, theme: Theme) -> N
     axes.axvline(day_number(panel.ref_ns) if utc else 0.0, color=theme.muted, linestyle="--", linewidth=0.9)
     if utc:
         clock_axis(axes)
-    _explain(axes, list(scales.values()), theme)
+
+    pairs = [scale.get_legend_handles_labels() for scale in dict.fromkeys(scales.values())]
+    handles, labels = [h for hs, _ in pairs for h in hs], [label for _, ls in pairs for label in ls]
+    if handles:
+        axes.legend(
+            handles, labels, frameon=False, fontsize=8, labelcolor=theme.ink, ncols=6, loc="upper left",
+            bbox_to_anchor=(0.0, -0.2), borderaxespad=0.0,
+        )  # fmt: skip
 
 
 def _scales(axes: Axes, panel: Panel, data: CustomFigure, theme: Theme) -> dict[str, Axes]:
@@ -213,13 +220,3 @@ def _scales(axes: Axes, panel: Panel, data: CustomFigure, theme: Theme) -> dict[
         scale.spines["left" if scale is axes else "right"].set_color(colours[name])
         scale.tick_params(axis="y", colors=colours[name], labelsize=8, length=3)
     return scales
-
-
-def _explain(axes: Axes, scales: list[Axes], theme: Theme) -> None:
-    pairs = [scale.get_legend_handles_labels() for scale in dict.fromkeys(scales)]
-    handles, labels = [h for hs, _ in pairs for h in hs], [label for _, ls in pairs for label in ls]
-    if handles:
-        axes.legend(
-            handles, labels, frameon=False, fontsize=8, labelcolor=theme.ink, ncols=6, loc="upper left",
-            bbox_to_anchor=(0.0, -0.2), borderaxespad=0.0,
-        )  # fmt: skip

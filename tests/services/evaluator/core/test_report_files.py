@@ -156,12 +156,12 @@ def test_the_numbers_are_strict_json_and_tables_with_all_models() -> None:
 
 def test_a_runs_data_survive_its_files() -> None:
     run_data = _run_data()
-    files = {name: make() for name, make in arrays_of(run_data).items()}
+    files = dict(arrays_of(run_data))
 
     again = run_data_from(files.__getitem__)
 
-    original, recomputed = (numbers(d, compute(d)) for d in (run_data, again))
-    assert {path: make() for path, make in original.items()} == {p: make() for p, make in recomputed.items()}
+    original, recomputed = (dict(numbers(d, compute(d))) for d in (run_data, again))
+    assert original == recomputed
 
 
 @pytest.mark.parametrize(("n_validation", "n_test"), [(0, 40), (40, 0), (1, 1), (0, 0)])
@@ -170,7 +170,7 @@ def test_missing_parts_cost_no_evaluation(n_validation: int, n_test: int) -> Non
 
     findings = compute(run_data)
 
-    made = {path: make() for path, make in numbers(run_data, findings).items()}
+    made = dict(numbers(run_data, findings))
     assert b"NaN" not in b"".join(made.values())
     assert (findings.board.best is None) == (n_validation == 0)
 
@@ -201,4 +201,4 @@ def test_a_broken_model_costs_the_others_nothing(broken: float) -> None:
     assert [row.label for row in findings.board.rows] == [row.label for row in without.board.rows] + ["wreck"]
     assert findings.board.rows[-1].reason
     assert findings.ensemble.weights == without.ensemble.weights
-    assert b"NaN" not in b"".join(make() for make in numbers(with_wreck, findings).values())
+    assert b"NaN" not in b"".join(content for _, content in numbers(with_wreck, findings))

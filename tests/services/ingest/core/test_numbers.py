@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.core.numbers import Decimal, decimal_mark, parse_numbers
+from services.ingest.core.numbers import Decimal, find_styles, parse_numbers
 from services.ingest.core.problems import AmbiguousNumbers
 
 
@@ -60,9 +60,11 @@ def test_until_a_decimal_mark_shows_a_comma_is_text() -> None:
 def test_the_decimal_mark_is_what_the_cells_show(
     cells: list[str], delimiter: str, expected: Decimal | None
 ) -> None:
-    assert decimal_mark(cells, delimiter=delimiter) == expected
+    [style] = find_styles([("load", cells)], delimiter=delimiter, decimal=None, european=False)
+
+    assert style.decimal == expected
 
 
 def test_commas_before_three_digits_alone_are_refused() -> None:
     with pytest.raises(AmbiguousNumbers, match=r"'1,234' may be 1234 or 1\.234"):
-        decimal_mark(["1,234", "12,500"], delimiter=",")
+        find_styles([("load", ["1,234", "12,500"])], delimiter=",", decimal=None, european=False)

@@ -15,7 +15,15 @@ import pytest_asyncio
 import structlog
 
 from services.trainer.child.process import MemoryExceeded, WorkerCrashed
-from services.trainer.child.protocol import ExplainTask, ExportTask, PredictTask, TrainTask
+from services.trainer.child.protocol import (
+    ExplainOutcome,
+    ExplainTask,
+    ExportOutcome,
+    ExportTask,
+    PredictOutcome,
+    PredictTask,
+    TrainTask,
+)
 from services.trainer.child.warm import FitCancelled, FitRefused, WarmChild, WorkerStalled
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import ArLstmSpec, DenseSpec, LastValueSpec, LinearSpec, LstmSpec, ModelSpec
@@ -68,7 +76,7 @@ async def test_a_stored_model_forecasts_new_windows_as_it_did(
     windows, answer = tmp_path / "windows.npz", tmp_path / "answer.npz"
     np.savez(windows, x=opened.x(opened.indices("test"), scaled=False))
 
-    outcome = await worker.predict(PredictTask(model=tmp_path, windows=windows, output=answer))
+    outcome = await worker.answer(PredictTask(model=tmp_path, windows=windows, output=answer), PredictOutcome)
 
     assert outcome.n_windows == len(stored.test)
     np.testing.assert_allclose(np.load(answer)["y_pred"], stored.test.y_pred, rtol=1e-4, atol=1e-3)
@@ -84,7 +92,7 @@ async def test_a_stored_network_becomes_h5_when_asked_and_keras_reads_it(
     opened = Dataset.open(dataset)
     order = ExportTask(model=tmp_path, format="h5", output=tmp_path / "model.h5")
 
-    first, again = await worker.export(order), await worker.export(order)
+    first, again = await worker.answer(order, ExportOutcome), await worker.answer(order, ExportOutcome)
 
     import keras
 
@@ -101,7 +109,8 @@ async def test_a_stored_model_says_what_it_relies_on_the_same_each_time(
 ) -> None:
     await worker.train(task(LinearSpec(), dataset, tmp_path), ignore)
 
-    first, again = [await worker.explain(ExplainTask(model=tmp_path, dataset=dataset)) for _ in range(2)]
+    question = ExplainTask(model=tmp_path, dataset=dataset)
+    first, again = [await worker.answer(question, ExplainOutcome) for _ in range(2)]
 
     rises = {one.name: one.rise or 0.0 for one in first.inputs}
     assert first.inputs == again.inputs
@@ -118,7 +127,9 @@ async def test_without_a_validation_part_there_is_nothing_to_measure_on(
     await worker.train(task(LastValueSpec(), tmp_path / "dataset", tmp_path / "model"), ignore)
 
     with pytest.raises(FitRefused) as caught:
-        await worker.explain(ExplainTask(model=tmp_path / "model", dataset=tmp_path / "dataset"))
+        await worker.answer(
+            ExplainTask(model=tmp_path / "model", dataset=tmp_path / "dataset"), ExplainOutcome
+        )
 
     assert caught.value.problem().code == "NO_VALIDATION_WINDOWS"
 
@@ -129,7 +140,7 @@ async def test_a_changed_model_file_is_never_opened(worker: WarmChild, dataset: 
         file.write(b"!")
 
     with pytest.raises(FitRefused) as caught:
-        await worker.predict(PredictTask(model=tmp_path, windows=tmp_path, output=tmp_path))
+        await worker.answer(PredictTask(model=tmp_path, windows=tmp_path, output=tmp_path), PredictOutcome)
 
     assert caught.value.problem().code == "MODEL_FILES_CHANGED"
     assert "model.npz" in caught.value.message
