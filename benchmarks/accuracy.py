@@ -22,7 +22,6 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.ensemble import combine, judged, select
 from services.evaluator.core.intervals import score_intervals
 from services.ingest.core.options import ReadOptions
@@ -31,6 +30,7 @@ from services.trainer.core.fit import fit
 from services.trainer.core.model import Model
 from services.trainer.core.step_rows import recipe_of
 from shared.contracts.kinds import SeasonalNaiveSpec
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.series.arrays import Float64
 from shared.series.series import Series

@@ -226,6 +226,10 @@ class Client:
         """Return the session's schedules and what became of their due times."""
         return self._wait(self._async.schedules(session_id))
 
+    def pause_schedule(self, session_id: str, schedule_id: str, *, paused: bool = True) -> dict[str, Any]:
+        """Pause a schedule, or let it go on with its next due time."""
+        return self._wait(self._async.pause_schedule(session_id, schedule_id, paused=paused))
+
     def unschedule(self, session_id: str, schedule_id: str) -> None:
         """Remove a schedule."""
         self._wait(self._async.unschedule(session_id, schedule_id))

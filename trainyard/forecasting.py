@@ -129,6 +129,12 @@ class ForecastCalls:
         """Return the session's schedules and what became of their due times, newest first."""
         return await self._call("GET", f"/schedules/{session_id}")
 
+    async def pause_schedule(
+        self: Calls, session_id: str, schedule_id: str, *, paused: bool = True
+    ) -> dict[str, Any]:
+        """Pause a schedule, or let it go on with its next due time."""
+        return await self._call("PUT", f"/schedules/{session_id}/{schedule_id}", json={"enabled": not paused})
+
     async def unschedule(self: Calls, session_id: str, schedule_id: str) -> None:
         """Remove a schedule."""
         await self._call("DELETE", f"/schedules/{session_id}/{schedule_id}")

@@ -84,7 +84,8 @@ async def build(
 ) -> DatasetReady | DatasetFailed | None:
     """Build and store one data set, or say why it cannot be."""
     order = await datasets.load(event.dataset_id)
-    if order is None:
+    if order is None:  # deleted; an attempt that was killed may have left its files
+        await datasets.forget(event.session_id, event.dataset_id)
         return None
     if order.status == "failed" and order.problem:  # said before, or cancelled before its turn
         return DatasetFailed.caused_by(event, dataset_id=order.id, problem=order.problem)
@@ -103,9 +104,8 @@ async def build(
 
 
 async def _built(order: DatasetRow, datasets: Datasets, builders: Builders) -> DatasetRow:
-    twin = await datasets.twin(order)
-    if twin is not None:
-        return await datasets.reuse(order, twin)
+    if twin := await datasets.reused(order):
+        return twin
     series = await datasets.series(order)
     with tempfile.TemporaryDirectory(prefix="trainyard-dataset-") as scratch:
         folder, unwanted = Path(scratch), partial(datasets.unwanted, order)

@@ -44,8 +44,8 @@ class Datasets(Protocol):
         """Return series of a session by id; raise ``SeriesGone`` for one that is not there."""
         ...
 
-    async def twin(self, order: DatasetRow) -> DatasetRow | None:
-        """Return a ready data set of the same session with the same content, if there is one."""
+    async def reused(self, order: DatasetRow) -> DatasetRow | None:
+        """Mark the data set ready with the content of its twin: one of the same session, if there is one."""
         ...
 
     async def unwanted(self, order: DatasetRow) -> bool:
@@ -56,8 +56,8 @@ class Datasets(Protocol):
         """Store the folder and mark the data set ready; raise ``BuildCancelled`` if nobody wants it now."""
         ...
 
-    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
-        """Mark the data set ready with the content of its twin."""
+    async def forget(self, session_id: str, dataset_id: str) -> None:
+        """Remove what lies of a data set that was deleted."""
         ...
 
     async def crashed(self, order: DatasetRow) -> int:

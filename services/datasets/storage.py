@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from services.datasets.ports import BuildCancelled, Product
 from shared.contracts.base import derive
 from shared.contracts.problems import Problem
-from shared.errors import DatasetNotFound, NotFound
+from shared.errors import DatasetNotFound, NotFound, SessionNotFound
 from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays
@@ -51,11 +51,11 @@ class LedgerDatasets:
                 raise SeriesGone("there is no such series in this session", series_id=series_id[:64])
         return {series_id: await self._read(row) for series_id, row in found.items()}
 
-    async def twin(self, order: DatasetRow) -> DatasetRow | None:
+    async def reused(self, order: DatasetRow) -> DatasetRow | None:
         key = await self._content_key(order)
         same = {"session_id": order.session_id, "content_key": key, "status": "ready"}
         found = await self._storage.of_owner(order.owner).records.select(DatasetRow, same, limit=1)
-        return found[0] if found else None
+        return await self._ready(order, found[0].object_key or "", found[0].report) if found else None
 
     async def unwanted(self, order: DatasetRow) -> bool:
         records = self._storage.of_owner(order.owner).records
@@ -68,12 +68,18 @@ class LedgerDatasets:
 
     async def save(self, order: DatasetRow, product: Product) -> DatasetRow:
         prefix = keys.dataset(order.session_id, order.id)
-        files = await put_tree(self._storage.of_owner(order.owner).objects, product.folder, prefix)
-        await self._storage.of_owner(order.owner).records.insert(_scaler_rows(order, product.report))
+        mine = self._storage.of_owner(order.owner)
+        files = await put_tree(mine.objects, product.folder, prefix)
+        try:
+            await mine.records.insert(_scaler_rows(order, product.report))
+        except SessionNotFound:
+            await self.forget(order.session_id, order.id)
+            raise
         return await self._ready(order, prefix, {**product.report, "files": without_keys(files)})
 
-    async def reuse(self, order: DatasetRow, twin: DatasetRow) -> DatasetRow:
-        return await self._ready(order, twin.object_key or "", twin.report)
+    async def forget(self, session_id: str, dataset_id: str) -> None:
+        await self._storage.records.delete(ScalerRow, {"dataset_id": dataset_id})
+        await self._storage.objects.delete(keys.dataset(session_id, dataset_id))
 
     async def crashed(self, order: DatasetRow) -> int:
         records = self._storage.of_owner(order.owner).records
@@ -126,7 +132,7 @@ class LedgerDatasets:
         if (
             updated is None or updated.status != "ready"
         ):  # deleted or cancelled meanwhile: nothing half-stored
-            await mine.objects.delete(keys.dataset(order.session_id, order.id))
+            await self.forget(order.session_id, order.id)
             raise BuildCancelled("the data set is not kept: nobody waits for it any more")
         return updated
 

@@ -5,6 +5,7 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.evaluator.plots import give_up_report
 from shared.contracts import events as e
 from shared.contracts.base import Event, Message, derive, utc_now
 from shared.contracts.problems import Category, Problem
@@ -114,7 +115,7 @@ class DeadLetters:
         """Mark what an event was about as failed, if it is still open, and return the event that says so.
 
         A job that cannot be fitted has failed; one that cannot be scored has, too, and so has a run that
-        cannot be closed although nothing is left to do.
+        cannot be closed although nothing is left to do. A report that cannot be written is given up.
         """
         failed: dict[str, object] = {"status": "failed", "problem": NOT_HANDLED}
         match event:
@@ -148,6 +149,11 @@ class DeadLetters:
                     run = await self._records.update(RunRow, run_id, changes, expect={"status": live})
                     if run:
                         return run_finished(event, run, best_label=None)
+            case e.RunFinished():
+                finished = await self._records.get(RunRow, event.run_id or "")
+                if finished and not finished.reported:  # how the run ended stays as it is
+                    await give_up_report(self._records, finished, NOT_HANDLED)
+                    return e.RunReported.caused_by(event, problem=NOT_HANDLED)
         return None
 
 

@@ -8,7 +8,6 @@ import structlog
 from faststream import Context
 from faststream.nats import NatsMessage
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.backtest import score_folds
 from services.evaluator.core.intervals import covered_share, quantile_loss
 from services.evaluator.core.scores import Scores, score
@@ -32,8 +31,9 @@ from shared.contracts.events import (
     RunFinished,
     RunReported,
 )
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, SessionNotFound
 from shared.messaging.broker import Reactions
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
 from shared.storage.rows import LIVE_RUN
@@ -85,11 +85,18 @@ async def close_run(
 
 @reactions.on(RunFinished, durable="evaluator-run-finished")
 async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn) -> RunReported | None:
-    """Write the report of a closed run: nobody waits for plots to hear how it ended."""
+    """Write the report of a closed run, or say why there is none; how it ended was said before."""
     state = await verdicts.state(event.run_id or "")
     if state is None or not state.results:
         return None
-    plots = await reporter.report(state)
+    try:
+        plots = await reporter.report(state)
+    except SessionNotFound:
+        raise
+    except InvalidInput as error:  # stored bytes are damaged, most likely
+        log.error("no report", code=error.code, reason=error.message)
+        await reporter.give_up(state.run, error.problem())
+        return RunReported.caused_by(event, problem=error.problem())
     log.info("run reported", n_plots=len(plots))
     return RunReported.caused_by(event, plots=plots)
 

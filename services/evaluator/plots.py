@@ -1,4 +1,4 @@
-"""The rows of a run's pictures: known as soon as the run is closed, while the pictures are still drawn."""
+"""The rows of a run's pictures: there once the run is closed, before the pictures are drawn."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -6,7 +6,9 @@ from pydantic import JsonValue
 
 from services.evaluator.core.run_data import slug
 from shared.contracts.base import derive
+from shared.contracts.problems import Problem
 from shared.storage import keys
+from shared.storage.records import Records
 from shared.storage.rows import JobRow, PlotRow, RunRow
 from shared.storage.verified import digest_in
 
@@ -22,6 +24,14 @@ def expected_plots(run: RunRow, jobs: Sequence[JobRow], scored: Collection[str])
     folders = [f"{number:02d}-{slug(label)}" for number, label in enumerate(labels, start=1)]
     names = [*OF_RUN, *(f"{folder}/{plot}" for folder in folders for plot in OF_MODEL)]
     return [plot_row(run, f"plots/{name}.png", {}) for name in names]
+
+
+async def give_up_report(records: Records, run: RunRow, problem: Problem) -> None:
+    """Keep why a run has no report, and remove the rows of pictures that will never be."""
+    await records.update(
+        RunRow, run.id, {"verdict": {**run.verdict, "report_problem": problem.model_dump(mode="json")}}
+    )
+    await records.delete(PlotRow, {"run_id": run.id})
 
 
 def plot_row(run: RunRow, path: str, files: Mapping[str, JsonValue]) -> PlotRow:

@@ -23,9 +23,9 @@ from services.evaluator.core.figures.style import ThemeName
 from services.evaluator.core.problems import PlotNotFound
 from services.evaluator.core.report_files import write_files
 from services.evaluator.core.run_data import ModelFacts, OutputFacts, RunData, compute, json_bytes, slug
-from services.evaluator.plots import plot_row
+from services.evaluator.plots import give_up_report, plot_row
 from services.evaluator.ports import Results, RunState
-from shared.contracts.backtest import Backtest
+from shared.contracts.problems import Problem
 from shared.runtime.parent import die_with_parent
 from shared.storage import keys
 from shared.storage.connect import Storage
@@ -83,9 +83,14 @@ class ReportWriter:
         if await mine.records.insert(rows) < len(rows):  # since the run was closed there are rows
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
-        verdict = {**state.run.verdict, **found, "archive": without_keys(stored).get("results.zip")}
+        kept = {name: value for name, value in state.run.verdict.items() if name != "report_problem"}
+        verdict = {**kept, **found, "archive": without_keys(stored).get("results.zip")}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
+
+    async def give_up(self, run: RunRow, problem: Problem) -> None:
+        """Keep why the run has no report."""
+        await give_up_report(self._storage.of_owner(run.owner).records, run, problem)
 
     async def picture(self, run: RunRow, name: str, theme: ThemeName) -> tuple[str, str | None]:
         """Return key and digest of a plot of a run in a theme, drawn now unless it is there as it was drawn.
@@ -137,7 +142,14 @@ class ReportWriter:
         newest = [(name, job) for name, job in named if job.backtest and job.backtest.folds[-1] == last]
         extras = await self._models(newest, scratch) | await self._forecasts(named, scratch)
         extras |= await self._configuration(state.run, scratch)
-        return partial(write_backtest, _backtest_data(state, state.run.backtest, named)), extras
+        table = fold_table(state.run.backtest.folds, state.jobs, state.results, metric=state.run.metric)
+        fits = {
+            name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
+            for name, job in named
+            if job.backtest
+        }
+        data = BacktestData(state.run.id, state.run.backtest, table, fits)
+        return partial(write_backtest, data), extras
 
     async def _written(self, run: RunRow) -> tuple[str, ...]:
         rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
@@ -255,13 +267,3 @@ def pack(folder: Path, extras: Mapping[str, Path]) -> None:
     for path, file in own.items():
         if not path.startswith(("plots/", "metrics/", "tables/")):
             file.unlink()
-
-
-def _backtest_data(state: RunState, backtest: Backtest, named: Iterable[tuple[str, JobRow]]) -> BacktestData:
-    table = fold_table(backtest.folds, state.jobs, state.results, metric=state.run.metric)
-    fits = {
-        name: (job.backtest.model, [fold.number for fold in job.backtest.folds])
-        for name, job in named
-        if job.backtest
-    }
-    return BacktestData(state.run.id, backtest, table, fits)

@@ -87,6 +87,13 @@ class NoReport(NotFound):
     advice = ("GET /api/training/results/{session} says for each model why it did not finish.",)
 
 
+class ReportFailed(NotFound):
+    """The run is over, its report cannot be written, most likely because stored files are damaged."""
+
+    code = "REPORT_FAILED"
+    advice = ("Scores and models are still there; start the run again for a report, or tell the operator.",)
+
+
 class ReportNotReady(Unavailable):
     """The run is over, its report is still being written."""
 

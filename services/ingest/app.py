@@ -19,7 +19,9 @@ from shared.storage.connect import open_storage
 
 def create_app(settings: IngestSettings) -> AsgiFastStream:
     """Build the ingest service."""
-    scanner = scanner_of(settings)
+    scanner = None
+    if settings.clamd is not None:
+        scanner = Clamd(settings.clamd, timeout=settings.clamd_timeout, patience=settings.clamd_patience)
 
     @asynccontextmanager
     async def lifespan(broker: NatsBroker, instruments: Instruments) -> AsyncIterator[ServiceParts]:
@@ -37,13 +39,6 @@ def create_app(settings: IngestSettings) -> AsgiFastStream:
             await storage.close()
 
     return worker_app("ingest", settings, reactions, lifespan)
-
-
-def scanner_of(settings: IngestSettings) -> Clamd | None:
-    """Return the virus scanner the settings name."""
-    if settings.clamd is None:
-        return None
-    return Clamd(settings.clamd, timeout=settings.clamd_timeout, patience=settings.clamd_patience)
 
 
 def main() -> None:

@@ -10,12 +10,13 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 
 from services.trainer.answers import answers
-from services.trainer.checkpoints import checkpoints_of
+from services.trainer.checkpoints import FolderCheckpoints, StoredCheckpoints
 from services.trainer.child.warm import WarmChild
 from services.trainer.forecasts import LedgerForecasts
 from services.trainer.handlers import fitting, planning
 from services.trainer.job_loop import JobLoop
 from services.trainer.metrics import JobMetrics
+from services.trainer.ports import Checkpoints
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
 from shared.messaging.broker import connected
@@ -39,6 +40,11 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             for folder in (datasets, models, rows, unfinished):
                 await asyncio.to_thread(folder.mkdir)
             jobs = LedgerJobs(storage, cache=datasets, lease=settings.ack_wait)
+            checkpoints: Checkpoints = StoredCheckpoints(
+                storage, cache=unfinished, patience=settings.ack_wait.total_seconds() / 6
+            )
+            if settings.checkpoints is not None:  # a folder that all replicas share
+                checkpoints = FolderCheckpoints(settings.checkpoints)
             turns = FairRelease(storage, least=settings.jobs_ahead, weights=settings.user_weights)
             job_loop = JobLoop(
                 jobs,
@@ -48,7 +54,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
                 beat=settings.ack_wait.total_seconds() / 3,
                 attempts=settings.trainer_attempts,
                 threads=settings.trainer_threads,
-                checkpoints=checkpoints_of(settings, storage, cache=unfinished),
+                checkpoints=checkpoints,
                 deliveries=instruments.deliveries,
                 turns=turns,
             )

@@ -4,20 +4,11 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from services.trainer.ports import Checkpoints
-from services.trainer.settings import TrainerSettings
 from shared.errors import Unavailable
 from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
-
-
-def checkpoints_of(settings: TrainerSettings, storage: Storage, *, cache: Path) -> Checkpoints:
-    """Return the shared folder of the settings; without one the object store, which all replicas share."""
-    if settings.checkpoints is not None:
-        return FolderCheckpoints(settings.checkpoints)
-    return StoredCheckpoints(storage, cache=cache, patience=settings.ack_wait.total_seconds() / 6)
 
 
 class FolderCheckpoints:

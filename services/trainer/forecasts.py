@@ -22,7 +22,7 @@ from shared.storage.datasets import fetch_dataset
 from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
-from shared.storage.verified import fetch_verified, get_verified
+from shared.storage.verified import digest_in, fetch_verified, get_verified
 
 KEPT = 64  # folders of data sets, and files of rows, on this machine
 
@@ -42,7 +42,7 @@ class LedgerForecasts:
         if dataset is None or dataset.object_key is None:
             raise DatasetNotFound("the data set of this model was deleted", dataset_id=job.dataset_id)
         folder = await self._fetched_dataset(mine, dataset)
-        wanted = tuple({spec.series_id for spec in dataset.spec.inputs})
+        wanted = tuple({spec.series_id for spec in dataset.spec.series})
         series = await mine.records.select(SeriesRow, {"session_id": session_id, "id": OneOf(wanted)})
         seen_by = datetime.fromisoformat(as_of) if as_of else None
         rows, versions = {}, {}
@@ -75,7 +75,7 @@ class LedgerForecasts:
             kind=job.kind,
             label=job.label,
             version=version,
-            passport_sha256=_passport(job),
+            passport_sha256=digest_in(job.files, PASSPORT),
             reference_time=datetime.fromisoformat(reference),
             last_time=_last_time(document),
             parent_id=parent_id,
@@ -181,11 +181,6 @@ def _extend(path: Path, batches: list[bytes], position: int) -> None:
         ],
     )
     path.write_bytes(arrays_to_bytes(grown.to_arrays()))
-
-
-def _passport(job: JobRow) -> str | None:
-    entry = job.files.get(PASSPORT)
-    return str(entry["sha256"]) if isinstance(entry, dict) else None
 
 
 def _last_time(document: Mapping[str, JsonValue]) -> datetime:

@@ -10,7 +10,7 @@ from services.trainer.core.kinds import KINDS
 from services.trainer.core.planning import plan_jobs
 from services.trainer.core.search import decide
 from services.trainer.job_loop import JobLoop
-from services.trainer.ports import Runs, Turns
+from services.trainer.ports import Runs
 from shared.contracts.base import Event, Message
 from shared.contracts.events import (
     CancelNow,
@@ -25,7 +25,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.kinds import ENSEMBLE
 from shared.messaging.broker import Reactions
-from shared.queueing.release import order_for
+from shared.queueing.release import FairRelease, order_for
 from shared.storage.announcements import model_done
 from shared.storage.rows import RunRow
 
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 @planning.on(TrainingRequested, durable="trainer-training-requested")
 async def plan_requested(
-    event: TrainingRequested, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+    event: TrainingRequested, runs: Annotated[Runs, Context()], turns: Annotated[FairRelease, Context()]
 ) -> list[Message]:
     """Plan a run if its data set is ready; otherwise ``dataset.ready`` will."""
     run = await runs.ready(event.run_id or "")
@@ -44,7 +44,7 @@ async def plan_requested(
 
 @planning.on(DatasetReady, durable="trainer-dataset-ready")
 async def plan_waiting(
-    event: DatasetReady, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+    event: DatasetReady, runs: Annotated[Runs, Context()], turns: Annotated[FairRelease, Context()]
 ) -> list[Message]:
     """Plan every run that waited for this data set."""
     waiting = await runs.waiting_for(event.dataset_id)
@@ -53,7 +53,7 @@ async def plan_waiting(
 
 @planning.on(ModelDone, durable="trainer-model-done")
 async def go_on_searching(
-    event: ModelDone, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+    event: ModelDone, runs: Annotated[Runs, Context()], turns: Annotated[FairRelease, Context()]
 ) -> list[Message]:
     """Ask for a search's next trials, or for its winner, when a trial has ended."""
     return await _search(event, event.run_id or "", runs, turns) if event.trial is not None else []
@@ -61,18 +61,17 @@ async def go_on_searching(
 
 @planning.on(CancelRequested, durable="trainer-cancel-requested")
 async def cancel_queued(
-    event: CancelRequested, runs: Annotated[Runs, Context()], turns: Annotated[Turns, Context()]
+    event: CancelRequested, runs: Annotated[Runs, Context()], turns: Annotated[FairRelease, Context()]
 ) -> list[Message]:
     """End what has not started; what runs is told by ``cancel.now`` and by its row."""
     ended = await runs.cancel_queued(event.run_id or "", event.job_id)
-    owner = await runs.owner_of(event.run_id or "")
     done: list[Message] = [model_done(event, job) for job in ended]
-    freed = await turns.of(owner, (job.kind for job in ended)) if owner else []
+    freed = await turns.of(ended[0].owner, (job.kind for job in ended)) if ended else []
     return done + [order_for(job) for job in freed]
 
 
 @planning.on(SessionDeleted, durable="trainer-session-deleted")
-async def fill_up(_: SessionDeleted, turns: Annotated[Turns, Context()]) -> list[TrainModel]:
+async def fill_up(_: SessionDeleted, turns: Annotated[FairRelease, Context()]) -> list[TrainModel]:
     """Let others have the places in the queue that jobs of a deleted session had."""
     return [order_for(job) for job in await turns.everybody()]
 
@@ -83,7 +82,7 @@ async def cancel_running(signal: CancelNow, job_loop: Annotated[JobLoop, Context
     job_loop.cancel(run_id=signal.run_id or "", job_id=signal.job_id)
 
 
-async def _plan(event: Event, run: RunRow, runs: Runs, turns: Turns) -> list[Message]:
+async def _plan(event: Event, run: RunRow, runs: Runs, turns: FairRelease) -> list[Message]:
     jobs = await runs.plan(run, plan_jobs(run))
     log.info("run planned", run_id=run.id, n_jobs=len(jobs))
     cause = event.model_copy(update={"correlation_id": run.correlation_id or event.correlation_id})
@@ -97,7 +96,7 @@ async def _plan(event: Event, run: RunRow, runs: Runs, turns: Turns) -> list[Mes
     ]
 
 
-async def _search(event: Event, run_id: str, runs: Runs, turns: Turns) -> list[Message]:
+async def _search(event: Event, run_id: str, runs: Runs, turns: FairRelease) -> list[Message]:
     """Bring every search of a run as far as its rows allow; done twice, it asks for the same."""
     said: list[Message] = []
     for model, trials in await runs.searches(run_id):

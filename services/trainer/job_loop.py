@@ -14,14 +14,14 @@ from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
-from services.trainer.ports import Checkpoints, Jobs, Product, Turns
+from services.trainer.ports import Checkpoints, Jobs, Product
 from shared.contracts.events import ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import BrokerPublish, Publisher
 from shared.messaging.work_queue import WorkQueue
-from shared.queueing.release import order_for
+from shared.queueing.release import FairRelease, order_for
 from shared.storage.announcements import model_done
 from shared.storage.rows import LIVE_JOB, JobRow
 
@@ -55,7 +55,7 @@ class JobLoop:
         threads: int | None,
         checkpoints: Checkpoints,
         deliveries: DeliveryMetrics | None = None,
-        turns: Turns | None = None,
+        turns: FairRelease | None = None,
     ) -> None:
         self._deliveries, self._turns = deliveries, turns
         self._jobs, self._worker, self._publisher, self._metrics = jobs, worker, publisher, metrics

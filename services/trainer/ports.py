@@ -1,6 +1,6 @@
 """What the trainer needs from outside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,22 +42,6 @@ class Runs(Protocol):
 
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
         """Mark what has not started as cancelled, flag what has; return the rows that ended by it."""
-        ...
-
-    async def owner_of(self, run_id: str) -> str | None:
-        """Return whose run it is, or None if there is none."""
-        ...
-
-
-class Turns(Protocol):
-    """Waiting jobs, sent to the work queue in fair turns."""
-
-    async def of(self, owner: str, kinds: Iterable[str]) -> list[JobRow]:
-        """Release what is due of one user; return the rows that are to be announced."""
-        ...
-
-    async def everybody(self) -> list[JobRow]:
-        """Release what is due of everybody; return the rows that are to be announced."""
         ...
 
 

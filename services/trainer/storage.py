@@ -179,10 +179,6 @@ class LedgerRuns:
                 ended.append(row or job)
         return ended
 
-    async def owner_of(self, run_id: str) -> str | None:
-        run = await self._records.get(RunRow, run_id)
-        return run.owner if run else None
-
 
 class LedgerJobs:
     """Jobs in the ledger; every change is fenced by the attempt that makes it."""

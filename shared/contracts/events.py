@@ -212,12 +212,13 @@ class RunFinished(Event):
 
 
 class RunReported(Event):
-    """The report of a closed run is stored: tables, plots, one archive."""
+    """The report of a closed run is stored: tables, plots, one archive; or ``problem``: why not."""
 
     type: ClassVar[str] = "run.reported"
     template: ClassVar[str] = "evt.{session_id}.{run}.reported"
 
     plots: tuple[str, ...] = ()
+    problem: Problem | None = None
 
 
 class SessionDeleted(Event):

@@ -21,7 +21,7 @@ from pydantic import JsonValue, ValidationError
 
 from shared import traces
 from shared.contracts.base import Message, derive
-from shared.errors import InternalError, InvalidInput, Unavailable
+from shared.errors import InternalError, InvalidInput, SessionNotFound, Unavailable
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
 
@@ -117,6 +117,12 @@ async def settle(message: Msg, error: BaseException | None, *, on_dead: Callable
         log.warning("handed back", subject=message.subject, reason=error.message, n_delivered=n_delivered)
         await message.nak(delay=retry_delay(n_delivered))
         return "handed_back"
+    if isinstance(
+        error, SessionNotFound
+    ):  # deleted while the work was under way: nobody waits for it any more
+        log.warning("session deleted meanwhile", subject=message.subject)
+        await message.ack()
+        return "acknowledged"
     hopeless = isinstance(error, InvalidInput | ValidationError | RecursionError)  # the last: nested too deep
     if hopeless or n_delivered >= MAX_FAILURES:
         reason = _plain(f"{type(error).__name__}: {error}")

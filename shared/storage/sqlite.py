@@ -13,7 +13,7 @@ import stamina
 from pydantic import JsonValue
 
 from shared.contracts.base import utc_now
-from shared.errors import Unavailable
+from shared.errors import SessionNotFound, Unavailable
 from shared.storage.columns import (
     NotStorable,
     Type,
@@ -26,7 +26,7 @@ from shared.storage.columns import (
     ordering,
 )
 from shared.storage.records import Condition, Less, OneOf, R, Row, Where
-from shared.storage.rows import TABLES
+from shared.storage.rows import SESSION_TABLES, TABLES, SessionRow
 
 BUSY_TIMEOUT_S: Final = 10.0
 _MAX_VARIABLES: Final = 30_000  # SQLite's own limit is 32,766 per statement
@@ -160,6 +160,8 @@ async def _execute(
     try:
         return [tuple(row) for row in await connection.execute_fetchall(sql, list(parameters))]
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            raise SessionNotFound("the session does not exist") from error
         if getattr(error, "sqlite_errorcode", 0) in _OURS or isinstance(error, sqlite3.ProgrammingError):
             raise
         raise _unavailable(error) from error
@@ -173,7 +175,34 @@ async def _prepare(connection: aiosqlite.Connection, tables: Sequence[type[Row]]
     for kind in tables:
         for statement in await _missing(connection, kind):
             await _execute(connection, statement)
+    if SessionRow in tables:
+        for statement in _deleted_sessions(tables):
+            await _execute(connection, statement)
     await _execute(connection, "COMMIT")
+
+
+def _deleted_sessions(tables: Sequence[type[Row]]) -> list[str]:
+    """Return what lets a session's rows go with it and no new ones come, as foreign keys do in Postgres.
+
+    Work under way while its session is deleted would otherwise leave rows nobody can find or delete. The ids
+    of deleted sessions are kept, because SQLite cannot add a foreign key to a table that is there.
+    """
+    statements = [
+        'CREATE TABLE IF NOT EXISTS "deleted_sessions" ("id" TEXT PRIMARY KEY NOT NULL)',
+        f'CREATE TRIGGER IF NOT EXISTS "session_deleted" AFTER DELETE ON "{SessionRow.table}" BEGIN'
+        ' INSERT OR IGNORE INTO "deleted_sessions" VALUES (OLD."id"); END',
+        f'CREATE TRIGGER IF NOT EXISTS "session_opened" AFTER INSERT ON "{SessionRow.table}" BEGIN'
+        ' DELETE FROM "deleted_sessions" WHERE "id" = NEW."id"; END',
+    ]
+    for table in (kind.table for kind in tables if kind in SESSION_TABLES):
+        statements += [
+            f'CREATE TRIGGER IF NOT EXISTS "{table}_session" BEFORE INSERT ON "{table}"'
+            ' WHEN EXISTS (SELECT 1 FROM "deleted_sessions" WHERE "id" = NEW."session_id")'
+            " BEGIN SELECT RAISE(ABORT, 'the session is deleted'); END",
+            f'CREATE TRIGGER IF NOT EXISTS "{table}_session_deleted" AFTER DELETE ON "{SessionRow.table}"'
+            f' BEGIN DELETE FROM "{table}" WHERE "session_id" = OLD."id"; END',
+        ]
+    return statements
 
 
 async def _enter_wal(connection: aiosqlite.Connection) -> None:

@@ -64,7 +64,7 @@ class Layout:
         Parameters
         ----------
         y
-            Forecasts, shape (n, output_steps, n_outputs).
+            Forecasts, shape (n, output_steps, n_outputs), or several of a single window.
         x
             The scaled windows that they are of, shape (n, input_steps, n_inputs).
         """
@@ -72,7 +72,7 @@ class Layout:
             y = np.maximum(y, [-np.inf if floor is None else floor for floor in self.floors])
         for output, darkness in enumerate(self.darkness):
             if darkness is not None:
-                y[:, :, output][self.dark(x, output, darkness)] = 0.0
+                y[:, :, output] = np.where(self.dark(x, output, darkness), 0.0, y[:, :, output])
         return y
 
     def dark(self, x: Float32, output: int, darkness: Darkness) -> Bool:

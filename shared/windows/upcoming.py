@@ -146,6 +146,16 @@ def past_windows(dataset: Dataset, series: Mapping[str, Series], ref_ns: Int64) 
     return complete, scaled.reshape(x.shape).astype(np.float32)
 
 
+def true_values(dataset: Dataset, series: Mapping[str, Series], ref_ns: Int64) -> Float64:
+    """Return what training would have learned, shape (n, output_steps, n_outputs); NaN where unknown."""
+    columns = []
+    for rule in dataset.plan.outputs:
+        points = SeriesWindows(rule, series[rule.spec.series_id]).points(ref_ns)
+        values = np.where(points.codes == Code.OK, points.values, np.nan)
+        columns.append(np.broadcast_to(values, (len(ref_ns), dataset.spec.output_steps)))
+    return np.stack(columns, axis=2)
+
+
 def future_stamps(dataset: Dataset, ref_ns: int) -> dict[str, Int64]:
     """Return, by display name, the moments after a reference time that an input known in advance needs."""
     found = {}

@@ -10,6 +10,7 @@ from shared.contracts.backtest import Backtest, BacktestPart, BacktestSpec, Fold
 from shared.contracts.base import new_id
 from shared.contracts.kinds import DenseSpec
 from shared.contracts.problems import Problem
+from shared.errors import SessionNotFound
 from shared.storage.records import Less, OneOf, Records
 from shared.storage.rows import ChunkRow, JobRow, RunRow, SessionRow
 from tests.support.ledger_rows import chunk_row, job_row, session_row
@@ -332,6 +333,27 @@ async def test_delete_takes_exactly_the_matches(records: Records, session: Sessi
 
     assert deleted == 3
     assert await records.count(JobRow, mine) == 2
+
+
+async def test_the_rows_of_a_session_go_with_it_and_no_new_ones_come(
+    records: Records, session: SessionRow
+) -> None:
+    job = job_row(session)
+    await records.insert([job])
+
+    await records.delete(SessionRow, {"id": session.id})
+
+    assert await records.get(JobRow, job.id) is None
+    with pytest.raises(SessionNotFound):
+        await records.insert([job_row(session)])
+    assert await records.select(JobRow, {"session_id": session.id}) == []
+
+
+async def test_a_session_opened_again_under_its_id_takes_rows(records: Records, session: SessionRow) -> None:
+    await records.delete(SessionRow, {"id": session.id})
+    await records.insert([session])
+
+    assert await records.insert([job_row(session)]) == 1
 
 
 async def test_delete_reports_more_than_a_thousand(records: Records, session: SessionRow) -> None:

@@ -189,6 +189,31 @@ async def test_every_service_is_restarted_during_a_run_which_ends_all_the_same(s
         await finished(client, run)
 
 
+async def test_a_forecast_is_scored_when_its_truth_arrives(stack: Compose) -> None:
+    n_rows, n_more = 1500, 48
+    more = {f.name: f.content.splitlines()[n_rows + 1 :][:n_more] for f in short_files(n_rows + n_more)}
+    async with AsyncClient(stack.url) as client:
+        session = await client.create_session("watched")
+        ids = {}
+        for file in short_files(n_rows):
+            found = await client.upload(session, file.content, role="input", name=file.name, options=READING)
+            ids[file.name] = found.id
+        run = await client.run(session, short_plan(await client.series(session)), (LinearSpec(),))
+        await finished(client, run)
+        await client.forecast(session)
+        for name, lines in more.items():
+            head = f"time,{name.removesuffix('.csv')}".encode()
+            await client.extend(ids[name], b"\n".join([head, *lines, b""]).decode())
+
+        async with asyncio.timeout(60):
+            models = (await client.monitoring(session)).models
+            while not models or models[0].n_open:
+                await asyncio.sleep(0.5)
+                models = (await client.monitoring(session)).models
+
+    assert models[0].targets[0].n_values == 12
+
+
 def test_prometheus_sees_every_target_and_answers_every_panel(stack: Compose) -> None:
     url = f"http://127.0.0.1:{stack.prometheus_port}"
 

@@ -81,7 +81,8 @@ def _save_violins(dataset: Dataset, folder: Path) -> list[JsonValue]:
     for number, violin in enumerate(violins(dataset)):
         png = f"violin_{number}.png"
         (folder / png).write_bytes(draw(violin))
-        densities.append(violin.to_json())
-        listed.append({"png": png, **violin.summary()})
+        whole = violin.to_json()
+        densities.append(whole)
+        listed.append({"png": png, **{k: v for k, v in whole.items() if k not in ("grid", "density")}})
     (folder / VIOLINS).write_text(json.dumps(densities, allow_nan=False), encoding="utf-8")
     return listed

@@ -48,10 +48,6 @@ class Violin:
         """Return the violin as JSON values."""
         return {**asdict(self), "grid": list(self.grid), "density": list(self.density)}
 
-    def summary(self) -> dict[str, JsonValue]:
-        """Return the statistics alone."""
-        return {key: value for key, value in self.to_json().items() if key not in ("grid", "density")}
-
 
 def violins(dataset: Dataset) -> Iterator[Violin]:
     """Yield the violin of every column, inputs before outputs.

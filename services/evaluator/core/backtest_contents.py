@@ -48,10 +48,19 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
         {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}
         for name, (model, numbers) in run_data.fits.items()
     ]
+    # A line per model, fold and output, the best model first; an undefined score is an empty cell.
+    closed = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in run_data.backtest.folds}
+    lines = (
+        [row.rank, row.label, fold.fold, closed[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
+        for row in run_data.table.rows
+        for fold in row.folds
+        for output, scores in fold.outputs.items()
+    )
+    header = ["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()]
     made = {
         "verdict.json": json_bytes(run_data.table.to_json()),
         "folds.json": json_bytes(plan),
-        "tables/folds.csv": folds_csv(run_data).encode(),
+        "tables/folds.csv": as_csv(header, lines).encode(),
         "plots/error_by_fold.json": json_bytes(to_json(figure)),
         "README.md": _readme(run_data).encode(),
     }
@@ -60,18 +69,6 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return {"plots/error_by_fold.png": figure}
-
-
-def folds_csv(run_data: BacktestData) -> str:
-    """Return one line per model, fold and output, best model first; an undefined score is an empty cell."""
-    cutoffs = {fold.number: fold.cutoff.astimezone(UTC).isoformat() for fold in run_data.backtest.folds}
-    lines = (
-        [row.rank, row.label, fold.fold, cutoffs[fold.fold], fold.status, output, *map(scores.get, HEADINGS)]
-        for row in run_data.table.rows
-        for fold in row.folds
-        for output, scores in fold.outputs.items()
-    )
-    return as_csv(["rank", "model", "fold", "cutoff", "status", "output", *HEADINGS.values()], lines)
 
 
 def _readme(run_data: BacktestData) -> str:

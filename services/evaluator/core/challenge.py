@@ -13,11 +13,9 @@ from shared.scoring.forecasts import PartForecast
 from shared.scoring.metrics import known_std
 from shared.series.arrays import Float64, Int64
 from shared.series.calendar_steps import shifted
-from shared.series.resample import Code
 from shared.series.series import Series
 from shared.windows.dataset import Dataset
-from shared.windows.series_windows import SeriesWindows
-from shared.windows.upcoming import references
+from shared.windows.upcoming import references, true_values
 
 MOST_TIMES = 1000  # reference times compared at; more are thinned evenly
 _DAY_NS = 24 * 3600 * 10**9
@@ -119,7 +117,9 @@ class Contest:
         Undecided
             If the two forecast other values.
         """
-        own, others = (_cut(dataset, self.truth, ref_ns) for dataset in (self.champion, self.candidate))
+        own, others = (
+            true_values(dataset, self.truth, ref_ns) for dataset in (self.champion, self.candidate)
+        )
         same = own.shape == others.shape and np.allclose(own, others, equal_nan=True, rtol=1e-9, atol=0.0)
         if not same or _values_of(self.champion) != _values_of(self.candidate):
             raise Undecided("the two do not forecast the same values: other targets, steps or averages")
@@ -152,7 +152,7 @@ def judge(
     found = compare(*losses, overlap=reach, alpha=level)
     first, last = _stamp(int(ref_ns[known][0])), _stamp(int(ref_ns[known][-1]))
     return Judgement(
-        decision=_decision(found),
+        decision="undecided" if found.p_value is None else _DECISIONS[found.winner],
         reason=_sentence(found, contest.days, level, (first, last)),
         days=contest.days,
         level=level,
@@ -166,12 +166,6 @@ def judge(
         interval=found.interval,
         targets=_errors(contest.champion, parts[1], parts[0]),
     )
-
-
-def _decision(found: Comparison) -> Decision:
-    if found.p_value is None:
-        return "undecided"
-    return _DECISIONS[found.winner]
 
 
 def _sentence(found: Comparison, days: int, level: float, between: tuple[str, str]) -> str:
@@ -208,15 +202,6 @@ def _learned_until(dataset: Dataset) -> int:
 def _values_of(dataset: Dataset) -> list[tuple[object, ...]]:
     rules = dataset.plan.outputs
     return [(rule.spec.series_id, rule.window, rule.calendar is None, rule.averaged) for rule in rules]
-
-
-def _cut(dataset: Dataset, truth: Mapping[str, Series], ref_ns: Int64) -> Float64:
-    columns = []
-    for rule in dataset.plan.outputs:
-        points = SeriesWindows(rule, truth[rule.spec.series_id]).points(ref_ns)
-        values = np.where(points.codes == Code.OK, points.values, np.nan)
-        columns.append(np.broadcast_to(values, (len(ref_ns), dataset.spec.output_steps)))
-    return np.stack(columns, axis=2)
 
 
 def _stamp(at_ns: int) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.claims import Claim, make_claims
 from services.evaluator.core.ensemble import Ensemble, may_join, select
 from services.evaluator.core.intervals import IntervalScores, quantile_loss, score_intervals
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
 from services.evaluator.core.scores import Scores, score
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64

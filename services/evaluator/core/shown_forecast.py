@@ -49,42 +49,41 @@ class ShownForecast:
             )
         lower, upper = self.intervals.around(self.test.y_pred[number : number + 1])
         ref_ns = int(self.test.ref_ns[number])
-        return {
-            "window": number,
-            "n_windows": n,
-            "reference_ms": ref_ns // _MS,
-            "first_reference_ms": int(self.test.ref_ns[0]) // _MS,
-            "last_reference_ms": int(self.test.ref_ns[-1]) // _MS,
-            "outputs": [
-                self._output(k, output, number, ref_ns, lower, upper) for k, output in enumerate(self.outputs)
-            ],
-        }
-
-    def at(self, moment_ms: int) -> int:
-        """Return the number of the first window at or after a time; the last one where there is none."""
-        place = int(np.searchsorted(self.test.ref_ns, np.int64(moment_ms) * _MS))
-        return min(place, max(0, len(self.test) - 1))
-
-    def _output(
-        self, k: int, output: ShownOutput, number: int, ref_ns: int, lower: Float64, upper: Float64
-    ) -> dict[str, JsonValue]:
-        past = output.past
-        return {
-            "name": output.name,
-            "times": _stamps(ref_ns, output.offsets_ns),
-            "actual": _numbers(self.test.y_true[number, :, k]),
-            "forecast": _numbers(self.test.y_pred[number, :, k]),
-            "bands": [
+        outputs: list[JsonValue] = []
+        for k, output in enumerate(self.outputs):
+            past = output.past
+            bands: list[JsonValue] = [
                 {
                     "level": level,
                     "lower": _numbers(lower[i, 0, :, k]),
                     "upper": _numbers(upper[i, 0, :, k]),
                 }
                 for i, level in enumerate(self.intervals.levels)
-            ],
-            "past_times": [] if past is None else _stamps(ref_ns, output.past_offsets_ns),
-            "past": [] if past is None else _numbers(past[number]),
+            ]
+            outputs.append(
+                {
+                    "name": output.name,
+                    "times": _stamps(ref_ns, output.offsets_ns),
+                    "actual": _numbers(self.test.y_true[number, :, k]),
+                    "forecast": _numbers(self.test.y_pred[number, :, k]),
+                    "bands": bands,
+                    "past_times": [] if past is None else _stamps(ref_ns, output.past_offsets_ns),
+                    "past": [] if past is None else _numbers(past[number]),
+                }
+            )
+        return {
+            "window": number,
+            "n_windows": n,
+            "reference_ms": ref_ns // _MS,
+            "first_reference_ms": int(self.test.ref_ns[0]) // _MS,
+            "last_reference_ms": int(self.test.ref_ns[-1]) // _MS,
+            "outputs": outputs,
         }
+
+    def at(self, moment_ms: int) -> int:
+        """Return the number of the first window at or after a time; the last one where there is none."""
+        place = int(np.searchsorted(self.test.ref_ns, np.int64(moment_ms) * _MS))
+        return min(place, max(0, len(self.test) - 1))
 
 
 def shown_forecast(dataset: Dataset, forecast: Forecast) -> ShownForecast:

@@ -41,7 +41,13 @@ def log_line(event: Event) -> tuple[Level, str] | None:
         case e.ModelDone():
             return _model_line(event)
         case e.RunFinished():
-            return _run_line(event)
+            what, ranked_on = ("backtest", "over all folds") if event.backtest else ("run", "on validation")
+            if event.status == "completed":
+                return "info", f"the {what} is finished; best {ranked_on}: {event.best_label or 'no model'}"
+            if event.status == "cancelled":
+                return "warning", f"the {what} was cancelled"
+            reason = event.problem.message if event.problem else "no model finished"
+            return "error", f"the {what} failed: {reason}"
         case _:
             return None
 
@@ -56,12 +62,3 @@ def _model_line(event: e.ModelDone) -> tuple[Level, str]:
         return "info", f"the models are averaged with weights chosen on validation: {event.label}"
     took = f" in {event.seconds:.1f} s" if event.seconds is not None else ""
     return "info", f"{event.label} is trained{took}"
-
-
-def _run_line(event: e.RunFinished) -> tuple[Level, str]:
-    what, ranked_on = ("backtest", "over all folds") if event.backtest else ("run", "on validation")
-    if event.status == "completed":
-        return "info", f"the {what} is finished; best {ranked_on}: {event.best_label or 'no model'}"
-    if event.status == "cancelled":
-        return "warning", f"the {what} was cancelled"
-    return "error", f"the {what} failed: {event.problem.message if event.problem else 'no model finished'}"

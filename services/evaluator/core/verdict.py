@@ -47,7 +47,12 @@ def reach_verdict(
         else rank([_entry(job, results[job.id]) for job in jobs if job.id in results], metric)
     )
     best = board.best
-    status = _status(jobs, cancelled=cancelled)
+    asked_for = [job for job in jobs if not job.baseline] or list(jobs)
+    status: RunStatus = "failed"
+    if cancelled or all(job.status == "cancelled" for job in asked_for):
+        status = "cancelled"
+    elif any(job.status == "finished" for job in asked_for):
+        status = "completed"
     return Verdict(
         status=status,
         leaderboard=board.to_json() | ({} if folds else {"ensemble": _ensemble(jobs, no_ensemble)}),
@@ -76,15 +81,6 @@ def _entry(job: JobRow, result: ResultRow) -> Entry:
             raise TypeError(f"scores of {result.id} have no {name} part")
         parts.append(Scores.from_json(part))
     return Entry(job.id, job.label, job.kind, *parts)
-
-
-def _status(jobs: Sequence[JobRow], *, cancelled: bool) -> RunStatus:
-    asked_for = [job for job in jobs if not job.baseline] or list(jobs)
-    if any(job.status == "finished" for job in asked_for) and not cancelled:
-        return "completed"
-    if cancelled or all(job.status == "cancelled" for job in asked_for):
-        return "cancelled"
-    return "failed"
 
 
 def _nothing_finished(jobs: Sequence[JobRow]) -> Problem:

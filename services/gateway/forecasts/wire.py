@@ -113,6 +113,7 @@ class Forecast(Answer):
     levels: list[float]
     levels_unknown: list[float] = Field(description="levels for which validation has too few windows")
     n_validation: int
+    n_later: int = Field(0, description="windows after the test part whose errors shape the intervals")
     outputs: list[TargetForecast]
     rows_read: list[RowsRead]
     filled: list[Filled]

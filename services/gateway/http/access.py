@@ -146,6 +146,7 @@ ROUTES: dict[str, Access] = {
     # schedules
     f"POST {API}/schedules/{{sid}}": Access("session", "settings"),
     f"GET {API}/schedules/{{sid}}": Access("session"),
+    f"PUT {API}/schedules/{{sid}}/{{schedule_id}}": Access("session", "settings"),
     f"DELETE {API}/schedules/{{sid}}/{{schedule_id}}": Access("session"),
     # paths only the earlier frontend knows
     f"GET {API}/progress/{{sid}}": Access("session"),

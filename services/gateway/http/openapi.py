@@ -168,6 +168,7 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
             "webhook_url": "https://example.org/hook",
         },
     ],
+    ("put", "/schedules/{sid}/{schedule_id}"): [{"enabled": False}],
     ("post", "/start-complete-pipeline/{sid}"): [{"model_parameters": {"MODE": "LIN"}}],
     ("post", "/save-forecast-config/{sid}"): [
         {"features": [{"id": "a", "data_source": "User"}], "zeitzone": "Europe/Vienna"}

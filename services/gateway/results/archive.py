@@ -5,19 +5,22 @@ from typing import Literal
 
 from services.gateway.context import Gateway
 from services.gateway.live.hub import Subscription
-from services.gateway.problems import NoReport, NothingThere, ReportNotReady
+from services.gateway.problems import NoReport, NothingThere, ReportFailed, ReportNotReady
 from shared.contracts.events import RunReported
+from shared.contracts.problems import Problem
 from shared.storage import keys
 from shared.storage.rows import LIVE_RUN, ResultRow, RunRow
 
-ReportState = Literal["none", "writing", "ready"]
+ReportState = Literal["none", "writing", "ready", "failed"]
 
 
 def report_state(run: RunRow, *, any_scored: bool) -> ReportState:
     """Return how far the report of a run is; without a scored model there is nothing to report."""
     if run.status in LIVE_RUN or not any_scored:
         return "none"
-    return "ready" if run.reported else "writing"
+    if run.reported:
+        return "ready"
+    return "failed" if "report_problem" in run.verdict else "writing"
 
 
 async def archive_of(gateway: Gateway, run: RunRow) -> str:
@@ -29,6 +32,8 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
         If the run is not over yet.
     NoReport
         If there will be none, because no model of the run finished.
+    ReportFailed
+        If it cannot be written.
     ReportNotReady
         If it was not stored within ``gateway_report_patience``.
     """
@@ -41,9 +46,14 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
             return key
         if not await gateway.records.count(ResultRow, {"run_id": run.id}):
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
-        await _reported(gateway, box, run)
+        if "report_problem" not in run.verdict:
+            await _reported(gateway, box, run)
+            run = await gateway.records.get(RunRow, run.id) or run
     finally:
         gateway.live.hub.close(run.session_id, box)
+    if problem := run.verdict.get("report_problem"):
+        reason = Problem.model_validate(problem).code
+        raise ReportFailed("the report of this run could not be written", run_id=run.id, reason=reason)
     return key
 
 

@@ -61,10 +61,11 @@ async def _told(
     """Return what the fits of a run said, by job and epoch; of a fit that began again the newest counts."""
     found: dict[str, dict[int, dict[str, float | None]]] = {}
     async for message in gateway.live.history.progress_so_far(session.id, run_id):
-        epoch = message.data.get("epoch")
-        if message.job_id and isinstance(epoch, int):
-            losses = {name: message.data.get(name) for name in _CURVES}
-            found.setdefault(message.job_id, {})[epoch] = losses
+        for point in (*(message.data.get("curve") or ()), message.data):
+            epoch = point.get("epoch")
+            if message.job_id and isinstance(epoch, int):
+                losses = {name: point.get(name) for name in _CURVES}
+                found.setdefault(message.job_id, {})[epoch] = losses
     return found
 
 

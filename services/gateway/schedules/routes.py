@@ -11,15 +11,19 @@ from services.gateway.context import Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.problems import NothingThere
+from services.gateway.schedules.due import newest_due
 from services.gateway.schedules.webhooks import check_url, new_secret
-from shared.contracts.base import new_id
+from shared.contracts.base import new_id, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import Conflict
 from shared.storage.schedule_rows import Action, Condition, Delivery, FiringRow, FiringStatus, ScheduleRow
 
 router = APIRouter(tags=["schedules"], route_class=IdempotentRoute)
 LIMIT = 50
+PAUSED: dict[str, JsonValue] = {"reason": "paused"}  # of a due time that passed while its schedule was paused
 _FIRINGS_TOLD = 100
+_NOT_HERE = "there is no such schedule in this session"
+ScheduleId = Annotated[str, Path(max_length=64)]
 
 
 class TooManySchedules(Conflict):
@@ -73,6 +77,7 @@ class Schedule(BaseModel):
     model: str
     horizon: float | None
     webhook_url: str | None
+    enabled: bool = Field(description="false: paused")
     created_at: AwareDatetime
 
     @classmethod
@@ -106,6 +111,18 @@ class Schedules(Answer):
 
     schedules: list[Schedule]
     firings: list[Firing]
+
+
+class ScheduleSwitch(Wire):
+    """Whether a schedule does anything."""
+
+    enabled: bool = Field(description="false pauses it; due times that pass meanwhile are not made up for")
+
+
+class ScheduleSwitched(Answer):
+    """A schedule that was paused, or goes on."""
+
+    schedule: Schedule
 
 
 class ScheduleRemoved(Answer):
@@ -143,13 +160,33 @@ async def list_schedules(gateway: Here, session: Session) -> Schedules:
     )
 
 
+@router.put("/schedules/{sid}/{schedule_id}")
+async def switch_schedule(
+    schedule_id: ScheduleId, body: ScheduleSwitch, gateway: Here, session: Session
+) -> ScheduleSwitched:
+    """Pause a schedule, or let it go on with the next due time."""
+    own = {"id": schedule_id, "session_id": session.id}
+    found = await gateway.records.select(ScheduleRow, own, limit=1)
+    if not found:
+        raise NothingThere(_NOT_HERE)
+    (row,), records = found, gateway.service_records(session.owner)
+    missed = None
+    if body.enabled and not row.enabled:
+        missed = newest_due(row.at, row.timezone, row.day_of_month, after=row.created_at, now=utc_now())
+    if missed is not None:  # else it would be carried out now; one that was before the pause stays as it is
+        passed = FiringRow.of(row, *missed).model_copy(update={"status": "skipped", "result": PAUSED})
+        await records.insert([passed])
+    changed = await records.update(ScheduleRow, row.id, {"enabled": body.enabled})
+    if changed is None:
+        raise NothingThere(_NOT_HERE)
+    return ScheduleSwitched(schedule=Schedule.of(changed))
+
+
 @router.delete("/schedules/{sid}/{schedule_id}")
-async def remove_schedule(
-    schedule_id: Annotated[str, Path(max_length=64)], gateway: Here, session: Session
-) -> ScheduleRemoved:
+async def remove_schedule(schedule_id: ScheduleId, gateway: Here, session: Session) -> ScheduleRemoved:
     """Remove a schedule with the record of its firings; what it made stays."""
     own = {"session_id": session.id}
     if not await gateway.records.delete(ScheduleRow, {"id": schedule_id, **own}):
-        raise NothingThere("there is no such schedule in this session")
+        raise NothingThere(_NOT_HERE)
     await gateway.records.delete(FiringRow, {"schedule_id": schedule_id, **own})
     return ScheduleRemoved(schedule_id=schedule_id)

@@ -19,7 +19,7 @@ USED = (
     "/forecasts/{sid}/monitoring",
     "/forecasts/{sid}/{forecast_id}", "/csv-files/{file_id}/rows", "/models/{sid}", "/models/{sid}/{number}",
     "/models/{sid}/{number}/manifest", "/signing-key", "/models/{sid}/promote", "/models/{sid}/rollback",
-    "/models/{sid}/retire",
+    "/models/{sid}/retire", "/schedules/{sid}", "/schedules/{sid}/{schedule_id}",
 )  # fmt: skip
 
 

@@ -201,7 +201,11 @@ def _found_time(
         cells = table.column(i)
         # The share of different stamps, in tenths: of several columns the one with the fewest doubles.
         distinct = -1.0 if is_date_only(table, i) else round(len(set(cells)) / len(cells), 1)
-        ranks[i] = (distinct, _hint(table.headers[i], options), -i)
+        # The header as the name of the time column; "utc" speaks against it where a zone is named.
+        hint = int(_TIME_HINT.search(table.headers[i]) is not None)
+        if "utc" in table.headers[i].lower():
+            hint = 2 if options.timezone in (None, "UTC") else 0
+        ranks[i] = (distinct, hint, -i)
     best = max(ranks, key=lambda i: ranks[i])
     clock = clock_column(table, best) if is_date_only(table, best) else None
     # a column of dates and times of day beats one of periods
@@ -213,13 +217,6 @@ def _found_time(
         return columns, written[best]
     together = year_first_rule(joined(table, columns), line=table.first_line)
     return columns, together or written[best]
-
-
-def _hint(header: str, options: ReadOptions) -> int:
-    """Rank a header as the name of the time column; "utc" speaks against it where a zone is named."""
-    if "utc" in header.lower():
-        return 2 if options.timezone in (None, "UTC") else 0
-    return int(_TIME_HINT.search(header) is not None)
 
 
 def _no_series(table: Table, index: int, written: dict[int, TimeRule]) -> str:

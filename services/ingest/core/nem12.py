@@ -33,7 +33,10 @@ def registers(rows: Sequence[Row]) -> tuple[tuple[Table, ...], tuple[SetAside, .
     for row in rows:
         match row.cells[0]:
             case "200":
-                name, minutes = _register(row)
+                cells = (*row.cells, *([""] * 10))
+                if not cells[8].isdigit() or _DAY_MINUTES % max(int(cells[8]), 1) or not cells[1]:
+                    raise RaggedTable(f"line {row.line}: {cells[8]!r} is no interval length", line=row.line)
+                name, minutes = f"{cells[1]} {cells[4]}".strip(), int(cells[8])
                 bodies.setdefault(name, [])
             case "300":
                 if not name:
@@ -53,13 +56,6 @@ def registers(rows: Sequence[Row]) -> tuple[tuple[Table, ...], tuple[SetAside, .
         if body
     )
     return tables, tuple(aside)
-
-
-def _register(row: Row) -> tuple[str, int]:
-    cells = (*row.cells, *([""] * 10))
-    if not cells[8].isdigit() or _DAY_MINUTES % max(int(cells[8]), 1) or not cells[1]:
-        raise RaggedTable(f"line {row.line}: {cells[8]!r} is no interval length", line=row.line)
-    return f"{cells[1]} {cells[4]}".strip(), int(cells[8])
 
 
 def _day(row: Row, minutes: int) -> list[Row]:

@@ -127,24 +127,21 @@ def parse_numbers(cells: NDArray[np.object_], style: NumberStyle | Decimal | Non
         Shape (n,), true where a cell is neither a number nor empty.
     """
     style = style if isinstance(style, NumberStyle) else NumberStyle(style)
-    values = _parse_plain(cells, style.decimal)
+    # Numbers without separators of thousands, all at once; what is left is read cell by cell.
+    plain = cells
+    if style.decimal == ",":
+        swap = str.maketrans({",": ".", ".": "?"})
+        plain = np.array(
+            [cell.translate(swap) if isinstance(cell, str) else "" for cell in cells], dtype=object
+        )
+    values: Float64 = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce").to_numpy(
+        dtype=np.float64, copy=True
+    )
     rest = np.flatnonzero(np.isnan(values))
     values[rest], is_text_in_rest = _parse_carefully(cells[rest], style)
     is_text = np.zeros(len(cells), dtype=np.bool_)
     is_text[rest] = is_text_in_rest
     return values, is_text
-
-
-def _parse_plain(cells: NDArray[np.object_], decimal: Decimal | None) -> Float64:
-    """Read numbers without separators of thousands, all at once; NaN for all else."""
-    if decimal == ",":
-        swap = str.maketrans({",": ".", ".": "?"})
-        cells = np.array(
-            [cell.translate(swap) if isinstance(cell, str) else "" for cell in cells], dtype=object
-        )
-    return pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(
-        dtype=np.float64, copy=True
-    )
 
 
 def _parse_carefully(cells: NDArray[np.object_], style: NumberStyle) -> tuple[Float64, Bool]:
@@ -158,8 +155,9 @@ def _parse_carefully(cells: NDArray[np.object_], style: NumberStyle) -> tuple[Fl
     stripped = stripped.str.replace(r"^\((\d[\d.,]*)\)$", r"-\1", regex=True)
     if style.minus_behind:
         stripped = stripped.str.replace(r"^(\d[\d.,]*)-$", r"-\1", regex=True)
-    numeric = stripped.str.fullmatch(_pattern(style.decimal)).to_numpy(dtype=np.bool_)
-    plain = stripped[numeric].str.replace(_separators(style.decimal), "", regex=True).str.replace(",", ".")
+    pattern, separators = _grammar(style.decimal)
+    numeric = stripped.str.fullmatch(pattern).to_numpy(dtype=np.bool_)
+    plain = stripped[numeric].str.replace(separators, "", regex=True).str.replace(",", ".")
     values = np.full(len(cells), np.nan)
     where = np.flatnonzero(present)
     values[where[numeric]] = plain.to_numpy(dtype=object).astype(np.float64)
@@ -274,14 +272,11 @@ def _without(unit: str, cells: Sequence[str]) -> list[str]:
     return [cell.removesuffix(unit).removeprefix(unit).strip() for cell in cells]
 
 
-def _separators(decimal: Decimal | None) -> str:
+def _grammar(decimal: Decimal | None) -> tuple[str, str]:
+    """Return the patterns of a whole number, and of what groups its digits."""
     other = {".": ",", ",": ".", None: ""}[decimal]
-    return f"[{_BLANKS}{other}]"
-
-
-def _pattern(decimal: Decimal | None) -> str:
-    group = _separators(decimal)
+    group = f"[{_BLANKS}{other}]"
     mark = re.escape(decimal or ".")
     whole = rf"(?:\d+|\d{{1,3}}(?P<group>{group})\d{{3}}(?:(?P=group)\d{{3}})*)"
     number = rf"(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
-    return rf"[+-]?(?:{number}|(?i:inf|infinity))"
+    return rf"[+-]?(?:{number}|(?i:inf|infinity))", group

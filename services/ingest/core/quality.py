@@ -8,7 +8,6 @@ from pydantic_core import to_jsonable_python
 
 from shared.series.arrays import Float64, Int64
 from shared.series.row_clock import usual_step_ns
-from shared.series.wall_clock import ClockReport
 
 SHOWN = 20  # findings listed per kind; the count is always complete
 _STEPS_SHOWN = 10
@@ -168,18 +167,6 @@ class CellFindings:
     texts: tuple[Text, ...]
     infinite_lines: Int64
     missing_lines: Int64
-
-
-def clock_findings(report: ClockReport, lines: Int64) -> Clock:
-    """Translate the rows of a clock report into lines of the file."""
-    return Clock(
-        zone=report.zone,
-        in_order=report.in_order,
-        doubled=Found.at(lines[report.doubled]),
-        assumed=Found.at(lines[report.assumed]),
-        missing=Found.at(lines[report.missing]),
-        interval_end_suspected=report.interval_end_suspected,
-    )
 
 
 def time_findings(

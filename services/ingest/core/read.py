@@ -107,7 +107,7 @@ def _read_registers(file: TextFile, options: ReadOptions) -> tuple[list[NamedSer
             f"the file has {file.seen.n_lines} lines, at most {MAX_HELD_LINES} of its format are read",
             n_lines=file.seen.n_lines,
         )
-    tables, aside = registers(split_rows(file.all_lines(), file.delimiter))
+    tables, aside = registers(split_rows(list(file.lines_until(file.seen.n_lines)), file.delimiter))
     return [one for table in tables for one in read_table(file, table, options)], aside
 
 
@@ -124,7 +124,7 @@ def _read_sheets(
     if file.seen.n_lines > MAX_HELD_LINES:
         raise problem
     try:
-        rows = split_rows(file.all_lines(), file.delimiter)
+        rows = split_rows(list(file.lines_until(file.seen.n_lines)), file.delimiter)
         if sum(len(row.cells) for row in rows) > MAX_HELD_CELLS:
             raise problem
         sheets = find_sheets(rows, delimiter=file.delimiter)

@@ -105,7 +105,14 @@ def find_table(rows: Sequence[Row], *, delimiter: str) -> Table:
     begin = found if found and found > top else _below_units(rows, top + 1) if has_header else top
     if begin >= len(rows):
         raise EmptyFile("the file has a header but no rows of data", line=rows[top].line)
-    _refuse_long_rows(rows[begin:], width, delimiter)
+    for row in rows[begin:]:
+        if any(row.cells[width:]):  # the parser would drop them silently if they stood in the first row
+            raise RaggedTable(
+                f"line {row.line} has {len(row.cells)} cells separated by {delimiter_name(delimiter)}, "
+                f"the table has {width} columns",
+                line=row.line,
+                n_cells=len(row.cells),
+            )
     refuse_other_dialect(rows[:begin], delimiter)
     headers = header_names(rows[top:begin], prefix, width) if has_header else ("",) * width
     body = tuple(Row(row.line, row.n_above, fitted(row.cells, width)) for row in rows[begin:])
@@ -251,15 +258,3 @@ def _refuse_short_header(rows: Sequence[Row], top: int, delimiter: str) -> None:
         n_cells=len(first.cells),
         n_headers=len(above.cells),
     )
-
-
-def _refuse_long_rows(rows: Sequence[Row], width: int, delimiter: str) -> None:
-    """Refuse surplus cells: the parser would drop them silently if they stood in the first row."""
-    for row in rows:
-        if any(row.cells[width:]):
-            raise RaggedTable(
-                f"line {row.line} has {len(row.cells)} cells separated by {delimiter_name(delimiter)}, "
-                f"the table has {width} columns",
-                line=row.line,
-                n_cells=len(row.cells),
-            )

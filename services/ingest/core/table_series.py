@@ -42,10 +42,6 @@ class TextFile:
     seen: FirstPass
     delimiter: str
 
-    def all_lines(self) -> list[str]:
-        """Return every line of the file."""
-        return list(self.lines_until(self.seen.n_lines))
-
     def lines_until(self, last: int) -> Iterator[str]:
         """Yield the lines of the file up to one of them."""
         return islice(lines_of(self.source, self.seen.encoding), last)
@@ -80,7 +76,16 @@ def read_table(file: TextFile, table: Table, options: ReadOptions) -> list[Named
     keyed = [index_of(table, name) for name in options.key_columns or ()]
     texts = [index_of(table, name) for name in options.category_columns]
     columns = _without(choose_columns(table, options), [*keyed, *texts])
-    _require_values(columns, n_lines=len(table.body) if table.held else file.seen.n_lines)
+    if not columns.values:
+        raise NoNumbers("the file has no column beside its time stamps that may hold numbers")
+    n_lines = len(table.body) if table.held else file.seen.n_lines
+    if (n_cells := len(columns.values) * n_lines) > MAX_CELLS:
+        raise TableTooLarge(
+            f"{n_lines} lines and {len(columns.values)} value columns make {n_cells} cells, "
+            f"at most {MAX_CELLS} are read",
+            n_cells=n_cells,
+            limit=MAX_CELLS,
+        )
     reading = _Reading(file, table, columns, options)
     rows, styles = reading.rows()
     if texts:
@@ -297,19 +302,6 @@ def _without(columns: Columns, used: Sequence[int]) -> Columns:
         values=tuple(k for k in columns.values if k not in used),
         skipped=tuple((k, reason) for k, reason in columns.skipped if k not in used),
     )
-
-
-def _require_values(columns: Columns, *, n_lines: int) -> None:
-    if not columns.values:
-        raise NoNumbers("the file has no column beside its time stamps that may hold numbers")
-    n_cells = len(columns.values) * n_lines
-    if n_cells > MAX_CELLS:
-        raise TableTooLarge(
-            f"{n_lines} lines and {len(columns.values)} value columns make {n_cells} cells, "
-            f"at most {MAX_CELLS} are read",
-            n_cells=n_cells,
-            limit=MAX_CELLS,
-        )
 
 
 def _series(

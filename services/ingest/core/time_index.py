@@ -11,7 +11,7 @@ from services.ingest.core.fixed_width import Cells
 from services.ingest.core.options import ReadOptions
 from services.ingest.core.periods import with_periods
 from services.ingest.core.problems import MixedZones
-from services.ingest.core.quality import Clock, TimeFindings, clock_findings, time_findings
+from services.ingest.core.quality import Clock, Found, TimeFindings, time_findings
 from services.ingest.core.rows import Rows
 from services.ingest.core.time_column import choose_reading, require_one_clock
 from services.ingest.core.timestamps import Readings
@@ -162,7 +162,16 @@ def _utc(
     if zoned.any():
         local[~zoned] = times
         times = local
-    return times, day_first, clock_findings(report, lines[~zoned]), zone
+    lines = lines[~zoned]
+    clock = Clock(
+        zone=report.zone,
+        in_order=report.in_order,
+        doubled=Found.at(lines[report.doubled]),
+        assumed=Found.at(lines[report.assumed]),
+        missing=Found.at(lines[report.missing]),
+        interval_end_suspected=report.interval_end_suspected,
+    )
+    return times, day_first, clock, zone
 
 
 def _zone(readings: Readings, options: ReadOptions) -> str:

@@ -129,17 +129,18 @@ class _Parts:
 
     @property
     def is_zoned(self) -> bool:
-        """Whether the cells name their offset."""
-        return self.zone_minutes is not None or (self._text("sign") is not None and not self._is_interval())
+        """Whether the cells name their offset.
 
-    def _is_interval(self) -> bool:
-        """Tell 00:00-00:15, 00:15-00:30 and so on from offsets: all are equally long, and no two the same."""
+        00:00-00:15, 00:15-00:30 and so on are intervals: all are equally long, and no two the same.
+        """
+        if self.zone_minutes is not None or self._text("sign") is None:
+            return self.zone_minutes is not None
         minute = "minute2" if self._text("minute2") else "minute"
         if self._text("sign") != "-" or self._text("zone_minutes") is None or self._text(minute) is None:
-            return False
+            return True
         ends = self._number("zone_hours") * 60 + self._number("zone_minutes")
         lengths = (ends - self._number("hour") * 60 - self._number(minute)) % (24 * 60)
-        return len(np.unique(ends)) > 1 and len(np.unique(lengths)) == 1
+        return len(np.unique(ends)) == 1 or len(np.unique(lengths)) > 1
 
     def stamps(self, day: str, month: str, names: Collection[str] = ()) -> Int64:
         days, valid_date = self._days(day, month, names)
@@ -166,7 +167,11 @@ class _Parts:
         """Return days since 1970 and which of the dates exist."""
         if self._text("week") is not None:
             return self._days_of_week()
-        years, months, days = self._year(), self._month(month, names), self._number(day, 1)
+        years, months, days = self._year(), self._number(month, 1), self._number(day, 1)
+        if self._text("quarter") is not None:
+            months = self._number("quarter") * 3 - 2
+        elif self.name:
+            months = np.full(len(self.shape.matrix), month_named(self.name, names))
         compact = self._text("month") and self.match.end("year") == self.match.start("month")
         low, high = _COMPACT_YEARS if compact else YEARS
         valid = (years >= low) & (years < high) & (months >= 1) & (months <= 12) & (days >= 1)
@@ -180,13 +185,6 @@ class _Parts:
         if len(self.match["year"]) == 4:
             return years
         return years + np.where(years < 69, 2000, 1900)  # the POSIX rule for %y
-
-    def _month(self, group: str, names: Collection[str]) -> Int64:
-        if self._text("quarter") is not None:
-            return self._number("quarter") * 3 - 2
-        if not self.name:
-            return self._number(group, 1)
-        return np.full(len(self.shape.matrix), month_named(self.name, names))
 
     def _days_of_week(self) -> tuple[Int64, Bool]:
         """Return the days of ISO weeks: week 1 is that of 4 January, weeks begin on Monday."""

@@ -2,33 +2,30 @@
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import JsonValue
 
+from services.trainer.child.calibration import folds_of, live_intervals, opened_dataset, opened_rows
 from services.trainer.child.protocol import (
     BackcastOutcome,
     BackcastTask,
     ForecastOutcome,
     ForecastTask,
 )
-from services.trainer.child.tasks import divided, stored_forecaster
+from services.trainer.child.tasks import stored_forecaster
 from services.trainer.core.forecast import (
     Json,
     forecast_future,
     kept_steps,
     levels_unknown,
     local_stamp,
-    moment_ns,
     outputs_to_json,
     rows_to_json,
     template_to_json,
 )
-from shared.contracts.backtest import BacktestPart
-from shared.scoring.forecasts import Forecast
-from shared.scoring.intervals import Intervals, fit_intervals
 from shared.series.arrays import Int64
 from shared.series.problems import UnknownSeries
 from shared.series.series import Series
@@ -43,14 +40,12 @@ from shared.windows.upcoming import (
     with_future,
 )
 
-DATASETS_KEPT, SERIES_KEPT = 16, 64
-
 
 def forecast(task: ForecastTask) -> ForecastOutcome:
     """Answer a forecast, or what one would need."""
     started = time.perf_counter()
-    dataset = _dataset(task.dataset, None if task.backtest is None else task.backtest.model_dump_json())
-    series = {series_id: _rows(path) for series_id, path in task.rows.items()}
+    dataset = opened_dataset(task.dataset, folds_of(task))
+    series = {series_id: opened_rows(path) for series_id, path in task.rows.items()}
     if task.at is None:
         ref_ns = newest_reference(dataset, series)
     else:
@@ -68,8 +63,8 @@ def forecast(task: ForecastTask) -> ForecastOutcome:
 def backcast(task: BackcastTask) -> BackcastOutcome:
     """Write what a model would have forecast at moments of the past."""
     started = time.perf_counter()
-    dataset = _dataset(task.dataset, None if task.backtest is None else task.backtest.model_dump_json())
-    series = {series_id: _rows(path) for series_id, path in task.rows.items()}
+    dataset = opened_dataset(task.dataset, folds_of(task))
+    series = {series_id: opened_rows(path) for series_id, path in task.rows.items()}
     ref_ns = np.array(task.ref_ns, dtype=np.int64)
     complete, x = past_windows(dataset, series, ref_ns)
     y_pred = np.full((len(ref_ns), dataset.spec.output_steps, len(dataset.spec.outputs)), np.nan)
@@ -88,7 +83,7 @@ def _forecast(
     n_steps = kept_steps(dataset, ref_ns, task.horizon_hours)
     given = _future(task, stamps)
     extended = with_future(dataset, series, ref_ns, given)
-    intervals = _intervals(task.model, task.levels)
+    intervals, n_later = live_intervals(task, ref_ns)
     found = forecast_future(dataset, stored_forecaster(task), intervals, extended, ref_ns)
     read, filled = rows_to_json(
         found.upcoming, [extended[s.series_id] for s in dataset.spec.inputs], task.zone
@@ -98,6 +93,7 @@ def _forecast(
         "levels": [round(100 * level, 6) for level in task.levels],
         "levels_unknown": unknown,
         "n_validation": intervals.n_windows,
+        "n_later": n_later,
         "horizon_hours": float(found.times_ns[n_steps - 1].max() - ref_ns) / 3.6e12,
         "outputs": outputs_to_json(dataset, found, n_steps, task.zone),
         "rows_read": read,
@@ -136,30 +132,15 @@ def _future(task: ForecastTask, stamps: Mapping[str, Int64]) -> dict[str, dict[i
 
 
 def _moment(stamp: str, zone: str) -> int:
+    """Return the moment an ISO 8601 stamp names; without offset it is told by the clock of a zone."""
     try:
-        return moment_ns(stamp, zone)
+        moment = datetime.fromisoformat(stamp)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     except (ValueError, OverflowError):
         raise FutureValuesMalformed(
             f"{stamp[:40]!r} is no moment",
             suggestions=("Write ISO 8601, such as 2026-01-31T06:00:00+01:00.",),
             field="at",
         ) from None
-
-
-@lru_cache(maxsize=DATASETS_KEPT)
-def _dataset(folder: Path, backtest: str | None) -> Dataset:
-    part = None if backtest is None else BacktestPart.model_validate_json(backtest)
-    return divided(Dataset.open(folder), part)
-
-
-@lru_cache(maxsize=SERIES_KEPT)
-def _rows(path: Path) -> Series:
-    with np.load(path, allow_pickle=False) as stored:
-        return Series.from_arrays({name: stored[name] for name in stored.files})
-
-
-@lru_cache(maxsize=DATASETS_KEPT)
-def _intervals(model: Path, levels: tuple[float, ...]) -> Intervals:
-    with np.load(model / "forecasts.npz", allow_pickle=False) as stored:
-        errors = Forecast.from_arrays({name: stored[name] for name in stored.files}).validation
-    return fit_intervals(errors, levels=levels)

@@ -1,6 +1,7 @@
 """The child process: loads the libraries once, then does one task after another until its parent ends."""
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -118,8 +119,8 @@ def load_libraries(kinds: Collection[str], reports: Reports) -> None:
     lower one would keep it waiting for minutes.
     """
     for name, kind in KINDS.items():
-        if name in kinds:
-            kind.warm_up()
+        if name in kinds and kind.slow_import:
+            importlib.import_module(kind.slow_import)
     reports.write(Ready())
 
 

@@ -214,8 +214,13 @@ def explain(task: ExplainTask) -> ExplainOutcome:
 
 
 def stored_forecaster(task: StoredModelTask) -> Forecaster | AverageForecaster:
-    """Return the model a task means; a changed passport is another model."""
-    return _remembered(task.model, (task.model / PASSPORT).stat().st_mtime_ns, task.passport_sha256)
+    """Return the model a task means."""
+    return remembered_forecaster(task.model, task.passport_sha256)
+
+
+def remembered_forecaster(model: Path, passport_sha256: str | None) -> Forecaster | AverageForecaster:
+    """Return the model of a folder, loaded once; a changed passport is another model."""
+    return _remembered(model, (model / PASSPORT).stat().st_mtime_ns, passport_sha256)
 
 
 @lru_cache(maxsize=MODELS_KEPT)

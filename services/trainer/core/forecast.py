@@ -49,7 +49,7 @@ def forecast_future(
     Parameters
     ----------
     intervals
-        Of the model, from its errors on the validation part.
+        Of the model, from its errors so far; they end where its forecasts are bounded.
     series
         Rows by series id, values given for the future among them.
 
@@ -60,7 +60,9 @@ def forecast_future(
     """
     upcoming = upcoming_window(dataset, series, ref_ns)
     values = forecaster.forecast_scaled(upcoming.x)[0]
-    lower, upper = (ends[:, 0] for ends in intervals.around(values[None]))
+    ends = [ends[:, 0] for ends in intervals.around(values[None])]
+    # An end that is not known stays so.
+    lower, upper = (np.where(np.isnan(end), end, forecaster.layout.bounded(end, upcoming.x)) for end in ends)
     return FutureForecast(upcoming, output_times(dataset, ref_ns), values, lower, upper, intervals.levels)
 
 
@@ -177,14 +179,6 @@ def local_stamp(at_ns: int, zone: str) -> str:
     """
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_ns // 1000)
     return moment.astimezone(ZoneInfo(zone)).isoformat()
-
-
-def moment_ns(stamp: str, zone: str) -> int:
-    """Return the moment an ISO 8601 stamp names; without offset it is told by the clock of a zone."""
-    moment = datetime.fromisoformat(stamp)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
 def levels_unknown(found: FutureForecast) -> list[float]:

@@ -70,10 +70,6 @@ class Fit(Protocol[SpecIn]):
         ...
 
 
-def nothing_to_load() -> None:
-    """Load nothing: what the kind needs is there when a process has started."""
-
-
 @dataclass(frozen=True)
 class Range:
     """A positive number that is searched by its logarithm."""
@@ -116,8 +112,8 @@ class ModelKind(Generic[SpecT, ModelT]):
         Formats that are written when somebody asks for them.
     space
         What a search may vary, by parameter.
-    warm_up
-        Imports what takes seconds, while a fresh process waits for its first task.
+    slow_import
+        The module whose import takes seconds, loaded while a fresh process waits for its first task.
     """
 
     spec: type[SpecT]
@@ -128,4 +124,4 @@ class ModelKind(Generic[SpecT, ModelT]):
     files: Mapping[str, Callable[[ModelT, Layout, Path], None]] = field(default_factory=dict)
     on_request: Mapping[str, Callable[[ModelT, Layout, Path], None]] = field(default_factory=dict)
     space: Mapping[str, Dimension] = field(default_factory=dict)
-    warm_up: Callable[[], None] = nothing_to_load
+    slow_import: str | None = None

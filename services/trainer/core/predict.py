@@ -80,6 +80,11 @@ class AverageForecaster:
     weights: tuple[float, ...]
 
     @property
+    def layout(self) -> Layout:
+        """What the members see and forecast."""
+        return self.members[0].layout
+
+    @property
     def learned_from_validation(self) -> bool:
         """Whether the fit of any member ended by using the validation part, too."""
         return any(member.learned_from_validation for member in self.members)

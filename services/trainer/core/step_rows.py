@@ -167,7 +167,8 @@ def _series(layout: Layout, output: int, place: int, use: Use, ahead: Float64) -
     if use == "known":
         yield window.at(ahead, f"{column.name}, then")
         if window.covers(ahead - DAY):
-            yield window.mean(ahead, f"{column.name}, mean of its day")
+            begins, ends = window.points(ahead - DAY + window.spacing), window.points(ahead)
+            yield window.feature(f"{column.name}, mean of its day", "mean", begins, ends)
     elif column.start == column.end:
         yield window.at(ahead, column.name)
         return
@@ -230,10 +231,6 @@ class Reading:
         """Read the value at each moment."""
         points = self.points(hours)
         return self.feature(name, operator, points, points, partner)
-
-    def mean(self, hours: Float64, name: str) -> Feature:
-        """Read the mean over the day that ends with each moment."""
-        return self.feature(name, "mean", self.points(hours - DAY + self.spacing), self.points(hours))
 
     def feature(self, name: str, operator: Operator, first: Int64, last: Int64, partner: int = 0) -> Feature:
         """Return a feature of this column."""

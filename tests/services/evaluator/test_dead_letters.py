@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from services.evaluator.dead_letters import DeadLetter, DeadLetters, Exhausted
+from services.evaluator.dead_letters import NOT_HANDLED, DeadLetter, DeadLetters, Exhausted
+from services.evaluator.plots import expected_plots
 from shared.contracts.base import Event, new_id
-from shared.contracts.events import DatasetRequested, ModelEvaluated, TrainModel, UploadCompleted
-from shared.storage.rows import DatasetRow, DeadLetterRow, FileRow, JobRow, RunRow
+from shared.contracts.events import DatasetRequested, ModelEvaluated, RunFinished, TrainModel, UploadCompleted
+from shared.storage.rows import DatasetRow, DeadLetterRow, FileRow, JobRow, PlotRow, RunRow
 from tests.support.runs import SPEC, ledger, planned_run
 
 
@@ -113,4 +114,20 @@ async def test_a_letter_nobody_can_read_is_kept_all_the_same(tmp_path: Path) -> 
 
     assert said == []
     assert len(await storage.records.select(DeadLetterRow, {})) == 1
+    await storage.close()
+
+
+async def test_a_report_nobody_can_write_leaves_the_run_as_it_ended(tmp_path: Path) -> None:
+    storage = await ledger(tmp_path)
+    run, jobs = await planned_run(storage, status="completed")
+    await storage.records.insert(expected_plots(run, jobs, {jobs[0].id}))
+    event = RunFinished.first(session_id=run.session_id, run_id=run.id, status="completed")
+
+    said = await DeadLetters(storage.records, Stored(event)).handle(letter_of(event))
+
+    left = await storage.records.get(RunRow, run.id)
+    assert [message.type for message in said] == ["run.reported"]
+    assert left is not None
+    assert (left.status, left.verdict["report_problem"]) == ("completed", NOT_HANDLED.model_dump(mode="json"))
+    assert await storage.records.select(PlotRow, {"run_id": run.id}) == []
     await storage.close()

@@ -211,6 +211,7 @@ def cases() -> list[Case]:
         *examples("post", "/models/{sid}/retire", 200, "champion", "versions", "changes"),
         *examples("post", "/schedules/{sid}", 200, "schedule", "secret"),
         Case(get, "/schedules/{sid}", "", 200, ("schedules", "firings")),
+        *examples("put", "/schedules/{sid}/{schedule_id}", 200, "schedule"),
         Case("DELETE", "/schedules/{sid}/{schedule_id}", "", 200, ("schedule_id", "status")),
         Case(get, "/progress/{sid}", "", 200, ("status", "progress")),
         Case(get, "/metrics/{sid}", "", 200, ("metrics",)),

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from shared.contracts.base import derive, new_id
 from shared.contracts.events import DatasetReady, DatasetRequested, TrainModel
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InvalidInput, SessionNotFound, Unavailable
 from shared.messaging.broker import Reactions, make_broker
 from shared.messaging.delivery import settling
 from shared.messaging.publish import Publisher
@@ -157,6 +157,26 @@ async def test_invalid_input_nobody_caught_becomes_a_dead_letter_at_once(
         await asyncio.sleep(0.3)
 
     assert attempts == [1]
+
+
+async def test_work_for_a_session_deleted_meanwhile_is_over_and_no_dead_letter(
+    client: Client, nats_server: EmbeddedNats
+) -> None:
+    reactions, attempts = Reactions(), []
+
+    @reactions.on(DatasetRequested, durable="datasets-dataset-requested")
+    async def react(event: DatasetRequested) -> None:
+        attempts.append(1)
+        raise SessionNotFound("the session does not exist")
+
+    async with running(nats_server, reactions) as broker:
+        await Publisher(broker).publish(requested())
+        while not attempts:  # noqa: ASYNC110 - the broker tells nobody of a delivery
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+
+    assert attempts == [1]
+    assert await n_stored(client, "DLQ") == 0
 
 
 async def test_work_longer_than_the_acknowledgement_wait_is_done_once(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from services.evaluator.core.figures.style import (
@@ -107,7 +108,8 @@ def draw_error_by_hour(figure: Figure, data: ErrorByHour, theme: Theme) -> None:
         if not np.isfinite(output.mae).any():
             say_nothing_to_show(axes, theme, "there is no forecast to judge")
             continue
-        image = axes.imshow(output.mae, cmap=theme.colormap, aspect="auto", vmin=0.0, interpolation="nearest")
+        ramp = LinearSegmentedColormap.from_list(f"trainyard-{theme.name}", theme.ramp)
+        image = axes.imshow(output.mae, cmap=ramp, aspect="auto", vmin=0.0, interpolation="nearest")
         bar = figure.colorbar(image, ax=axes, pad=0.02)
         bar.set_label(f"MAE, unit of {shortened([output.output])[0]}", color=theme.muted, fontsize=9)
         bar.ax.tick_params(colors=theme.muted, labelsize=8, length=3)

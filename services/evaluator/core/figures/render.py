@@ -2,6 +2,9 @@
 
 from typing import Any, get_args
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
 from services.evaluator.core.figures.comparison import ModelComparison, draw_comparison
 from services.evaluator.core.figures.custom import CustomFigure, draw_custom
 from services.evaluator.core.figures.errors import (
@@ -15,7 +18,7 @@ from services.evaluator.core.figures.errors import (
 from services.evaluator.core.figures.folds import ErrorByFold, draw_error_by_fold
 from services.evaluator.core.figures.forecast import ForecastFigure, draw_forecast
 from services.evaluator.core.figures.jsonable import plain, rebuilt
-from services.evaluator.core.figures.style import THEMES, ThemeName, new_figure, to_png
+from services.evaluator.core.figures.style import THEMES, ThemeName, to_png
 from services.evaluator.core.figures.training import TrainingHistory, draw_training_history
 
 FigureData = (
@@ -52,7 +55,9 @@ def render(data: FigureData, theme: ThemeName = "light") -> bytes:
     """Draw a figure as PNG; the same value and theme give the same bytes."""
     colours = THEMES[theme]
     width, height = _size(data)
-    figure = new_figure(colours, width=width, height=height)
+    # A figure that belongs to no window and no global list.
+    figure = Figure(figsize=(width, height), facecolor=colours.paper, layout="constrained")
+    FigureCanvasAgg(figure)
     match data:
         case ForecastFigure():
             draw_forecast(figure, data, colours)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from PIL import Image
@@ -39,11 +38,6 @@ class Theme:
         red, green, blue = ((1.0 - strength) * under + strength * over for under, over in pairs)
         return red, green, blue
 
-    @property
-    def colormap(self) -> LinearSegmentedColormap:
-        """The ramp as a continuous colour map."""
-        return LinearSegmentedColormap.from_list(f"trainyard-{self.name}", self.ramp)
-
 
 LIGHT = Theme(
     name="light",
@@ -65,13 +59,6 @@ DARK = Theme(
 )
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
 LINE_STYLES: tuple[str, ...] = ("-", "--", "-.", ":")  # tells lines apart where colours come round again
-
-
-def new_figure(theme: Theme, *, width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches that belongs to no window and no global list."""
-    figure = Figure(figsize=(width, height), facecolor=theme.paper, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def dress(axes: Axes, theme: Theme, *, title: str = "", x: str = "", y: str = "") -> None:

@@ -17,7 +17,7 @@ export default defineConfig({
         manualChunks: (id: string) =>
           /node_modules\/(react|react-dom|scheduler|react-router|@tanstack|i18next|openapi-fetch|cookie|set-cookie-parser|use-sync-external-store)\//.test(id)
             ? "vendor"
-            : /src\/(ui\/(parts|format|theme)|i18n\/(index|en)|api\/index|client|Frame)\.tsx?$/.test(id) ? "base" : undefined,
+            : /src\/(ui\/(parts|format|theme)|i18n\/(index|en)|api\/index|client|early|live|workspace|Frame)\.tsx?$/.test(id) ? "base" : undefined,
       },
     },
   },

@@ -63,11 +63,6 @@ def fit_bytes(spec: BoostSpec, size: FitSize) -> int:
     return 2 * rows * size.n_inputs * FEATURES_PER_INPUT * FLOAT64 + linear
 
 
-def load_library() -> None:
-    """Import LightGBM."""
-    import lightgbm  # noqa: F401  # imported for its seconds, not its names
-
-
 BOOST = ModelKind(
     spec=BoostSpec,
     fit=fit_boost,
@@ -76,5 +71,5 @@ BOOST = ModelKind(
     fit_bytes=fit_bytes,
     files={"txt": save_text},
     space={"learning_rate": Range(0.01, 0.2), "max_depth": Choice((None, 3, 4, 5, 6, 8))},
-    warm_up=load_library,
+    slow_import="lightgbm",
 )

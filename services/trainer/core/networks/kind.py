@@ -65,40 +65,32 @@ def fit_bytes(spec: NeuralKind, size: FitSize) -> int:
     """Count a copy of the samples with linear forecasts, the copies of the weights, and one batch."""
     linear_forecasts = size.n_windows * size.forecast
     at_once = max(spec.batch_size, EVALUATED_WINDOWS)
-    per_window = size.window + n_activations(spec, size)
-    values = n_weights(spec, size) * WEIGHT_COPIES + at_once * per_window * ACTIVATION_COPIES
+    weights, activations = n_values(spec, size)
+    per_window = size.window + activations
+    values = weights * WEIGHT_COPIES + at_once * per_window * ACTIVATION_COPIES
     return size.samples_bytes + (linear_forecasts + values) * FLOAT32
 
 
-def n_weights(spec: NeuralKind, size: FitSize) -> int:
-    """Count the weights of a network."""
+def n_values(spec: NeuralKind, size: FitSize) -> tuple[int, int]:
+    """Count the weights of a network, and the intermediate values of one window."""
     match spec:
         case DenseSpec():
             widths = [size.window, *spec.layers, size.forecast]
-            return sum(a * b + b for a, b in pairwise(widths))
+            return sum(a * b + b for a, b in pairwise(widths)), sum(spec.layers) + size.forecast
         case CnnSpec():
             widths = [size.n_inputs, *spec.layers]
             kernels = sum(spec.kernel_size * a * b + b for a, b in pairwise(widths))
-            return kernels + pooled(size.input_steps, len(spec.layers)) * widths[-1] * size.forecast
+            head = pooled(size.input_steps, len(spec.layers)) * widths[-1] * size.forecast
+            steps = (pooled(size.input_steps, depth) for depth in range(len(spec.layers)))
+            maps = sum(2 * n * units for n, units in zip(steps, spec.layers, strict=True))
+            return kernels + head, maps + size.forecast
         case LstmSpec() | ArLstmSpec():
             widths = [size.n_inputs + size.n_outputs, *spec.layers]
             cells = sum(4 * b * (a + b + 1) for a, b in pairwise(widths))
-            return cells + widths[-1] * (size.forecast if isinstance(spec, LstmSpec) else size.n_outputs)
-        case _:
-            assert_never(spec)
-
-
-def n_activations(spec: NeuralKind, size: FitSize) -> int:
-    """Count the intermediate values of one window."""
-    match spec:
-        case DenseSpec():
-            return sum(spec.layers) + size.forecast
-        case CnnSpec():
-            steps = (pooled(size.input_steps, depth) for depth in range(len(spec.layers)))
-            return sum(2 * n * units for n, units in zip(steps, spec.layers, strict=True)) + size.forecast
-        case LstmSpec() | ArLstmSpec():
+            head = widths[-1] * (size.forecast if isinstance(spec, LstmSpec) else size.n_outputs)
             rolled = size.output_steps if isinstance(spec, ArLstmSpec) else 0
-            return (size.input_steps + rolled) * sum(6 * units for units in spec.layers) + size.forecast
+            states = (size.input_steps + rolled) * sum(6 * units for units in spec.layers)
+            return cells + head, states + size.forecast
         case _:
             assert_never(spec)
 
@@ -110,11 +102,6 @@ def pooled(n_steps: int, depth: int) -> int:
     [5, 2, 1, 1]
     """
     return max(n_steps >> depth, 1)
-
-
-def load_keras() -> None:
-    """Import keras and its backend."""
-    import services.trainer.core.networks.fit  # noqa: F401  # imported for its seconds, not its names
 
 
 _SPACE: Mapping[str, Dimension] = {
@@ -141,7 +128,7 @@ def _neural(spec: type[NeuralT]) -> "ModelKind[NeuralT, NeuralModel]":
         files={"keras": save_network},
         on_request={"h5": save_network},
         space={**_SPACE, **({"kernel_size": Choice((3, 5, 7))} if issubclass(spec, CnnSpec) else {})},
-        warm_up=load_keras,
+        slow_import="services.trainer.core.networks.fit",
     )
 
 

@@ -64,11 +64,6 @@ def direct_bytes(spec: SvrDirectSpec, size: FitSize) -> int:
     return size.samples_bytes + rows_and_working_set + 3 * size.n_train * size.forecast * FLOAT64
 
 
-def load_solver() -> None:
-    """Import the compiled solver."""
-    import services.trainer.core.svr.exact  # noqa: F401  # imported for its seconds, not its names
-
-
 # A kernel's width is searched away from "scale", which is the trial the model was asked for with.
 SPACE: Mapping[str, Dimension] = {
     "C": Range(0.03, 100.0), "epsilon": Range(0.01, 0.5), "gamma": Range(1e-4, 1.0),
@@ -82,7 +77,7 @@ SVR_DIRECT = ModelKind(
     fit_bytes=direct_bytes,
     files={"skops": save_skops},
     space=SPACE,
-    warm_up=load_solver,
+    slow_import="services.trainer.core.svr.exact",
 )
 SVR_MIMO = ModelKind(
     spec=SvrMimoSpec,

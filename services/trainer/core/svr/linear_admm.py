@@ -62,7 +62,10 @@ def fit_tube(
         intercept = target.mean(axis=0)  # the basis has mean zero
         residual = y - basis @ weights - intercept
         moved = RELAXATION * residual + (1.0 - RELAXATION) * slack + dual
-        previous, slack = slack, _shrink(moved, epsilon, C / rho)
+        # The proximal map of the loss: free inside the tube, pulled to it from outside.
+        size, pull = np.abs(moved), C / rho
+        shrunk = np.where(size > epsilon + pull, size - pull, np.minimum(size, epsilon))
+        previous, slack = slack, np.copysign(shrunk, moved)
         dual = moved - slack
         if iteration % CHECK_EVERY == 0:
             new_gap = _relative_gap(basis, y, weights, residual, rho * dual, C=C, epsilon=epsilon)
@@ -75,14 +78,6 @@ def fit_tube(
             rho, dual = rho * factor, dual / factor
     weights = rotation.astype(np.float32) @ best[0]
     return TubeFit(weights, (best[1] + centre - mean @ weights).astype(np.float32), float(gap), iteration)
-
-
-def _shrink(values: Float32, epsilon: float, threshold: float) -> Float32:
-    """Proximal map of the epsilon-insensitive loss: free inside the tube, pulled to it from outside."""
-    size = np.abs(values)
-    return np.copysign(
-        np.where(size > epsilon + threshold, size - threshold, np.minimum(size, epsilon)), values
-    )
 
 
 def _relative_gap(

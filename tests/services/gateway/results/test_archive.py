@@ -92,3 +92,21 @@ async def test_the_results_say_how_far_the_report_is(house: House, http: httpx.A
     states.append((await http.get(f"results/{sid}")).json()["report"])
 
     assert states == ["none", "writing", "ready"]
+
+
+async def test_a_report_that_cannot_be_written_is_not_waited_for(
+    house: House, http: httpx.AsyncClient, sid: str
+) -> None:
+    await store_run(house, sid, "completed")
+    problem = {"code": "OBJECT_DAMAGED", "message": "a stored file is not as it was stored"}
+    download = asyncio.create_task(http.get(f"results/{sid}/download"))
+    while not len(house.gateway.live.hub):  # noqa: ASYNC110 - a hub tells nobody that somebody listens
+        await asyncio.sleep(0.01)
+    await house.records.update(RunRow, RUN, {"verdict": {"rows": [], "report_problem": problem}})
+    house.gateway.live.hub.publish(LiveMessage(9, "run.reported", sid, RUN, None, {"problem": problem}, "{}"))
+
+    waiting, later = await download, await http.get(f"results/{sid}/download")
+
+    assert (waiting.status_code, waiting.json()["code"]) == (404, "REPORT_FAILED")
+    assert later.json()["code"] == "REPORT_FAILED"
+    assert (await http.get(f"results/{sid}")).json()["report"] == "failed"

@@ -114,6 +114,39 @@ async def test_a_schedule_begins_with_the_next_due_time(furnished: House, http: 
     assert await _firings(furnished) == []
 
 
+async def test_a_paused_schedule_does_nothing_and_goes_on_with_the_next_due_time(
+    furnished: House, http: httpx.AsyncClient
+) -> None:
+    schedule_id = await _made(furnished, http)
+    paused = await http.put(f"schedules/{SESSION}/{schedule_id}", json={"enabled": False})
+
+    await _runner(furnished).look(NOW)
+    before = await _firings(furnished)
+    resumed = await http.put(f"schedules/{SESSION}/{schedule_id}", json={"enabled": True})
+    await _runner(furnished).look(NOW)
+    (missed,) = await _firings(furnished)
+    await _runner(furnished).look(NOW + timedelta(days=1))
+
+    assert (paused.json()["schedule"]["enabled"], before) == (False, [])
+    assert resumed.json()["schedule"]["enabled"] is True
+    assert (missed.status, missed.result) == ("skipped", {"reason": "paused"})
+    assert [firing.status for firing in await _firings(furnished)] == ["skipped", "done"]
+
+
+async def test_a_schedule_that_is_let_go_on_twice_keeps_what_became_of_its_due_times(
+    furnished: House, http: httpx.AsyncClient
+) -> None:
+    schedule_id = await _made(furnished, http)
+    await _runner(furnished).look(NOW)
+
+    for enabled in (False, True, True):
+        await http.put(f"schedules/{SESSION}/{schedule_id}", json={"enabled": enabled})
+    unknown = await http.put(f"schedules/{SESSION}/{'9' * 32}", json={"enabled": True})
+
+    assert [firing.status for firing in await _firings(furnished)] == ["done"]
+    assert unknown.status_code == 404
+
+
 async def test_a_firing_waits_for_a_service_that_is_away_and_is_given_up_after_a_day(
     furnished: House, http: httpx.AsyncClient
 ) -> None:

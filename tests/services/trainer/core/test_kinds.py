@@ -1,5 +1,6 @@
 """Every kind of model is whole: it fits, is stored, loaded and exported, and has its names."""
 
+import importlib
 from pathlib import Path
 from typing import Any, get_args
 
@@ -93,7 +94,8 @@ def test_a_kind_says_what_memory_a_fit_takes_beyond_its_samples(name: Kind, data
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_kind_loads_its_libraries_before_its_first_task(name: Kind) -> None:
-    KINDS[name].warm_up()
+    if module := KINDS[name].slow_import:
+        importlib.import_module(module)
 
 
 @pytest.mark.parametrize("name", KINDS)

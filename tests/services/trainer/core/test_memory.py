@@ -3,7 +3,7 @@
 import pytest
 
 from services.trainer.core.memory import fit_bytes, fit_size, require_memory
-from services.trainer.core.networks.kind import n_weights
+from services.trainer.core.networks.kind import n_values
 from services.trainer.core.problems import ModelTooLarge
 from shared.contracts.kinds import (
     ArLstmSpec,
@@ -57,7 +57,7 @@ def test_weights_are_counted_as_the_network_has_them(spec: DenseSpec | CnnSpec |
 
     layout = small_dataset(200).layout
 
-    counted = n_weights(spec, fit_size(layout, 0, 0))
+    counted, _ = n_values(spec, fit_size(layout, 0, 0))
 
     actual = sum(weight.numpy().size for weight in build(spec, layout).trainable_weights)
     assert 0.9 * actual < counted < 1.3 * actual

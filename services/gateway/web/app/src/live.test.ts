@@ -16,6 +16,14 @@ describe("loss curves", () => {
     expect(run.curves.get("j")).toEqual({ label: "LSTM", epochs: [1, 2, 3], loss: [3, 2, 1], val_loss: [6, 4, 2] });
   });
 
+  it("have every epoch, also of a fit that tells several at once", () => {
+    const run = new LiveRun((draw) => draw());
+    const told = progress(4, 1);
+    run.hear(progress(1, 4));
+    run.hear({ ...told, data: { ...told.data, curve: [2, 3, 4].map((epoch) => ({ epoch, loss: 5 - epoch, val_loss: 10 - 2 * epoch })) } });
+    expect(run.curves.get("j")).toEqual({ label: "LSTM", epochs: [1, 2, 3, 4], loss: [4, 3, 2, 1], val_loss: [8, 6, 4, 2] });
+  });
+
   it("begin again where a fit that was interrupted does, and bars never go back", () => {
     const run = new LiveRun((draw) => draw());
     for (const epoch of [1, 2, 3, 2]) run.hear(progress(epoch, 4 - epoch));
@@ -23,7 +31,7 @@ describe("loss curves", () => {
     expect(run.fits.get("j")?.fraction).toBeCloseTo(0.3);
   });
 
-  it("are told to the screen once a frame, however many events come", () => {
+  it("are told to the screen once a while, however many events come", () => {
     const frames: (() => void)[] = [];
     const run = new LiveRun((draw) => frames.push(draw));
     let told = 0;

@@ -1,8 +1,12 @@
-// What goes on in a run: the newest of every fit and its loss curve, told to the screen at most once a frame.
+// What goes on in a run: the newest of every fit and its loss curve, told to the screen four times a second.
 import { useSyncExternalStore } from "react";
 
 import type { Curve, Job } from "./api";
 import type { LiveEvent } from "./client";
+
+/** Curves of thousands of epochs take some milliseconds to draw; in a tab nobody sees nothing is drawn. */
+const PAUSE = 250;
+const soon = (draw: () => void) => void setTimeout(() => requestAnimationFrame(draw), PAUSE);
 
 export interface Losses {
   label: string;
@@ -27,7 +31,7 @@ export class LiveRun {
   private waiting = false;
   private readonly listeners = new Set<() => void>();
 
-  constructor(private readonly nextFrame: (draw: () => void) => void = (draw) => void requestAnimationFrame(draw)) {}
+  constructor(private readonly later: (draw: () => void) => void = soon) {}
 
   /** Take over what the gateway kept; what came live meanwhile and is newer stays. */
   load(curves: readonly Curve[]): void {
@@ -42,7 +46,7 @@ export class LiveRun {
   hear(event: LiveEvent): void {
     const id = event.job_id;
     if (!id || event.type !== "model.progress") return;
-    const told = event.data as { fraction: number; phase: string; epoch: number | null; n_epochs: number | null; loss: number | null; val_loss: number | null; eta_seconds: number | null; label: string };
+    const told = event.data as { fraction: number; phase: string; epoch: number | null; n_epochs: number | null; loss: number | null; val_loss: number | null; eta_seconds: number | null; label: string; curve?: { epoch: number; loss: number; val_loss: number }[] };
     const before = this.fits.get(id);
     this.fits.set(id, {
       fraction: Math.max(before?.fraction ?? 0, told.fraction),
@@ -51,7 +55,8 @@ export class LiveRun {
       nEpochs: told.n_epochs,
       eta: told.eta_seconds,
     });
-    if (told.epoch != null && (told.loss != null || told.val_loss != null)) {
+    for (const { epoch, loss, val_loss } of told.curve ?? []) this.point(id, told.label, epoch, loss, val_loss);
+    if (told.epoch != null && told.epoch !== told.curve?.at(-1)?.epoch && (told.loss != null || told.val_loss != null)) {
       this.point(id, told.label, told.epoch, told.loss ?? null, told.val_loss ?? null);
     }
     this.tell();
@@ -71,7 +76,7 @@ export class LiveRun {
   private tell(): void {
     if (this.waiting) return;
     this.waiting = true;
-    this.nextFrame(() => {
+    this.later(() => {
       this.waiting = false;
       this.version++;
       for (const listener of this.listeners) listener();
@@ -86,7 +91,7 @@ export class LiveRun {
   readonly current = () => this.version;
 }
 
-/** Follow a run's fits; the component is drawn anew at most once a frame. */
+/** Follow a run's fits; the component is drawn anew at most four times a second. */
 export const useLiveRun = (run: LiveRun): number => useSyncExternalStore(run.subscribe, run.current);
 
 /** How far a job is, of what the ledger says and what was heard since. */

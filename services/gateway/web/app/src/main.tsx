@@ -6,13 +6,14 @@ import { createRoot } from "react-dom/client";
 import { BrowserRouter, Navigate, Route, Routes } from "react-router";
 
 import { isPassing } from "./client";
+import { askEarly, openSession } from "./early";
 import { Frame } from "./Frame";
 import { startLanguage, t } from "./i18n";
 import Sessions from "./screens/Sessions";
 import { Loading } from "./ui/parts";
 import { applyTheme, watchSystemTheme } from "./ui/theme";
 
-const SessionScreens = lazy(() => import("./screens/Session"));
+const SessionScreens = lazy(openSession);
 const Settings = lazy(() => import("./screens/Settings"));
 
 const client = new QueryClient({
@@ -30,6 +31,7 @@ function NotThere() {
   return <main id="main" className="empty"><h1>{t("notThere")}</h1><a className="button" href="/">{t("backToSessions")}</a></main>;
 }
 
+askEarly(location.pathname, client);
 applyTheme();
 watchSystemTheme();
 await startLanguage();

@@ -382,6 +382,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/schedules/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedules
+         * @description Return the session's schedules, and the newest times they were due with what became of them.
+         */
+        get: operations["list_schedules_api_training_schedules__sid__get"];
+        put?: never;
+        /**
+         * Make Schedule
+         * @description Do something every day, or once a month, at a local time; it begins with the next such time.
+         */
+        post: operations["make_schedule_api_training_schedules__sid__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedules/{sid}/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switch Schedule
+         * @description Pause a schedule, or let it go on with the next due time.
+         */
+        put: operations["switch_schedule_api_training_schedules__sid___schedule_id__put"];
+        post?: never;
+        /**
+         * Remove Schedule
+         * @description Remove a schedule with the record of its firings; what it made stays.
+         */
+        delete: operations["remove_schedule_api_training_schedules__sid___schedule_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/series/{sid}/{series_id}": {
         parameters: {
             query?: never;
@@ -900,6 +948,39 @@ export interface components {
             time: string;
         };
         /**
+         * Firing
+         * @description One time a schedule was due, and what became of it.
+         */
+        Firing: {
+            /**
+             * Delivery
+             * @description of the webhook
+             * @enum {string}
+             */
+            delivery: "none" | "pending" | "delivered" | "failed";
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+            /** Firing Id */
+            firing_id: string;
+            /** Local Day */
+            local_day: string;
+            problem: components["schemas"]["Problem"] | null;
+            /** Result */
+            result: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Schedule Id */
+            schedule_id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "due" | "done" | "skipped" | "failed";
+        };
+        /**
          * Forecast
          * @description A forecast of the future, with what it rests on.
          */
@@ -941,6 +1022,12 @@ export interface components {
             levels_unknown: number[];
             /** Model */
             model: string;
+            /**
+             * N Later
+             * @description windows after the test part whose errors shape the intervals
+             * @default 0
+             */
+            n_later: number;
             /** N Validation */
             n_validation: number;
             /** Outputs */
@@ -1925,6 +2012,181 @@ export interface components {
              * @description what could not be honoured, and what was done
              */
             warnings?: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Schedule
+         * @description A schedule as it is told; its secret is told once, when it is made.
+         */
+        Schedule: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "forecast" | "retrain";
+            /** At */
+            at: string;
+            /**
+             * Condition
+             * @enum {string}
+             */
+            condition: "always" | "skill_below_zero";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Day Of Month */
+            day_of_month: number | null;
+            /**
+             * Enabled
+             * @description false: paused
+             */
+            enabled: boolean;
+            /** Horizon */
+            horizon: number | null;
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /** Schedule Id */
+            schedule_id: string;
+            /** Timezone */
+            timezone: string;
+            /** Webhook Url */
+            webhook_url: string | null;
+        };
+        /**
+         * ScheduleMade
+         * @description A new schedule, and the secret its webhooks are signed with.
+         */
+        ScheduleMade: {
+            schedule: components["schemas"]["Schedule"];
+            /**
+             * Secret
+             * @description told this once; null without a webhook
+             */
+            secret: string | null;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ScheduleOrder
+         * @description What to do, at which local time, and whom to tell.
+         */
+        ScheduleOrder: {
+            /**
+             * Action
+             * @default forecast
+             * @enum {string}
+             */
+            action: "forecast" | "retrain";
+            /**
+             * At
+             * @description time of the local clock, HH:MM
+             */
+            at: string;
+            /**
+             * Condition
+             * @description or only if the model's skill is below zero
+             * @default always
+             * @enum {string}
+             */
+            condition: "always" | "skill_below_zero";
+            /**
+             * Day Of Month
+             * @description once a month on this day; default: every day
+             */
+            day_of_month?: number | null;
+            /**
+             * Horizon
+             * @description hours; default: as far as the model reaches
+             */
+            horizon?: number | null;
+            /**
+             * Model
+             * @default champion
+             */
+            model: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Timezone
+             * @description whose clock, such as Europe/Vienna
+             */
+            timezone: string;
+            /** Webhook Url */
+            webhook_url?: string | null;
+        };
+        /**
+         * ScheduleRemoved
+         * @description A schedule does nothing any more.
+         */
+        ScheduleRemoved: {
+            /** Schedule Id */
+            schedule_id: string;
+            /**
+             * Status
+             * @default removed
+             * @constant
+             */
+            status: "removed";
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ScheduleSwitch
+         * @description Whether a schedule does anything.
+         */
+        ScheduleSwitch: {
+            /**
+             * Enabled
+             * @description false pauses it; due times that pass meanwhile are not made up for
+             */
+            enabled: boolean;
+        };
+        /**
+         * ScheduleSwitched
+         * @description A schedule that was paused, or goes on.
+         */
+        ScheduleSwitched: {
+            schedule: components["schemas"]["Schedule"];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Schedules
+         * @description The schedules of a session, and the newest times they were due.
+         */
+        Schedules: {
+            /** Firings */
+            firings: components["schemas"]["Firing"][];
+            /** Schedules */
+            schedules: components["schemas"]["Schedule"][];
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
         } & {
             [key: string]: unknown;
         };
@@ -3029,6 +3291,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+        };
+    };
+    list_schedules_api_training_schedules__sid__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+        };
+    };
+    make_schedule_api_training_schedules__sid__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleMade"];
+                };
+            };
+        };
+    };
+    switch_schedule_api_training_schedules__sid___schedule_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleSwitched"];
+                };
+            };
+        };
+    };
+    remove_schedule_api_training_schedules__sid___schedule_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRemoved"];
                 };
             };
         };

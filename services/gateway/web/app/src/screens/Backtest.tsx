@@ -5,7 +5,7 @@ import { call } from "../client";
 import { t } from "../i18n";
 import { day, figure, percent, signed, whole } from "../ui/format";
 import { Loading, saveCsv, Trouble } from "../ui/parts";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 interface Fold { number: number; cutoff: string; last: string; n_train?: number; n_test?: number; train?: [number, number]; test?: [number, number] }
 interface ModelRow { job_id: string; label: string; rank: number | null; mean?: number | null; wins?: number | null; skill?: number | null; reason?: string | null; folds?: (number | null | { [key: string]: unknown })[]; [key: string]: unknown }

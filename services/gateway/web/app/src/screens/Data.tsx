@@ -10,7 +10,7 @@ import { allSeries, stepMinutes, type Use } from "../spec";
 import { bytes, day, figure, percent, step, whole } from "../ui/format";
 import { Asking, explain, Head, Loading, Trouble } from "../ui/parts";
 import { type Sending, uploads, useUploads } from "../uploads";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 import { Zones } from "./Zones";
 
 const TimeChart = lazy(() => import("../charts/TimeChart"));

@@ -8,7 +8,7 @@ import { t, useLanguage } from "../i18n";
 import { figure, moment, percent, signed, typed, when, whole } from "../ui/format";
 import { Head, Loading, saveCsv, Trouble } from "../ui/parts";
 import { readFuture, Unfilled } from "../ui/table";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 const TimeChart = lazy(() => import("../charts/TimeChart"));
 type Future = Record<string, Record<string, number>>;

@@ -11,7 +11,7 @@ import { Bars, HeatMap, Histogram } from "../charts/small";
 import { type Key, t, useLanguage } from "../i18n";
 import { bytes, duration, figure, percent, signed, whole } from "../ui/format";
 import { Head, Loading, Trouble } from "../ui/parts";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 const TimeChart = lazy(() => import("../charts/TimeChart"));
 const VIEWS = ["forecast", "errors", "inputs", "training", "files"] as const;
@@ -49,7 +49,7 @@ export default function Model() {
       <Tabs className="tabs" selectedKey={view} onSelectionChange={(key) => turn(String(key))}>
         <TabList aria-label={t("model.views")}>{VIEWS.map((name) => <Tab key={name} id={name}>{t(`view.${name}`)}</Tab>)}</TabList>
         <TabPanel id="forecast"><section className="card"><ForecastChart sid={sid} rid={rid} jid={jid} height={380} /></section></TabPanel>
-        <TabPanel id="errors"><Errors rid={rid} label={model.label} ready={results.data.report === "ready"} /></TabPanel>
+        <TabPanel id="errors"><Errors rid={rid} label={model.label} report={results.data.report} /></TabPanel>
         <TabPanel id="inputs"><Inputs rid={rid} jid={jid} baseline={model.baseline} /></TabPanel>
         <TabPanel id="training"><Training rid={rid} jid={jid} model={model} /></TabPanel>
         <TabPanel id="files"><Files rid={rid} jid={jid} /></TabPanel>
@@ -76,7 +76,8 @@ function usePlot<T>(link: string | undefined) {
 /** A model's label as the report's names have it. */
 const slug = (label: string) => label.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "model";
 
-function Errors({ rid, label, ready }: { rid: string; label: string; ready: boolean }) {
+function Errors({ rid, label, report }: { rid: string; label: string; report: string }) {
+  const ready = report === "ready";
   const plots = usePlots(rid, ready);
   const all = Object.values(plots.data?.plots ?? {});
   const own = (kind: string) => all.find((plot) => plot.label.replace(/^\d+-/, "") === `${slug(label)}/${kind}`)?.link;
@@ -85,6 +86,7 @@ function Errors({ rid, label, ready }: { rid: string; label: string; ready: bool
   const steps = usePlot<ByStep>(all.find((plot) => plot.label === "error_by_step")?.link);
   const days = useMemo(() => [1, 2, 3, 4, 5, 6, 7].map((d) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", timeZone: "UTC" }).format(Date.UTC(2024, 0, d))), []);
   if (plots.isError) return <Trouble error={plots.error} />;
+  if (report === "failed") return <div className="notice">{t("errors.failed")}</div>;
   if (!ready || (plots.data && !all.length)) return <div className="notice">{t("errors.writing")}</div>;
   return (
     <div className="stack">

@@ -7,7 +7,7 @@ import { getMonitoring, getResults, getVersions, type MonitoredModel, promoteMod
 import { t, useLanguage } from "../i18n";
 import { figure, percent, signed, when, whole } from "../ui/format";
 import { Asking, Head, Loading, Trouble } from "../ui/parts";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 const TONE: Record<Version["stage"], string> = { candidate: "", champion: "good", retired: "warn" };
 

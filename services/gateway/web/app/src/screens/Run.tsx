@@ -6,12 +6,12 @@ import { Link, useNavigate, useParams } from "react-router";
 import { type BoardRow, getHistory, getResults, getStatus, type Job, type Results, type RunStatus, stopRun } from "../api";
 import { call } from "../client";
 import { ForecastChart } from "../charts/ForecastChart";
+import { over } from "../early";
 import { type Key, t, useLanguage } from "../i18n";
 import { liveRun, progressOf, useLiveRun } from "../live";
-import { duration, figure, percent, signed, when } from "../ui/format";
+import { duration, figure, percent, RUN_TONE, signed, when } from "../ui/format";
 import { Asking, explain, Head, Loading, saveCsv, Trouble } from "../ui/parts";
-import { TONE } from "./Runs";
-import { useWorkspace } from "./Session";
+import { useWorkspace } from "../workspace";
 
 const TimeChart = lazy(() => import("../charts/TimeChart"));
 const Backtest = lazy(() => import("./Backtest"));
@@ -22,21 +22,24 @@ export default function Run() {
   const { session_id: sid, runs } = useWorkspace();
   const card = runs.find((run) => run.run_id === rid);
   const status = useQuery({ queryKey: ["run", rid, "status"], queryFn: () => getStatus(sid, rid), placeholderData: keepPreviousData });
+  const scored = status.data?.run_id === rid && over(status.data.status) && !card?.backtest_of;
+  const results = useQuery({ queryKey: ["run", rid, "results"], queryFn: () => getResults(sid, rid), enabled: scored });
   if (status.isError) return <Trouble error={status.error} again={() => void status.refetch()} />;
-  if (!status.data || status.data.run_id !== rid) return <Loading />;
-  const going = status.data.status === "queued" || status.data.status === "running";
+  if (!status.data || status.data.run_id !== rid || (scored && results.isPending)) return <Loading />; // nothing is drawn that would be pushed down
+  const going = !over(status.data.status);
   const name = `${t(card?.backtest_of ? "runs.backtest" : "runs.run")} ${card?.number ?? ""}`;
   return (
     <>
       <Head title={name} lead={card ? t("run.lead", { when: when(card.created_at), metric: card.metric.toUpperCase() }) : ""}>
-        <span className={`badge ${TONE[status.data.status as "running"] ?? ""}`}>{t(`status.${status.data.status}` as Key)}</span>
+        <span className={`badge ${RUN_TONE[status.data.status] ?? ""}`}>{t(`status.${status.data.status}` as Key)}</span>
         {going && <Asking label={t("run.stop")} className="danger" title={t("run.stopTitle")} text={t("run.stopText")} doIt={() => stopRun(sid, rid)} />}
         {!going && <button type="button" className="no-print" onClick={() => print()}>{t("run.print")}</button>}
         {!going && status.data.status === "completed" && <a className="button no-print" href={`/api/training/results/${sid}/download?run_id=${rid}`}>{t("run.download")}</a>}
       </Head>
       <div className="stack">
         {status.data.problem && <Trouble error={status.data.problem} />}
-        {!going && !card?.backtest_of && <Outcome rid={rid} />}
+        {results.isError && <Trouble error={results.error} again={() => void results.refetch()} />}
+        {scored && results.data && <Outcome results={results.data} rid={rid} />}
         {!going && card?.backtest_of && <Suspense fallback={<Loading />}><Backtest rid={rid} /></Suspense>}
         <Training status={status.data} rid={rid} going={going} />
       </div>
@@ -118,22 +121,19 @@ function Losses({ rid, version, going }: { rid: string; version: number; going: 
 
 // -- when it is over -----------------------------------------------------------------------------------------
 
-function Outcome({ rid }: { rid: string }) {
+function Outcome({ results, rid }: { results: Results; rid: string }) {
   const { session_id: sid } = useWorkspace();
-  const asked = useQuery({ queryKey: ["run", rid, "results"], queryFn: () => getResults(sid, rid) });
-  if (asked.isError) return <Trouble error={asked.error} again={() => void asked.refetch()} />;
-  if (!asked.data) return <Loading />;
-  const rows = asked.data.leaderboard.rows ?? [];
+  const rows = results.leaderboard.rows ?? [];
   if (!rows.length) return <div className="notice warn">{t("run.noScores")}</div>;
   const unranked = rows.every((row) => row.rank === null) ? rows[0]?.reason : null;
   return (
     <>
       <section className="card stack" aria-labelledby="verdict">
         <h2 id="verdict" className="visually-hidden">{t("verdict.title")}</h2>
-        {unranked ? <div className="notice bad">{t("verdict.unranked")} <span className="soft">{unranked}</span></div> : <Verdict results={asked.data} rows={rows} />}
+        {unranked ? <div className="notice bad">{t("verdict.unranked")} <span className="soft">{unranked}</span></div> : <Verdict results={results} rows={rows} />}
       </section>
-      <Board results={asked.data} rows={rows} rid={rid} />
-      {asked.data.best_model && <section className="card" aria-labelledby="forecast-best"><div className="card-head"><h2 id="forecast-best">{t("forecast.ofBest", { name: asked.data.best_model.label })}</h2><Link to={`/s/${sid}/runs/${rid}/models/${asked.data.best_model.job_id}`}>{t("run.toModel")}</Link></div><ForecastChart sid={sid} rid={rid} jid={asked.data.best_model.job_id} /></section>}
+      <Board results={results} rows={rows} rid={rid} />
+      {results.best_model && <section className="card" aria-labelledby="forecast-best"><div className="card-head"><h2 id="forecast-best">{t("forecast.ofBest", { name: results.best_model.label })}</h2><Link to={`/s/${sid}/runs/${rid}/models/${results.best_model.job_id}`}>{t("run.toModel")}</Link></div><ForecastChart sid={sid} rid={rid} jid={results.best_model.job_id} /></section>}
     </>
   );
 }

@@ -5,11 +5,9 @@ import { Link } from "react-router";
 
 import { getResults, type RunCard } from "../api";
 import { type Key, t, useLanguage } from "../i18n";
-import { duration, figure, signed, when } from "../ui/format";
+import { duration, figure, RUN_TONE, signed, when } from "../ui/format";
 import { Head } from "../ui/parts";
-import { useWorkspace } from "./Session";
-
-export const TONE: Record<RunCard["status"], string> = { queued: "live", running: "live", completed: "good", failed: "bad", cancelled: "" };
+import { useWorkspace } from "../workspace";
 
 export default function Runs() {
   useLanguage();
@@ -34,7 +32,7 @@ export default function Runs() {
                       <tr key={run.run_id}>
                         <td>{run.status === "completed" && !run.backtest_of && <input type="checkbox" aria-label={t("runs.compareOf", { name })} checked={chosen.includes(run.run_id)} onChange={() => toggle(run.run_id)} />}</td>
                         <th scope="row" className="nowrap"><Link to={`/s/${sid}/runs/${run.run_id}`}>{name}</Link></th>
-                        <td><span className={`badge ${TONE[run.status]}`}>{t(`status.${run.status}`)}</span></td>
+                        <td><span className={`badge ${RUN_TONE[run.status]}`}>{t(`status.${run.status}`)}</span></td>
                         <td className="soft small">{run.models.map((kind) => t(`model.${kind}` as Key)).join(", ")}</td>
                         <td>{run.best_label ?? "–"}</td>
                         <td className="num">{run.best_score === null ? "–" : <>{figure(run.best_score)} <span className="soft small">{run.metric.toUpperCase()}</span></>}</td>

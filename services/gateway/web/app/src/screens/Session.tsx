@@ -1,34 +1,27 @@
 // One session: its steps, and the events that keep what is shown true.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, lazy, Suspense, useContext, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useParams } from "react-router";
 
-import { getWorkspace, type Workspace } from "../api";
+import { getWorkspace } from "../api";
 import { follow, type LiveEvent } from "../client";
+import { SCREENS } from "../early";
 import { say, useCrumb } from "../Frame";
 import { addTexts, t, useLanguage } from "../i18n";
 import { enSession } from "../i18n/enSession";
 import { liveRun } from "../live";
 import { Loading, Trouble } from "../ui/parts";
+import { WorkspaceContext } from "../workspace";
 
-const Data = lazy(() => import("./Data"));
-const Setup = lazy(() => import("./Setup"));
-const Runs = lazy(() => import("./Runs"));
-const Run = lazy(() => import("./Run"));
-const Model = lazy(() => import("./Model"));
-const Forecast = lazy(() => import("./Forecast"));
-const Models = lazy(() => import("./Models"));
+const Data = lazy(SCREENS.data);
+const Setup = lazy(SCREENS.setup);
+const Runs = lazy(SCREENS.runs);
+const Run = lazy(SCREENS.run);
+const Model = lazy(SCREENS.model);
+const Forecast = lazy(SCREENS.forecast);
+const Models = lazy(SCREENS.models);
 
 addTexts(enSession);
-const WorkspaceContext = createContext<Workspace | null>(null);
-
-/** The session that is open. */
-export function useWorkspace(): Workspace {
-  const found = useContext(WorkspaceContext);
-  if (!found) throw new Error("outside of a session");
-  return found;
-}
-
 const OF_FILES = /^(file|upload)\./;
 const OF_RUNS = new Set(["training.requested", "run.planned", "run.finished", "run.reported", "cancel.requested", "dataset.failed"]);
 

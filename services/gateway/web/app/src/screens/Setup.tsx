@@ -10,8 +10,8 @@ import { type Key, t, useLanguage } from "../i18n";
 import { allSeries, BLOCKING, DEFAULTS, type Draft, MODELS, modelsOf, obstacles, specOf, stepMinutes, zoneOf } from "../spec";
 import { figure, step, typed, whole } from "../ui/format";
 import { explain, Head, Trouble } from "../ui/parts";
+import { useWorkspace } from "../workspace";
 import { COUNTRIES, SUBDIVISIONS } from "./countries";
-import { useWorkspace } from "./Session";
 import { Zones } from "./Zones";
 
 type Change = (more: Partial<Draft>) => void;

@@ -71,3 +71,6 @@ export function startOfDay(iso: string, timeZone: string): number {
 
 /** A number as somebody typed it, with a comma or a point. */
 export const typed = (text: string): number => Number(text.trim().replace(",", "."));
+
+/** How the status of a run is coloured. */
+export const RUN_TONE: Record<string, string> = { queued: "live", running: "live", completed: "good", failed: "bad", cancelled: "" };

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from services.evaluator.core.adaptive import adaptive_intervals
 from services.evaluator.core.intervals import score_intervals
+from shared.scoring.adaptive import FEWEST, HABITS, USUAL, adaptive_intervals, choose_habit
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import fit_intervals
 
@@ -80,3 +80,32 @@ def test_an_empty_part_or_missing_values_are_no_surprise() -> None:
 
     assert none.starts is None
     assert np.isfinite(some.upper).all()
+
+
+def test_habits_are_chosen_on_validation_and_the_quickest_of_equals_is_the_safest() -> None:
+    calm, short = forecast(), forecast(n=2 * FEWEST - 2)
+    rng = np.random.default_rng(1)
+    skewed = rng.exponential(1.0, (2 * FEWEST, 3, 1)) ** 3  # few windows a day: only many tell a tail
+    rare = PartForecast(np.arange(2 * FEWEST) * 8 * HOUR_NS, skewed, np.zeros(skewed.shape))
+
+    assert choose_habit(calm.validation, LEADS).days == min(habit.days for habit in HABITS)
+    assert choose_habit(short.validation, LEADS) == USUAL
+    assert choose_habit(rare, LEADS) in HABITS
+
+
+def test_errors_since_the_test_part_count_once_they_are_known() -> None:
+    made = forecast(growth=1.0)
+    refs = made.test.ref_ns[-1] + np.arange(1, 601) * HOUR_NS
+    truth = np.random.default_rng(2).normal(0, 5.0, (600, 3, 1))
+    later = PartForecast(refs, truth, np.zeros(truth.shape))
+    unknown = PartForecast(refs, np.full(truth.shape, np.nan), later.y_pred)
+    now = int(refs[-1])
+
+    before = adaptive_intervals(made, LEADS)
+    after = adaptive_intervals(made, LEADS, later=later, now_ns=now)
+    nothing = adaptive_intervals(made, LEADS, later=unknown, now_ns=now)
+    early = adaptive_intervals(made, LEADS, later=later, now_ns=int(refs[0]))
+
+    assert (after.upper > 2.5 * before.upper).all()
+    np.testing.assert_allclose(nothing.upper, before.upper, rtol=0.5)
+    np.testing.assert_allclose(early.upper, before.upper, rtol=0.1)
