@@ -24,7 +24,15 @@ from trainyard.demo import EXAMPLES
 from trainyard.forecasting import save_forecast, show_forecast
 from trainyard.local import LocalSettings, Platform
 from trainyard.operating import DEFAULT_DATA, Data, backup, console, dataset, fsck, provision
-from trainyard.plan import DEFAULT_MODELS, left_out, parse_duration, parse_models, parse_reading, plan_dataset
+from trainyard.plan import (
+    DEFAULT_MODELS,
+    left_out,
+    parse_duration,
+    parse_lags,
+    parse_models,
+    parse_reading,
+    plan_dataset,
+)
 from trainyard.registry import REGISTRY_COMMANDS
 from trainyard.schedules import SCHEDULE_COMMANDS
 from trainyard.session_commands import COMMANDS, Token, Url
@@ -108,7 +116,16 @@ def run(
     tune: Annotated[
         int, typer.Option(min=0, max=MOST_TRIALS, help="trials of a search for better parameters, per model")
     ] = 0,
-    future: Annotated[list[str] | None, typer.Option(help="series known in advance")] = None,
+    future: Annotated[
+        list[str] | None, typer.Option(help="series known in advance, seen with their past")
+    ] = None,
+    future_only: Annotated[
+        list[str] | None, typer.Option(help="series known in advance, seen without their past")
+    ] = None,
+    lag: Annotated[
+        list[str] | None,
+        typer.Option(help="show a series once more as it was before: 7d (the target), or wind=7d"),
+    ] = None,
     timezone: Annotated[
         str | None, typer.Option(help="zone of stamps without offset, and of the calendar")
     ] = None,
@@ -140,6 +157,7 @@ def run(
     reading: dict[str, JsonValue] = {"timezone": timezone} if timezone else {}
     for path in files:
         parse_reading(read or (), file_name=path.name)  # refused before anything is started
+    parse_lags(lag or ())
     if interval_end:
         reading["interval_end_minutes"] = parse_duration(interval_end).total_seconds() / 60
 
@@ -156,6 +174,8 @@ def run(
                 lookback=_duration(lookback),
                 stride=_duration(stride),
                 future=future or (),
+                future_only=future_only or (),
+                lags=parse_lags(lag or ()),
                 timezone=timezone or "UTC",
                 country=country,
                 subdivision=subdivision,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from shared.contracts.kinds import KINDS, MODEL_SPEC, SPECS, WIRE_NAMES, Kind, ModelSpec, kind_named
 from shared.contracts.specs import Calendar, CalendarFeature, DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput
+from trainyard.inputs import category_of, check_names, horizon_of, is_constant, is_known, lagged
 from trainyard.responses import Series
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)")
@@ -57,6 +58,19 @@ def parse_duration(text: str) -> timedelta:
     if match is None or float(match[1]) == 0:
         raise BadDuration(f"{text!r} is no length of time", field="duration")
     return timedelta(minutes=float(match[1]) * _MINUTES[match[2]])
+
+
+def parse_lags(texts: Sequence[str]) -> dict[str, timedelta]:
+    """Return lags by series, given as ``series=duration``, or as a duration: without a name, of the target.
+
+    >>> parse_lags(["7d", "wind=2d"])
+    {'': datetime.timedelta(days=7), 'wind': datetime.timedelta(days=2)}
+    """
+    found: dict[str, timedelta] = {}
+    for text in texts:
+        name, _, lag = text.rpartition("=")
+        found[name.strip()] = parse_duration(lag)
+    return found
 
 
 def parse_reading(options: Sequence[str], *, file_name: str = "") -> dict[str, JsonValue]:
@@ -134,6 +148,8 @@ def plan_dataset(
     lookback: timedelta | None = None,
     stride: timedelta | None = None,
     future: Collection[str] = (),
+    future_only: Collection[str] = (),
+    lags: Mapping[str, timedelta] | None = None,
     timezone: str = "UTC",
     country: str | None = None,
     subdivision: str | None = None,
@@ -155,6 +171,11 @@ def plan_dataset(
     future
         Names of series that are known in advance, such as schedules: their window covers the horizon and
         as much of the past before it as there is room for, with a point at every step.
+    future_only
+        Names of series that are known in advance and whose past says nothing: the horizon alone.
+    lags
+        By name of a series (empty: of the target) how long before it is seen once more, as an input of
+        its own: a model with a short lookback sees the last week by a lag of 7 days.
     bounded
         Whether a target that was never below zero in training is not forecast there.
     interpolate
@@ -170,7 +191,8 @@ def plan_dataset(
     coming = Horizon(start=step / 60, end=n_output * step / 60)
     spread = Horizon(start=0.0, end=step / 60) if n_output == 1 else coming  # room for more than one point
     known = _until(n_output, n_input, step, spread)
-    inputs = [goal, *(s for s in series if s.series_id != goal.series_id and not _is_constant(s))]
+    inputs = [goal, *(s for s in series if s.series_id != goal.series_id and not is_constant(s))]
+    check_names(inputs[1:], future, future_only)
     return DatasetSpec(
         series=(
             *(
@@ -178,11 +200,14 @@ def plan_dataset(
                     series_id=s.series_id,
                     name=s.name,
                     role="input",
-                    horizon=known if _is_known(s, future) else past,
-                    resample="previous" if _is_known(s, future) and category_of(s) else "auto",
+                    horizon=horizon_of(s, future, future_only, past=past, known=known, coming=spread),
+                    resample="previous"
+                    if is_known(s, (*future, *future_only)) and category_of(s)
+                    else "auto",
                 )
                 for s in inputs
             ),
+            *lagged(inputs, lags or {}, known, ahead / 60, step),
             SeriesSpec(
                 series_id=goal.series_id,
                 name=goal.name,
@@ -233,25 +258,6 @@ def _feature(window: Horizon, *, enabled: bool = True) -> CalendarFeature:
     if not enabled:
         return CalendarFeature()
     return CalendarFeature(enabled=True, at="window", horizon=window, local_time=True)
-
-
-def category_of(series: Series) -> str | None:
-    """Return the column of categories that a series of 0 and 1 tells one value of, None for other series."""
-    facts = series.quality.get("file")
-    columns = facts.get("categories") if isinstance(facts, dict) else None
-    names = columns if isinstance(columns, dict) else {}
-    return next((column for column in names if f"{column} = " in series.name), None)
-
-
-def _is_known(series: Series, future: Collection[str]) -> bool:
-    """Tell a series that is known in advance, by its name or that of its column of categories."""
-    return series.name in future or category_of(series) in future
-
-
-def _is_constant(series: Series) -> bool:
-    """Tell a column that never changes: it says nothing of what comes."""
-    low, high = series.statistics.get("min"), series.statistics.get("max")
-    return low is not None and low == high
 
 
 def _target(series: Sequence[Series], name: str) -> Series:

@@ -1,15 +1,21 @@
 """From a few words to a data set, and clear answers to words that mean nothing."""
 
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import pytest
 
+from shared.windows.dataset import build_dataset
+from tests.support.forecasting import hourly_series
+from trainyard.inputs import LagTooShort, UnknownInput
 from trainyard.plan import (
     BadDuration,
     UnknownModel,
     UnknownTarget,
     parse_duration,
     parse_kind,
+    parse_lags,
     parse_models,
     plan_dataset,
 )
@@ -37,6 +43,71 @@ def test_a_series_known_in_advance_covers_the_horizon_and_keeps_its_past() -> No
     wind = spec.inputs[1].horizon
     assert wind.end == spec.outputs[0].horizon.end == 6.0
     assert wind.end - wind.start == spec.input_steps - 1  # a point at every hour, so at every target's time
+
+
+def test_a_series_can_be_known_in_advance_without_its_past() -> None:
+    spec = plan_dataset([LOAD, WIND], target="load", horizon=timedelta(hours=6), future_only={"wind"})
+
+    assert spec.inputs[1].horizon == spec.outputs[0].horizon
+
+
+def test_a_lag_shows_a_series_once_more_as_it_was_before_what_is_forecast() -> None:
+    spec = plan_dataset(
+        [LOAD, WIND],
+        target="load",
+        horizon=timedelta(hours=6),
+        lookback=timedelta(hours=48),
+        lags=parse_lags(["7d", "wind=2d"]),
+    )
+
+    lagged = {s.name: s.horizon for s in spec.inputs[2:]}
+    assert list(lagged) == ["load, 168 h before", "wind, 48 h before"]
+    assert [s.series_id for s in spec.inputs[2:]] == [LOAD.series_id, WIND.series_id]
+    week = lagged["load, 168 h before"]
+    assert (week.start, week.end) == (6.0 - 47.0 - 168.0, 6.0 - 168.0)  # a week before the last step, hourly
+
+
+def test_a_lag_of_a_week_ends_with_what_was_a_week_before_the_last_value_forecast() -> None:
+    rows = hourly_series(700)
+    found = [
+        Series(series_id=name, name=name, statistics={"n": 700}, quality=HOUR)
+        for name in ("load", "pressure")
+    ]
+    spec = plan_dataset(
+        found,
+        target="load",
+        horizon=timedelta(hours=6),
+        lookback=timedelta(hours=24),
+        lags=parse_lags(["7d"]),
+    )
+
+    dataset = build_dataset(spec, rows)
+
+    lagged = [column.name for column in dataset.layout.inputs].index("load, 168 h before")
+    x, at = dataset.x(scaled=False)[:, :, lagged], dataset.ref_ns // (3600 * 10**9)
+    np.testing.assert_allclose(x[:, -1], rows["load"].values[at + 6 - 168], rtol=1e-6)
+    np.testing.assert_allclose(x[:, 0], rows["load"].values[at + 6 - 168 - 23], rtol=1e-6)
+    assert dataset.layout.own_past == (0,)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"future": ["price"]}, "'price' is no input that may be known in advance; these may: wind"),
+        ({"future_only": ["load"]}, "'load' is no input that may be known"),
+        ({"future": ["wind"], "future_only": ["wind"]}, "with its past and without it"),
+        ({"lags": {"price": timedelta(days=7)}}, "'price' is no input; these are: load, wind"),
+    ],
+)
+def test_a_name_that_is_no_input_is_refused_with_those_there_are(said: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnknownInput, match=message):
+        plan_dataset([LOAD, WIND], target="load", horizon=timedelta(hours=6), **said)
+
+
+@pytest.mark.parametrize("lag", [timedelta(hours=5), timedelta(minutes=450)])
+def test_a_lag_shorter_than_the_horizon_or_between_steps_is_refused(lag: timedelta) -> None:
+    with pytest.raises(LagTooShort, match="6 h ahead in steps of 60 min"):
+        plan_dataset([LOAD, WIND], target="load", horizon=timedelta(hours=6), lags={"wind": lag})
 
 
 def test_a_lookback_shorter_than_the_horizon_spreads_what_is_known_over_it() -> None:
