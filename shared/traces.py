@@ -41,18 +41,7 @@ def start(service: str, url: str | None, *, exporter: Any = None) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
     resource = Resource.create({"service.name": f"trainyard-{service}"})
-    provider = TracerProvider(resource=resource, id_generator=_ids())
-    if exporter is not None:
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
-    _tracer = provider.get_tracer("trainyard")
-
-
-def _ids() -> Any:
-    """Return OpenTelemetry's random ids, but for the root of a session, which has the session's."""
+    # OpenTelemetry's random ids, but for the root of a session, which has the session's.
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
     class Ids(RandomIdGenerator):
@@ -64,7 +53,14 @@ def _ids() -> Any:
             wanted = _wanted.get()
             return int(wanted[:16], 16) if wanted else super().generate_span_id()
 
-    return Ids()
+    provider = TracerProvider(resource=resource, id_generator=Ids())
+    if exporter is not None:
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+    else:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
+    _tracer = provider.get_tracer("trainyard")
 
 
 def stop() -> None:

@@ -92,7 +92,12 @@ class EmbeddedNats:
         Started again after ``stop`` or a crash it listens on the same port with the same token.
         """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = self._lock()
+        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise StoreInUse("another Trainyard uses this data folder", folder=self.root.name) from error
         try:
             self._read_secrets()
             ports = self.root / "ports"
@@ -135,15 +140,6 @@ class EmbeddedNats:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-    def _lock(self) -> int:
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise StoreInUse("another Trainyard uses this data folder", folder=self.root.name) from error
-        return descriptor
 
     def login(self, user: str = "operator") -> dict[str, str]:
         """Return the arguments with which a client connects as a user; the operator may do everything."""

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.specs import DatasetSpec, Role
-from trainyard.connection import ApiError, Connection
+from trainyard.connection import ApiError
 from trainyard.forecasting import ForecastCalls
 from trainyard.registry_calls import RegistryCalls
 from trainyard.responses import Backtest, Importance, Live, Run, RunResults, RunStatus, Series, UploadedFile
@@ -21,7 +21,7 @@ CHUNK_BYTES = 8 * 2**20  # of one request: half as many requests as a browser ne
 CHUNKS_AT_ONCE = 3
 
 
-class AsyncClient(Connection, ForecastCalls, RegistryCalls):
+class AsyncClient(ForecastCalls, RegistryCalls):
     """A client of one gateway.
 
     Parameters

@@ -147,7 +147,15 @@ class RunBars:
             case "model.progress" if event.job_id in self._tasks or data.get("trial") is not None:
                 self._add(event.job_id or "", data["label"])  # a trial was not planned with the run
                 task = self._tasks[event.job_id or ""]
-                self._progress.update(task, completed=100 * data["fraction"], note=_note(data))
+                parts = [data.get("phase") or ""]
+                if data.get("epoch"):
+                    parts = [f"epoch {data['epoch']}/{data['n_epochs']}"]
+                if data.get("val_loss") is not None:
+                    parts.append(f"val {data['val_loss']:.4g}")
+                if data.get("eta_seconds"):
+                    parts.append(f"{data['eta_seconds']:.0f} s left")
+                note = ", ".join(part for part in parts if part)
+                self._progress.update(task, completed=100 * data["fraction"], note=note)
             case "model.done" if event.job_id:
                 self._add(event.job_id, data["label"])  # an average was not planned, but made
                 self._end(self._tasks[event.job_id], data)
@@ -165,17 +173,6 @@ class RunBars:
         note += f" in {seconds:.1f} s" if seconds else ""
         self._progress.update(task, completed=100, note=f"{note} {problem}".strip())
         self._progress.stop_task(task)
-
-
-def _note(data: dict[str, Any]) -> str:
-    parts = [data.get("phase") or ""]
-    if data.get("epoch"):
-        parts = [f"epoch {data['epoch']}/{data['n_epochs']}"]
-    if data.get("val_loss") is not None:
-        parts.append(f"val {data['val_loss']:.4g}")
-    if data.get("eta_seconds"):
-        parts.append(f"{data['eta_seconds']:.0f} s left")
-    return ", ".join(part for part in parts if part)
 
 
 def show_leaderboard(console: Console, results: RunResults) -> None:

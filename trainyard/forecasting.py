@@ -4,28 +4,23 @@ from collections.abc import Mapping, Sequence
 from csv import DictWriter
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
+from trainyard.connection import Connection
 from trainyard.responses import Forecast, ForecastSummary, Monitoring
 
 Future = Mapping[str, Sequence[float | None] | Mapping[str, float]]
 
 
-class Calls(Protocol):
-    """Something that calls the gateway."""
-
-    async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]: ...
-
-
-class ForecastCalls:
+class ForecastCalls(Connection):
     """The part of ``AsyncClient`` that is about forecasts of the future."""
 
     async def forecast(
-        self: Calls,
+        self,
         session_id: str,
         *,
         model: str = "champion",
@@ -72,7 +67,7 @@ class ForecastCalls:
         return Forecast.model_validate(await self._call("POST", f"/forecast/{session_id}", json=body))
 
     async def extend(
-        self: Calls,
+        self,
         file_id: str,
         rows: str | Sequence[Mapping[str, JsonValue]],
         *,
@@ -93,13 +88,13 @@ class ForecastCalls:
         }
         return await self._call("POST", f"/csv-files/{file_id}/rows", json=body)
 
-    async def forecasts(self: Calls, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
+    async def forecasts(self, session_id: str, *, limit: int = 100) -> list[ForecastSummary]:
         """Return the session's forecasts, newest first."""
         answer = await self._call("GET", f"/forecasts/{session_id}", params={"limit": limit})
         return [ForecastSummary.model_validate(one) for one in answer["forecasts"]]
 
     async def schedule(
-        self: Calls,
+        self,
         session_id: str,
         *,
         at: str,
@@ -125,22 +120,22 @@ class ForecastCalls:
         }
         return await self._call("POST", f"/schedules/{session_id}", json=body)
 
-    async def schedules(self: Calls, session_id: str) -> dict[str, Any]:
+    async def schedules(self, session_id: str) -> dict[str, Any]:
         """Return the session's schedules and what became of their due times, newest first."""
         return await self._call("GET", f"/schedules/{session_id}")
 
     async def pause_schedule(
-        self: Calls, session_id: str, schedule_id: str, *, paused: bool = True
+        self, session_id: str, schedule_id: str, *, paused: bool = True
     ) -> dict[str, Any]:
         """Pause a schedule, or let it go on with its next due time."""
         return await self._call("PUT", f"/schedules/{session_id}/{schedule_id}", json={"enabled": not paused})
 
-    async def unschedule(self: Calls, session_id: str, schedule_id: str) -> None:
+    async def unschedule(self, session_id: str, schedule_id: str) -> None:
         """Remove a schedule."""
         await self._call("DELETE", f"/schedules/{session_id}/{schedule_id}")
 
     async def monitoring(
-        self: Calls, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
+        self, session_id: str, *, model: str | None = None, last: int = 30, drift_days: float = 14
     ) -> Monitoring:
         """Return how the last forecasts of each model met their truth, and the drift of its inputs."""
         params: dict[str, Any] = {"last": last, "drift_days": drift_days}
@@ -149,9 +144,7 @@ class ForecastCalls:
             await self._call("GET", f"/forecasts/{session_id}/monitoring", params=params)
         )
 
-    async def forecast_template(
-        self: Calls, session_id: str, *, model: str = "champion"
-    ) -> dict[str, JsonValue]:
+    async def forecast_template(self, session_id: str, *, model: str = "champion") -> dict[str, JsonValue]:
         """Return the stamps and columns a forecast needs that are known in advance."""
         return await self._call("GET", f"/forecast/{session_id}/template", params={"model": model})
 

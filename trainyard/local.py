@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
 
 import httpx
 import nats
@@ -80,21 +79,18 @@ class Service:
         logs.mkdir(exist_ok=True, mode=0o700)
         self._started_at = time.monotonic()
         with open_private(logs / f"{self.name}.jsonl") as sink:
-            self.process = self._spawn(sink)
-
-    def _spawn(self, sink: IO[bytes]) -> subprocess.Popen[bytes]:
-        own = {"TRAINYARD_PORT_FILE": str(self.port_file), "TRAINYARD_PARENT_PID": str(os.getpid())}
-        if self._port:
-            own["TRAINYARD_PORT"] = str(self._port)  # where its clients know it
-        return subprocess.Popen(
-            [sys.executable, "-m", self._module],
-            cwd=ROOT,
-            env={**os.environ, **self._environment, **own},
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-        )
+            own = {"TRAINYARD_PORT_FILE": str(self.port_file), "TRAINYARD_PARENT_PID": str(os.getpid())}
+            if self._port:
+                own["TRAINYARD_PORT"] = str(self._port)  # where its clients know it
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                cwd=ROOT,
+                env={**os.environ, **self._environment, **own},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
 
     def alive(self) -> bool:
         """Whether the process runs."""

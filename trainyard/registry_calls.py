@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from trainyard.forecasting import Calls
+from trainyard.connection import Connection
 from trainyard.responses import ModelVersion, Versions
 
 
-class RegistryCalls:
+class RegistryCalls(Connection):
     """Versions of a session's models and their stages."""
 
-    async def models(self: Calls, session_id: str) -> Versions:
+    async def models(self, session_id: str) -> Versions:
         """Return the registered models, newest first, and the log of promotions."""
         return Versions.model_validate(await self._call("GET", f"/models/{session_id}"))
 
     async def register(
-        self: Calls, session_id: str, *, model: str = "best", run_id: str | None = None
+        self, session_id: str, *, model: str = "best", run_id: str | None = None
     ) -> ModelVersion:
         """Give a finished model a version, as a candidate; one that has a version keeps it."""
         body = {"model": model, "run_id": run_id}
@@ -22,7 +22,7 @@ class RegistryCalls:
         return ModelVersion.model_validate(answer["version"])
 
     async def promote(
-        self: Calls,
+        self,
         session_id: str,
         *,
         version: int | None = None,
@@ -51,7 +51,7 @@ class RegistryCalls:
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/promote", json=body))
 
     async def promote_by_rule(
-        self: Calls, session_id: str, *, days: int | None = 14, level: float = 0.05
+        self, session_id: str, *, days: int | None = 14, level: float = 0.05
     ) -> Versions:
         """Promote the newest run's best model by itself whenever it was better on the last days.
 
@@ -61,21 +61,21 @@ class RegistryCalls:
         body = {} if days is None else {"json": {"days": days, "level": level}}
         return Versions.model_validate(await self._call(method, path, **body))
 
-    async def manifest(self: Calls, session_id: str, version: int) -> dict[str, Any]:
+    async def manifest(self, session_id: str, version: int) -> dict[str, Any]:
         """Return the signed manifest of a version, a DSSE envelope: `shared.storage.manifest` opens it."""
         answer = await self._call("GET", f"/models/{session_id}/{version}/manifest")
         return {name: answer[name] for name in ("payloadType", "payload", "signatures")}
 
-    async def signing_key(self: Calls) -> dict[str, Any]:
+    async def signing_key(self) -> dict[str, Any]:
         """Return the public key manifests are signed with (``public_key``, PEM) and its ``key_id``."""
         return await self._call("GET", "/signing-key")
 
-    async def rollback(self: Calls, session_id: str, *, reason: str = "") -> Versions:
+    async def rollback(self, session_id: str, *, reason: str = "") -> Versions:
         """Make the champion before the present one champion again."""
         body = {"reason": reason}
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/rollback", json=body))
 
-    async def retire(self: Calls, session_id: str, version: int, *, reason: str = "") -> Versions:
+    async def retire(self, session_id: str, version: int, *, reason: str = "") -> Versions:
         """Retire a version that is not the champion."""
         body = {"version": version, "reason": reason}
         return Versions.model_validate(await self._call("POST", f"/models/{session_id}/retire", json=body))

@@ -112,10 +112,16 @@ class LedgerDatasets:
             x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
-        key = f"{keys.dataset(session_id, dataset_id)}/{'arrays' if scaled else 'arrays-original'}.npz"
-        stored = await self._storage.of_owner(row.owner).objects.put(
-            key, await asyncio.to_thread(materialised)
-        )
+        name = f"{'arrays' if scaled else 'arrays-original'}.npz"
+        key = f"{keys.dataset(session_id, dataset_id)}/{name}"
+        mine = self._storage.of_owner(row.owner)
+        stored = await mine.objects.put(key, await asyncio.to_thread(materialised))
+        made = row.report.get("made")
+        entry: dict[str, JsonValue] = {"size_bytes": stored.size_bytes, "sha256": stored.digest}
+        report = {**row.report, "made": {**(made if isinstance(made, dict) else {}), name: entry}}
+        await mine.records.update(
+            DatasetRow, row.id, {"report": report}, expect={"revision": row.revision}
+        )  # what somebody else asked for meanwhile is made, and counted, when it is asked for next
         return key, stored.digest
 
     async def _ready(self, order: DatasetRow, key: str, report: Mapping[str, object]) -> DatasetRow:

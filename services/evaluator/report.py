@@ -69,7 +69,11 @@ class ReportWriter:
         A report that was written before is not written again.
         """
         if state.run.reported:
-            return await self._written(state.run)
+            rows = await self._storage.of_owner(state.run.owner).records.select(
+                PlotRow, {"run_id": state.run.id}
+            )
+            prefix = f"{keys.run(state.run.session_id, state.run.id)}/"
+            return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
         mine = self._storage.of_owner(state.run.owner)
         with tempfile.TemporaryDirectory(prefix="trainyard-report-") as scratch:
             folder, extras = Path(scratch) / "report", Path(scratch) / "extras"
@@ -84,7 +88,7 @@ class ReportWriter:
             for row in rows:
                 await mine.records.update(PlotRow, row.id, {"settings": row.settings})
         kept = {name: value for name, value in state.run.verdict.items() if name != "report_problem"}
-        verdict = {**kept, **found, "archive": without_keys(stored).get("results.zip")}
+        verdict = {**kept, **found, "archive": _archive(stored)}
         await mine.records.update(RunRow, state.run.id, {"verdict": verdict})
         return plots
 
@@ -150,11 +154,6 @@ class ReportWriter:
         }
         data = BacktestData(state.run.id, state.run.backtest, table, fits)
         return partial(write_backtest, data), extras
-
-    async def _written(self, run: RunRow) -> tuple[str, ...]:
-        rows = await self._storage.of_owner(run.owner).records.select(PlotRow, {"run_id": run.id})
-        prefix = f"{keys.run(run.session_id, run.id)}/"
-        return tuple(sorted(row.object_key.removeprefix(prefix) for row in rows))
 
     async def _run_data(self, run: RunRow, jobs: list[JobRow]) -> RunData:
         context = await self._results.scoring_context(jobs[0])
@@ -253,6 +252,15 @@ def write_backtest(run_data: BacktestData, folder: Path) -> tuple[Json, dict[str
 def draw(figure: FigureData, target: Path) -> None:
     """Draw one plot for a light page."""
     target.write_bytes(render(figure))
+
+
+def _archive(stored: Mapping[str, JsonValue]) -> JsonValue:
+    """Return size and digest of the archive, and the bytes of the whole report."""
+    files = without_keys(stored)
+    sizes = [entry.get("size_bytes") for entry in files.values() if isinstance(entry, dict)]
+    archive = files.get("results.zip")
+    n_bytes = sum(size for size in sizes if isinstance(size, int))
+    return {**archive, "report_bytes": n_bytes} if isinstance(archive, dict) else None
 
 
 def redraw(data: bytes, theme: ThemeName) -> bytes:

@@ -10,7 +10,6 @@ from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
@@ -79,7 +78,7 @@ from shared.errors import TrainyardError, Unavailable
 from shared.messaging.broker import make_broker
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
-from shared.runtime.health import Check, Health
+from shared.runtime.health import Health
 from shared.runtime.serve import serve
 from shared.runtime.system_metrics import service_registry
 from shared.storage.connect import Storage, open_storage
@@ -156,7 +155,12 @@ async def connect(
     feed = Feed(client, hub)
     await feed.start()
     stack.push_async_callback(feed.stop)
-    app.state.health.checks |= {"broker": _broker_check(broker), "storage": storage.ping}
+
+    async def check() -> None:
+        if not await broker.ping(timeout=1.0):
+            raise Unavailable("not connected to the message broker")
+
+    app.state.health.checks |= {"broker": check, "storage": storage.ping}
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
@@ -209,14 +213,6 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _broker_check(broker: NatsBroker) -> Check:
-    async def check() -> None:
-        if not await broker.ping(timeout=1.0):
-            raise Unavailable("not connected to the message broker")
-
-    return check
 
 
 def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry) -> None:

@@ -13,8 +13,8 @@ from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.plans.quotas import EverythingAllowed, Plans
+from services.gateway.quota import StorageQuota
 from services.gateway.settings import GatewaySettings
-from services.gateway.uploads.quota import UploadQuota
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
 from shared import traces
@@ -49,6 +49,7 @@ class Admission:
     verifier: Verifier
     limiter: Limiter
     failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
+    quota: StorageQuota = field(default_factory=StorageQuota)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,6 @@ class UploadState:
     """What this process remembers of uploads under way."""
 
     received: ReceivedChunks = field(default_factory=ReceivedChunks)
-    quota: UploadQuota = field(default_factory=UploadQuota)
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ class Gateway:
     def objects(self) -> Objects:
         """The bytes as the caller has them."""
         return self.storage.objects
+
+    async def require_room(self, session: SessionRow, n_bytes: int) -> None:
+        """Raise ``StorageFull`` or ``QuotaExceeded`` if a session has no room for so many bytes more."""
+        quota = self.admission.quota
+        await quota.require_room(self.records, self.settings, session.owner, session.id, n_bytes)
 
     def seen_by(self, who: Identity) -> "Gateway":
         """Return the same gateway with the stores narrowed to one user."""

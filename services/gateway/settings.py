@@ -69,13 +69,17 @@ class GatewaySettings(CommonSettings):
     gateway_user_bytes: int = Field(
         default=200 << 30,
         gt=0,
-        description="uploaded bytes one user may keep; with one local user the disk decides",
+        description="what one user may keep in all sessions, in bytes; with one local user the disk decides",
     )
     gateway_session_bytes: int = Field(
-        default=20 << 30, gt=0, description="uploaded bytes one session may keep"
+        default=20 << 30,
+        gt=0,
+        description="uploads, data sets, models and reports one session may keep, in bytes",
     )
     gateway_free_bytes: int = Field(
-        default=1 << 30, ge=0, description="free space of the data folder below which nothing is uploaded"
+        default=1 << 30,
+        ge=0,
+        description="free space of the data folder below which nothing is uploaded or begun",
     )
     gateway_upload_bytes_per_minute: int = Field(
         default=20_000 * MIB, gt=0, description="chunk bytes per user and minute, over all replicas"

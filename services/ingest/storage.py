@@ -47,8 +47,26 @@ class LedgerUploads:
         return tuple(_facts(row) for row in rows)
 
     async def accept(self, upload: FileRow, columns: Sequence[SeriesRead]) -> tuple[SeriesFacts, ...]:
-        rows = [await self._store(upload, position, column) for position, column in enumerate(columns)]
-        mine = self._storage.of_owner(upload.owner)
+        mine, rows = self._storage.of_owner(upload.owner), []
+        for position, column in enumerate(columns):
+            series_id = derive("series", upload.id, str(position))
+            key = keys.series(upload.session_id, series_id)
+            content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
+            stored = await mine.objects.put(key, content)
+            rows.append(
+                SeriesRow(
+                    id=series_id,
+                    owner=upload.owner,
+                    session_id=upload.session_id,
+                    file_id=upload.id,
+                    position=position,
+                    name=column.series.name,
+                    object_key=key,
+                    sha256=stored.digest,
+                    statistics=_json(column.statistics),
+                    quality={**_json(column.quality), "file": _json(column.file)},
+                )
+            )
         await mine.records.insert(rows)
         await mine.records.update(FileRow, upload.id, {"status": "ready", "problem": None})
         await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
@@ -59,24 +77,6 @@ class LedgerUploads:
         await mine.records.update(FileRow, upload.id, {"status": "rejected", "problem": problem})
         if not problem.details.get("question"):  # an answer needs the bytes again
             await mine.objects.delete(keys.chunks(upload.session_id, upload.id))
-
-    async def _store(self, upload: FileRow, position: int, column: SeriesRead) -> SeriesRow:
-        series_id = derive("series", upload.id, str(position))
-        key = keys.series(upload.session_id, series_id)
-        content = await asyncio.to_thread(arrays_to_bytes, column.series.to_arrays())
-        stored = await self._storage.of_owner(upload.owner).objects.put(key, content)
-        return SeriesRow(
-            id=series_id,
-            owner=upload.owner,
-            session_id=upload.session_id,
-            file_id=upload.id,
-            position=position,
-            name=column.series.name,
-            object_key=key,
-            sha256=stored.digest,
-            statistics=_json(column.statistics),
-            quality={**_json(column.quality), "file": _json(column.file)},
-        )
 
 
 def assemble(parts: Path, whole: Path, upload: FileRow, received: Sequence[ChunkRow]) -> None:

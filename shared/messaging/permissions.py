@@ -67,7 +67,16 @@ def permissions_of(user: User) -> Permissions:
         streams = tuple(f"{_API}.STREAM.{verb}.*" for verb in ("INFO", "CREATE", "UPDATE"))
         own = (*streams, f"{_API}.CONSUMER.CREATE.>", f"{_API}.CONSUMER.DURABLE.CREATE.>")
         return Permissions(publish=own, subscribe=("_INBOX.provision.>",))
-    reading = [rule for stream, durable in durables_of(user) for rule in _reads(stream, durable)]
+    # Pull from durables that are there, and settle; nobody but `provision` creates one.
+    reading = [
+        f"{before}.{stream}.{durable}{after}"
+        for stream, durable in durables_of(user)
+        for before, after in (
+            (f"{_API}.CONSUMER.INFO", ""),
+            (f"{_API}.CONSUMER.MSG.NEXT", ""),
+            ("$JS.ACK", ".>"),
+        )
+    ]
     said = [message.pattern() for message in ANNOUNCES[user]]
     dead = [f"dlq.{stream}.*" for stream in sorted({stream for stream, _ in durables_of(user)})]
     publish, subscribe = _own(user)
@@ -87,12 +96,6 @@ def durables_of(service: ServiceName) -> list[tuple[str, str]]:
     if service == "evaluator":
         found += [("EVT", CHRONICLE), ("DLQ", LETTERS), ("DLQ", EXHAUSTED)]
     return found
-
-
-def _reads(stream: str, durable: str) -> tuple[str, ...]:
-    """Pull from a durable that is there, and settle; nobody but ``provision`` creates one."""
-    place = f"{stream}.{durable}"
-    return (f"{_API}.CONSUMER.INFO.{place}", f"{_API}.CONSUMER.MSG.NEXT.{place}", f"$JS.ACK.{place}.>")
 
 
 def _own(service: ServiceName) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -47,7 +47,7 @@ class FairRelease:
         """Release what is due of one user and these kinds; return the rows that are to be announced."""
         released = []
         for kind in dict.fromkeys(kinds):
-            queued, running = await asyncio.gather(self._queued(kind), self._running(kind))
+            queued, running = await self._owners(kind)
             limit = round(self._least * await self._weight(owner)) + len(running) + 1  # more is never due
             where: Where = {"owner": owner, "kind": kind, "status": "queued", "released_at": None}
             waiting = await self._storage.records.select(JobRow, where, limit=limit)
@@ -62,17 +62,17 @@ class FairRelease:
         for kind in KINDS:
             of_kind = [job for job in waiting if job.kind == kind]
             if of_kind:
-                queued, running = await asyncio.gather(self._queued(kind), self._running(kind))
+                queued, running = await self._owners(kind)
                 released += await self._release(of_kind, queued, running)
         return released
 
-    async def _queued(self, kind: str) -> list[str]:
-        where: Where = {"kind": kind, "status": "queued", "released_at": _EVER}
-        return [job.owner for job in await self._storage.records.select(JobRow, where)]
-
-    async def _running(self, kind: str) -> list[str]:
-        where: Where = {"kind": kind, "status": "running"}
-        return [job.owner for job in await self._storage.records.select(JobRow, where)]
+    async def _owners(self, kind: str) -> tuple[list[str], list[str]]:
+        """Return whose jobs of a kind lie in the queue, and whose run, an entry per job."""
+        in_queue: Where = {"kind": kind, "status": "queued", "released_at": _EVER}
+        at_work: Where = {"kind": kind, "status": "running"}
+        select = self._storage.records.select
+        queued, running = await asyncio.gather(select(JobRow, in_queue), select(JobRow, at_work))
+        return [job.owner for job in queued], [job.owner for job in running]
 
     async def _release(
         self, waiting: Sequence[JobRow], queued: Sequence[str], running: Sequence[str]
@@ -80,27 +80,25 @@ class FairRelease:
         if not waiting:
             return []
         rows = {job.id: job for job in waiting}
+        owners = {*queued, *running, *(job.owner for job in waiting)}
         turns = due(
             [Turn(job.id, job.owner) for job in waiting],
             queued=queued,
             running=running,
-            weights=await self._weights({*queued, *running, *(job.owner for job in waiting)}),
+            weights={owner: await self._weight(owner) for owner in owners},
             least=self._least,
         )
-        marked = [await self._mark(rows[turn.job_id]) for turn in turns]
-        return [job for job in marked if job is not None]
-
-    async def _mark(self, job: JobRow) -> JobRow | None:
-        """Mark one job as released; None if somebody else did, or it is over."""
-        mine = self._storage.of_owner(job.owner).records
+        released = []
         waits: Where = {"status": "queued", "released_at": None}
-        return await mine.update(JobRow, job.id, {"released_at": utc_now()}, expect=waits)
-
-    async def _weights(self, owners: Iterable[str]) -> dict[str, float]:
-        """Return everybody's weight: as the operator says by name, or else as the plan of the user says."""
-        return {owner: await self._weight(owner) for owner in owners}
+        for job in (rows[turn.job_id] for turn in turns):
+            mine = self._storage.of_owner(job.owner).records
+            row = await mine.update(JobRow, job.id, {"released_at": utc_now()}, expect=waits)
+            if row is not None:  # nobody else released it, and it is not over
+                released.append(row)
+        return released
 
     async def _weight(self, owner: str) -> float:
+        """Return a user's weight: as the operator says by name, or else as the user's plan says."""
         if owner in self._told:
             return self._told[owner]
         now = time.monotonic()

@@ -42,7 +42,22 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers[:] = [console]
     if folder is not None:
-        root.addHandler(_rotating(folder, service, shared))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = logging.handlers.RotatingFileHandler(
+            folder / f"{service}-{os.getpid()}.jsonl",
+            maxBytes=_FILE_BYTES,
+            backupCount=_FILES,
+            delay=True,
+            encoding="utf-8",
+        )
+
+        def opened():  # type: ignore[no-untyped-def]
+            descriptor = os.open(handler.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            return os.fdopen(descriptor, "a", encoding="utf-8")
+
+        handler._open = opened  # type: ignore[method-assign]  # the one way to choose the mode
+        handler.setFormatter(_json(shared))
+        root.addHandler(handler)
     root.setLevel(level)
     for module, own in {**_QUIET, **(levels or {})}.items():
         logging.getLogger(module).setLevel(own)
@@ -77,25 +92,3 @@ def _text(shared: list[structlog.typing.Processor]) -> logging.Formatter:
             structlog.dev.ConsoleRenderer(),
         ],
     )
-
-
-def _rotating(folder: Path, service: str, shared: list[structlog.typing.Processor]) -> logging.Handler:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = logging.handlers.RotatingFileHandler(
-        folder / f"{service}-{os.getpid()}.jsonl",
-        maxBytes=_FILE_BYTES,
-        backupCount=_FILES,
-        delay=True,
-        encoding="utf-8",
-    )
-    handler._open = _private_open(handler)  # type: ignore[method-assign]  # the one way to choose the mode
-    handler.setFormatter(_json(shared))
-    return handler
-
-
-def _private_open(handler: logging.handlers.RotatingFileHandler):  # type: ignore[no-untyped-def]
-    def opened():  # type: ignore[no-untyped-def]
-        descriptor = os.open(handler.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        return os.fdopen(descriptor, "a", encoding="utf-8")
-
-    return opened

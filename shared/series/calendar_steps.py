@@ -35,7 +35,14 @@ class CalendarSteps:
         """Return moments on the nominal axis, on which step k lies at ``k * step_ns``."""
         if utc_ns.size == 0:
             return utc_ns
-        first, anchors = self._anchors(int(utc_ns.min()), int(utc_ns.max()))
+        # The number of the first step and the moments of all steps around a span.
+        around = 2 * self.step_ns + 2 * _DAY_NS
+        local = to_local(np.array([int(utc_ns.min()) - around, int(utc_ns.max()) + around]), self.zone)
+        if self.unit == "month":
+            months = local.astype("M8[ns]").astype("M8[M]").astype(np.int64)
+        else:
+            months = (local - self.phase_ns) // self.step_ns
+        first, anchors = int(months[0]), self._at(np.arange(months[0], months[1] + 1))
         place = np.clip(np.searchsorted(anchors, utc_ns, side="right") - 1, 0, len(anchors) - 2)
         share = (utc_ns - anchors[place]) / (anchors[place + 1] - anchors[place])
         return np.asarray((first + place) * self.step_ns + np.rint(share * self.step_ns).astype(np.int64))
@@ -54,16 +61,6 @@ class CalendarSteps:
         anchors = self._at(np.arange(first, last + 1))
         width = anchors[place - first + 1] - anchors[place - first]
         return np.asarray(anchors[place - first] + np.rint(width * (rest / self.step_ns)).astype(np.int64))
-
-    def _anchors(self, first_ns: int, last_ns: int) -> tuple[int, Int64]:
-        """Return the number of the first step and the moments of all steps around a span."""
-        around = 2 * self.step_ns + 2 * _DAY_NS
-        local = to_local(np.array([first_ns - around, last_ns + around]), self.zone)
-        if self.unit == "month":
-            months = local.astype("M8[ns]").astype("M8[M]").astype(np.int64)
-        else:
-            months = (local - self.phase_ns) // self.step_ns
-        return int(months[0]), self._at(np.arange(months[0], months[1] + 1))
 
     def _at(self, number: Int64) -> Int64:
         """Return the moments of steps by number."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.series.arrays import Bool, Float64, Int64
 from shared.series.problems import BadSeries
-from shared.series.resample import Code, Codes, Method, Points, Rule, between, rows_before
+from shared.series.resample import Code, Method, Points, Rule, between, rows_before
 from shared.series.series import Series
 
 
@@ -107,7 +107,10 @@ class ForecastVintages:
             case "next":
                 return after, after
             case "nearest":
-                row = self._nearer(at_ns, before, after)
+                last = len(self.targets) - 1
+                earlier, later = self.targets[np.clip(before, 0, last)], self.targets[np.clip(after, 0, last)]
+                take_later = (before < 0) | ((after <= last) & (later - at_ns < at_ns - earlier))
+                row = np.where(take_later, after, before)
                 return row, row
             case _:
                 return before, after
@@ -126,12 +129,6 @@ class ForecastVintages:
             if not unknown.any():
                 return target
             target[unknown] += step
-
-    def _nearer(self, at_ns: Int64, before: Int64, after: Int64) -> Int64:
-        last = len(self.targets) - 1
-        earlier, later = self.targets[np.clip(before, 0, last)], self.targets[np.clip(after, 0, last)]
-        take_later = (before < 0) | ((after <= last) & (later - at_ns < at_ns - earlier))
-        return np.where(take_later, after, before)
 
     def _mean(
         self,
@@ -158,17 +155,13 @@ class ForecastVintages:
             spoken |= use & (self.earliest[target] <= known)
             if near is not None and max_gap_ns is not None:
                 close |= finite & (np.abs(self.targets[target] - near) <= max_gap_ns)
-        codes = self._mean_codes(known, first, stop, spoken)
+        # Say why an interval without a known number has none.
+        newest = np.maximum(known, 0)
+        codes = np.where(spoken, Code.MISSING_VALUE, Code.GAP).astype(np.uint8)
+        codes[~spoken & (first > self.reach[newest])] = Code.AFTER_END
+        codes[(stop <= self.start[newest]) | (known < 0)] = Code.BEFORE_START
         codes[count > 0] = Code.OK
         if near is not None and max_gap_ns is not None:
             codes[(count > 0) & ~close] = Code.GAP
         means = np.divide(total, count, out=np.full(total.shape, np.nan), where=codes == Code.OK)
         return Points(means, codes)
-
-    def _mean_codes(self, known: Int64, first: Int64, stop: Int64, spoken: Bool) -> Codes:
-        """Say why an interval without a known number has none."""
-        newest = np.maximum(known, 0)
-        codes = np.where(spoken, Code.MISSING_VALUE, Code.GAP).astype(np.uint8)
-        codes[~spoken & (first > self.reach[newest])] = Code.AFTER_END
-        codes[(stop <= self.start[newest]) | (known < 0)] = Code.BEFORE_START
-        return codes

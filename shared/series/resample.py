@@ -88,17 +88,7 @@ def _without_inventing(series: Series, at_ns: Int64, rule: Rule) -> Points:
     known = series if finite.all() else Series(series.name, series.times_ns[finite], series.values[finite])
     left = rows_before(known.times_ns, at_ns)
     values = np.where(left < 0, np.nan, known.values[np.maximum(left, 0)])
-    codes = _row_codes(series, at_ns, left, rule)
-    far = codes != Code.OK
-    if rule.method != "row" and far.any():
-        between_rows = resample(known, at_ns[far], Rule("linear", rule.bin_ns, rule.max_gap_ns))
-        values[far], codes[far] = between_rows.values, between_rows.codes
-    values[codes != Code.OK] = np.nan
-    return Points(values, codes)
-
-
-def _row_codes(series: Series, at_ns: Int64, left: Int64, rule: Rule) -> Codes:
-    """Tell which moments have a row of their own, ``left`` among the numbers, and why others do not."""
+    # Tell which moments have a row of their own, `left` among the numbers, and why others do not.
     numbers = series.times_ns[np.isfinite(series.values)]
     codes = np.zeros(at_ns.shape, dtype=np.uint8)
     age = _age(numbers[np.maximum(left, 0)], at_ns, rule.clock)
@@ -110,7 +100,12 @@ def _row_codes(series: Series, at_ns: Int64, left: Int64, rule: Rule) -> Codes:
     codes[(codes == Code.GAP) & (at_ns > series.times_ns[-1])] = Code.AFTER_END
     codes[at_ns < series.times_ns[0]] = Code.BEFORE_START
     codes[(left < 0) & (at_ns >= series.times_ns[0])] = Code.MISSING_VALUE
-    return codes
+    far = codes != Code.OK
+    if rule.method != "row" and far.any():
+        between_rows = resample(known, at_ns[far], Rule("linear", rule.bin_ns, rule.max_gap_ns))
+        values[far], codes[far] = between_rows.values, between_rows.codes
+    values[codes != Code.OK] = np.nan
+    return Points(values, codes)
 
 
 def _age(row_ns: Int64, at_ns: Int64, clock: RowClock | None) -> Int64:
@@ -146,7 +141,11 @@ def neighbours(times_ns: Int64, at_ns: Int64, method: Method) -> tuple[Int64, In
         case "next":
             return after, after
         case "nearest":
-            row = _nearer(times_ns, at_ns, before, after)
+            # The nearer of two rows, the earlier on a tie, the only one at the ends.
+            last = len(times_ns) - 1
+            earlier, later = np.clip(before, 0, last), np.clip(after, 0, last)
+            take_later = (times_ns[later] - at_ns) < (at_ns - times_ns[earlier])
+            row = np.where((before < 0) | (take_later & (after <= last)), later, earlier)
             return row, row
         case _:
             return before, after
@@ -200,7 +199,12 @@ def mean_between(
     finite = np.isfinite(values)
     counted = np.concatenate(([0], np.cumsum(finite)))
     count = np.where(first < stop, counted[np.maximum(stop - base, 0)] - counted[first - base], 0)
-    codes = _empty_codes(series.times_ns, first, stop, begin_ns, end_ns)
+    # Say why an interval without a finite row has none.
+    codes = np.full(first.shape, Code.MISSING_VALUE, dtype=np.uint8)
+    codes[first >= stop] = Code.GAP
+    if len(series.times_ns):
+        codes[(first >= stop) & (end_ns <= series.times_ns[0])] = Code.BEFORE_START
+        codes[(first >= stop) & (begin_ns > series.times_ns[-1])] = Code.AFTER_END
     codes[count > 0] = Code.OK
     if near is not None and rule is not None and rule.max_gap_ns is not None:
         far = ~_has_row_near(series.times_ns[base : max(base, top)][finite], near, rule.max_gap_ns)
@@ -209,16 +213,6 @@ def mean_between(
     use = codes == Code.OK
     means[use] = _sums(np.where(finite, values, 0.0), first[use] - base, stop[use] - base) / count[use]
     return Points(means, codes)
-
-
-def _empty_codes(times_ns: Int64, first: Int64, stop: Int64, begin_ns: Int64, end_ns: Int64) -> Codes:
-    """Say why an interval without a finite row has none."""
-    codes = np.full(first.shape, Code.MISSING_VALUE, dtype=np.uint8)
-    codes[first >= stop] = Code.GAP
-    if len(times_ns):
-        codes[(first >= stop) & (end_ns <= times_ns[0])] = Code.BEFORE_START
-        codes[(first >= stop) & (begin_ns > times_ns[-1])] = Code.AFTER_END
-    return codes
 
 
 def _sums(values: Float64, first: Int64, stop: Int64) -> Float64:
@@ -233,11 +227,3 @@ def _has_row_near(times_ns: Int64, at_ns: Int64, gap_ns: int) -> Bool:
     first = np.searchsorted(times_ns, at_ns - gap_ns, side="left")
     stop = np.searchsorted(times_ns, at_ns + gap_ns, side="right")
     return first < stop
-
-
-def _nearer(times_ns: Int64, at_ns: Int64, before: Int64, after: Int64) -> Int64:
-    """Return the nearer of two rows, the earlier on a tie, the only one at the ends."""
-    last = len(times_ns) - 1
-    earlier, later = np.clip(before, 0, last), np.clip(after, 0, last)
-    take_later = (times_ns[later] - at_ns) < (at_ns - times_ns[earlier])
-    return np.where((before < 0) | (take_later & (after <= last)), later, earlier)

@@ -78,7 +78,14 @@ class Series:
         numbers = np.asarray(values, dtype=np.float64)
         issued = None if issued_ns is None else np.asarray(issued_ns, dtype=np.int64)
         if _first_disorder(times, issued) is not None:
-            keep = _last_of_each_stamp(times, issued)
+            # Row numbers in ascending order of stamps, the last row of each stamp.
+            keys = (times,) if issued is None else (issued, times)
+            order = np.lexsort(keys)  # stable: equal stamps stay in file order
+            last = np.ones(len(order), dtype=np.bool_)
+            if len(order) > 1:
+                same = np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in keys])
+                last[:-1] = ~same
+            keep = order[last]
             times, numbers = times[keep], numbers[keep]
             issued = None if issued is None else issued[keep]
         if np.isinf(numbers).any():
@@ -107,6 +114,9 @@ class Series:
             raise NoNumbers(f"{self.name}: not one of {len(self)} values is a number", series=self.name)
         first, last = int(self.times_ns[0]), int(self.times_ns[-1])
         step = (last - first) / (len(self) - 1) / NS_PER_MINUTE if len(self) > 1 else 0.0
+        # The smallest distance of two stamps in minutes; archived forecasts repeat a target time.
+        steps = np.diff(self.times_ns)
+        steps = steps[steps > 0]
         return Statistics(
             n=len(self),
             n_numeric=numeric,
@@ -117,7 +127,7 @@ class Series:
             offset=_offset(first, step),
             min=float(np.nanmin(self.values)),
             max=float(np.nanmax(self.values)),
-            smallest_step_min=_smallest_step(self.times_ns),
+            smallest_step_min=float(steps.min()) / NS_PER_MINUTE if len(steps) else 0.0,
         )
 
     def native_step_ns(self) -> int:
@@ -165,13 +175,6 @@ class Series:
         )
 
 
-def _smallest_step(times_ns: Int64) -> float:
-    """Return the smallest distance of two stamps in minutes; archived forecasts repeat a target time."""
-    steps = np.diff(times_ns)
-    steps = steps[steps > 0]
-    return float(steps.min()) / NS_PER_MINUTE if len(steps) else 0.0
-
-
 def _offset(first_ns: int, step_min: float) -> float | Literal["var"]:
     """Minutes of the first stamp past its full hour, modulo the step; "var" if 60/step is no integer."""
     if step_min <= 0 or not (60 / step_min).is_integer():
@@ -187,14 +190,3 @@ def _first_disorder(times_ns: Int64, issued_ns: Int64 | None) -> int | None:
             (times_ns[1:] == times_ns[:-1]) & (issued_ns[1:] <= issued_ns[:-1])
         )
     return int(np.argmax(bad)) + 1 if bad.any() else None
-
-
-def _last_of_each_stamp(times_ns: Int64, issued_ns: Int64 | None) -> Int64:
-    """Row numbers in ascending order of stamps, the last row of each stamp."""
-    keys = (times_ns,) if issued_ns is None else (issued_ns, times_ns)
-    order = np.lexsort(keys)  # stable: equal stamps stay in file order
-    last = np.ones(len(order), dtype=np.bool_)
-    if len(order) > 1:
-        same = np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in keys])
-        last[:-1] = ~same
-    return order[last]

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import httpx
-from pydantic import SecretStr
 
 from shared.errors import InvalidInput
+from shared.settings import CommonSettings
 from shared.storage.local_files import FolderObjects
 from shared.storage.objects import Objects
 from shared.storage.records import Records
@@ -17,19 +16,6 @@ from shared.storage.sqlite import SqliteRecords
 from shared.storage.supabase import Project, RetryPolicy, client_for, open_http
 from shared.storage.supabase_objects import SupabaseObjects
 from shared.storage.supabase_records import SupabaseRecords
-
-
-class StorageSettings(Protocol):
-    """Where things are kept: a folder of this machine, or a Supabase project."""
-
-    @property
-    def data_dir(self) -> Path | None: ...
-    @property
-    def supabase_url(self) -> str | None: ...
-    @property
-    def supabase_key(self) -> SecretStr | None: ...
-    @property
-    def supabase_publishable_key(self) -> SecretStr | None: ...
 
 
 class StorageNotConfigured(InvalidInput):
@@ -74,10 +60,13 @@ class Storage:
         await self.records.close()
 
 
-async def open_storage(settings: StorageSettings) -> Storage:
+async def open_storage(settings: CommonSettings) -> Storage:
     """Open the store the settings name: Supabase if it is configured, the data folder otherwise."""
     if settings.supabase_url is not None:
-        return open_supabase(_project(settings))
+        if settings.supabase_key is None:
+            raise StorageNotConfigured("the Supabase URL is set, its secret key is not")
+        publishable_key = settings.supabase_publishable_key
+        return open_supabase(Project(settings.supabase_url, settings.supabase_key, publishable_key))
     if settings.data_dir is None:
         raise StorageNotConfigured("no store is configured")
     return await open_embedded(settings.data_dir)
@@ -112,9 +101,3 @@ def _identity(
     client = client_for(http, url, headers)
     records = SupabaseRecords(client, retries=retries, owns_http=owns_http)
     return Storage(records, SupabaseObjects(client, retries=retries))
-
-
-def _project(settings: StorageSettings) -> Project:
-    if settings.supabase_url is None or settings.supabase_key is None:
-        raise StorageNotConfigured("the Supabase URL is set, its secret key is not")
-    return Project(settings.supabase_url, settings.supabase_key, settings.supabase_publishable_key)

@@ -51,8 +51,9 @@ async def fetch_tree(objects: Objects, prefix: str, folder: Path, entries: objec
     names = {key[len(prefix) + 1 :]: key for key in keys}
     if isinstance(entries, Mapping) and (lost := sorted(entries.keys() - names.keys())):
         raise damaged(f"{prefix}/{lost[0]}")
+        names = {name: names[name] for name in entries}  # not what was made of them on request
     for name, key in names.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         await fetch_verified(objects, key, target, digest_in(entries, name))
-    return len(keys)
+    return len(names)

@@ -41,11 +41,6 @@ class Finding:
     session_id: str
     key: str = ""
 
-    @property
-    def is_error(self) -> bool:
-        """Whether something a user has is wrong, not only in the way."""
-        return self.kind in ERRORS
-
 
 @dataclass(frozen=True)
 class Report:
@@ -58,7 +53,7 @@ class Report:
     @property
     def errors(self) -> list[Finding]:
         """The findings that are more than leftovers."""
-        return [finding for finding in self.findings if finding.is_error]
+        return [finding for finding in self.findings if (finding.kind in ERRORS)]
 
     def counts(self) -> Counter[str]:
         """Return how many findings there are of each kind."""
@@ -82,7 +77,8 @@ async def check_store(storage: Storage) -> Report:
     for key in await storage.objects.list("sessions"):
         n_objects += 1
         session_id = key.split("/")[1]
-        if not _belongs(key, known[session_id]):
+        parts = key.split("/")  # a row names the object itself, or a folder it lies in
+        if not any("/".join(parts[:n]) in known[session_id] for n in range(2, len(parts) + 1)):
             findings.append(Finding("leftover", "no row names this object", session_id, key))
     return Report(len(sessions), n_objects, tuple(findings))
 
@@ -91,12 +87,6 @@ async def remove_leftovers(storage: Storage, report: Report) -> int:
     """Delete the objects no row names; return how many. Only while nothing is being written."""
     left = [finding for finding in report.findings if finding.kind == "leftover"]
     return sum([await storage.objects.delete(finding.key) for finding in left])
-
-
-def _belongs(key: str, named: set[str]) -> bool:
-    """Whether a row names an object, or a folder it lies in."""
-    parts = key.split("/")
-    return any("/".join(parts[:n]) in named for n in range(2, len(parts) + 1))
 
 
 async def _all(storage: Storage, table: type[R]) -> AsyncIterator[R]:

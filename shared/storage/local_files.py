@@ -65,7 +65,19 @@ class FolderObjects:
         unfinished = self._root / _UNFINISHED / uuid.uuid4().hex
         try:
             writer = _Writer(unfinished, target, digest or hashlib.sha256(), durable=durable)
-            return await _write(writer, content)
+            try:
+                match content:
+                    case bytes():
+                        return await _in_thread(_write_whole, writer, [content])
+                    case Path():
+                        return await _in_thread(_write_copy, writer, content)
+                    case Source():
+                        return await _write_source(writer, content)
+                    case _:
+                        return await _write_stream(writer, content)
+            except BaseException:
+                writer.give_up()
+                raise
         except InvalidKey:
             raise InvalidKey(f"the key is both an object and a folder of objects: {key!r}") from None
 
@@ -155,7 +167,10 @@ class _Writer:
         if self._durable:
             os.fsync(self._file.fileno())
         else:
-            _start_writing(self._file.fileno())
+            # Let the kernel write now what it would write later: a sync then finds little left to wait for.
+            if hasattr(os, "posix_fadvise"):
+                # Asks to forget the pages; those not yet written are written, and nobody waits for them.
+                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._file.close()
         _publish(self._unfinished, self._target, durable=self._durable)
         return Stored(size_bytes=self._size_bytes, digest=self._digest.hexdigest())
@@ -178,22 +193,6 @@ async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 def _unavailable(error: OSError) -> FolderUnavailable:
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return FolderUnavailable(f"the data folder cannot be used: {reason}", reason=reason)
-
-
-async def _write(writer: _Writer, content: Content) -> Stored:
-    try:
-        match content:
-            case bytes():
-                return await _in_thread(_write_whole, writer, [content])
-            case Path():
-                return await _in_thread(_write_copy, writer, content)
-            case Source():
-                return await _write_source(writer, content)
-            case _:
-                return await _write_stream(writer, content)
-    except BaseException:
-        writer.give_up()
-        raise
 
 
 def _write_whole(writer: _Writer, pieces: Iterable[bytes]) -> Stored:
@@ -243,13 +242,6 @@ def _publish(unfinished: Path, target: Path, *, durable: bool) -> None:
                 with contextlib.suppress(FileNotFoundError):  # deleted since, folder and all
                     _sync(target.parent)
             return
-
-
-def _start_writing(descriptor: int) -> None:
-    """Let the kernel write now what it would write later: a sync then finds little left to wait for."""
-    if hasattr(os, "posix_fadvise"):
-        # Asks to forget the pages; those not yet written are written, and nobody waits for them.
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _sync_tree(path: Path) -> None:

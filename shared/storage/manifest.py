@@ -152,7 +152,20 @@ def stored_key(path: Path) -> Ed25519PrivateKey:
     SigningKeyUnusable
     """
     if not path.exists():
-        _write_key(path)
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        part = path.with_name(f".{new_id()}")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)  # of several processes that start at once the first one's key stays
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise SigningKeyUnusable(f"others of this machine may read {path.name}", file=path.name)
     return private_key(path.read_bytes())
@@ -199,23 +212,6 @@ def to_pem(key: Ed25519PublicKey) -> str:
 def key_id(key: Ed25519PublicKey) -> str:
     """Return the SHA-256 of a public key, by which people compare it."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()
-
-
-def _write_key(path: Path) -> None:
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    part = path.with_name(f".{new_id()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)  # of several processes that start at once the first one's key stays
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
 
 
 def _signed(payload_type: str, payload: bytes) -> bytes:

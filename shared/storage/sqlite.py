@@ -168,12 +168,33 @@ async def _execute(
 
 
 async def _prepare(connection: aiosqlite.Connection, tables: Sequence[type[Row]]) -> None:
-    await _enter_wal(connection)
+    # Switch to write-ahead logging; SQLite does not wait here while another process does the same.
+    def is_busy(error: Exception) -> bool:
+        return isinstance(error, LedgerUnavailable) and error.details["reason"] == "SQLITE_BUSY"
+
+    async for attempt in stamina.retry_context(
+        is_busy, attempts=_OPEN_ATTEMPTS, timeout=None, wait_initial=0.05, wait_jitter=0.05, wait_max=1.0
+    ):
+        with attempt:
+            await _execute(connection, "PRAGMA journal_mode = WAL")
     # An acknowledged row must survive a power cut, because the broker forgets what was acknowledged.
     await _execute(connection, "PRAGMA synchronous = FULL")
     await _execute(connection, "BEGIN IMMEDIATE")
     for kind in tables:
-        for statement in await _missing(connection, kind):
+        # The statements that give the file the table, columns and indexes of a row type.
+        present = {row[1] for row in await _execute(connection, f'PRAGMA table_info("{kind.table}")')}
+        defined = {c.name: f'"{c.name}" {_SQL_TYPES[c.type]}' for c in columns(kind).values()}
+        defined["id"] += " PRIMARY KEY NOT NULL"
+        if present:
+            added = [definition for name, definition in defined.items() if name not in present]
+            statements = [f'ALTER TABLE "{kind.table}" ADD COLUMN {definition}' for definition in added]
+        else:
+            statements = [f'CREATE TABLE "{kind.table}" ({", ".join(defined.values())})']
+        for names in kind.indexes:
+            index = "_".join([kind.table, *names, "idx"])
+            quoted = ", ".join(f'"{name}"' for name in names)
+            statements.append(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{kind.table}" ({quoted})')
+        for statement in statements:
             await _execute(connection, statement)
     if SessionRow in tables:
         for statement in _deleted_sessions(tables):
@@ -202,36 +223,6 @@ def _deleted_sessions(tables: Sequence[type[Row]]) -> list[str]:
             f'CREATE TRIGGER IF NOT EXISTS "{table}_session_deleted" AFTER DELETE ON "{SessionRow.table}"'
             f' BEGIN DELETE FROM "{table}" WHERE "session_id" = OLD."id"; END',
         ]
-    return statements
-
-
-async def _enter_wal(connection: aiosqlite.Connection) -> None:
-    """Switch to write-ahead logging; SQLite does not wait here while another process does the same."""
-
-    def is_busy(error: Exception) -> bool:
-        return isinstance(error, LedgerUnavailable) and error.details["reason"] == "SQLITE_BUSY"
-
-    async for attempt in stamina.retry_context(
-        is_busy, attempts=_OPEN_ATTEMPTS, timeout=None, wait_initial=0.05, wait_jitter=0.05, wait_max=1.0
-    ):
-        with attempt:
-            await _execute(connection, "PRAGMA journal_mode = WAL")
-
-
-async def _missing(connection: aiosqlite.Connection, kind: type[Row]) -> list[str]:
-    """Return the statements that give the file the table, columns and indexes of a row type."""
-    present = {row[1] for row in await _execute(connection, f'PRAGMA table_info("{kind.table}")')}
-    defined = {c.name: f'"{c.name}" {_SQL_TYPES[c.type]}' for c in columns(kind).values()}
-    defined["id"] += " PRIMARY KEY NOT NULL"
-    if present:
-        added = [definition for name, definition in defined.items() if name not in present]
-        statements = [f'ALTER TABLE "{kind.table}" ADD COLUMN {definition}' for definition in added]
-    else:
-        statements = [f'CREATE TABLE "{kind.table}" ({", ".join(defined.values())})']
-    for names in kind.indexes:
-        index = "_".join([kind.table, *names, "idx"])
-        quoted = ", ".join(f'"{name}"' for name in names)
-        statements.append(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{kind.table}" ({quoted})')
     return statements
 
 

@@ -11,7 +11,6 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
@@ -100,7 +99,10 @@ class SupabaseObjects:
                 with await asyncio.to_thread(content.open, "rb") as file:
                     return await self._put_file(key, file, digest)
             case Source():
-                return await self._put_source(key, content, digest)
+                with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
+                    await read_whole(content, lambda: read_turn(content, spool.write) or None)
+                    spool.seek(0)
+                    return await self._put_file(key, spool, digest)
             case _:
                 return await self._put_stream(key, content, digest)
 
@@ -116,9 +118,17 @@ class SupabaseObjects:
         offset, etag, failures = 0, "", 0
         while True:
             try:
-                async with self._open(path, offset) as answer:
+                # Compressed on the way, offsets would not be the object's.
+                headers = self._client.options.headers | {"accept-encoding": "identity"}
+                if offset:
+                    headers["range"] = f"bytes={offset}-"
+                async with self._http.stream(
+                    "GET", f"{self._base}{path}", headers=headers, timeout=_TIMEOUT
+                ) as answer:
                     await _raise_for(answer, key)
-                    _check_same(answer, offset, etag)
+                    continued = answer.status_code == httpx.codes.PARTIAL_CONTENT
+                    if offset and not (continued and etag and answer.headers.get("etag") == etag):
+                        raise ObjectChanged("the object changed while it was read")
                     etag = answer.headers.get("etag", "")
                     async for piece in answer.aiter_bytes(_READ_BYTES):
                         offset, failures = offset + len(piece), 0
@@ -184,12 +194,6 @@ class SupabaseObjects:
             spool.seek(0)
             return await self._put_file(key, spool, digest)
 
-    async def _put_source(self, key: str, source: Source, digest: Digest) -> Stored:
-        with tempfile.SpooledTemporaryFile(max_size=PIECE_BYTES) as spool:
-            await read_whole(source, lambda: read_turn(source, spool.write) or None)
-            spool.seek(0)
-            return await self._put_file(key, spool, digest)
-
     async def _put_file(self, key: str, file: Spool, digest: Digest) -> Stored:
         length = await asyncio.to_thread(file.seek, 0, os.SEEK_END)
         if length <= PIECE_BYTES:
@@ -229,13 +233,6 @@ class SupabaseObjects:
         }
         await self._ask_once("PATCH", upload, content=_part(file, start, end), headers=_resumable(headers))
 
-    def _open(self, path: str, offset: int) -> AbstractAsyncContextManager[httpx.Response]:
-        # Compressed on the way, offsets would not be the object's.
-        headers = self._client.options.headers | {"accept-encoding": "identity"}
-        if offset:
-            headers["range"] = f"bytes={offset}-"
-        return self._http.stream("GET", f"{self._base}{path}", headers=headers, timeout=_TIMEOUT)
-
     def _files(self) -> AsyncBucketProxy:
         return self._client.storage.from_(self._bucket)
 
@@ -269,12 +266,6 @@ class SupabaseObjects:
             raise unreachable(error) from error
         await _raise_for(answer, path)
         return answer
-
-
-def _check_same(answer: httpx.Response, offset: int, etag: str) -> None:
-    continued = answer.status_code == httpx.codes.PARTIAL_CONTENT
-    if offset and not (continued and etag and answer.headers.get("etag") == etag):
-        raise ObjectChanged("the object changed while it was read")
 
 
 async def _raise_for(answer: httpx.Response, key: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contracts.specs import column_names
-from shared.series.arrays import Bool, Float32, Float64, Int64
+from shared.series.arrays import Float32, Float64, Int64
 from shared.series.calendar import CalendarClock, feature_values
 from shared.series.grid import Lattice, ReferenceGrid, Window, lattice_of
 from shared.series.resample import Code, Codes
@@ -53,17 +53,15 @@ class GridColumn:
         values = self.trimmed(int(number[0]), int(number[-1])).values
         solid = self.skip == 1 and self.hop <= self.n_points
         if not (solid and len(number) == number[-1] - number[0] + 1):
-            values = values[self._covered(number - number[0], len(values))]
+            # Mark the points of windows: +1 where one begins, -1 where it ends, summed along each phase.
+            n_values = len(values)
+            rows = -(-(n_values + self.skip) // self.skip)
+            change = np.zeros(rows * self.skip, dtype=np.int32)
+            begin = (number - number[0]) * self.hop
+            change[begin] += 1
+            change[begin + self.n_points * self.skip] -= 1
+            values = values[np.cumsum(change.reshape(rows, self.skip), axis=0).ravel()[:n_values] > 0]
         return float(values.min()), float(values.max())
-
-    def _covered(self, number: Int64, n_values: int) -> Bool:
-        """Mark the points of windows: +1 where one begins, -1 where it ends, summed along each phase."""
-        rows = -(-(n_values + self.skip) // self.skip)
-        change = np.zeros(rows * self.skip, dtype=np.int32)
-        begin = number * self.hop
-        change[begin] += 1
-        change[begin + self.n_points * self.skip] -= 1
-        return np.cumsum(change.reshape(rows, self.skip), axis=0).ravel()[:n_values] > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -241,20 +241,18 @@ def build_planned(plan: WindowPlan, series: Mapping[str, Series]) -> Dataset:
     """The same with a plan that is already made of these series."""
     assembly = assemble(plan, series)
     if len(assembly.numbers) == 0:
+        # Say what would help; a gap in the target can be interpolated, if that is wanted.
+        holes = any(
+            drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in assembly.drops.drops
+        )
+        asked = ("Or let targets in gaps be interpolated: resample 'filled' for the output (--interpolate).",)
         raise NoWindowFits(
             f"no window fits: {assembly.drops.sentence()}",
-            suggestions=_ways_to_fit(assembly.drops),
+            suggestions=(*NoWindowFits.advice, *(asked if holes else ())),
             field="series",
             drops=assembly.drops.to_json(),
         )
     return Dataset(assembly)
-
-
-def _ways_to_fit(drops: DroppedWindows) -> tuple[str, ...]:
-    """Say what would help; a gap in the target can be interpolated, if that is wanted."""
-    holes = any(drop.role == "output" and drop.reason in ("missing_value", "gap") for drop in drops.drops)
-    asked = ("Or let targets in gaps be interpolated: resample 'filled' for the output (--interpolate).",)
-    return (*NoWindowFits.advice, *(asked if holes else ()))
 
 
 def build_window(dataset: Dataset, series: Mapping[str, Series], ref_ns: int) -> Float32:

@@ -105,7 +105,14 @@ def plan_folds(history: SampleHistory, spec: BacktestSpec, *, test_windows: int)
     folds: list[Fold] = []
     for number in range(1, spec.n_folds + 1):
         start = len(history) - (spec.n_folds - number + 1) * test_windows
-        train, validation = _taught(history, spec, start, folds[0] if folds else None)
+        if not folds or (spec.refit and spec.window == "expanding"):
+            train, validation = history.before(start)
+        elif not spec.refit:
+            train, validation = folds[0].train, folds[0].validation
+        else:  # as much as the first fold has, slid along
+            n_validation = folds[0].validation[1] - folds[0].validation[0]
+            (_, stop), validation = history.before(start, n_validation=n_validation)
+            train = (stop - folds[0].train[1], stop)
         folds.append(
             Fold(
                 number=number,
@@ -117,16 +124,6 @@ def plan_folds(history: SampleHistory, spec: BacktestSpec, *, test_windows: int)
             )
         )
     return tuple(folds)
-
-
-def _taught(history: SampleHistory, spec: BacktestSpec, start: int, first: Fold | None) -> tuple[Span, Span]:
-    """Return the training and the validation samples of the fold that is tested from ``start`` on."""
-    if first is None or (spec.refit and spec.window == "expanding"):
-        return history.before(start)
-    if not spec.refit:
-        return first.train, first.validation
-    train, validation = history.before(start, n_validation=first.validation[1] - first.validation[0])
-    return (train[1] - first.train[1], train[1]), validation
 
 
 def _do_not_fit(history: SampleHistory, n_folds: int, test_windows: int) -> FoldsDoNotFit:

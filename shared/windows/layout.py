@@ -1,7 +1,6 @@
 """What the columns of X and Y mean, read from the settings."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -20,7 +19,7 @@ def layout_of(
     """Return the layout of a data set; ``sources`` are in the order of the columns, inputs first."""
     inputs, outputs = sources[: len(plan.inputs)], sources[len(plan.inputs) :]
     calendar = [
-        _column(name, "calendar", rule.window)
+        Column(name, "calendar", rule.window.start_ns / NS_PER_HOUR, rule.window.end_ns / NS_PER_HOUR)
         for rule in plan.calendar
         for name in column_names(rule.feature)
     ]
@@ -38,11 +37,7 @@ def layout_of(
 
 def _series_column(rule: WindowRule) -> Column:
     window = Window(0, 0, 1) if rule.spec.content == "latest" else rule.window
-    return _column(rule.spec.name, "series", window)
-
-
-def _column(name: str, source: Literal["series", "calendar"], window: Window) -> Column:
-    return Column(name, source, window.start_ns / NS_PER_HOUR, window.end_ns / NS_PER_HOUR)
+    return Column(rule.spec.name, "series", window.start_ns / NS_PER_HOUR, window.end_ns / NS_PER_HOUR)
 
 
 def _own_past(output: SeriesWindows, inputs: Sequence[SeriesWindows]) -> int | None:

@@ -174,7 +174,23 @@ def window_rule(
     SeriesTooShort, NoNumbers
         If the series has fewer than two rows or not one number.
     """
-    _check_content(spec, series)
+    where = f"{spec.role} {spec.name!r}"
+    if spec.role == "output" and (spec.content != "measured" or series.issued_ns is not None):
+        raise BadSetting(f"{where}: an output must be measured", field="content", series=spec.name)
+    if spec.content == "forecast" and series.issued_ns is None:
+        raise BadSetting(
+            f"{where}: content is 'forecast', but the rows carry no issue time",
+            suggestions=("Name the column with the issue times, or use content 'measured'.",),
+            field="content",
+            series=spec.name,
+        )
+    if spec.content == "measured" and series.issued_ns is not None:
+        raise BadSetting(
+            f"{where}: the rows carry issue times, but content is 'measured'",
+            suggestions=("Use content 'forecast'.",),
+            field="content",
+            series=spec.name,
+        )
     series.statistics()  # refuses a series without numbers
     native = series.native_step_ns()
     calendar = None if grid is None else grid.calendar
@@ -239,26 +255,6 @@ def _on_slots(window: Window, clock: RowClock, grid: ReferenceGrid) -> bool:
     # Horizons come as hours in floating point: a microsecond is no distance.
     beside = ((n + _NEAR_NS) % clock.step_ns for n in (ahead, *whole))
     return clock.calendar is None and all(distance <= 2 * _NEAR_NS for distance in beside)
-
-
-def _check_content(spec: SeriesSpec, series: Series) -> None:
-    where = f"{spec.role} {spec.name!r}"
-    if spec.role == "output" and (spec.content != "measured" or series.issued_ns is not None):
-        raise BadSetting(f"{where}: an output must be measured", field="content", series=spec.name)
-    if spec.content == "forecast" and series.issued_ns is None:
-        raise BadSetting(
-            f"{where}: content is 'forecast', but the rows carry no issue time",
-            suggestions=("Name the column with the issue times, or use content 'measured'.",),
-            field="content",
-            series=spec.name,
-        )
-    if spec.content == "measured" and series.issued_ns is not None:
-        raise BadSetting(
-            f"{where}: the rows carry issue times, but content is 'measured'",
-            suggestions=("Use content 'forecast'.",),
-            field="content",
-            series=spec.name,
-        )
 
 
 def _max_gap_ns(spec: SeriesSpec, clock: RowClock) -> int | None:

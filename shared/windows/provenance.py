@@ -35,7 +35,15 @@ def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
     rule, times = source.rule, source.series.times_ns
     at = ref_ns if rule.repeats else rule.window.moments(ref_ns, rule.calendar)[0]
     if source.series.issued_ns is not None:
-        left, right = _archived_rows(source, ref_ns, at)
+        # Rows of the newest known issue about the target times around each moment.
+        archive = source.archive
+        known = np.broadcast_to(rows_before(archive.issues, ref_ns), at.shape)
+        if source.rule.averaged:
+            first = np.searchsorted(archive.targets, at + source.rule.averaged[0], side="left")
+            last = rows_before(archive.targets, at + source.rule.averaged[1])
+        else:
+            first, last = archive.neighbours(known, at, source.rule.resampling.method)
+        left, right = archive.rows(known, first), archive.rows(known, last)
     elif rule.averaged:
         left = np.searchsorted(times, at + rule.averaged[0], side="left")
         right = rows_before(times, at + rule.averaged[1])
@@ -73,15 +81,3 @@ def _filled_rows(source: SeriesWindows, at_ns: Int64) -> tuple[Int64, Int64]:
     left, right = neighbours(source.known.times_ns, at_ns, "linear")
     own = source.has_own_row(at_ns)
     return numbers[left], numbers[np.where(own, left, np.minimum(right, len(numbers) - 1))]
-
-
-def _archived_rows(source: SeriesWindows, ref_ns: Int64, at_ns: Int64) -> tuple[Int64, Int64]:
-    """Rows of the newest known issue about the target times around each moment."""
-    archive = source.archive
-    known = np.broadcast_to(rows_before(archive.issues, ref_ns), at_ns.shape)
-    if source.rule.averaged:
-        first = np.searchsorted(archive.targets, at_ns + source.rule.averaged[0], side="left")
-        last = rows_before(archive.targets, at_ns + source.rule.averaged[1])
-    else:
-        first, last = archive.neighbours(known, at_ns, source.rule.resampling.method)
-    return archive.rows(known, first), archive.rows(known, last)

@@ -72,17 +72,14 @@ class SeriesWindows:
             half_up = self.rule.resampling.bin_ns - self.rule.resampling.bin_ns // 2
             row = rows_before(times, end + half_up - 1)
         elif self.rule.resampling.method in ("hold", "filled"):
-            return self._last_filled_ns(end)
+            # Only a moment without a row of its own reads the number after it.
+            before, after = neighbours(self.known.times_ns, end, "linear")
+            last = len(self.known) - 1
+            before, after = (self.known.times_ns[np.clip(row, 0, last)] for row in (before, after))
+            return np.where(self.has_own_row(end), before, after)
         else:  # the row after, for the nearest too: it may be the nearest
             row = np.searchsorted(times, end, side="left")
         return times[np.clip(row, 0, len(times) - 1)]
-
-    def _last_filled_ns(self, end_ns: Int64) -> Int64:
-        """The same where only a moment without a row of its own reads the number after it."""
-        before, after = neighbours(self.known.times_ns, end_ns, "linear")
-        last = len(self.known) - 1
-        before, after = (self.known.times_ns[np.clip(row, 0, last)] for row in (before, after))
-        return np.where(self.has_own_row(end_ns), before, after)
 
     def has_own_row(self, at_ns: Int64) -> Bool:
         """Tell the moments whose value is a row of the series, not made of two."""

@@ -11,7 +11,6 @@ from pydantic import JsonValue
 
 from shared.contracts.specs import DatasetSpec
 from shared.errors import InvalidInput
-from shared.series.arrays import Int64
 from shared.series.series import Series
 from shared.windows.columns import GridColumn, Track
 
@@ -48,7 +47,11 @@ class Writer:
     def series(self, series: Series) -> JsonValue:
         """Save the rows of a series."""
         issued = None if series.issued_ns is None else self.array(series.issued_ns)
-        times, values = self._same_times(series.times_ns), self.array(series.values)
+        axis = series.times_ns
+        equal = (n for saved, n in self._saved if saved.dtype == axis.dtype and np.array_equal(saved, axis))
+        known = next(equal, None)  # the columns of one file share their time axis
+        whole: JsonValue = {"file": known, "start": 0, "step": 1, "size": len(axis)}
+        times, values = whole if known else self.array(axis), self.array(series.values)
         return {"name": series.name, "times_ns": times, "values": values, "issued_ns": issued}
 
     def track(self, track: Track) -> JsonValue:
@@ -62,13 +65,6 @@ class Writer:
         """Write the JSON file that makes the folder a data set."""
         text = json.dumps({"format": FORMAT, **facts}, allow_nan=False)
         (self.folder / FACTS).write_text(text, encoding="utf-8")
-
-    def _same_times(self, times_ns: Int64) -> JsonValue:
-        """Save a time axis, or refer to an equal one: the columns of one file share theirs."""
-        for saved, name in self._saved:
-            if saved.dtype == times_ns.dtype and np.array_equal(saved, times_ns):
-                return {"file": name, "start": 0, "step": 1, "size": len(times_ns)}
-        return self.array(times_ns)
 
 
 class Reader:

@@ -94,7 +94,8 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
         complete = np.ones(len(numbers), dtype=np.bool_)
         refs = dataset.plan.grid.at(numbers)
         for source in past:
-            complete &= _complete(source, refs)
+            codes = source.points(refs).codes
+            complete &= np.asarray((codes == Code.OK).all(axis=1))
         if complete.any():
             return int(refs[np.flatnonzero(complete)[-1]])
     ends = {source.rule.spec.name: int(source.known.times_ns[-1]) for source in past if len(source.known)}
@@ -282,11 +283,6 @@ def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[SeriesWindo
         series[wanted.series_id].statistics()  # refuses rows without a number
         found.append(SeriesWindows(rule, series[wanted.series_id]))
     return found
-
-
-def _complete(source: SeriesWindows, ref_ns: Int64) -> Bool:
-    codes = source.points(ref_ns).codes
-    return np.asarray((codes == Code.OK).all(axis=1))
 
 
 def _number(dataset: Dataset, at_ns: int) -> int:

@@ -21,16 +21,22 @@ def dataset_warnings(
 ) -> tuple[Problem, ...]:
     """Return warnings: inputs that look ahead, a leaking split, empty parts, dropped samples."""
     found = [_looks_ahead(source, ref_ns) for source in sources if source.rule.spec.role == "input"]
-    made = [_interpolated(source, ref_ns) for source in sources if source.rule.spec.role == "output"]
-    return (
-        *(finding for finding in (*found, *made) if finding is not None),
-        *_split_findings(spec, sources, len(ref_ns), parts),
-        *(
-            [_warning("SAMPLES_DROPPED", drops.sentence())]
-            if any(drop.reason in ("missing_value", "gap") for drop in drops.drops)
-            else []
-        ),
-    )
+    found += [_interpolated(source, ref_ns) for source in sources if source.rule.spec.role == "output"]
+    if parts.leaking:
+        found.append(
+            _warning(
+                "SPLIT_LEAKS",
+                "samples are shuffled: neighbours of test samples are in the training part",
+                "Switch split.shuffle off for honest scores.",
+            )
+        )
+    shares = (("validation", spec.split.validation), ("test", spec.split.test))
+    for (name, share), size in zip(shares, (len(parts.validation), len(parts.test)), strict=True):
+        if share > 0 and size == 0:
+            found.append(_empty_part(spec, sources, name, share, len(ref_ns)))
+    if any(drop.reason in ("missing_value", "gap") for drop in drops.drops):
+        found.append(_warning("SAMPLES_DROPPED", drops.sentence()))
+    return tuple(finding for finding in found if finding is not None)
 
 
 def lookahead_ns(source: SeriesWindows, ref_ns: Int64) -> int:
@@ -79,25 +85,6 @@ def _interpolated(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
         n_interpolated=made,
         n_values=n,
     )
-
-
-def _split_findings(
-    spec: DatasetSpec, sources: Sequence[SeriesWindows], n_windows: int, parts: Parts
-) -> list[Problem]:
-    found: list[Problem] = []
-    if parts.leaking:
-        found.append(
-            _warning(
-                "SPLIT_LEAKS",
-                "samples are shuffled: neighbours of test samples are in the training part",
-                "Switch split.shuffle off for honest scores.",
-            )
-        )
-    shares = (("validation", spec.split.validation), ("test", spec.split.test))
-    for (name, share), size in zip(shares, (len(parts.validation), len(parts.test)), strict=True):
-        if share > 0 and size == 0:
-            found.append(_empty_part(spec, sources, name, share, n_windows))
-    return found
 
 
 def _empty_part(

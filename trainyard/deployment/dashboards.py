@@ -114,7 +114,22 @@ def dashboard(name: str) -> dict[str, Any]:
         if x + width > 24 or (x and tall != height):
             x, y = 0, y + height
         height = tall
-        laid.append(_panel(number, panel, {"x": x, "y": y, "w": width, "h": tall}))
+        targets = [
+            {"refId": chr(65 + i), "datasource": _SOURCE, "expr": expression, "legendFormat": legend}
+            for i, (expression, legend) in enumerate(panel.queries)
+        ]
+        laid.append(
+            {
+                "type": panel.kind,
+                "id": number,
+                "title": panel.title,
+                "datasource": _SOURCE,
+                "gridPos": {"x": x, "y": y, "w": width, "h": tall},
+                "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+                "options": {},
+                "targets": targets,
+            }
+        )
         x += width
     source = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Data source"}
     return {
@@ -130,23 +145,6 @@ def dashboard(name: str) -> dict[str, Any]:
         "templating": {"list": [source]},
         "annotations": {"list": []},
         "panels": laid,
-    }
-
-
-def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
-    targets = [
-        {"refId": chr(65 + i), "datasource": _SOURCE, "expr": expression, "legendFormat": legend}
-        for i, (expression, legend) in enumerate(panel.queries)
-    ]
-    return {
-        "type": panel.kind,
-        "id": number,
-        "title": panel.title,
-        "datasource": _SOURCE,
-        "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
-        "options": {},
-        "targets": targets,
     }
 
 

@@ -42,6 +42,20 @@ def _base() -> dict[str, str]:
 
 
 def _components() -> dict[str, str]:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "50Gi"}}}
+    # Give every service the one folder: SQLite needs one node, and never a network file system.
+    together = (
+        "- op: add\n  path: /spec/template/spec/volumes/-\n"
+        "  value: {name: data, persistentVolumeClaim: {claimName: data}}\n"
+        "- op: add\n  path: /spec/template/spec/containers/0/volumeMounts/-\n"
+        "  value: {name: data, mountPath: /data}\n"
+        "- op: add\n  path: /spec/template/spec/containers/0/env/-\n"
+        "  value: {name: TRAINYARD_DATA_DIR, value: /data}\n"
+        "- op: add\n  path: /spec/template/spec/affinity\n"
+        "  value: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+        "[{topologyKey: kubernetes.io/hostname, labelSelector: "
+        "{matchLabels: {app.kubernetes.io/part-of: trainyard}}}]}}\n"
+    )
     parts: dict[str, tuple[list[Json], list[Json]]] = {
         "keda": ([kubernetes.scaling()], [_unscaled("trainer")]),
         "hpa": ([edges.autoscaler()], [_unscaled("gateway")]),
@@ -50,7 +64,10 @@ def _components() -> dict[str, str]:
         "gateway-api": ([edges.route()], []),
         "network-policies": (edges.policies(), []),
         "monitoring": (edges.monitoring(), []),
-        "embedded-store": ([_claim()], [_on_one_node()]),
+        "embedded-store": (
+            [thing("v1", "PersistentVolumeClaim", "data", spec=spec)],
+            [{"target": {"kind": "Deployment"}, "patch": together}],
+        ),
     }
     written = {}
     for name, (documents, patches) in parts.items():
@@ -65,28 +82,6 @@ def _components() -> dict[str, str]:
 def _unscaled(name: str) -> Json:
     """Leave the number of replicas to the scaler."""
     return {"target": {"kind": "Deployment", "name": name}, "patch": _DROP_REPLICAS}
-
-
-def _claim() -> Json:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "50Gi"}}}
-    return thing("v1", "PersistentVolumeClaim", "data", spec=spec)
-
-
-def _on_one_node() -> Json:
-    """Give every service the one folder: SQLite needs one node, and never a network file system."""
-    together = (
-        "- op: add\n  path: /spec/template/spec/volumes/-\n"
-        "  value: {name: data, persistentVolumeClaim: {claimName: data}}\n"
-        "- op: add\n  path: /spec/template/spec/containers/0/volumeMounts/-\n"
-        "  value: {name: data, mountPath: /data}\n"
-        "- op: add\n  path: /spec/template/spec/containers/0/env/-\n"
-        "  value: {name: TRAINYARD_DATA_DIR, value: /data}\n"
-        "- op: add\n  path: /spec/template/spec/affinity\n"
-        "  value: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
-        "[{topologyKey: kubernetes.io/hostname, labelSelector: "
-        "{matchLabels: {app.kubernetes.io/part-of: trainyard}}}]}}\n"
-    )
-    return {"target": {"kind": "Deployment"}, "patch": together}
 
 
 def _overlays() -> dict[str, str]:

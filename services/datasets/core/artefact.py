@@ -11,7 +11,7 @@ from services.datasets.core.scalings import scaler_table
 from services.datasets.core.violins import draw, violins
 from shared.contracts.specs import DatasetSpec
 from shared.series.series import Series
-from shared.windows.dataset import Dataset, build_planned
+from shared.windows.dataset import build_planned
 from shared.windows.plan import WindowPlan, plan_windows
 from shared.windows.size_estimate import Estimate, Limits, check_limits, estimate
 
@@ -45,6 +45,16 @@ def build_artefact(
     plan, expected = planned_within(spec, series, limits)
     dataset = build_planned(plan, series)
     dataset.save(folder)
+    densities: list[JsonValue] = []
+    listed: list[JsonValue] = []
+    for number, violin in enumerate(violins(dataset)):
+        png = f"violin_{number}.png"
+        (folder / png).write_bytes(draw(violin))
+        whole = violin.to_json()
+        densities.append(whole)
+        listed.append({"png": png, **{k: v for k, v in whole.items() if k not in ("grid", "density")}})
+    (folder / VIOLINS).write_text(json.dumps(densities, allow_nan=False), encoding="utf-8")
+
     parts = {f"n_{part}": len(dataset.indices(part)) for part in ("train", "validation", "test")}
     return {
         "n_windows": dataset.n_windows,
@@ -53,7 +63,7 @@ def build_artefact(
         "findings": to_jsonable_python(dataset.findings),
         "bytes": dataset.nbytes,
         "estimate": expected.to_json(),
-        "violins": _save_violins(dataset, folder),
+        "violins": listed,
         "scalers": scaler_table(dataset.layout),
     }
 
@@ -72,17 +82,3 @@ def planned_within(
     expected = estimate(plan, series)
     check_limits(spec, expected, limits or Limits())
     return plan, expected
-
-
-def _save_violins(dataset: Dataset, folder: Path) -> list[JsonValue]:
-    """Write one picture per column and all densities; return the statistics for the report."""
-    densities: list[JsonValue] = []
-    listed: list[JsonValue] = []
-    for number, violin in enumerate(violins(dataset)):
-        png = f"violin_{number}.png"
-        (folder / png).write_bytes(draw(violin))
-        whole = violin.to_json()
-        densities.append(whole)
-        listed.append({"png": png, **{k: v for k, v in whole.items() if k not in ("grid", "density")}})
-    (folder / VIOLINS).write_text(json.dumps(densities, allow_nan=False), encoding="utf-8")
-    return listed

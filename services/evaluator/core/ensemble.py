@@ -138,14 +138,26 @@ def _pool(
 
 
 def _choose(pool: _Pool, blocks: Sequence[int], n_rounds: int) -> Ensemble:
-    """Return the weights that are best on some of the blocks."""
+    """Return the weights that are best on some of the blocks: those of the best bag on the way."""
     if not pool.parts:
         return Ensemble({}, None)
     n_windows = sum(pool.blocks[number].stop - pool.blocks[number].start for number in blocks)
     n_steps = next(iter(pool.parts.values())).y_true.shape[1]
-    counts, loss = _greedy(pool.products[list(blocks)].sum(axis=0) / (n_windows * n_steps), n_rounds)
-    weights = zip(pool.parts, counts / counts.sum(), strict=True)
-    return Ensemble({name: float(weight) for name, weight in weights if weight > 0}, loss)
+    products = pool.products[list(blocks)].sum(axis=0) / (n_windows * n_steps)
+    counts = np.zeros(products.shape[1])
+    own = np.diagonal(products, axis1=1, axis2=2)  # (n_outputs, n_models)
+    best, best_loss = counts, np.inf
+    for size in range(1, n_rounds + 1):
+        with_bag = products @ counts
+        bag = with_bag @ counts
+        mse = (bag[:, None] + 2.0 * with_bag + own) / size**2
+        losses = np.sqrt(np.maximum(mse, 0.0)).mean(axis=0)
+        pick = int(np.argmin(losses))
+        counts = counts + np.eye(len(counts))[pick]
+        if losses[pick] < best_loss:
+            best, best_loss = counts, float(losses[pick])
+    weights = zip(pool.parts, best / best.sum(), strict=True)
+    return Ensemble({name: float(weight) for name, weight in weights if weight > 0}, best_loss)
 
 
 def _check_same_windows(parts: Mapping[str, PartForecast]) -> None:
@@ -169,19 +181,3 @@ def _error_products(parts: Sequence[PartForecast], block: slice) -> Float64:
         with np.errstate(over="ignore", invalid="ignore"):
             total += by_output @ by_output.transpose(0, 2, 1)
     return total
-
-
-def _greedy(products: Float64, n_rounds: int) -> tuple[Float64, float]:
-    counts = np.zeros(products.shape[1])
-    own = np.diagonal(products, axis1=1, axis2=2)  # (n_outputs, n_models)
-    best, best_loss = counts, np.inf
-    for size in range(1, n_rounds + 1):
-        with_bag = products @ counts
-        bag = with_bag @ counts
-        mse = (bag[:, None] + 2.0 * with_bag + own) / size**2
-        losses = np.sqrt(np.maximum(mse, 0.0)).mean(axis=0)
-        pick = int(np.argmin(losses))
-        counts = counts + np.eye(len(counts))[pick]
-        if losses[pick] < best_loss:
-            best, best_loss = counts, float(losses[pick])
-    return best, best_loss

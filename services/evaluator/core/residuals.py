@@ -65,10 +65,25 @@ def error_calendar(
     timezone
         IANA name of the clock on the wall.
     """
-    return [
-        _calendar(part, i, np.round(offset_hours[i] * _HOUR_NS).astype(np.int64), name, timezone)
-        for i, name in enumerate(names)
-    ]
+    calendars = []
+    size_of_chunk = max(1, _CHUNK_VALUES // max(1, part.y_true.shape[1]))
+    for output, name in enumerate(names):
+        offsets = np.round(offset_hours[output] * _HOUR_NS).astype(np.int64)
+        n, size, total = (np.zeros(7 * 24) for _ in range(3))
+        for start in range(0, len(part), size_of_chunk):
+            rows = slice(start, start + size_of_chunk)
+            error = (part.y_pred[rows, :, output] - part.y_true[rows, :, output]).ravel()
+            known: Bool = np.isfinite(error)
+            time_ns = (part.ref_ns[rows, None] + offsets).ravel()[known]
+            local = pd.to_datetime(time_ns, unit="ns", utc=True).tz_convert(timezone)
+            slots = (local.day_of_week * 24 + local.hour).to_numpy()
+            n += np.bincount(slots, minlength=168)
+            size += np.bincount(slots, np.abs(error[known]), minlength=168)
+            total += np.bincount(slots, error[known], minlength=168)
+        with np.errstate(invalid="ignore"):
+            mae, bias = (a.reshape(7, 24) for a in (size / n, total / n))
+        calendars.append(ErrorCalendar(name, mae, bias, n.reshape(7, 24).astype(np.int64)))
+    return calendars
 
 
 def _describe(part: PartForecast, output: int, name: str, n_bins: int) -> ResidualStatistics:
@@ -104,21 +119,3 @@ def _describe(part: PartForecast, output: int, name: str, n_bins: int) -> Residu
         bin_edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
     )
-
-
-def _calendar(part: PartForecast, output: int, offsets: Int64, name: str, timezone: str) -> ErrorCalendar:
-    n, size, total = (np.zeros(7 * 24) for _ in range(3))
-    size_of_chunk = max(1, _CHUNK_VALUES // max(1, part.y_true.shape[1]))
-    for start in range(0, len(part), size_of_chunk):
-        rows = slice(start, start + size_of_chunk)
-        error = (part.y_pred[rows, :, output] - part.y_true[rows, :, output]).ravel()
-        known: Bool = np.isfinite(error)
-        time_ns = (part.ref_ns[rows, None] + offsets).ravel()[known]
-        local = pd.to_datetime(time_ns, unit="ns", utc=True).tz_convert(timezone)
-        slots = (local.day_of_week * 24 + local.hour).to_numpy()
-        n += np.bincount(slots, minlength=168)
-        size += np.bincount(slots, np.abs(error[known]), minlength=168)
-        total += np.bincount(slots, error[known], minlength=168)
-    with np.errstate(invalid="ignore"):
-        mae, bias = (a.reshape(7, 24) for a in (size / n, total / n))
-    return ErrorCalendar(name, mae, bias, n.reshape(7, 24).astype(np.int64))

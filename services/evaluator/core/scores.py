@@ -236,6 +236,13 @@ def _checked_shape(
 def _level_json(level: LevelScores) -> dict[str, Any]:
     steps = range(len(level.per_step.values))
     rows = [level.per_step[i] for i in steps]
+    # A reason per step for every score that lacks one; a single text where there are no intervals.
+    reasons: dict[str, str | list[str | None]] = {}
+    for metric, codes in zip(METRIC_NAMES, level.per_step.reasons.T.tolist(), strict=True):
+        if set(codes) == {Reason.NO_INTERVALS}:
+            reasons[metric] = Reason.NO_INTERVALS.text
+        elif any(codes):
+            reasons[metric] = [Reason(code).text or None for code in codes]
     return {
         "k": level.k,
         "delta_minutes": level.delta_minutes,
@@ -243,19 +250,8 @@ def _level_json(level: LevelScores) -> dict[str, Any]:
         "overall": level.overall.as_dict(),
         "undefined": level.overall.undefined(),
         "per_step": {metric: [row.get(metric) for row in rows] for metric in METRIC_NAMES},
-        "per_step_undefined": _reasons_by_metric(level.per_step),
+        "per_step_undefined": reasons,
     }
-
-
-def _reasons_by_metric(per_step: MetricValues) -> dict[str, str | list[str | None]]:
-    """Return a reason per step for every score that lacks one; a single text where there are no intervals."""
-    reasons: dict[str, str | list[str | None]] = {}
-    for metric, codes in zip(METRIC_NAMES, per_step.reasons.T.tolist(), strict=True):
-        if set(codes) == {Reason.NO_INTERVALS}:
-            reasons[metric] = Reason.NO_INTERVALS.text
-        elif any(codes):
-            reasons[metric] = [Reason(code).text or None for code in codes]
-    return reasons
 
 
 def _level_from_json(stored: dict[str, Any]) -> LevelScores:

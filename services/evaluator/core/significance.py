@@ -86,7 +86,12 @@ def compare(
         return _tie(n, f"too few to test a difference: {n} windows, {overlap} in a row share values")
     if not np.ptp(difference):
         return _tie(n, "the losses differ by the same amount in every window")
-    p_value = _diebold_mariano(difference, n_frequencies)
+    time = (np.arange(n) + 0.5) / n
+    centred = difference - difference.mean()
+    powers = [2.0 / n * float(centred @ np.cos(np.pi * j * time)) ** 2 for j in range(1, n_frequencies + 1)]
+    statistic = difference.mean() / np.sqrt(np.mean(powers) / n)
+    p_value = float(2.0 * stats.t.sf(abs(statistic), df=n_frequencies))
+
     block = min(n, max(2 * overlap, int(np.ceil(n ** (1 / 3)))))
     low, high = _block_bootstrap(difference, block=block, alpha=alpha, seed=seed)
     mean = float(difference.mean())
@@ -105,15 +110,6 @@ def compare(
 
 def _tie(n_windows: int, reason: str) -> Comparison:
     return Comparison("tie", n_windows, None, None, None, None, reason)
-
-
-def _diebold_mariano(difference: Float64, n_frequencies: int) -> float:
-    n = len(difference)
-    centred = difference - difference.mean()
-    time = (np.arange(n) + 0.5) / n
-    powers = [2.0 / n * float(centred @ np.cos(np.pi * j * time)) ** 2 for j in range(1, n_frequencies + 1)]
-    statistic = difference.mean() / np.sqrt(np.mean(powers) / n)
-    return float(2.0 * stats.t.sf(abs(statistic), df=n_frequencies))
 
 
 def _block_bootstrap(difference: Float64, *, block: int, alpha: float, seed: int) -> tuple[float, float]:

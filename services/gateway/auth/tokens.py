@@ -66,12 +66,12 @@ class KeySet:
                 log.warning("signing keys not fetched, using the known ones", reason=type(error).__name__)
                 return
             raise KeysUnavailable("the identity provider does not answer") from error
-        self._keys = {key["kid"]: PyJWK(key) for key in found if _usable(key)}
+        self._keys = {
+            key["kid"]: PyJWK(key)
+            for key in found
+            if isinstance(key, dict) and "kid" in key and key.get("kty") in ("EC", "RSA", "OKP")
+        }
         self._fetched_at = time.monotonic()
-
-
-def _usable(key: Any) -> bool:
-    return isinstance(key, dict) and "kid" in key and key.get("kty") in ("EC", "RSA", "OKP")
 
 
 class TokenVerifier:
@@ -92,17 +92,10 @@ class TokenVerifier:
         """
         if not credential:
             raise MissingAuthorization("no access token came with the request")
-        claims = await self._claims(credential)
-        user = claims["sub"]
-        if not isinstance(user, str) or not user or claims.get("role") not in USER_ROLES:
-            raise InvalidToken("this token is not a user's")
-        return Identity(user, token=credential)
-
-    async def _claims(self, token: str) -> dict[str, Any]:
         try:
-            key, algorithms = await self._key(jwt.get_unverified_header(token))
+            key, algorithms = await self._key(jwt.get_unverified_header(credential))
             claims: dict[str, Any] = jwt.decode(
-                token,
+                credential,
                 key,
                 algorithms=algorithms,
                 audience=self._audience,
@@ -114,7 +107,10 @@ class TokenVerifier:
             raise ExpiredToken("the access token has expired") from None
         except (jwt.PyJWTError, ValueError):
             raise InvalidToken("the access token is not valid here") from None
-        return claims
+        user = claims["sub"]
+        if not isinstance(user, str) or not user or claims.get("role") not in USER_ROLES:
+            raise InvalidToken("this token is not a user's")
+        return Identity(user, token=credential)
 
     async def _key(self, header: Mapping[str, Any]) -> tuple[Any, list[str]]:
         """Return the key and the only algorithm a token may use.

@@ -94,7 +94,15 @@ def dataset_spec(
     steps = wanted.time_steps or saved_time_steps(session_data.session)
     saved = saved_time_info(session_data.session).calendar
     calendar = wanted.time_features.calendar(holidays_of=holidays_of) if wanted.time_features else saved()
-    _require(session_data)
+    missing: list[JsonValue] = []
+    roles = {role for row in session_data.series for role in roles_of(session_data.files[row.file_id])}
+    missing += [
+        {"field": f"files.{role}", "message": f"upload at least one checked {role} file"}
+        for role in ("input", "output")
+        if role not in roles
+    ]
+    if missing:
+        raise InvalidConfiguration(sentence(missing), fields=missing)
     steps, _ = completed(session_data, steps)
     try:
         return DatasetSpec(
@@ -140,18 +148,6 @@ def native_minutes(row: SeriesRow) -> float:
         return usual / 60
     mean = row.statistics.get("step_min")
     return float(mean) if isinstance(mean, int | float) and mean > 0 else 60.0
-
-
-def _require(session_data: SessionData) -> None:
-    missing: list[JsonValue] = []
-    roles = {role for row in session_data.series for role in roles_of(session_data.files[row.file_id])}
-    missing += [
-        {"field": f"files.{role}", "message": f"upload at least one checked {role} file"}
-        for role in ("input", "output")
-        if role not in roles
-    ]
-    if missing:
-        raise InvalidConfiguration(sentence(missing), fields=missing)
 
 
 def _chosen(session_data: SessionData, choices: tuple[SeriesChoice, ...] | None) -> list[SeriesSpec]:

@@ -18,7 +18,7 @@ from services.gateway.problems import NothingThere
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.storage.objects import ObjectNotFound
-from shared.storage.rows import DatasetRow, SeriesRow, SessionRow
+from shared.storage.rows import DatasetRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified
 
 router = APIRouter(tags=["configuration"])
@@ -110,13 +110,8 @@ async def preview(body: PreviewRequest, gateway: Here, session: Session) -> Prev
     session_data = await load_session_data(gateway, session)
     spec = body.dataset or dataset_spec(session_data, body.configuration)
     check_size(gateway, session_data, spec)
-    return Preview(**await ask_preview(gateway, session, spec))
-
-
-async def ask_preview(gateway: Gateway, session: SessionRow, spec: DatasetSpec) -> dict[str, Any]:
-    """Return what the data set of a spec would be."""
     about: dict[str, JsonValue] = {"session_id": session.id, "spec": spec.model_dump(mode="json")}
-    return await gateway.asks.ask("datasets.preview", about)
+    return Preview(**await gateway.asks.ask("datasets.preview", about))
 
 
 @router.get("/datasets/{sid}/{dataset_id}")

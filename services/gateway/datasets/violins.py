@@ -35,18 +35,13 @@ def violins_of(row: DatasetRow) -> Iterator[tuple[str, dict[str, Any], str]]:
             kind = violin_type(entry)
             counts[kind] = counts.get(kind, 0) + 1
             told = {"type": kind, "label": f"{_SHORT[kind]}{counts[kind]}", "name": entry.get("label")}
-            yield violin_key(entry), told, f"{row.object_key}/{entry.get('png')}"
+            yield f"{violin_type(entry)}_{entry.get('label')}", told, f"{row.object_key}/{entry.get('png')}"
 
 
 def violin_type(entry: Mapping[str, Any]) -> str:
     """Return what a column is: input, output, or time for a calendar feature."""
     is_time = entry.get("role") == "input" and entry.get("label") in CALENDAR_COLUMNS
     return "time" if is_time else str(entry.get("role"))
-
-
-def violin_key(entry: Mapping[str, Any]) -> str:
-    """Return the name a violin has in answers: ``input_Load``, ``time_week_sin``, ``output_Load``."""
-    return f"{violin_type(entry)}_{entry.get('label')}"
 
 
 async def _data_url(gateway: Gateway, key: str, digest: str | None) -> str | None:

@@ -38,7 +38,9 @@ class Body(Source):
 
     def __init__(self, protocol: "DirectProtocol", came_along: bytes, patience_s: float) -> None:
         self._protocol, self._came_along, self._patience_s = protocol, memoryview(came_along), patience_s
-        self._socket = protocol.same_socket()
+        # The connection once more, to be read while the transport is paused.
+        self._socket = socket.socket(fileno=os.dup(protocol.transport.get_extra_info("socket").fileno()))
+        self._socket.setblocking(False)
         self._pace, self._n_read = Pace(patience_s), 0
 
     def readinto(self, buffer: memoryview) -> int | None:
@@ -141,13 +143,6 @@ class DirectProtocol(BoundedProtocol):
         self.parser = httptools.HttpRequestParser(self)  # the old one waits for the body
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the server sets it
         self._head_came()
-
-    def same_socket(self) -> socket.socket:
-        """Return the connection once more, to be read while the transport is paused."""
-        descriptor = os.dup(self.transport.get_extra_info("socket").fileno())
-        twin = socket.socket(fileno=descriptor)
-        twin.setblocking(False)
-        return twin
 
 
 @contextmanager

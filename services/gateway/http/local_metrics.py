@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
 
 from services.gateway.settings import GatewaySettings, is_loopback
 
@@ -58,7 +57,9 @@ def merged(texts: Mapping[str, str]) -> bytes:
     for service, text in texts.items():
         for family in text_string_to_metric_families(text):
             known = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-            known.samples += [_with_service(sample, service) for sample in family.samples]
+            known.samples += [
+                sample._replace(labels={"service": service, **sample.labels}) for sample in family.samples
+            ]
     registry = CollectorRegistry()
     registry.register(_Families(families))
     return generate_latest(registry)
@@ -70,10 +71,6 @@ class _Families(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._families.values()
-
-
-def _with_service(sample: Sample, service: str) -> Sample:
-    return sample._replace(labels={"service": service, **sample.labels})
 
 
 def _addresses(folder: Path) -> dict[str, str]:

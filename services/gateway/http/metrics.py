@@ -61,18 +61,15 @@ class MetricsMiddleware:
         try:
             await self._app(scope, receive, noting)
         finally:
-            self._count(scope, status, time.monotonic() - begun)
-
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        method, path = scope["method"], scope["path"]
-        route = route_of(method, path)
-        if route is None:
-            method, route = "GET", _OTHER
-        self._requests.labels(route, method, f"{status // 100}xx").inc()
-        self._seconds.labels(route, method).observe(seconds)
-        if status < 300 and access_of(method, path).body == "chunk":
-            length = Headers(scope=scope).get("content-length", "")
-            self._uploaded.inc(int(length) if length.isdecimal() else 0)
+            method, path = scope["method"], scope["path"]
+            route = route_of(method, path)
+            if route is None:
+                method, route = "GET", _OTHER
+            self._requests.labels(route, method, f"{status // 100}xx").inc()
+            self._seconds.labels(route, method).observe(time.monotonic() - begun)
+            if status < 300 and access_of(method, path).body == "chunk":
+                length = Headers(scope=scope).get("content-length", "")
+                self._uploaded.inc(int(length) if length.isdecimal() else 0)
 
 
 class LiveCollector(Collector):

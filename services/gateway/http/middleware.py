@@ -162,7 +162,17 @@ class AdmissionMiddleware:
         """Identify, and take from the caller's share; a single user has the machine to himself."""
         app: FastAPI = scope["app"]
         gateway: Gateway = app.state.gateway
-        who = await self._identify(gateway, scope, headers)
+        # Who asks; refused tokens are counted by the address they come from.
+        credential, address = bearer(headers), str((scope.get("client") or ("unknown",))[0])
+        if not self._settings.single_user:
+            gateway.admission.failed_tokens.check(address, credential)
+        try:
+            who = await gateway.admission.verifier.identify(credential)
+        except Refused:
+            if credential is not None:
+                gateway.admission.failed_tokens.failed(address)
+            raise
+        gateway.admission.failed_tokens.accepted(credential)
         scope.setdefault("state", {})["identity"] = who
         limit = body_limit(scope["method"], scope["path"], self._settings)
         length = content_length(headers)
@@ -179,20 +189,6 @@ class AdmissionMiddleware:
         if share.exceeded:
             raise share.refusal()
         return share
-
-    async def _identify(self, gateway: Gateway, scope: Scope, headers: Headers) -> Identity:
-        """Return who asks; refused tokens are counted by the address they come from."""
-        credential, address = bearer(headers), str((scope.get("client") or ("unknown",))[0])
-        if not self._settings.single_user:
-            gateway.admission.failed_tokens.check(address, credential)
-        try:
-            who = await gateway.admission.verifier.identify(credential)
-        except Refused:
-            if credential is not None:
-                gateway.admission.failed_tokens.failed(address)
-            raise
-        gateway.admission.failed_tokens.accepted(credential)
-        return who
 
 
 def content_length(headers: Headers) -> int | None:

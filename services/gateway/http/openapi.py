@@ -206,14 +206,10 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
         for method, operation in methods.items():
             operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
             for status, text in REFUSALS.items():
-                operation["responses"][status] = _refusal(text)
+                content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+                operation["responses"][status] = {"description": text, "content": content}
             _add_examples(operation, EXAMPLES.get((method, path.removeprefix(f"{API}training")), []))
     return schema
-
-
-def _refusal(text: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    return {"description": text, "content": content}
 
 
 def _add_examples(operation: dict[str, Any], examples: list[dict[str, Any]]) -> None:

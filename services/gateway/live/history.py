@@ -85,21 +85,20 @@ class StreamHistory:
 
     async def _direct(self, stream: str, **request: Any) -> list[Msg]:
         try:
-            return await self._batch(stream, json.dumps(request).encode())
+            inbox = self._client.new_inbox()
+            answers = await self._client.subscribe(inbox)
+            try:
+                await self._client.publish(
+                    f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox
+                )
+                found = []
+                while "Status" not in ((message := await answers.next_msg(_TIMEOUT)).headers or {}):
+                    found.append(message)
+                return found
+            finally:  # also when the client has left meanwhile: what is left over would hold up our own end
+                await answers.unsubscribe()
         except (NatsError, TimeoutError) as error:
             raise BrokerAway("the message broker does not answer") from error
-
-    async def _batch(self, stream: str, request: bytes) -> list[Msg]:
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox)
-        try:
-            await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", request, reply=inbox)
-            found = []
-            while "Status" not in ((message := await answers.next_msg(_TIMEOUT)).headers or {}):
-                found.append(message)
-            return found
-        finally:  # also when the client has left meanwhile: what is left over would hold up our own end
-            await answers.unsubscribe()
 
 
 def sequence(message: Msg) -> int:

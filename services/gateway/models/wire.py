@@ -64,7 +64,10 @@ def parse_models(
             specs.append(spec)
             (put_aside if put_aside is not None else []).extend(f"{position}.{name}" for name in unknown)
         except InvalidModelParams as error:
-            problems += [_placed(field, position) for field in _fields(error)]
+            problems += [
+                {**field, "field": f"{position}.{field['field']}"} if isinstance(field, dict) else field
+                for field in _fields(error)
+            ]
     if problems:
         raise InvalidModelParams(sentence(problems), fields=problems)
     if not specs:
@@ -117,9 +120,16 @@ def _model(configuration: Mapping[str, JsonValue], *, tolerant: bool) -> tuple[M
         )
         return spec, [spoken.get(name, name) for name in unknown]
     except ValidationError as error:
-        raise _invalid(
-            _as_sent(fields_of(error.errors(include_url=False, include_input=False)), spoken)
-        ) from None
+        # Name each field as the client spelled it.
+        fields = fields_of(error.errors(include_url=False, include_input=False))
+        renamed: list[JsonValue] = []
+        for field in fields:
+            if isinstance(field, dict):
+                path = str(field["field"]).split(".")
+                path = path[1:] if path[0] in KINDS else path
+                head = spoken.get(path[0], path[0]) if path else "model"
+                renamed.append({**field, "field": ".".join([head, *path[1:]])})
+        raise _invalid(renamed) from None
 
 
 def _word(name: str) -> str:
@@ -170,22 +180,6 @@ def _whole(value: JsonValue, field: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise _invalid([{"field": field, "message": f"needed is a whole number from {low} to {high}"}])
     return number
-
-
-def _as_sent(fields: list[JsonValue], spoken: Mapping[str, str]) -> list[JsonValue]:
-    """Name each field as the client spelled it."""
-    renamed: list[JsonValue] = []
-    for field in fields:
-        if isinstance(field, dict):
-            path = str(field["field"]).split(".")
-            path = path[1:] if path[0] in KINDS else path
-            head = spoken.get(path[0], path[0]) if path else "model"
-            renamed.append({**field, "field": ".".join([head, *path[1:]])})
-    return renamed
-
-
-def _placed(field: JsonValue, position: int) -> JsonValue:
-    return {**field, "field": f"{position}.{field['field']}"} if isinstance(field, dict) else field
 
 
 def _fields(error: InvalidModelParams) -> list[JsonValue]:

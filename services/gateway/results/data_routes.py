@@ -178,6 +178,9 @@ async def download_arrays(
 ) -> StreamingResponse:
     """Return the windows of the newest data set as NumPy arrays (npz): x, y, ref_ns."""
     dataset = await built_dataset(gateway, session)
+    expected = dataset.report.get("estimate")
+    n_bytes = expected.get("materialised_bytes") if isinstance(expected, dict) else None
+    await gateway.require_room(session, n_bytes if isinstance(n_bytes, int) else 0)
     result = await gateway.asks.ask("datasets.arrays", {**_about(session, dataset), "scaled": scaled})
     name, sha256 = f"arrays-{dataset.id[:8]}.npz", result.get("sha256")
     return await stored_file(gateway, str(result["key"]), name, "application/octet-stream", sha256)

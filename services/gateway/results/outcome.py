@@ -107,7 +107,15 @@ class Outcome:
         scaled = outputs if scale == "original" else [in_training_std(output) for output in outputs]
         return {
             "df_eval": {str(output["name"]): _levels(output) for output in scaled},
-            "df_eval_ts": {str(output["name"]): _steps(output) for output in scaled},
+            "df_eval_ts": {
+                str(output["name"]): {
+                    str(level["delta_minutes"]): {
+                        n: _column(level["per_step"], m) for n, m in LEVEL_COLUMNS.items()
+                    }
+                    for level in output["levels"]
+                }
+                for output in scaled
+            },
             "model": result.label if result else None,
             "model_type": WIRE_NAMES[result.kind] if result else None,
             "job_id": result.id if result else None,
@@ -160,13 +168,6 @@ def _levels(output: Mapping[str, Any]) -> dict[str, list[JsonValue]]:
         name: [level["overall"].get(metric) for level in levels] for name, metric in LEVEL_COLUMNS.items()
     }
     return {"delta [min]": [level["delta_minutes"] for level in levels], **columns}
-
-
-def _steps(output: Mapping[str, Any]) -> dict[str, dict[str, list[JsonValue]]]:
-    return {
-        str(level["delta_minutes"]): {n: _column(level["per_step"], m) for n, m in LEVEL_COLUMNS.items()}
-        for level in output["levels"]
-    }
 
 
 def _column(per_step: Mapping[str, list[JsonValue]], metric: str) -> list[JsonValue]:

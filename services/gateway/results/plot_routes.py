@@ -194,21 +194,6 @@ class PlotSettings(Earlier):
     seed: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Maybe] = None
     format: Annotated[Literal["png", "json"] | None, Maybe] = None
 
-    def in_our_words(self) -> dict[str, JsonValue]:
-        """Return the question the evaluator understands."""
-        return {
-            "job_id": self.model_id,
-            "n_windows": self.num_sbpl or 1,
-            "x": "step" if self.x_sbpl == "ts" else "utc",
-            "scaled": self.y_sbpl_fmt == "skaliert",
-            "shared_axis": self.y_sbpl_set == "gemeinsame Achse",
-            "inputs": [column for name in _chosen(self.df_plot_in) for column in columns_named(name)],
-            "outputs": list[JsonValue](_chosen(self.df_plot_out)),
-            "forecasts": list[JsonValue](_chosen(self.df_plot_fcst)),
-            "seed": self.seed or 0,
-            "format": self.format or "png",
-        }
-
 
 def _chosen(ticked: Chosen | None) -> list[str]:
     return [name for name, wanted in (ticked or {}).items() if wanted]
@@ -237,7 +222,21 @@ async def generate_plot(body: GeneratePlot, gateway: Here, who: Who) -> Drawn:
     session = await find_session(gateway, who, body.session_id)
     run = await find_finished_run(gateway, session, body.run_id)
     settings = body.settings()
-    about = {"session_id": session.id, "run_id": run.id, **settings.in_our_words()}
+    # The question the evaluator understands.
+    about: dict[str, JsonValue] = {
+        "session_id": session.id,
+        "run_id": run.id,
+        "job_id": settings.model_id,
+        "n_windows": settings.num_sbpl or 1,
+        "x": "step" if settings.x_sbpl == "ts" else "utc",
+        "scaled": settings.y_sbpl_fmt == "skaliert",
+        "shared_axis": settings.y_sbpl_set == "gemeinsame Achse",
+        "inputs": [column for name in _chosen(settings.df_plot_in) for column in columns_named(name)],
+        "outputs": [*_chosen(settings.df_plot_out)],
+        "forecasts": [*_chosen(settings.df_plot_fcst)],
+        "seed": settings.seed or 0,
+        "format": settings.format or "png",
+    }
     drawn: dict[str, Any] = await gateway.asks.ask("evaluator.plot", about)
     picture = drawn.get("plot", drawn.get("data"))
     return Drawn(

@@ -133,7 +133,11 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
         model_count=sum(job.status == "finished" for job in found.jobs) if found else 0,
         has_violin_plots=bool(names),
         violin_plot_types=names,
-        dataset=DatasetState(dataset_id=dataset.id, status=dataset.status, report=shown_report(dataset))
+        dataset=DatasetState(
+            dataset_id=dataset.id,
+            status=dataset.status,
+            report={name: value for name, value in dataset.report.items() if name != "files"},
+        )
         if dataset
         else None,
         status=RunStatus.model_validate(
@@ -143,11 +147,6 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
         evaluation_metrics=told.evaluation_metrics if told else {},
         best_model=told.best_model if told else None,
     )
-
-
-def shown_report(dataset: DatasetRow) -> dict[str, JsonValue]:
-    """Return what ingest and windows have to say about a data set, without the digests of its files."""
-    return {name: value for name, value in dataset.report.items() if name != "files"}
 
 
 @router.get("/results/{sid}/download", response_class=StreamingResponse)

@@ -10,7 +10,7 @@ from shared.contracts.kinds import ModelSpec
 from shared.contracts.plan import planned
 from shared.contracts.problems import Category
 from shared.errors import Unavailable
-from shared.storage.records import OneOf, Records, Where
+from shared.storage.records import OneOf
 from shared.storage.rows import LIVE_JOB, JobRow, RunRow
 
 
@@ -49,7 +49,12 @@ async def require_room(
         If those of all users would be.
     """
     asked = n_fits(models, backtest)
-    waiting = await _live(gateway.service_records(owner), {"owner": owner})
+    # How many jobs wait or run, those of runs that are not planned yet included.
+    records = gateway.service_records(owner)
+    mine = {"owner": owner}
+    n_jobs = await records.count(JobRow, {**mine, "status": OneOf(LIVE_JOB)})
+    unplanned = await records.select(RunRow, {**mine, "status": "waiting"})
+    waiting = n_jobs + sum(n_fits(run.models, run.backtest) for run in unplanned)
     limit = gateway.settings.gateway_jobs_per_user
     if waiting + asked > limit:
         message = f"{waiting} models of yours wait or are being fitted; {asked} more would be beyond {limit}"
@@ -58,10 +63,3 @@ async def require_room(
     everybodys = await gateway.service_storage.records.count(JobRow, {"status": OneOf(LIVE_JOB)})
     if everybodys + asked > limit:
         raise QueueFull("too many models wait already", waiting=everybodys, asked=asked, limit=limit)
-
-
-async def _live(records: Records, mine: Where) -> int:
-    """Return how many jobs wait or run, those of runs that are not planned yet included."""
-    n_jobs = await records.count(JobRow, {**mine, "status": OneOf(LIVE_JOB)})
-    unplanned = await records.select(RunRow, {**mine, "status": "waiting"})
-    return n_jobs + sum(n_fits(run.models, run.backtest) for run in unplanned)

@@ -55,13 +55,21 @@ async def start_backtest(
     if dataset is None or dataset.status != "ready":
         raise DatasetNotReady("the data set of this run is not built", run_id=base.id)
     jobs = await gateway.records.select(JobRow, {"run_id": base.id}, order="position")
-    models = found_models(base, jobs)
+    # The models of a run, searched ones with the parameters that were found.
+    fitted = {job.id: job.spec for job in jobs if job.status == "finished"}
+    ids = job_ids(base.id, base.models)
+    found = (fitted.get(job_id, spec) for job_id, spec in zip(ids, base.models, strict=True))
+    models = tuple(MODEL_SPEC.validate_python(spec.model_dump()) for spec in found)
     if wanted is not None:
         models = chosen_models(base.changed(models=models), jobs, wanted)
     if any(getattr(spec, "tune", 0) for spec in models):
         message = "a backtest repeats models as they are: search in a run, then repeat that run's model"
         raise wrong_field(InvalidBacktest, "models", message)
-    backtest = Backtest(spec=spec, folds=await _folds(gateway, dataset, spec))
+    about: dict[str, JsonValue] = {
+        "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
+    }  # fmt: skip
+    answer = await gateway.asks.ask("datasets.folds", about)
+    backtest = Backtest(spec=spec, folds=tuple(Fold.model_validate(fold) for fold in answer["folds"]))
     return await start_run(
         gateway,
         session,
@@ -73,22 +81,6 @@ async def start_backtest(
         backtest_of=base.id,
         backtest=backtest,
     )
-
-
-async def _folds(gateway: Gateway, dataset: DatasetRow, spec: BacktestSpec) -> tuple[Fold, ...]:
-    about: dict[str, JsonValue] = {
-        "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
-    }  # fmt: skip
-    answer = await gateway.asks.ask("datasets.folds", about)
-    return tuple(Fold.model_validate(fold) for fold in answer["folds"])
-
-
-def found_models(run: RunRow, jobs: Sequence[JobRow]) -> tuple[ModelSpec, ...]:
-    """Return the models of a run, searched ones with the parameters that were found."""
-    fitted = {job.id: job.spec for job in jobs if job.status == "finished"}
-    ids = job_ids(run.id, run.models)
-    found = (fitted.get(job_id, spec) for job_id, spec in zip(ids, run.models, strict=True))
-    return tuple(MODEL_SPEC.validate_python(spec.model_dump()) for spec in found)
 
 
 def chosen_models(run: RunRow, jobs: Sequence[JobRow], wanted: Wanted) -> tuple[ModelSpec, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.gateway.context import Gateway
+from services.gateway.datasets.stored_size import stored_bytes
 from services.gateway.problems import RunNotFound, TrainingInProgress
-from services.gateway.runs.backlog import require_room
+from services.gateway.runs.backlog import n_fits, require_room
 from shared.contracts.backtest import Backtest
 from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.events import CancelNow, CancelRequested, DatasetRequested, TrainingRequested
@@ -30,33 +31,40 @@ from shared.storage.rows import (
 )
 
 _POLL_S = 0.2
+_FLOAT64 = 8
 _STARTING = timedelta(seconds=30)  # between taking the session's lease and writing the run
 
 
 async def request_dataset(
     gateway: Gateway, session: SessionRow, spec: DatasetSpec, *, name: str = ""
 ) -> DatasetRow:
-    """Ask for a data set; of the same spec and rows it is built once, and again only after it failed."""
+    """Ask for a data set; of the same spec and rows it is built once, and again only after it failed.
+
+    Raises
+    ------
+    StorageFull, QuotaExceeded
+        If what it is expected to take has no room; nothing is stored then.
+    """
     text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
     known = await gateway.records.select(DatasetRow, {"session_id": session.id})
     failed = sum(1 for row in known if row.spec == spec and row.status == "failed")
+    ids = tuple({one.series_id for one in spec.series})
+    series = await gateway.records.select(SeriesRow, {"session_id": session.id, "id": OneOf(ids)})
+    versions = sorted(f"{row.id}-{row.version}" for row in series if row.version)  # of grown series
+    expected = stored_bytes(spec, series)
     row = DatasetRow(
-        id=derive("dataset", session.id, text, str(failed), *await _row_versions(gateway, session, spec)),
+        id=derive("dataset", session.id, text, str(failed), *versions),
         owner=session.owner,
         session_id=session.id,
         name=name or f"dataset_{len(known) + 1}",
         spec=spec,
+        report={"expected_bytes": expected},
     )
+    if not any(one.id == row.id for one in known):
+        await gateway.require_room(session, expected)
     await gateway.records.insert([row])
     await gateway.post.publish(DatasetRequested.first(session_id=session.id, dataset_id=row.id))
     return await gateway.records.get(DatasetRow, row.id) or row
-
-
-async def _row_versions(gateway: Gateway, session: SessionRow, spec: DatasetSpec) -> list[str]:
-    """Return what names the rows there are now, of series that got rows after their upload."""
-    ids = tuple({one.series_id for one in spec.series})
-    rows = await gateway.records.select(SeriesRow, {"session_id": session.id, "id": OneOf(ids)})
-    return sorted(f"{row.id}-{row.version}" for row in rows if row.version)
 
 
 class DatasetCancelled(InvalidInput):
@@ -111,6 +119,8 @@ async def start_run(
         If another run of the session is live.
     BacklogFull, QueueFull
         If too many models wait already.
+    StorageFull, QuotaExceeded
+        If their forecasts have no room.
     """
     text = json.dumps([MODEL_SPEC.dump_python(model, mode="json") for model in models], sort_keys=True)
     folds = (backtest.model_dump_json(),) if backtest else ()
@@ -129,6 +139,7 @@ async def start_run(
     )
     if not await gateway.records.get(RunRow, run_id):
         await require_room(gateway, session.owner, models, backtest)
+        await gateway.require_room(session, _forecast_bytes(dataset) * n_fits(models, backtest))
         await gateway.plans.check(session.owner, "training")
         await _take_turn(gateway, session, run_id)
         await gateway.plans.spend(session.owner, "training", run_id)
@@ -142,6 +153,13 @@ async def start_run(
     )
     await gateway.post.publish(event)
     return await gateway.records.get(RunRow, run_id) or row
+
+
+def _forecast_bytes(dataset: DatasetRow) -> int:
+    """Return the bytes of truth and forecasts one model leaves; 0 while nobody knows how many windows."""
+    counts = [dataset.report.get(f"n_{part}") for part in ("validation", "test")]
+    n_windows = sum(count for count in counts if isinstance(count, int))
+    return n_windows * dataset.spec.output_steps * len(dataset.spec.outputs) * 2 * _FLOAT64
 
 
 async def _take_turn(gateway: Gateway, session: SessionRow, run_id: str) -> None:

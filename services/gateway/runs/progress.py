@@ -76,7 +76,11 @@ class RunView:
 
     def eta_seconds(self) -> float | None:
         """Return the longest remaining time any running job told; what is queued is not in it."""
-        told = [self.progress[job.id].data.get("eta_seconds") for job in self._running()]
+        told = [
+            self.progress[job.id].data.get("eta_seconds")
+            for job in self.jobs
+            if job.status == "running" and job.id in self.progress
+        ]
         known = [float(seconds) for seconds in told if isinstance(seconds, int | float)]
         return round(max(known), 1) if known else None
 
@@ -115,9 +119,6 @@ class RunView:
 
     def _models(self) -> list[JobRow]:
         return [job for job in self.jobs if job.trial is None]
-
-    def _running(self) -> list[JobRow]:
-        return [job for job in self.jobs if job.status == "running" and job.id in self.progress]
 
     def _share(self, job: JobRow) -> float:
         if job.status not in OPEN_JOB:

@@ -143,7 +143,22 @@ class ScheduleRunner:
         else:
             event = _event(schedule, firing)
             body = json.dumps(
-                {"type": event.type, "timestamp": event.time.isoformat(), "data": _told(schedule, firing)},
+                {
+                    "type": event.type,
+                    "timestamp": event.time.isoformat(),
+                    "data": {
+                        "session_id": firing.session_id,
+                        "schedule_id": schedule.id,
+                        "firing_id": firing.id,
+                        "name": schedule.name,
+                        "action": schedule.action,
+                        "local_day": firing.local_day,
+                        "due": firing.due.isoformat(),
+                        "status": firing.status,
+                        "result": firing.result,
+                        "problem": firing.problem.model_dump(mode="json") if firing.problem else None,
+                    },
+                },
                 separators=(",", ":"),
             ).encode()
             try:
@@ -169,21 +184,6 @@ async def _lost(gateway: Gateway, session: SessionRow, model: str) -> bool:
     found = await gateway.asks.ask("evaluator.monitoring", about)
     targets = [target for one in found["models"] for target in one["targets"]]
     return any("skill_below_zero" in target["alerts"] for target in targets)
-
-
-def _told(schedule: ScheduleRow, firing: FiringRow) -> dict[str, JsonValue]:
-    return {
-        "session_id": firing.session_id,
-        "schedule_id": schedule.id,
-        "firing_id": firing.id,
-        "name": schedule.name,
-        "action": schedule.action,
-        "local_day": firing.local_day,
-        "due": firing.due.isoformat(),
-        "status": firing.status,
-        "result": firing.result,
-        "problem": firing.problem.model_dump(mode="json") if firing.problem else None,
-    }
 
 
 def _event(schedule: ScheduleRow, firing: FiringRow) -> ScheduleFired:

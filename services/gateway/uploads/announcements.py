@@ -43,12 +43,15 @@ def base_name(name: str) -> str:
     return _FOLDERS.split(name.strip())[-1]
 
 
-def check_announcement(gateway: Gateway, announced: Announcement) -> None:
-    """Refuse what will not be read, before its bytes come.
+async def open_file(gateway: Gateway, session: SessionRow, announced: Announcement) -> FileRow:
+    """Return the file's row, new for a new name or after a rejected version.
 
     Raises
     ------
     NotCsv, TooLarge, InvalidConfiguration
+        If the file will not be read; refused before its bytes come.
+    ChunkConflict
+        If the announcement contradicts an upload that is under way or done.
     """
     settings = gateway.settings
     if not _CSV.search(announced.file_name) or len(announced.file_name) > 255:
@@ -65,17 +68,6 @@ def check_announcement(gateway: Gateway, announced: Announcement) -> None:
             f"totalChunks is {announced.total_chunks}; needed is 1 to {settings.gateway_max_total_chunks}",
             field="totalChunks",
         )
-
-
-async def open_file(gateway: Gateway, session: SessionRow, announced: Announcement) -> FileRow:
-    """Return the file's row, new for a new name or after a rejected version.
-
-    Raises
-    ------
-    ChunkConflict
-        If the announcement contradicts an upload that is under way or done.
-    """
-    check_announcement(gateway, announced)
     where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
     rows = await gateway.records.select(FileRow, where)
     meant = _meant([row for row in rows if row.status != "rejected"], announced.name)

@@ -128,7 +128,9 @@ async def store_chunk(
         if known or file.status != "receiving":
             await _compare(known, index, content)
         else:
-            await gateway.uploads.quota.require_room(gateway.records, gateway.settings, file, n_bytes)
+            await gateway.admission.quota.require_room(
+                gateway.records, gateway.settings, file.owner, file.session_id, n_bytes
+            )
             await _store(gateway, file, index, row_id, content, sha256)
     return await settle(gateway, file)
 

@@ -8,8 +8,7 @@ from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from pydantic import BaseModel, Field, JsonValue, RootModel, ValidationError
 from starlette.datastructures import FormData
 
-from services.gateway.auth.identity import Identity
-from services.gateway.context import Gateway, Here, Session, Who, ensure_session
+from services.gateway.context import Here, Session, Who, ensure_session
 from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.access import LIMITS
@@ -129,7 +128,16 @@ async def upload_chunk(
     told = _metadata(metadata, said)
     extra = _additional(additionalData, await request.form())
     session, _ = await ensure_session(gateway, who, told.session_id)
-    await _keep(gateway, session, extra)
+    # Keep the session settings that came along with a chunk.
+    changes: dict[str, object] = {}
+    if extra.time_info:
+        changes["time_info"] = extra.time_info.model_dump(mode="json")
+    if extra.time_steps:
+        changes["time_steps"] = extra.time_steps.model_dump(mode="json")
+    if extra.session_info:
+        changes["metadata"] = with_metadata(session, extra.session_info)
+    if changes:
+        await gateway.records.update(SessionRow, session.id, changes)
     if extra.record.stored() or extra.record.role:
         told = told.model_copy(update={"record": extra.record})
     role, assumed = await role_of(gateway, session, told)
@@ -192,11 +200,7 @@ async def instant_upload(
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within="fileMetadata") from None
     told = told.model_copy(update={"record": record})
-    return await take_whole(gateway, who, told, file)
-
-
-async def take_whole(gateway: Gateway, who: Identity, told: ChunkMetadata, file: UploadFile) -> ChunkReceived:
-    """Store a file that came in one request."""
+    # Store a file that came in one request.
     session, _ = await ensure_session(gateway, who, told.session_id)
     role, assumed = await role_of(gateway, session, told)
     row = await open_file(gateway, session, as_before(told.announcement(role)))
@@ -296,16 +300,3 @@ def _json(kind: type[M], text: str, field: str) -> M:
         return kind.model_validate(parse_json(text, LIMITS["chunk"], field=field))
     except ValidationError as error:
         raise refused_by(error, ValidationFailed, within=field) from None
-
-
-async def _keep(gateway: Gateway, session: SessionRow, extra: AdditionalData) -> None:
-    """Keep the session settings that came along with a chunk."""
-    changes: dict[str, object] = {}
-    if extra.time_info:
-        changes["time_info"] = extra.time_info.model_dump(mode="json")
-    if extra.time_steps:
-        changes["time_steps"] = extra.time_steps.model_dump(mode="json")
-    if extra.session_info:
-        changes["metadata"] = with_metadata(session, extra.session_info)
-    if changes:
-        await gateway.records.update(SessionRow, session.id, changes)

@@ -37,7 +37,14 @@ def plan_jobs(run: RunRow) -> tuple[JobRow, ...]:
 
 def _fits(run: RunRow, specs: tuple[ModelSpec, ...]) -> Iterator[tuple[ModelSpec, str, BacktestPart | None]]:
     """Yield every fit of a run: what, under which name, and on which folds if it is a backtest."""
-    labels = _labels(specs)
+    # A model is named after its kind, and numbered when a kind comes more than once.
+    totals, seen = Counter(spec.kind for spec in specs), Counter[str]()
+    labels = []
+    for spec in specs:
+        seen[spec.kind] += 1
+        number = f" {seen[spec.kind]}" if totals[spec.kind] > 1 else ""
+        labels.append(WIRE_NAMES[spec.kind] + number)
+
     if run.backtest is None:
         yield from ((spec, label, None) for spec, label in zip(specs, labels, strict=True))
         return
@@ -46,15 +53,3 @@ def _fits(run: RunRow, specs: tuple[ModelSpec, ...]) -> Iterator[tuple[ModelSpec
         of = f"fold {folds[0].number} of {n_folds}" if len(folds) == 1 else f"all {n_folds} folds"
         for spec, label in zip(specs, labels, strict=True):
             yield spec, f"{label}, {of}", BacktestPart(model=label, folds=folds)
-
-
-def _labels(specs: tuple[ModelSpec, ...]) -> list[str]:
-    """Name each model after its kind, numbered when a kind comes more than once."""
-    totals = Counter(spec.kind for spec in specs)
-    seen: Counter[str] = Counter()
-    labels = []
-    for spec in specs:
-        seen[spec.kind] += 1
-        number = f" {seen[spec.kind]}" if totals[spec.kind] > 1 else ""
-        labels.append(WIRE_NAMES[spec.kind] + number)
-    return labels

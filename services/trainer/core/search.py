@@ -104,7 +104,13 @@ class _Search:
                 study.add_trial(self._frozen_of(self._base, optuna.trial.TrialState.RUNNING))
                 continue
             params = study.ask(distributions).params
-            changes = {name: _value(self._space[name], value) for name, value in params.items()}
+            changes: dict[str, Any] = {}
+            for name, coded in params.items():
+                dimension = self._space[name]
+                if isinstance(dimension, Choice):
+                    changes[name] = dimension.options[coded]
+                else:
+                    changes[name] = float(f"{coded:.4g}")
             spec = MODEL_SPEC.validate_python({**self._base.model_dump(), **changes})
             yield self._job(number, 0, spec)
 
@@ -207,10 +213,6 @@ def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistributio
             return FloatDistribution(low, high, log=True)
         case Choice(options):
             return CategoricalDistribution(range(len(options)))
-
-
-def _value(dimension: Dimension, coded: Any) -> Any:
-    return dimension.options[coded] if isinstance(dimension, Choice) else float(f"{coded:.4g}")
 
 
 def _coded(dimension: Dimension, value: Any) -> Any:

@@ -1,11 +1,11 @@
 """Settings decide which store stands behind the ports."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from shared.settings import CommonSettings
 from shared.storage.connect import StorageNotConfigured, open_storage
 from shared.storage.rows import JobRow, SessionRow
 from shared.storage.scoped import OtherOwner
@@ -14,18 +14,8 @@ from tests.support.ledger_rows import job_row, session_row
 from tests.support.supabase import PUBLISHABLE_KEY, SECRET_KEY, LocalSupabase, mint
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings the connection reads."""
-
-    data_dir: Path | None = None
-    supabase_url: str | None = None
-    supabase_key: SecretStr | None = None
-    supabase_publishable_key: SecretStr | None = None
-
-
 async def test_a_data_folder_holds_the_ledger_and_the_objects(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "new" / "data")
+    settings = CommonSettings(data_dir=tmp_path / "new" / "data")
     row = session_row("local")
 
     first = await open_storage(settings)
@@ -41,15 +31,15 @@ async def test_a_data_folder_holds_the_ledger_and_the_objects(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(), Settings(supabase_url="http://x")], ids=["nothing", "no key"]
+    "settings", [CommonSettings(), CommonSettings(supabase_url="http://x")], ids=["nothing", "no key"]
 )
-async def test_settings_without_a_whole_store_are_refused(settings: Settings) -> None:
+async def test_settings_without_a_whole_store_are_refused(settings: CommonSettings) -> None:
     with pytest.raises(StorageNotConfigured):
         await open_storage(settings)
 
 
 async def test_a_url_and_keys_open_supabase(supabase: LocalSupabase) -> None:
-    settings = Settings(
+    settings = CommonSettings(
         supabase_url=supabase.url,
         supabase_key=SecretStr(SECRET_KEY),
         supabase_publishable_key=SecretStr(PUBLISHABLE_KEY),
@@ -68,7 +58,7 @@ async def test_a_url_and_keys_open_supabase(supabase: LocalSupabase) -> None:
 
 
 async def test_users_are_not_served_without_a_publishable_key(supabase: LocalSupabase) -> None:
-    settings = Settings(supabase_url=supabase.url, supabase_key=SecretStr(SECRET_KEY))
+    settings = CommonSettings(supabase_url=supabase.url, supabase_key=SecretStr(SECRET_KEY))
     storage = await open_storage(settings)
 
     with pytest.raises(NoPublishableKey):
@@ -80,7 +70,7 @@ async def test_users_are_not_served_without_a_publishable_key(supabase: LocalSup
 
 
 async def test_the_embedded_store_keeps_owners_apart(tmp_path: Path) -> None:
-    storage = await open_storage(Settings(data_dir=tmp_path))
+    storage = await open_storage(CommonSettings(data_dir=tmp_path))
     mine, theirs = storage.of_user("me", None), storage.of_owner("them")
     session = session_row("me")
     job = job_row(session)

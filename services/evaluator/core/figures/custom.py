@@ -108,7 +108,35 @@ def draw_custom(figure: Figure, data: CustomFigure, theme: Theme) -> None:
     head(figure, theme, data.title)
     grid = figure.subplots(max(1, len(data.panels)), 1, squeeze=False)
     for axes, panel in zip(grid[:, 0], data.panels, strict=False):
-        _draw_panel(axes, panel, data, theme)
+        reference = np.datetime64(panel.ref_ns, "ns")
+        utc = data.x == "utc"
+        title = f"window {panel.window}, reference time {np.datetime_as_string(reference, unit='m')} UTC"
+        unit = "scaled value" if data.scaled else "value, original unit"
+        dress(axes, theme, title=title, x="time, UTC" if utc else "step", y=unit if data.shared_axis else "")
+        if not panel.lines:
+            say_nothing_to_show(axes, theme, "no variable was chosen")
+        scales = _scales(axes, panel, data, theme)
+        for line in panel.lines:
+            style = "--x" if line.role == "forecast" else "-o"
+            x = line.x.astype("datetime64[ns]") if utc else line.x
+            scales[line.name].plot(
+                x, line.y, style, color=theme.colour(line.colour), linewidth=1.2,
+                markersize=4.0 if line.role == "forecast" else 2.6,
+                label=f"{shortened([line.name])[0]}, {line.role}",
+            )  # fmt: skip
+        axes.axvline(
+            day_number(panel.ref_ns) if utc else 0.0, color=theme.muted, linestyle="--", linewidth=0.9
+        )
+        if utc:
+            clock_axis(axes)
+
+        pairs = [scale.get_legend_handles_labels() for scale in dict.fromkeys(scales.values())]
+        handles, labels = [h for hs, _ in pairs for h in hs], [label for _, ls in pairs for label in ls]
+        if handles:
+            axes.legend(
+                handles, labels, frameon=False, fontsize=8, labelcolor=theme.ink, ncols=6, loc="upper left",
+                bbox_to_anchor=(0.0, -0.2), borderaxespad=0.0,
+            )  # fmt: skip
 
 
 def _check(request: PlotRequest, test: Samples, layout: Layout, forecast: PartForecast | None) -> None:
@@ -172,36 +200,6 @@ def _positions(
     if request.x == "step":
         return np.arange(first, first + n_steps, dtype=np.int64)
     return ref_ns + np.round(layout.offsets(column, n_steps) * _HOUR_NS).astype(np.int64)
-
-
-def _draw_panel(axes: Axes, panel: Panel, data: CustomFigure, theme: Theme) -> None:
-    reference = np.datetime64(panel.ref_ns, "ns")
-    utc = data.x == "utc"
-    title = f"window {panel.window}, reference time {np.datetime_as_string(reference, unit='m')} UTC"
-    unit = "scaled value" if data.scaled else "value, original unit"
-    dress(axes, theme, title=title, x="time, UTC" if utc else "step", y=unit if data.shared_axis else "")
-    if not panel.lines:
-        say_nothing_to_show(axes, theme, "no variable was chosen")
-    scales = _scales(axes, panel, data, theme)
-    for line in panel.lines:
-        style = "--x" if line.role == "forecast" else "-o"
-        x = line.x.astype("datetime64[ns]") if utc else line.x
-        scales[line.name].plot(
-            x, line.y, style, color=theme.colour(line.colour), linewidth=1.2,
-            markersize=4.0 if line.role == "forecast" else 2.6,
-            label=f"{shortened([line.name])[0]}, {line.role}",
-        )  # fmt: skip
-    axes.axvline(day_number(panel.ref_ns) if utc else 0.0, color=theme.muted, linestyle="--", linewidth=0.9)
-    if utc:
-        clock_axis(axes)
-
-    pairs = [scale.get_legend_handles_labels() for scale in dict.fromkeys(scales.values())]
-    handles, labels = [h for hs, _ in pairs for h in hs], [label for _, ls in pairs for label in ls]
-    if handles:
-        axes.legend(
-            handles, labels, frameon=False, fontsize=8, labelcolor=theme.ink, ncols=6, loc="upper left",
-            bbox_to_anchor=(0.0, -0.2), borderaxespad=0.0,
-        )  # fmt: skip
 
 
 def _scales(axes: Axes, panel: Panel, data: CustomFigure, theme: Theme) -> dict[str, Axes]:

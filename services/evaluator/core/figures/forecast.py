@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from services.evaluator.core.figures.style import (
@@ -66,19 +65,25 @@ def forecast_figure(
 ) -> ForecastFigure:
     """Choose windows by a seed and put forecast, truth and intervals side by side, in time order."""
     chosen = choose_windows(len(part), n_windows, seed)
-    panels = tuple(
-        ForecastPanel(
-            output=name,
-            ref_ns=int(part.ref_ns[window]),
-            time_ns=part.ref_ns[window] + np.round(offset_hours[i] * _HOUR_NS).astype(np.int64),
-            y_true=part.y_true[window, :, i],
-            y_pred=part.y_pred[window, :, i],
-            bands=_bands(intervals, part.y_pred[window], window, i),
-        )
-        for window in chosen
-        for i, name in enumerate(names)
-    )
-    return ForecastFigure(f"{model}: forecast against truth", len(names), panels)
+    panels = []
+    for window in chosen:
+        for i, name in enumerate(names):
+            bands: list[Band] = []
+            if intervals is not None:
+                lower, upper = intervals.around(part.y_pred[window][None], np.array([window]))
+                levels = sorted(enumerate(intervals.levels), key=lambda place: -place[1])
+                bands = [Band(level, lower[k, 0, :, i], upper[k, 0, :, i]) for k, level in levels]
+            panels.append(
+                ForecastPanel(
+                    output=name,
+                    ref_ns=int(part.ref_ns[window]),
+                    time_ns=part.ref_ns[window] + np.round(offset_hours[i] * _HOUR_NS).astype(np.int64),
+                    y_true=part.y_true[window, :, i],
+                    y_pred=part.y_pred[window, :, i],
+                    bands=tuple(bands),
+                )
+            )
+    return ForecastFigure(f"{model}: forecast against truth", len(names), tuple(panels))
 
 
 def choose_windows(n_available: int, n_wanted: int, seed: int) -> list[int]:
@@ -100,38 +105,23 @@ def draw_forecast(figure: Figure, data: ForecastFigure, theme: Theme) -> None:
         dress(grid[0, 0], theme)
         say_nothing_to_show(grid[0, 0], theme, "there is no test window")
     for axes, panel in zip(grid.ravel(), data.panels, strict=False):
-        _draw_panel(axes, panel, theme)
+        time = panel.time_ns.astype("datetime64[ns]")
+        reference = np.datetime64(panel.ref_ns, "ns")
+        dress(
+            axes,
+            theme,
+            title=f"{panel.output}, from {np.datetime_as_string(reference, unit='m')} UTC",
+            y=f"unit of {shortened([panel.output])[0]}",
+        )
+        for band, strength in zip(panel.bands, (0.16, 0.34, 0.54), strict=False):
+            axes.fill_between(
+                time, band.lower, band.upper, color=theme.tint(0, strength), linewidth=0,
+                label=f"{band.level:.0%} interval",
+            )  # fmt: skip
+        axes.plot(time, panel.y_true, "-o", color=theme.ink, markersize=2.2, linewidth=1.1, label="truth")
+        axes.plot(
+            time, panel.y_pred, "--x", color=theme.colour(0), markersize=3.4, linewidth=1.3, label="forecast"
+        )
+        axes.axvline(day_number(panel.ref_ns), color=theme.muted, linestyle="--", linewidth=0.9)
+        clock_axis(axes)
     legend(grid[0, -1], theme)
-
-
-def _bands(intervals: Intervals | None, y_pred: Float64, window: int, output: int) -> tuple[Band, ...]:
-    if intervals is None:
-        return ()
-    lower, upper = intervals.around(y_pred[None], np.array([window]))
-    bands = [
-        Band(level, lower[i, 0, :, output], upper[i, 0, :, output])
-        for i, level in enumerate(intervals.levels)
-    ]
-    return tuple(sorted(bands, key=lambda band: -band.level))
-
-
-def _draw_panel(axes: Axes, panel: ForecastPanel, theme: Theme) -> None:
-    time = panel.time_ns.astype("datetime64[ns]")
-    reference = np.datetime64(panel.ref_ns, "ns")
-    dress(
-        axes,
-        theme,
-        title=f"{panel.output}, from {np.datetime_as_string(reference, unit='m')} UTC",
-        y=f"unit of {shortened([panel.output])[0]}",
-    )
-    for band, strength in zip(panel.bands, (0.16, 0.34, 0.54), strict=False):
-        axes.fill_between(
-            time, band.lower, band.upper, color=theme.tint(0, strength), linewidth=0,
-            label=f"{band.level:.0%} interval",
-        )  # fmt: skip
-    axes.plot(time, panel.y_true, "-o", color=theme.ink, markersize=2.2, linewidth=1.1, label="truth")
-    axes.plot(
-        time, panel.y_pred, "--x", color=theme.colour(0), markersize=3.4, linewidth=1.3, label="forecast"
-    )
-    axes.axvline(day_number(panel.ref_ns), color=theme.muted, linestyle="--", linewidth=0.9)
-    clock_axis(axes)

@@ -54,7 +54,16 @@ def fit_joint_tube(
     for iteration in range(1, MOST_ITERATIONS + 1):
         if not (length > epsilon).any():
             break  # every window lies inside the tube: nothing pulls any more
-        step = _reweighted(design, y, length, C, epsilon) - weights
+        # The weighted least squares problem the loss looks like from here.
+        outside = length > epsilon
+        weight = (2.0 * C * (length[outside] - epsilon) / length[outside]).astype(np.float32)
+        rows, truth = (design, y) if outside.all() else (design[outside], y[outside])
+        weighted = rows * weight[:, None]
+        gram = (weighted.T @ rows).astype(np.float64)
+        gram.flat[: -1 : len(gram) + 1] += 1.0
+        gram[-1, -1] += 1e-9  # solvable even when hardly any window is outside
+        right = (weighted.T @ truth).astype(np.float64)
+        step = scipy.linalg.solve(gram, right, assume_a="pos", check_finite=False) - weights
         weights, length, value = _descend(design, y, weights, step, course[-1], C=C, epsilon=epsilon)
         course.append(value)
         on_iteration(iteration, value)
@@ -72,19 +81,6 @@ def _objective(
     length = np.sqrt(np.einsum("nq,nq->n", error, error, dtype=np.float64))
     outside = np.maximum(length - epsilon, 0.0)
     return length, 0.5 * float(np.sum(weights[:-1] ** 2)) + C * float(outside @ outside)
-
-
-def _reweighted(design: Float32, y: Float32, length: Float64, C: float, epsilon: float) -> Float64:
-    """Solve the weighted least squares problem the loss looks like from here."""
-    outside = length > epsilon
-    weight = (2.0 * C * (length[outside] - epsilon) / length[outside]).astype(np.float32)
-    rows, truth = (design, y) if outside.all() else (design[outside], y[outside])
-    weighted = rows * weight[:, None]
-    gram = (weighted.T @ rows).astype(np.float64)
-    gram.flat[: -1 : len(gram) + 1] += 1.0
-    gram[-1, -1] += 1e-9  # solvable even when hardly any window is outside
-    right = (weighted.T @ truth).astype(np.float64)
-    return np.asarray(scipy.linalg.solve(gram, right, assume_a="pos", check_finite=False))
 
 
 def _descend(
