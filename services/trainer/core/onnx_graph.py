@@ -40,6 +40,10 @@ class Graph:
         """Append a constant as float32."""
         return self.constant(np.asarray(values, np.float32))
 
+    def flat(self, tensor: str) -> str:
+        """Reshape (n, a, b) to (n, a b)."""
+        return self.node("Flatten", tensor, axis=1)
+
     def steps(self, tensor: str) -> str:
         """Reshape (n, output_steps n_outputs) to (n, output_steps, n_outputs)."""
         shape = np.array([-1, self.layout.output_steps, len(self.layout.outputs)], np.int64)

@@ -28,9 +28,7 @@ def _points(graph: Graph, recipe: Recipe, which: list[int], x: str) -> str:
     features = [recipe.features[k] for k in which]
     n_inputs = len(graph.layout.inputs)
     index = np.stack([f.first * n_inputs + f.column for f in features], axis=1)  # (output_steps, n_points)
-    found = graph.node(
-        "Gather", graph.node("Flatten", x, axis=1), graph.constant(index.astype(np.int64)), axis=1
-    )
+    found = graph.node("Gather", graph.flat(x), graph.constant(index.astype(np.int64)), axis=1)
     scaled = graph.node("Mul", found, graph.float(np.array([f.gain for f in features])))
     return graph.node("Add", scaled, graph.float(np.array([f.shift for f in features])))
 

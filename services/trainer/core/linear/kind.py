@@ -12,9 +12,7 @@ from shared.windows.samples import Layout
 
 def to_onnx(graph: Graph, model: LinearModel, x: str) -> str:
     """Append the model as one matrix on the flattened window."""
-    return graph.steps(
-        graph.affine(graph.node("Flatten", x, axis=1), *model.affine(len(graph.layout.inputs)))
-    )
+    return graph.steps(graph.affine(graph.flat(x), *model.affine(len(graph.layout.inputs))))
 
 
 def save_skops(model: LinearModel, layout: Layout, path: Path) -> None:

@@ -18,7 +18,7 @@ MOST_CENTRES = 4096  # a kernel matrix of them at most, where the dual is not so
 
 def to_onnx(graph: Graph, model: KernelModel, x: str) -> str:
     """Append the kernel between windows and centres, and the weights of the centres."""
-    function, rows = model.function, graph.node("Flatten", x, axis=1)
+    function, rows = model.function, graph.flat(x)
     product = graph.node("MatMul", rows, graph.float(model.centres.T))
     scaled = graph.node("Mul", product, graph.float(np.array(function.gamma)))
     match function.kernel:
