@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from services.trainer.child.protocol import TrainTask
 from services.trainer.child.warm import WarmChild
+from services.trainer.core.model import Progress
 from services.trainer.settings import TrainerSettings
 from shared.contracts.kinds import EnsembleSpec
 from shared.errors import DatasetNotFound, ModelNotFound, NotFound, TrainyardError
@@ -130,7 +131,7 @@ async def rerun(
             continue
         fitted = scratch / job.id
         task = TrainTask(spec=job.spec, dataset=stored, output=fitted, backtest=job.backtest, threads=threads)
-        await worker.train(task)
+        await worker.train(task, _ignore)
         passport = await _passport(mine, job)
         models.append(await _compared(mine, job, passport, fitted))
         for one in other_versions(passport, read_passport(fitted)):
@@ -236,6 +237,10 @@ def _part(content: bytes, position: int) -> Series:
 
 def _other(path: Path, stored: Path) -> bool:
     return not stored.is_file() or file_facts(path) != file_facts(stored)
+
+
+async def _ignore(progress: Progress) -> None:
+    """Take progress and do nothing."""
 
 
 async def _main(run_id: str, settings: TrainerSettings) -> Rerun:

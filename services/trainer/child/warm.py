@@ -92,7 +92,7 @@ class WarmChild:
             self._child.end(FitCancelled("ended on request"))
             await self._child.gone()
 
-    async def train(self, task: TrainTask, on_progress: ProgressHandler | None = None) -> TrainOutcome:
+    async def train(self, task: TrainTask, on_progress: ProgressHandler) -> TrainOutcome:
         """Fit a model in the child.
 
         Raises
