@@ -154,9 +154,13 @@ async def examine(
 
 
 async def settled(yard: FaultyPlatform, storage: Storage, *, hurt: bool) -> list[str]:
-    """Wait until rows and objects agree and no process is left over; return what stays wrong."""
+    """Wait until rows and objects agree and no process is left over; return what stays wrong.
+
+    A report is written after its run has ended; it is given as long as a run is.
+    """
     wrong: list[str] = []
-    for _ in range(60):
+    end = time.monotonic() + RESUMED_WITHIN_S
+    while time.monotonic() < end:
         report = await agree(storage)
         errors = [e for e in report.errors if not (hurt and e.kind == "damaged")]  # fsck names what was hurt
         wrong = [f"fsck: {finding.kind}: {finding.what}" for finding in errors]

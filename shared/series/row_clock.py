@@ -64,9 +64,9 @@ def usual_step_ns(times_ns: Int64) -> int:
     if len(times_ns) < 2:
         return 0
     distance = np.diff(times_ns)
+    if (distance == distance[0]).all():
+        return int(distance[0])
     middle = int(np.median(distance))
-    if distance[0] == middle and (distance == middle).all():
-        return middle
     days = np.rint(distance / _DAY)
     for months, (shortest, longest) in _MONTHS.items():
         fitting = (days >= shortest) & (days <= longest)

@@ -101,6 +101,11 @@ class Series:
         issued = 0 if self.issued_ns is None else self.issued_ns.nbytes
         return self.times_ns.nbytes + self.values.nbytes + issued
 
+    @property
+    def stamps_ns(self) -> Int64:
+        """The stamps without repeats, shape (m,): archived forecasts repeat a target time."""
+        return self.times_ns if self.issued_ns is None else np.unique(self.times_ns)
+
     def statistics(self) -> Statistics:
         """Return the native statistics.
 
@@ -138,7 +143,7 @@ class Series:
         SeriesTooShort
             If there are fewer than two stamps.
         """
-        stamps = self.times_ns if self.issued_ns is None else np.unique(self.times_ns)
+        stamps = self.stamps_ns
         if len(stamps) < 2:
             raise SeriesTooShort(
                 f"{self.name}: {len(stamps)} row(s), at least 2 are needed to know the step",

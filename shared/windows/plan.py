@@ -7,8 +7,6 @@ by which rule each is read. Nobody else interprets a `DatasetSpec`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from shared.contracts.specs import CalendarFeature, DatasetSpec, Feature, Range, SeriesSpec, column_names
 from shared.series.calendar import CalendarClock, calendar_window, clock_of
 from shared.series.calendar_steps import CalendarSteps
@@ -195,7 +193,7 @@ def window_rule(
     native = series.native_step_ns()
     calendar = None if grid is None else grid.calendar
     window = window_of(spec.horizon, n_points, spec.role).on_steps(calendar)
-    clock = row_clock(np.unique(series.times_ns), zone)
+    clock = row_clock(series.stamps_ns, zone)
     return resolved(
         spec,
         n_points,

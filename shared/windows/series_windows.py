@@ -8,7 +8,7 @@ import numpy as np
 from shared.series.arrays import Bool, Int64
 from shared.series.calendar_steps import shifted
 from shared.series.forecast_vintages import ForecastVintages
-from shared.series.resample import Code, Method, Points, mean_between, neighbours, resample, rows_before
+from shared.series.resample import Code, Method, Points, mean_between, resample, rows_before
 from shared.series.series import Series
 from shared.windows.plan import WindowRule
 
@@ -72,11 +72,15 @@ class SeriesWindows:
             half_up = self.rule.resampling.bin_ns - self.rule.resampling.bin_ns // 2
             row = rows_before(times, end + half_up - 1)
         elif self.rule.resampling.method in ("hold", "filled"):
-            # Only a moment without a row of its own reads the number after it.
-            before, after = neighbours(self.known.times_ns, end, "linear")
-            last = len(self.known) - 1
-            before, after = (self.known.times_ns[np.clip(row, 0, last)] for row in (before, after))
-            return np.where(self.has_own_row(end), before, after)
+            known = self.known.times_ns
+            row = rows_before(known, end)
+            read = known[np.maximum(row, 0)]
+            if (
+                between := read != end
+            ).any():  # only a moment without a row of its own reads the number after it
+                after = known[np.minimum(row[between] + 1, len(known) - 1)]
+                read[between] = np.where(self.has_own_row(end[between]), read[between], after)
+            return read
         else:  # the row after, for the nearest too: it may be the nearest
             row = np.searchsorted(times, end, side="left")
         return times[np.clip(row, 0, len(times) - 1)]
