@@ -17,8 +17,8 @@ from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import ignore_progress
 from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
+from shared.demo_data import flight_files
 from shared.windows.dataset import build_dataset
-from trainyard.demo import flight_files
 
 DAY = 24  # hours
 

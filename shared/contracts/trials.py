@@ -8,6 +8,7 @@ from shared.contracts.base import Id
 from shared.contracts.specs import Spec
 
 MOST_TRIALS = 200
+SEARCH_LOSS = "search_loss"  # in the notes of a trial's job: what its search compares
 Stage = Literal[0, 1]  # 0 on the newest third of the windows to learn from, 1 on all of them
 
 

@@ -95,6 +95,7 @@ async def test_an_engineer_goes_from_files_to_a_forecast_and_every_screen_is_sou
     assert seen["sameForm"] is True
     assert seen["models"] == 8  # five kinds, their average, two baselines
     check_tomorrow(seen)
+    check_what_goes_by_itself(seen)
     assert looked["axe"] == []
     assert looked["small"] == []
     assert looked["wide"] == []
@@ -122,6 +123,17 @@ def check_tomorrow(seen: dict[str, Any]) -> None:
     assert "New rows: 24" in seen["newer"]
     assert "in use" in seen["version"]
     assert "MAE" in seen["met"]
+
+
+def check_what_goes_by_itself(seen: dict[str, Any]) -> None:
+    """A search is asked for and seen; a schedule is refused, made, paused; demo data are read right."""
+    assert "search of 2 trials" in seen["tuned"]
+    assert seen["trials"] == 2
+    assert "https address" in seen["hook"]
+    assert "Forecast every day at 06:00" in seen["paused"]
+    assert "paused" in seen["paused"]
+    assert "departures" in seen["demo"]
+    assert {"America/New_York", "US", "NY"} <= set(seen["demoForm"])
 
 
 def check_what_was_said(seen: dict[str, Any]) -> None:

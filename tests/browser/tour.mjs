@@ -66,6 +66,16 @@ const steps = {
     await page.waitForFunction(() => !document.querySelector("button[aria-label*='broken.csv']"));
     for (const name of ["empty.csv"]) await page.click(`button[aria-label*='${name}']`);
   },
+  "ask for a search of parameters": async () => {
+    await page.click("a.button.primary");
+    await page.waitForSelector(".facts");
+    const dense = "li:has(label:has-text('Dense network'))";
+    await page.click(`${dense} summary`);
+    await page.click(`${dense} details label.check:has-text('Search') input`);
+    await page.fill(`${dense} details input[type=number]`, "2");
+    seen.tuned = await page.innerText(`${dense} summary`);
+    await page.goBack();
+  },
   "say what is known in advance": async () => {
     await page.selectOption("tr:has-text('Temperature') select", "future");
     await page.click("a.button.primary");
@@ -98,6 +108,7 @@ const steps = {
       if (value != null) seen.progress.push(value);
     }, 150);
     await page.waitForSelector("section:has(#losses) .u-over");
+    await page.waitForSelector(".job details tbody tr");
     await page.waitForTimeout(2500);
     await shot("run-live");
     await page.reload();
@@ -107,6 +118,7 @@ const steps = {
   },
   "read the verdict": async () => {
     await page.waitForFunction(() => document.querySelectorAll("section:has(.verdict) .checks li").length >= 2, null, { timeout: 240_000 });
+    seen.trials = await page.$$eval(".job details tbody tr", (rows) => rows.length);
     await counting("run", () => page.reload());
     await page.waitForSelector("tr.best");
     await page.waitForSelector("section:has(#forecast-best) .u-over");
@@ -177,6 +189,31 @@ const steps = {
     seen.met = await page.innerText("section:has(> .stack .facts)");
     await shot("models");
   },
+  "let the session forecast by itself": async () => {
+    await page.click("section:has(#schedules) button >> nth=-1");
+    await page.fill("section:has(#schedules) input[type=time]", "06:00");
+    await page.fill("section:has(#schedules) input[type=url]", "http://127.0.0.1/hook");
+    await page.click("section:has(#schedules) button[type=submit]");
+    seen.hook = await page.innerText("section:has(#schedules) [role=alert]");
+    await page.fill("section:has(#schedules) input[type=url]", "");
+    await page.click("section:has(#schedules) button[type=submit]");
+    await page.click("section:has(#schedules) button[aria-label^='Pause']");
+    await page.waitForSelector("section:has(#schedules) .badge.warn");
+    seen.paused = await page.innerText("section:has(#schedules)");
+    await page.click("section:has(#schedules) button[aria-label^='Let go on']");
+    await page.waitForSelector("section:has(#schedules) .badge.warn", { state: "detached" });
+    await page.click("section:has(#schedules) button:has-text('New schedule')");
+    await page.selectOption("section:has(#schedules) select >> nth=0", "retrain");
+    await page.selectOption("section:has(#schedules) select >> nth=1", "1");
+    await page.check("section:has(#schedules) input[type=checkbox]");
+    await shot("schedule-new");
+    await page.click("section:has(#schedules) button[type=submit]");
+    await page.waitForFunction(() => document.querySelectorAll("section:has(> .card-head #schedules) button[aria-label^='Pause']").length === 2);
+    await shot("models");
+    await page.click("section:has(#schedules) button[aria-label^='Delete'] >> nth=-1");
+    await page.click(".dialog .danger");
+    await page.waitForFunction(() => document.querySelectorAll("section:has(> .card-head #schedules) button[aria-label^='Pause']").length === 1);
+  },
   "see all runs and settings": async () => {
     await page.click("nav.steps a >> nth=2");
     await page.waitForSelector("tbody tr");
@@ -187,6 +224,15 @@ const steps = {
     await page.goto(url);
     await page.waitForSelector("tbody tr");
     await shot("sessions");
+  },
+  "try it with demo data": async () => {
+    await page.click("button:has-text('demo data')");
+    await page.waitForFunction(() => document.querySelectorAll("section:has(#series) tbody tr").length >= 3);
+    seen.demo = await page.innerText("section:has(#series)");
+    await page.click("a.button.primary");
+    await page.waitForSelector("aside button.primary:enabled");
+    seen.demoForm = await page.$$eval("form select", (all) => all.map((one) => one.value));
+    await shot("demo");
   },
 };
 

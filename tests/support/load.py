@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from shared.contracts.kinds import DenseSpec, Kind, LinearSpec, ModelSpec, SvrMimoSpec
 from shared.contracts.specs import DatasetSpec
-from trainyard.demo import DemoFile, demo_files
+from shared.demo_data import DemoFile
+from trainyard.demo import demo_files
 from trainyard.plan import plan_dataset
 from trainyard.responses import Series
 

@@ -69,6 +69,7 @@ ROUTES: dict[str, Access] = {
     f"POST {API}/delete-all-sessions": Access("own"),
     f"POST {API}/cleanup": Access("own"),
     f"GET {API}/sessions": Access("own"),
+    f"GET {API}/demo": Access("own"),
     f"GET {API}/workspace/{{sid}}": Access("session"),
     f"GET {API}/draft/{{sid}}": Access("session"),
     f"PUT {API}/draft/{{sid}}": Access("session", "settings"),

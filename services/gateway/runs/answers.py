@@ -64,6 +64,9 @@ class JobStatus(BaseModel):
     label: str
     baseline: bool
     trial: int | None = Field(None, description="number of the trial, if the job is one of a search")
+    trial_of: str | None = Field(None, description="the job whose parameters the trial's search is for")
+    trial_stage: int | None = Field(None, description="0: on a third of the windows, 1: on all of them")
+    trial_loss: float | None = Field(None, description="of a finished trial: what the search compares")
     status: str = Field(description="searching, queued, running, finished, failed or cancelled")
     progress: float = Field(description="percent")
     epoch: int | None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from services.gateway.live.messages import LiveMessage
 from services.gateway.runs.phases import DATASET, OF_EVENT, OF_PHASE, TOTAL, TRAINING
 from shared.contracts.kinds import WIRE_NAMES, SearchedSpec
+from shared.contracts.trials import SEARCH_LOSS
 from shared.storage.rows import OPEN_JOB, DatasetRow, JobRow, LogRow, RunRow
 
 _REMEMBERED = 10_000
@@ -141,6 +142,9 @@ class RunView:
             "label": job.label,
             "baseline": job.baseline,
             "trial": job.trial and job.trial.number,
+            "trial_of": job.trial and job.trial.model,
+            "trial_stage": job.trial and job.trial.stage,
+            "trial_loss": job.notes.get(SEARCH_LOSS) if job.trial and job.status == "finished" else None,
             "status": job.status,
             "progress": round(100 * self._share(job), 1),
             "epoch": latest.get("epoch"),

@@ -13,6 +13,7 @@ from services.gateway.http.wire import Answer
 from services.gateway.sessions.draft_routes import KEY
 from services.gateway.uploads.file_routes import files_of
 from shared.contracts.problems import Problem
+from shared.demo_data import is_there
 from shared.storage.records import OneOf, Where
 from shared.storage.rows import LIVE_RUN, FileRow, JobRow, ResultRow, RunRow, SessionRow
 
@@ -40,6 +41,7 @@ class SessionCards(Answer):
     sessions: list[SessionCard]
     total: int = Field(description="sessions that match")
     offset: int
+    demo: bool = Field(description="whether this platform has data to try it with")
 
 
 class RunCard(BaseModel):
@@ -102,7 +104,7 @@ async def sessions(
         )
         for row in page
     ]
-    return SessionCards(sessions=cards, total=len(found), offset=offset)
+    return SessionCards(sessions=cards, total=len(found), offset=offset, demo=is_there())
 
 
 def _sorted(rows: list[SessionRow], sort: Sort) -> list[SessionRow]:

@@ -13,10 +13,10 @@ from services.gateway.app import BASE, bare_app
 from services.gateway.settings import GatewaySettings
 
 USED = (
-    "/sessions", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}", "/datasets/{sid}/{dataset_id}",
-    "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}", "/run/{sid}",
-    "/feature-importance/{sid}", "/forecast/{sid}", "/forecast/{sid}/template", "/forecasts/{sid}",
-    "/forecasts/{sid}/monitoring",
+    "/sessions", "/demo", "/workspace/{sid}", "/draft/{sid}", "/preview/{sid}",
+    "/datasets/{sid}/{dataset_id}", "/series/{sid}/{series_id}", "/history/{sid}", "/test-forecasts/{sid}",
+    "/run/{sid}", "/feature-importance/{sid}", "/forecast/{sid}", "/forecast/{sid}/template",
+    "/forecasts/{sid}", "/forecasts/{sid}/monitoring",
     "/forecasts/{sid}/{forecast_id}", "/csv-files/{file_id}/rows", "/models/{sid}", "/models/{sid}/{number}",
     "/models/{sid}/{number}/manifest", "/signing-key", "/models/{sid}/promote", "/models/{sid}/rollback",
     "/models/{sid}/retire", "/schedules/{sid}", "/schedules/{sid}/{schedule_id}",

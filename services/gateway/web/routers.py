@@ -6,6 +6,7 @@ from services.gateway.datasets import preview_routes
 from services.gateway.results import forecast_routes
 from services.gateway.runs import history_routes
 from services.gateway.sessions import draft_routes, overview_routes
+from services.gateway.web import demo_routes
 
 PAGE_ROUTERS: tuple[APIRouter, ...] = (
     overview_routes.router,
@@ -13,4 +14,5 @@ PAGE_ROUTERS: tuple[APIRouter, ...] = (
     preview_routes.router,
     history_routes.router,
     forecast_routes.router,
+    demo_routes.router,
 )

@@ -34,8 +34,8 @@ from services.trainer.core.memory import require_memory
 from services.trainer.core.model import Fitted, Model, OnProgress, Progress
 from services.trainer.core.predict import AverageForecaster, Forecaster
 from services.trainer.core.problems import NotFinite
-from services.trainer.core.search import LOSS
 from shared.contracts.backtest import BacktestPart
+from shared.contracts.trials import SEARCH_LOSS
 from shared.fingerprint import file_facts
 from shared.models.passport import (
     PASSPORT,
@@ -146,7 +146,7 @@ def tried(fitted: Fitted, dataset: Dataset, seconds: float) -> TrainOutcome:
     loss = float(np.mean(np.sqrt(mse) / std))
     if not isfinite(loss):
         raise NotFinite("the forecasts of this trial are not finite numbers")
-    notes: dict[str, JsonValue] = {LOSS: loss, "n_judged": len(judged)}
+    notes: dict[str, JsonValue] = {SEARCH_LOSS: loss, "n_judged": len(judged)}
     return TrainOutcome(seconds=seconds, notes=notes, metrics={}, files={})
 
 

@@ -15,7 +15,7 @@ from services.trainer.core.problems import NothingFound
 from shared.contracts.base import derive
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec, SearchedSpec
 from shared.contracts.problems import Problem
-from shared.contracts.trials import Trial
+from shared.contracts.trials import SEARCH_LOSS, Trial
 from shared.storage.rows import OPEN_JOB, JobRow
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 GENERATION = 4  # trials asked for at once: as many replicas can share them
 STARTING = 8  # trials before the sampler models what it has seen
-LOSS = "search_loss"  # in the notes of a trial's job
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ def _begin(number: int) -> int:
 
 
 def _loss(row: JobRow) -> float | None:
-    loss = row.notes.get(LOSS) if row.status == "finished" else None
+    loss = row.notes.get(SEARCH_LOSS) if row.status == "finished" else None
     return float(loss) if isinstance(loss, int | float) else None
 
 

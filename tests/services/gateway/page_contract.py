@@ -56,6 +56,7 @@ def page_cases(case: "type[Case]", configuration: dict[str, Any]) -> list["Case"
         ),
         case("GET", "/datasets/{sid}/{dataset_id}", "-", 200, ("dataset",)),
         case("GET", "/series/{sid}/{series_id}", "-", 200, ("times", "values"), {"params": {"points": 100}}),
+        case("GET", "/demo", "-", 200, ("files", "timezone")),
         case("GET", "/history/{sid}", "run_id", 200, ("curves",), {"params": {"run_id": "2" * 32}}),
         case(
             "GET",

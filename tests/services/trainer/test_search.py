@@ -7,11 +7,12 @@ import pytest
 
 from services.trainer import handlers
 from services.trainer.core.kinds import KINDS
-from services.trainer.core.search import GENERATION, LOSS, decide, trial_id
+from services.trainer.core.search import GENERATION, decide, trial_id
 from services.trainer.storage import LedgerRuns
 from shared.contracts.base import Message, new_id
 from shared.contracts.events import CancelRequested, ModelDone, TrainingRequested
 from shared.contracts.kinds import BoostSpec, LinearSpec, ModelSpec
+from shared.contracts.trials import SEARCH_LOSS
 from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, JobRow, RunRow, SessionRow
 from tests.support.runs import SPEC, ledger, turns_of
@@ -48,7 +49,7 @@ async def end(storage: Storage, job: JobRow) -> JobRow:
     """End a trial with a loss that has its least at a learning rate of 0.03, in every stage."""
     assert isinstance(job.spec, BoostSpec)
     loss = (job.spec.learning_rate - 0.03) ** 2 + 0.01 * (job.spec.max_depth or 12)
-    ended = await storage.records.update(JobRow, job.id, {"status": "finished", "notes": {LOSS: loss}})
+    ended = await storage.records.update(JobRow, job.id, {"status": "finished", "notes": {SEARCH_LOSS: loss}})
     assert ended is not None
     return ended
 
@@ -82,14 +83,14 @@ async def test_a_search_ends_with_the_best_trial_and_the_model_waits_no_more(sto
 
     _, trials = await jobs_of(storage, run)
     whole = [job for job in trials if job.trial and job.trial.stage == 1]
-    best = min(whole, key=lambda job: (job.notes[LOSS], job.position))
+    best = min(whole, key=lambda job: (job.notes[SEARCH_LOSS], job.position))
     assert (asked.status, len(first), model.status) == ("searching", GENERATION, "queued")
     assert {job.trial.number for job in trials if job.trial} == set(range(N))
     assert first[0].spec == BoostSpec(), "the first trial is the model as it was asked for"
     assert len(whole) < N, "the pruner lets the worse half of later trials go"
     assert model.spec == best.spec
     assert isinstance(model.notes["search"], dict)
-    assert model.notes["search"]["loss"] == best.notes[LOSS]
+    assert model.notes["search"]["loss"] == best.notes[SEARCH_LOSS]
     assert model.notes["search"]["n_trials"] == N
 
 

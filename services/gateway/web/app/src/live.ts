@@ -43,10 +43,11 @@ export class LiveRun {
     this.tell();
   }
 
-  hear(event: LiveEvent): void {
+  /** Take over what a fit told; whether it is the first of a trial. */
+  hear(event: LiveEvent): boolean {
     const id = event.job_id;
-    if (!id || event.type !== "model.progress") return;
-    const told = event.data as { fraction: number; phase: string; epoch: number | null; n_epochs: number | null; loss: number | null; val_loss: number | null; eta_seconds: number | null; label: string; curve?: { epoch: number; loss: number; val_loss: number }[] };
+    if (!id || event.type !== "model.progress") return false;
+    const told = event.data as { fraction: number; phase: string; epoch: number | null; n_epochs: number | null; loss: number | null; val_loss: number | null; eta_seconds: number | null; label: string; trial?: number | null; curve?: { epoch: number; loss: number; val_loss: number }[] };
     const before = this.fits.get(id);
     this.fits.set(id, {
       fraction: Math.max(before?.fraction ?? 0, told.fraction),
@@ -55,11 +56,13 @@ export class LiveRun {
       nEpochs: told.n_epochs,
       eta: told.eta_seconds,
     });
+    if (told.trial != null) { this.tell(); return !before; } // has no curve: two hundred would be no picture
     for (const { epoch, loss, val_loss } of told.curve ?? []) this.point(id, told.label, epoch, loss, val_loss);
     if (told.epoch != null && told.epoch !== told.curve?.at(-1)?.epoch && (told.loss != null || told.val_loss != null)) {
       this.point(id, told.label, told.epoch, told.loss ?? null, told.val_loss ?? null);
     }
     this.tell();
+    return false;
   }
 
   private point(id: string, label: string, epoch: number, loss: number | null, valLoss: number | null): void {

@@ -27,6 +27,8 @@ export type Template = Named<Schemas["Template"]>;
 export type Version = Schemas["Version"];
 export type Versions = Named<Schemas["Versions"]>;
 export type MonitoredModel = Schemas["MonitoredModel"];
+export type Schedule = Schemas["Schedule"];
+export type Firing = Schemas["Firing"];
 export type Importance = Schemas["Importance"];
 
 export interface Found {
@@ -79,7 +81,11 @@ export interface Job {
   kind: string;
   label: string;
   baseline: boolean;
-  status: "queued" | "running" | "finished" | "failed" | "cancelled";
+  trial: number | null;
+  trial_of: string | null;
+  trial_stage: number | null;
+  trial_loss: number | null;
+  status: "searching" | "queued" | "running" | "finished" | "failed" | "cancelled";
   progress: number;
   epoch: number | null;
   total_epochs: number | null;
@@ -154,6 +160,7 @@ export type Sort = "newest" | "oldest" | "name" | "changed";
 
 export const getSessions = (search: string, sort: Sort, offset: number, limit = 50) =>
   answer(api.GET("/sessions", { params: { query: { search, sort, offset, limit } } }));
+export const getDemo = () => answer(api.GET("/demo"));
 export const getWorkspace = async (sid: string) =>
   (await answer(api.GET("/workspace/{sid}", { params: { path: { sid } } }))) as unknown as Workspace;
 export const keepDraft = (sid: string, draft: Record<string, unknown>) =>
@@ -197,6 +204,13 @@ export const retireModel = (sid: string, version: number) =>
   answer(api.POST("/models/{sid}/retire", { params: { path: { sid } }, body: { version } as never }));
 export const getMonitoring = (sid: string) =>
   answer(api.GET("/forecasts/{sid}/monitoring", { params: { path: { sid } } })) as Promise<Named<Schemas["Monitoring"]>>;
+export const getSchedules = (sid: string) => answer(api.GET("/schedules/{sid}", { params: { path: { sid } } }));
+export const makeSchedule = (sid: string, order: Omit<Partial<Schedule>, "schedule_id"> & { at: string; timezone: string }) =>
+  answer(api.POST("/schedules/{sid}", { params: { path: { sid } }, body: order as never }));
+export const pauseSchedule = (sid: string, schedule_id: string, paused: boolean) =>
+  answer(api.PUT("/schedules/{sid}/{schedule_id}", { params: { path: { sid, schedule_id } }, body: { enabled: !paused } }));
+export const removeSchedule = (sid: string, schedule_id: string) =>
+  answer(api.DELETE("/schedules/{sid}/{schedule_id}", { params: { path: { sid, schedule_id } } }));
 export const answerFile = (file_id: string, options: Record<string, unknown>) =>
   call("POST", `/csv-files/${file_id}/answer`, { options });
 

@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Demo
+         * @description Return the files of the demonstration, the series to forecast first.
+         */
+        get: operations["demo_api_training_demo_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/draft/{sid}": {
         parameters: {
             query?: never;
@@ -875,6 +895,41 @@ export interface components {
             status: "requested" | "ready" | "failed";
             /** Violins */
             violins: components["schemas"]["Violin"][];
+        };
+        /**
+         * Demo
+         * @description A year of a real series with its weather, and how it is read.
+         */
+        Demo: {
+            /** Country */
+            country: string;
+            /** Files */
+            files: components["schemas"]["DemoCsv"][];
+            /** Source */
+            source: string;
+            /** Subdivision */
+            subdivision: string;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /** Target */
+            target: string;
+            /** Timezone */
+            timezone: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DemoCsv
+         * @description One file, to be uploaded like any other.
+         */
+        DemoCsv: {
+            /** Content */
+            content: string;
+            /** Name */
+            name: string;
         };
         /**
          * Draft
@@ -2377,6 +2432,11 @@ export interface components {
          * @description A stretch of the caller's sessions.
          */
         SessionCards: {
+            /**
+             * Demo
+             * @description whether this platform has data to try it with
+             */
+            demo: boolean;
             /** Offset */
             offset: number;
             /** Sessions */
@@ -2824,6 +2884,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatasetAnswer"];
+                };
+            };
+        };
+    };
+    demo_api_training_demo_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Demo"];
                 };
             };
         };

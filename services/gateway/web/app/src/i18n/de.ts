@@ -2,6 +2,7 @@
 import type { Catalogue } from "./index";
 
 export const de: Catalogue = {
+  "demo.try": "Mit Beispieldaten ausprobieren", "demo.lead": "Abflüge aus New York im Jahr 2013, Stunde für Stunde, mit dem Wetter.", "demo.busy": "Die Daten werden geholt …", "demo.name": "Abflüge aus New York",
   "skip": "Zum Inhalt", "loading": "Wird geladen …", "again": "Nochmals versuchen", "cancel": "Abbrechen", "keep": "Speichern", "delete": "Löschen", "remove": "Entfernen", "rename": "Umbenennen",
   "delete.of": "{{name}} löschen", "remove.of": "{{name}} entfernen", "rename.of": "{{name}} umbenennen", "pause": "Anhalten", "goOn": "Fortsetzen",
   "live": "Live", "connecting": "Verbinden", "settings": "Einstellungen", "otherLanguage": "English: EN oder DE", "theme.light": "Helles Design", "theme.dark": "Dunkles Design",
@@ -122,4 +123,18 @@ export const de: Catalogue = {
   "problem.WORKER_UNAVAILABLE": "Der Dienst, der das berechnet, antwortet nicht.", "advice.WORKER_UNAVAILABLE": "Versuchen Sie es gleich nochmals.",
   "problem.NOT_AVAILABLE": "Das gibt es noch nicht.", "advice.NOT_AVAILABLE": "Warten Sie, bis der Lauf abgeschlossen ist.",
   "problem.RUN_NOT_FOUND": "Diesen Lauf gibt es nicht.", "advice.RUN_NOT_FOUND": "Zurück zu allen Läufen der Sitzung.",
+  "schedules.title": "Von selbst", "schedules.lead": "Zu einer örtlichen Uhrzeit, auch wenn niemand zusieht", "schedules.none": "Noch nichts: Prognosen und Läufe werden von Hand gestartet.",
+  "schedules.new": "Neuer Zeitplan", "schedules.make": "Anlegen", "schedules.what": "Was", "schedules.when": "Wann", "schedules.at": "Um",
+  "schedules.forecast": "Prognose", "schedules.retrain": "Neu trainieren", "schedules.daily": "jeden Tag", "schedules.onDay": "jeden Monat am {{day}}.",
+  "schedules.atTime": "um {{time}}", "schedules.ifLost": "nur wenn das eingesetzte Modell schlechter ist als die letzte Saison zu wiederholen", "schedules.webhook": "Diese Adresse benachrichtigen (Webhook, freiwillig)",
+  "schedules.webhookHint": "Jedes Ergebnis wird dorthin gesendet, signiert mit einem Geheimnis, das Sie einmal sehen.", "schedules.secret": "Mit diesem Geheimnis sind die Nachrichten signiert. Jetzt kopieren; es wird nicht wieder gezeigt.",
+  "schedules.tells": "benachrichtigt {{url}}", "schedules.paused": "angehalten", "schedules.pauseOf": "Anhalten: {{name}}", "schedules.goOnOf": "Fortsetzen: {{name}}",
+  "schedules.removeTitle": "Diesen Zeitplan löschen?", "schedules.removeText": "„{{name}}“ und die Liste seiner Ergebnisse werden gelöscht. Prognosen und Läufe daraus bleiben.",
+  "schedules.never": "Er war noch nicht fällig.", "schedules.before": "Davor: {{n}}", "schedules.toForecast": "Zur Prognose", "schedules.toRun": "Zum Lauf",
+  "fired.due": "wartet", "fired.done": "erledigt", "fired.skipped": "nicht nötig", "fired.failed": "gescheitert", "delivery.pending": "Nachricht unterwegs",
+  "delivery.delivered": "Nachricht angekommen", "delivery.failed": "niemand nahm die Nachricht an",
+  "job.searching": "sucht Parameter", "trials.of": "Suche: {{over}} von bisher {{n}} Versuchen fertig", "trials.trial": "Versuch", "trials.loss": "Verlust", "trials.on": "Angepasst an",
+  "trials.all": "alle Fenster", "trials.part": "ein Drittel", "trials.asAsked": "wie verlangt", "trials.going": "läuft, {{share}}", "trials.done": "fertig",
+  "tune.on": "Bessere Parameter suchen", "tune.trials": "Versuche", "tune.hint": "Was Sie oben ändern, bleibt; der Rest wird gesucht.", "tune.badge": "Suche mit {{n}} Versuchen",
+  "problem.WEBHOOK_REFUSED": "An diese Adresse wird nichts gesendet.", "advice.WEBHOOK_REFUSED": "Nennen Sie eine https-Adresse im öffentlichen Internet; der Betreiber kann andere erlauben.",
 };

@@ -1,5 +1,7 @@
 // English, as the first screen needs it. The German catalogue must have the same keys; a missing one does not compile.
 export const en = {
+  "demo.try": "Try it with demo data", "demo.lead": "Flights out of New York in 2013, hour by hour, with the weather.", "demo.busy": "Fetching the data …",
+  "demo.name": "Flights out of New York",
   "skip": "Skip to content", "loading": "Loading …", "again": "Try again", "cancel": "Cancel", "keep": "Save", "delete": "Delete", "remove": "Remove",
   "rename": "Rename", "delete.of": "Delete {{name}}", "remove.of": "Remove {{name}}", "rename.of": "Rename {{name}}", "live": "Live",
   "connecting": "Connecting", "settings": "Settings", "otherLanguage": "Deutsch: EN or DE", "theme.light": "Light theme", "theme.dark": "Dark theme",

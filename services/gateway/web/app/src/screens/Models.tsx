@@ -8,6 +8,7 @@ import { t, useLanguage } from "../i18n";
 import { figure, percent, signed, when, whole } from "../ui/format";
 import { Asking, Head, Loading, Trouble } from "../ui/parts";
 import { useWorkspace } from "../workspace";
+import { Schedules } from "./Schedules";
 
 const TONE: Record<Version["stage"], string> = { candidate: "", champion: "good", retired: "warn" };
 
@@ -57,6 +58,7 @@ export default function Models() {
             <Deploy rid={done[0]?.run_id ?? ""} busy={change.isPending} onDeploy={(model, run_id) => change.mutate(() => promoteModel(sid, { model, run_id }))} />
           </section>
         )}
+        <Schedules />
         {monitoring.isError && <Trouble error={monitoring.error} again={() => void monitoring.refetch()} />}
         {monitoring.data?.models.map((model) => <Met key={model.job_id} model={model} />)}
         {monitoring.data && monitoring.data.models.length === 0 && <div className="card empty"><h2>{t("met.none")}</h2><p>{t("met.noneLead")}</p><Link className="button" to={`/s/${sid}/forecast`}>{t("step.forecast")}</Link></div>}

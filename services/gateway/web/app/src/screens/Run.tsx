@@ -8,7 +8,7 @@ import { call } from "../client";
 import { ForecastChart } from "../charts/ForecastChart";
 import { over } from "../early";
 import { type Key, t, useLanguage } from "../i18n";
-import { liveRun, progressOf, useLiveRun } from "../live";
+import { type LiveRun, liveRun, progressOf, useLiveRun } from "../live";
 import { duration, figure, percent, RUN_TONE, signed, when } from "../ui/format";
 import { Asking, explain, Head, Loading, saveCsv, Trouble } from "../ui/parts";
 import { useWorkspace } from "../workspace";
@@ -55,23 +55,24 @@ function Training({ status, rid, going }: { status: RunStatus; rid: string; goin
   const version = useLiveRun(live);
   const history = useQuery({ queryKey: ["history", rid, going], queryFn: () => getHistory(sid, rid), staleTime: Number.POSITIVE_INFINITY });
   useEffect(() => { if (history.data) live.load(history.data.curves); }, [history.data, live]);
-  const shares = status.jobs.map((job) => progressOf(job, live.fits.get(job.job_id)));
+  const models = status.jobs.filter((job) => job.trial === null);
+  const shares = models.map((job) => progressOf(job, live.fits.get(job.job_id)));
   const total = going ? Math.max(status.progress, shares.length ? (0.99 * shares.reduce((a, b) => a + b, 0)) / shares.length : 0) : 100;
-  const done = status.jobs.filter((job) => job.status === "finished").length;
+  const done = models.filter((job) => job.status === "finished").length;
   return (
     <div className="two">
       <section className="card" aria-labelledby="fits">
-        <div className="card-head"><h2 id="fits">{t("run.fits")}</h2><span className="soft small num">{t("run.done", { done, all: status.jobs.length })}</span></div>
+        <div className="card-head"><h2 id="fits">{t("run.fits")}</h2><span className="soft small num">{t("run.done", { done, all: models.length })}</span></div>
         {going && <progress max={100} value={total} aria-label={t("run.whole")} />}
         {status.jobs.length === 0 && <p className="soft" style={{ paddingTop: 10 }}>{t(going ? "run.preparing" : "run.noModel")}</p>}
-        <div style={{ marginTop: 6 }}>{status.jobs.map((job, k) => <JobLine key={job.job_id} job={job} share={shares[k] ?? 0} rid={rid} eta={live.fits.get(job.job_id)?.eta ?? job.eta_seconds} epoch={live.fits.get(job.job_id)?.epoch ?? job.epoch} epochs={live.fits.get(job.job_id)?.nEpochs ?? job.total_epochs} going={going} />)}</div>
+        <div style={{ marginTop: 6 }}>{models.map((job, k) => <JobLine key={job.job_id} job={job} share={shares[k] ?? 0} rid={rid} eta={live.fits.get(job.job_id)?.eta ?? job.eta_seconds} epoch={live.fits.get(job.job_id)?.epoch ?? job.epoch} epochs={live.fits.get(job.job_id)?.nEpochs ?? job.total_epochs} going={going} trials={status.jobs.filter((one) => one.trial_of === job.job_id)} live={live} />)}</div>
       </section>
       <Losses rid={rid} version={version} going={going} />
     </div>
   );
 }
 
-function JobLine({ job, share, rid, eta, epoch, epochs, going }: { job: Job; share: number; rid: string; eta: number | null; epoch: number | null; epochs: number | null; going: boolean }) {
+function JobLine({ job, share, rid, eta, epoch, epochs, going, trials, live }: { job: Job; share: number; rid: string; eta: number | null; epoch: number | null; epochs: number | null; going: boolean; trials: Job[]; live: LiveRun }) {
   const { session_id: sid } = useWorkspace();
   const stopped = useMutation({ mutationFn: () => stopRun(sid, rid, job.job_id) });
   const running = job.status === "running" || (job.status === "queued" && epoch != null);
@@ -83,9 +84,36 @@ function JobLine({ job, share, rid, eta, epoch, epochs, going }: { job: Job; sha
       <span><strong>{job.label}</strong>{job.baseline && <span className="soft small"> {t("baseline")}</span>}</span>
       <progress max={100} value={share} aria-label={job.label} className={job.status === "cancelled" || job.status === "failed" ? "stopped" : ""} />
       <span className="soft small num">{text}</span>
-      <span>{going && (running || job.status === "queued") && !job.baseline && <button type="button" className="quiet bad" disabled={stopped.isPending || stopped.isSuccess} onClick={() => stopped.mutate()} aria-label={t("run.stopOf", { name: job.label })}>{t("run.stopOne")}</button>}</span>
+      <span>{going && (running || job.status === "queued" || job.status === "searching") && !job.baseline && <button type="button" className="quiet bad" disabled={stopped.isPending || stopped.isSuccess} onClick={() => stopped.mutate()} aria-label={t("run.stopOf", { name: job.label })}>{t("run.stopOne")}</button>}</span>
       {job.problem && <div style={{ gridColumn: "1 / -1" }}><Trouble error={job.problem} /></div>}
+      {trials.length > 0 && <Trials of={job} trials={trials} live={live} />}
     </div>
+  );
+}
+
+/** The candidates of a search, the best first; those fitted on all windows are compared, the others were given up early. */
+function Trials({ of, trials, live }: { of: Job; trials: Job[]; live: LiveRun }) {
+  const newest = [...new Map([...trials].sort((a, b) => (a.trial_stage ?? 0) - (b.trial_stage ?? 0)).map((one) => [one.trial, one])).values()];
+  const rank = (one: Job) => (one.trial_loss === null ? Number.POSITIVE_INFINITY : one.trial_loss) + (one.trial_stage ? 0 : 1e12);
+  const sorted = newest.sort((a, b) => rank(a) - rank(b) || (a.trial ?? 0) - (b.trial ?? 0));
+  const over = newest.filter((one) => ["finished", "failed", "cancelled"].includes(one.status)).length;
+  return (
+    <details style={{ gridColumn: "1 / -1" }} open={of.status === "searching"}>
+      <summary className="small">{t("trials.of", { n: newest.length, over })}</summary>
+      <div className="scroll">
+        <table className="small">
+          <thead><tr><th scope="col">{t("trials.trial")}</th><th scope="col">{t("col.status")}</th><th scope="col" className="num">{t("trials.loss")}</th><th scope="col">{t("trials.on")}</th></tr></thead>
+          <tbody>{sorted.slice(0, 40).map((one, k) => (
+            <tr key={one.job_id} className={k === 0 && one.trial_stage === 1 && one.trial_loss !== null ? "best" : ""}>
+              <th scope="row" className="num">{one.trial === 0 ? t("trials.asAsked") : one.trial}</th>
+              <td>{one.status === "running" ? t("trials.going", { share: percent(progressOf(one, live.fits.get(one.job_id)) / 100, 0) }) : one.status === "finished" ? t("trials.done") : t(`job.${one.status}` as Key)}</td>
+              <td className="num">{figure(one.trial_loss, 4)}</td>
+              <td className="soft">{t(one.trial_stage ? "trials.all" : "trials.part")}</td>
+            </tr>
+          ))}</tbody>
+        </table>
+      </div>
+    </details>
   );
 }
 

@@ -47,9 +47,13 @@ export default function SessionScreens() {
       pending.set(name, setTimeout(() => { pending.delete(name); void queries.invalidateQueries({ queryKey: key }); }, 120));
     };
     const hear = (event: LiveEvent) => {
-      if (event.type === "model.progress") return liveRun(event.run_id ?? "").hear(event);
+      if (event.type === "model.progress") {
+        if (liveRun(event.run_id ?? "").hear(event)) refresh("run", event.run_id ?? "");
+        return;
+      }
       if (event.type === "session.deleted") return setGone(true);
       if (OF_FILES.test(event.type) || OF_RUNS.has(event.type)) refresh("workspace", sid);
+      if (event.type === "schedule.fired") refresh("schedules", sid);
       if (event.run_id) refresh("run", event.run_id);
       if (event.type === "run.finished") say(t("said.finished", { status: t(`status.${event.data.status as "completed"}`), best: String(event.data.best_label ?? "–") }));
       if (event.type === "file.ready") say(t("said.fileReady", { name: String(event.data.file_name) }));

@@ -35,7 +35,7 @@ export default function Sessions() {
     <main id="main" tabIndex={-1}>
       <Head title={t("sessions.title")} lead={t("sessions.lead")} />
       <div className="stack">
-        <NewSession />
+        <NewSession demo={asked.data?.pages[0]?.demo ?? false} />
         {asked.isError && <Trouble error={asked.error} again={() => void asked.refetch()} />}
         {asked.isPending && !asked.isError && <Loading />}
         {nothing && <div className="card empty"><h2>{t("sessions.none")}</h2><p>{t("sessions.noneLead")}</p></div>}
@@ -65,11 +65,12 @@ export default function Sessions() {
   );
 }
 
-function NewSession() {
+function NewSession({ demo }: { demo: boolean }) {
   useLanguage();
   const go = useNavigate();
   const [name, setName] = useState("");
   const opened = useMutation({ mutationFn: openSession, onSuccess: (sid) => go(`/s/${sid}/data`) });
+  const tried = useMutation({ mutationFn: async () => (await import("../demo")).tryDemo(t("demo.name")), onSuccess: (sid) => go(`/s/${sid}/data`) });
   const submit = (event: FormEvent) => { event.preventDefault(); opened.mutate(name.trim()); };
   return (
     <section className="card" aria-labelledby="new-session">
@@ -80,7 +81,8 @@ function NewSession() {
           <button type="submit" className="primary" disabled={opened.isPending}>{t("sessions.open")}</button>
         </div>
       </form>
-      {opened.isError && <Trouble error={opened.error} />}
+      {demo && <div className="row" style={{ marginTop: 12 }}><button type="button" disabled={tried.isPending} onClick={() => tried.mutate()}>{t("demo.try")}</button><span className="soft small">{t(tried.isPending ? "demo.busy" : "demo.lead")}</span></div>}
+      {opened.isError && <Trouble error={opened.error} />}{tried.isError && <Trouble error={tried.error} />}
     </section>
   );
 }

@@ -137,7 +137,7 @@ function Horizon({ draft, change }: { draft: Draft; change: Change }) {
 function CalendarPart({ draft, change }: { draft: Draft; change: Change }) {
   const { files } = useWorkspace();
   const { calendar, holidays } = draft;
-  const within = SUBDIVISIONS[holidays.country] ?? {};
+  const within = SUBDIVISIONS[holidays.country] ?? (holidays.subdivision ? { [holidays.subdivision]: holidays.subdivision } : {});
   const names = new Intl.DisplayNames([document.documentElement.lang], { type: "region" });
   return (
     <Part title={t("setup.calendar")} lead={t("setup.calendarLead")}>
@@ -172,7 +172,7 @@ function Models({ draft, change }: { draft: Draft; change: Change }) {
           return (
             <li key={kind} style={{ borderTop: "1px solid var(--line)", padding: "8px 0" }}>
               <label className="check"><input type="checkbox" checked={choice.on} onChange={(event) => set(kind, { on: event.target.checked })} /> <strong>{t(`model.${kind}` as Key)}</strong> <span className="soft small hide-small">{t(`model.${kind}.about` as Key)}</span></label>
-              {choice.on && Object.keys(DEFAULTS[kind] ?? {}).length > 0 && <details style={{ paddingLeft: 26 }}><summary className="small">{t("setup.parameters")}</summary><Parameters kind={kind} params={choice.params} onChange={(params) => set(kind, { params })} /></details>}
+              {choice.on && Object.keys(DEFAULTS[kind] ?? {}).length > 0 && <details style={{ paddingLeft: 26 }}><summary className="small">{t("setup.parameters")}{Number(choice.params.tune) > 0 && <span className="badge" style={{ marginLeft: 8 }}>{t("tune.badge", { n: Number(choice.params.tune) })}</span>}</summary><Parameters kind={kind} params={choice.params} onChange={(params) => set(kind, { params })} /></details>}
             </li>
           );
         })}
@@ -189,6 +189,7 @@ const CHOICES: Record<string, readonly string[]> = { activation: ["relu", "tanh"
 
 function Parameters({ kind, params, onChange }: { kind: string; params: Record<string, unknown>; onChange: (params: Record<string, unknown>) => void }) {
   const set = (name: string, value: unknown) => onChange({ ...params, [name]: value });
+  const trials = Number(params.tune ?? 0);
   return (
     <div className="row top-aligned" style={{ gap: "10px 18px", padding: "6px 0 4px" }}>
       {Object.entries(DEFAULTS[kind] ?? {}).map(([name, usual]) => {
@@ -199,6 +200,11 @@ function Parameters({ kind, params, onChange }: { kind: string; params: Record<s
         if (Array.isArray(usual)) return <Listed key={name} label={label} value={value as number[]} onChange={(list) => set(name, list)} />;
         return <Figure key={name} label={label} value={Number(value)} unit="" width="5em" onChange={(given) => set(name, given)} />;
       })}
+      <div className="row" style={{ flexBasis: "100%" }}>
+        <label className="check small"><input type="checkbox" checked={trials > 0} onChange={(event) => set("tune", event.target.checked ? 20 : 0)} /> {t("tune.on")}</label>
+        {trials > 0 && <label className="row small">{t("tune.trials")} <input type="number" className="number" min={1} max={200} step={1} style={{ width: "5.5em" }} value={trials} onChange={(event) => { const given = Math.round(event.target.valueAsNumber); if (given >= 1 && given <= 200) set("tune", given); }} /></label>}
+        <span className="soft small">{t("tune.hint")}</span>
+      </div>
     </div>
   );
 }
