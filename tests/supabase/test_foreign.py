@@ -136,24 +136,23 @@ class Attempts:
         key = rng.choice((key, key.rsplit("/", 1)[0], around, key.upper()))
         base, own = "/storage/v1/object", f"sessions/{self.bob.session.id}/files/stolen"
         moved = {"bucketId": BUCKET, "sourceKey": key, "destinationKey": own}
-        return rng.choice(
-            [
-                ("GET", f"{base}/{BUCKET}/{key}", {}), ("GET", f"{base}/authenticated/{BUCKET}/{key}", {}),
-                ("GET", f"{base}/public/{BUCKET}/{key}", {}), ("HEAD", f"{base}/{BUCKET}/{key}", {}),
-                ("GET", f"{base}/info/{BUCKET}/{key}", {}),
-                ("GET", f"{base}/info/authenticated/{BUCKET}/{key}", {}),
-                ("POST", f"{base}/{BUCKET}/{key}", {"content": b"forged", "headers": {"x-upsert": "true"}}),
-                ("PUT", f"{base}/{BUCKET}/{key}", {"content": b"forged"}),
-                ("DELETE", f"{base}/{BUCKET}/{key}", {}),
-                ("DELETE", f"{base}/{BUCKET}", {"json": {"prefixes": [key]}}),
-                ("POST", f"{base}/list/{BUCKET}", {"json": {"prefix": key, "limit": 100}}),
-                ("POST", f"{base}/list-v2/{BUCKET}", {"json": {"prefix": key, "with_delimiter": False}}),
-                ("POST", f"{base}/sign/{BUCKET}/{key}", {"json": {"expiresIn": 60}}),
-                ("POST", f"{base}/sign/{BUCKET}", {"json": {"expiresIn": 60, "paths": [key]}}),
-                ("POST", f"{base}/upload/sign/{BUCKET}/{key}", {"json": {}}),
-                ("POST", f"{base}/copy", {"json": moved}), ("POST", f"{base}/move", {"json": moved}),
-            ]
-        )  # fmt: skip
+        requests: list[tuple[str, str, dict[str, Any]]] = [
+            ("GET", f"{base}/{BUCKET}/{key}", {}), ("GET", f"{base}/authenticated/{BUCKET}/{key}", {}),
+            ("GET", f"{base}/public/{BUCKET}/{key}", {}), ("HEAD", f"{base}/{BUCKET}/{key}", {}),
+            ("GET", f"{base}/info/{BUCKET}/{key}", {}),
+            ("GET", f"{base}/info/authenticated/{BUCKET}/{key}", {}),
+            ("POST", f"{base}/{BUCKET}/{key}", {"content": b"forged", "headers": {"x-upsert": "true"}}),
+            ("PUT", f"{base}/{BUCKET}/{key}", {"content": b"forged"}),
+            ("DELETE", f"{base}/{BUCKET}/{key}", {}),
+            ("DELETE", f"{base}/{BUCKET}", {"json": {"prefixes": [key]}}),
+            ("POST", f"{base}/list/{BUCKET}", {"json": {"prefix": key, "limit": 100}}),
+            ("POST", f"{base}/list-v2/{BUCKET}", {"json": {"prefix": key, "with_delimiter": False}}),
+            ("POST", f"{base}/sign/{BUCKET}/{key}", {"json": {"expiresIn": 60}}),
+            ("POST", f"{base}/sign/{BUCKET}", {"json": {"expiresIn": 60, "paths": [key]}}),
+            ("POST", f"{base}/upload/sign/{BUCKET}/{key}", {"json": {}}),
+            ("POST", f"{base}/copy", {"json": moved}), ("POST", f"{base}/move", {"json": moved}),
+        ]  # fmt: skip
+        return rng.choice(requests)
 
 
 def shows(answer: httpx.Response, alice: User) -> str | None:
