@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local benchmarks dev page
 POSTGREST := tests/support/node_modules/.package-lock.json
 
-.PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign check format bench lock docs clean deploy-files test-deploy
+.PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign soak check format bench lock docs clean deploy-files test-deploy
 
 demo: $(VENV)/local.ok $(BUILT)  ## train models on real data, show the leaderboard
 	$(BIN)/python -m trainyard demo
@@ -45,6 +45,9 @@ test-faults: $(VENV)/dev.ok  ## every fault twenty times in a row; about an hour
 
 campaign: $(VENV)/dev.ok  ## 1,000 faults over small runs; goes on where it was stopped
 	$(BIN)/python -m benchmarks.campaign
+
+soak: $(VENV)/dev.ok  ## 200 users for 30 minutes on this machine, with figures
+	$(BIN)/python -m benchmarks.soak
 
 deploy-files: $(VENV)/dev.ok  ## what of deploy/ follows from the code
 	$(BIN)/python -m trainyard.deployment

@@ -40,6 +40,10 @@ WEIGHTS = {
     "disk full": 6,
     "disk write-protected": 4,
     "clock set by hours": 4,
+    "kill -9 of the second gateway": 3,
+    "network pause to the broker (4 s)": 6,
+    "message handled again after later ones": 6,
+    "memory limit in a fit (3 s)": 4,
     "stored bytes flipped": 3,
     "stored object torn": 3,
 }
@@ -66,7 +70,9 @@ def draw(rng: random.Random, number: int, count: int) -> list[Fault]:
         service = rng.choice(SERVICES)
         step = f"{rng.choice(STEPS[service])}:{rng.choice(('before', 'after'))}"
         if kind.startswith("message"):
-            step = "publish:before"
+            again = kind == "message handled again after later ones"
+            service = rng.choice(SERVICES[:-1]) if again else service
+            step = "ack:before" if again else "publish:before"
         if kind.startswith("stored"):
             step = "objects.put:after"
         if kind.startswith("disk"):
@@ -85,10 +91,12 @@ _ACTIONS = {
     "disk full": "full",
     "disk write-protected": "readonly",
     "clock set by hours": "clock",
+    "message handled again after later ones": "again",
     "stored bytes flipped": "flip",
     "stored object torn": "tear",
 }
 DAMAGE = ("stored bytes flipped", "stored object torn")
+MAY_LOSE_A_MODEL = (*DAMAGE, "memory limit in a fit (3 s)")  # which then says so; others keep their numbers
 
 
 def order(folder: Path, faults: Sequence[Fault]) -> None:
@@ -127,6 +135,13 @@ async def _one(yard: FaultyPlatform, fault: Fault) -> Fault | None:
         case "kill -9 of the broker":
             done = yard.broker.alive()
             await asyncio.to_thread(yard.broker.kill)
+        case "kill -9 of the second gateway":
+            done = yard.services["gateway-2"].alive()
+            yard.services["gateway-2"].signal(signal.SIGKILL)
+        case "network pause to the broker (4 s)":
+            done = await _cut_off(yard, fault.service, 4.0)
+        case "memory limit in a fit (3 s)":
+            done = await _confine(yard.services["trainer"].pid, 3.0)
         case "freeze of a service (4 s)":
             done = await _freeze(service.pid, 4.0)
         case "freeze of the broker (3 s)":
@@ -148,6 +163,34 @@ async def _freeze(pid: int | None, seconds: float) -> bool:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
     return True
+
+
+async def _cut_off(yard: FaultyPlatform, service: str, seconds: float) -> bool:
+    """Let nothing pass between a service and the broker for a while; both go on."""
+    relay = yard.relays[service]
+    relay.pause()
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        relay.resume()
+    return True
+
+
+async def _confine(pid: int | None, seconds: float) -> bool:
+    """Give the trainer's children no more memory than they have, for a while: what they ask for fails."""
+    confined: list[tuple[psutil.Process, tuple[int, int]]] = []
+    try:
+        for child in psutil.Process(pid).children() if pid else []:
+            before = child.rlimit(psutil.RLIMIT_AS)
+            child.rlimit(psutil.RLIMIT_AS, (child.memory_info().vms + (1 << 20), before[1]))
+            confined.append((child, before))
+        await asyncio.sleep(seconds)
+    except psutil.Error:
+        pass
+    for child, before in confined:
+        with suppress(psutil.Error):
+            child.rlimit(psutil.RLIMIT_AS, before)
+    return bool(confined)
 
 
 def _kill_child(pid: int | None) -> bool:

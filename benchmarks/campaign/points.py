@@ -69,11 +69,11 @@ async def obey(
     point: str,
     repeat: Callable[[], Awaitable[Any]] | None = None,
     path: Path | None = None,
-) -> None:
-    """Do what is ordered at a point, if anything is."""
+) -> str | None:
+    """Do what is ordered at a point, if anything is, and return what it was."""
     order = orders.at(point)
     if order is None:
-        return
+        return None
     match order["action"]:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -87,6 +87,7 @@ async def obey(
             _hurt(path, action)
         case "full" | "readonly" as action:
             raise _disk_error(point, action)
+    return str(order["action"])
 
 
 def _hurt(path: Path, action: str) -> None:
@@ -125,7 +126,8 @@ def _around(orders: Orders, kind: type, name: str, point: str) -> None:
     original = getattr(kind, name)
 
     async def wrapped(self: Any, *values: Any, **named: Any) -> Any:
-        await obey(orders, f"{point}:before", lambda: original(self, *values, **named))
+        if await obey(orders, f"{point}:before", lambda: original(self, *values, **named)) == "again":
+            return await self.nak(delay=1.5)  # as if the acknowledgement were lost: later ones come first
         result = await original(self, *values, **named)
         path = self._path(values[0]) if point == "objects.put" else None
         await obey(orders, f"{point}:after", path=path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import nats
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import websockets
 
+from benchmarks.campaign.relay import Relay
 from shared.contracts.kinds import Kind, LinearSpec, ModelSpec
 from shared.contracts.specs import DatasetSpec
 from shared.storage.connect import Storage
@@ -36,7 +38,17 @@ T = TypeVar("T")
 
 
 class FaultyPlatform(Platform):
-    """The platform with fault points in every service."""
+    """The platform with fault points in every service, a second gateway, and lines that can be cut off."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        super().__init__(settings)
+        self.relays: dict[str, Relay] = {}
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses of both gateways; one that is starting again keeps its address."""
+        found = [self.services[name].address() for name in ("gateway", "gateway-2")]
+        return [url for url in found if url is not None]
 
     @property
     def faults(self) -> Path:
@@ -45,15 +57,30 @@ class FaultyPlatform(Platform):
 
     def _plan(self) -> list[Service]:
         self.faults.mkdir(parents=True, exist_ok=True)
-        planned = []
+        broker = urlsplit(self.broker.url)
+        folder, planned = self.settings.data_dir, []
         for service in super()._plan():
             name = service.name.partition("-")[0]
-            own = {"CAMPAIGN_SERVICE": name, "CAMPAIGN_FAULTS": str(self.faults)}
-            environment = {**service._environment, **own}
-            planned.append(
-                Service(service.name, "benchmarks.campaign.service", environment, self.settings.data_dir)
-            )
+            relay = self.relays[name] = Relay(broker.hostname or "127.0.0.1", broker.port or 4222)
+            environment = {
+                **service._environment,
+                "CAMPAIGN_SERVICE": name,
+                "CAMPAIGN_FAULTS": str(self.faults),
+                "TRAINYARD_NATS_URL": f"nats://127.0.0.1:{relay.port}",
+            }
+            labels = [service.name, "gateway-2"] if name == "gateway" else [service.name]
+            planned += [
+                Service(label, "benchmarks.campaign.service", environment, folder) for label in labels
+            ]
         return planned
+
+    async def stop(self, *, grace: float = 8.0) -> None:
+        """Stop everything, the lines last."""
+        for relay in self.relays.values():
+            relay.resume()
+        await super().stop(grace=grace)
+        for relay in self.relays.values():
+            relay.close()
 
 
 def platform(folder: Path) -> FaultyPlatform:

@@ -135,6 +135,7 @@ def write_product(folder: Path, spec: EnsembleSpec, made: Average, member: Passp
         layout=member.layout,
         n_windows=member.n_windows,
         libraries=library_versions(),
+        contract=member.contract,
         metrics=first_scores(made.forecast),
         notes={"loss_where_chosen": made.ensemble.loss},
         files={path.name: file_facts(path) for path in sorted(folder.iterdir())},

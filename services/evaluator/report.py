@@ -118,8 +118,10 @@ class ReportWriter:
         except (ObjectNotFound, ObjectDamaged):
             pass
         try:
-            told = rows[0].settings.get("json")
-            data = await get_verified(mine.objects, f"{stem}.json", told if isinstance(told, str) else None)
+            digest = rows[0].settings.get("json")
+            data = await get_verified(
+                mine.objects, f"{stem}.json", digest if isinstance(digest, str) else None
+            )
         except ObjectNotFound:
             raise PlotNotFound("the run has no such plot", name=name[:100]) from None
         stored = await mine.objects.put(key, await self._run(redraw, data, theme))

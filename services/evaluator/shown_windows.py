@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from services.evaluator.core.shown_forecast import ShownForecast, shown_forecast
 from services.evaluator.ports import Results
 from shared.errors import ModelNotFound
-from shared.storage.rows import JobRow
 
 Json = dict[str, JsonValue]
 
@@ -47,19 +46,15 @@ class ShownWindows:
         mine = run is not None and job is not None and job.run_id == run.id
         if not mine or job is None or job.session_id != question.session_id or job.status != "finished":
             raise ModelNotFound("there is no such finished model", run_id=question.run_id)
-        shown = await self._shown(job)
+        shown = self._open.get(job.id)
+        if shown is None:
+            dataset, forecast = await self._results.dataset(job), await self._results.forecast(job)
+            shown = await asyncio.to_thread(shown_forecast, dataset, forecast)
+            while len(self._open) >= self._KEPT:
+                self._open.popitem(last=False)
+            self._open[job.id] = shown
+        self._open.move_to_end(job.id)
         number = question.window or 0
         if question.at_ms is not None:
             number = shown.at(question.at_ms)
         return {"job_id": job.id, "label": job.label, **shown.window(number)}
-
-    async def _shown(self, job: JobRow) -> ShownForecast:
-        found = self._open.get(job.id)
-        if found is None:
-            dataset, forecast = await self._results.dataset(job), await self._results.forecast(job)
-            found = await asyncio.to_thread(shown_forecast, dataset, forecast)
-            while len(self._open) >= self._KEPT:
-                self._open.popitem(last=False)
-            self._open[job.id] = found
-        self._open.move_to_end(job.id)
-        return found

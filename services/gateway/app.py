@@ -124,7 +124,7 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
         sessions, files, row_routes, uploads, datasets, runs, results, backtests, models, environment,
         forecasts, registry_routes, manifest_routes, schedules, plots, data, keys,
     )  # fmt: skip
-    everything = (legacy.forms, *(part.router for part in parts), legacy.router, *PAGE_ROUTERS)
+    everything = (legacy.forms, *(part.router for part in parts), legacy.router, legacy.secret, *PAGE_ROUTERS)
     for router in everything:
         app.include_router(router, prefix=BASE, dependencies=[Depends(within_scope)])
     app.include_router(legacy.outside)

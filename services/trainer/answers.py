@@ -22,7 +22,7 @@ from services.trainer.child.protocol import (
 )
 from services.trainer.child.warm import FitRefused, WarmChild
 from services.trainer.ports import ForecastOrder, Forecasts, Models
-from services.trainer.questions import difference, read_forecasts, write_windows
+from services.trainer.questions import check_inputs, difference, read_forecasts, write_windows
 from shared.messaging.broker import Reactions
 from shared.storage.forecast_rows import ForecastRow
 from shared.windows.upcoming import FutureInputsMissing
@@ -214,7 +214,8 @@ async def backcast(
 ) -> Json:
     """Forecast from moments of the past with the newest rows, and keep it in place of what was there."""
     order = await forecasts.order(question.session_id, question.job_id, as_of=None)
-    model = await models.local(question.session_id, question.job_id)
+    model = await models.of(order.job)
+    await asyncio.to_thread(check_inputs, model.folder, order.contract)
     with tempfile.TemporaryDirectory(prefix="trainyard-backcast-") as scratch:
         outcome = await worker.answer(
             BackcastTask(
@@ -233,7 +234,8 @@ async def backcast(
 
 
 async def _forecast_task(question: ForecastQuestion, order: ForecastOrder, models: Models) -> ForecastTask:
-    model = await models.local(question.session_id, question.job_id)
+    model = await models.of(order.job)
+    await asyncio.to_thread(check_inputs, model.folder, order.contract)
     return ForecastTask(
         model=model.folder,
         passport_sha256=model.passport_sha256,

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from services.trainer.made import keep_made
 from services.trainer.ports import ForecastOrder
 from shared.contracts.base import derive, new_id, utc_now
+from shared.contracts.specs import DatasetSpec
 from shared.errors import DatasetNotFound, ModelNotFound
 from shared.models.passport import PASSPORT
 from shared.series.extend import extended
@@ -18,6 +19,7 @@ from shared.series.series import Series
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays, json_to_bytes
 from shared.storage.connect import Storage
+from shared.storage.data_contract import data_contract, files_of
 from shared.storage.datasets import fetch_dataset
 from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.records import OneOf
@@ -50,8 +52,9 @@ class LedgerForecasts:
             version, batches = await self._version(mine, row, seen_by)
             versions[row.id] = f"{row.id}-{version}"
             rows[row.id] = await self._fetched_rows(mine, row, batches)
-        zone = await self._zone(mine, dataset)
-        return ForecastOrder(job, folder, rows, versions, zone)
+        files = await files_of(mine.records, series)
+        contract = data_contract(dataset.spec, series, files)
+        return ForecastOrder(job, folder, rows, versions, _zone(dataset.spec, series, files), contract)
 
     async def keep(
         self,
@@ -160,14 +163,15 @@ class LedgerForecasts:
         for old in kept[2 * KEPT :]:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
 
-    async def _zone(self, mine: Storage, dataset: DatasetRow) -> str:
-        """Return the clock of the data: the data set's, or where that is UTC the one its file was read by."""
-        if dataset.spec.calendar.timezone != "UTC":
-            return dataset.spec.calendar.timezone
-        target = await mine.records.get(SeriesRow, dataset.spec.outputs[0].series_id)
-        file = await mine.records.get(FileRow, target.file_id) if target else None
-        zone = file.options.get("timezone") if file else None
-        return zone if isinstance(zone, str) and zone else "UTC"
+
+def _zone(spec: DatasetSpec, series: Sequence[SeriesRow], files: Mapping[str, FileRow]) -> str:
+    """Return the clock of the data: the data set's, or where that is UTC the one its file was read by."""
+    if spec.calendar.timezone != "UTC":
+        return spec.calendar.timezone
+    target = next((row for row in series if row.id == spec.outputs[0].series_id), None)
+    file = files.get(target.file_id) if target else None
+    zone = file.options.get("timezone") if file else None
+    return zone if isinstance(zone, str) and zone else "UTC"
 
 
 def _extend(path: Path, batches: list[bytes], position: int) -> None:

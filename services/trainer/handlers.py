@@ -98,7 +98,7 @@ async def _plan(event: Event, run: RunRow, runs: Runs, turns: FairRelease) -> li
 
 async def _search(event: Event, run_id: str, runs: Runs, turns: FairRelease) -> list[Message]:
     """Bring every search of a run as far as its rows allow; done twice, it asks for the same."""
-    said: list[Message] = []
+    messages: list[Message] = []
     for model, trials in await runs.searches(run_id):
         assert model.kind != ENSEMBLE  # nobody asks for one
         decision = await asyncio.to_thread(decide, model, trials, KINDS[model.kind].space)
@@ -112,6 +112,6 @@ async def _search(event: Event, run_id: str, runs: Runs, turns: FairRelease) -> 
         if ended:
             log.info("search ended", job_id=model.id, status=ended.status)
         if ended and ended.status == "failed":
-            said.append(model_done(event, ended))
-        said += [order_for(job) for job in await turns.of(model.owner, (model.kind,))]
-    return said
+            messages.append(model_done(event, ended))
+        messages += [order_for(job) for job in await turns.of(model.owner, (model.kind,))]
+    return messages

@@ -148,6 +148,7 @@ class JobLoop:
             output=scratch,
             backtest=job.backtest,
             trial=job.trial,
+            contract=await self._jobs.contract(job),
             threads=self._threads,
             checkpoint=await self._checkpoints.begin(job),
         )

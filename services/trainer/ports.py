@@ -8,6 +8,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from shared.contracts.backtest import BacktestPart
+from shared.contracts.data_contract import SeriesContract
 from shared.contracts.problems import Problem
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.rows import JobRow, RunRow
@@ -88,6 +89,10 @@ class Jobs(Protocol):
         """Return a local folder with the job's data set."""
         ...
 
+    async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
+        """Return how the series of the job's data set are read."""
+        ...
+
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         """Store the product and mark the job finished; None when this attempt has lost the job."""
         ...
@@ -129,6 +134,10 @@ class Models(Protocol):
         """Fetch the files of a model."""
         ...
 
+    async def of(self, job: JobRow) -> LocalModel:
+        """Fetch the files of a finished job's model."""
+        ...
+
     async def fetch_dataset(self, session_id: str, job_id: str, folder: Path) -> None:
         """Write the data set a model was fitted on into a folder; raise ``DatasetGone`` if it was deleted."""
         ...
@@ -152,7 +161,8 @@ class Models(Protocol):
 class ForecastOrder:
     """What a forecast of the future rests on, on this machine: the model's data set and the newest rows.
 
-    ``rows`` are files by series id, ``versions`` the hashes of their rows; ``zone`` is the data's clock.
+    ``rows`` are files by series id, ``versions`` the hashes of their rows; ``zone`` is the data's clock, and
+    ``contract`` says how the series are read now.
     """
 
     job: JobRow
@@ -160,6 +170,7 @@ class ForecastOrder:
     rows: dict[str, Path]
     versions: dict[str, str]
     zone: str
+    contract: tuple[SeriesContract, ...] = ()
 
 
 class Forecasts(Protocol):

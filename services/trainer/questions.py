@@ -1,12 +1,16 @@
 """Windows and forecasts between JSON and the files the child process reads and writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
 
 from services.trainer.core.predict import WindowsMalformed
+from shared.contracts.data_contract import SeriesContract
+from shared.models.passport import PASSPORT, parse_passport
+from shared.storage.data_contract import check_contract
 
 
 def write_windows(windows: JsonValue, path: Path) -> None:
@@ -50,3 +54,20 @@ def difference(scenario: Mapping[str, JsonValue], plain: Mapping[str, JsonValue]
 
 def _objects(values: JsonValue) -> list[dict[str, JsonValue]]:
     return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
+def check_inputs(model: Path, now: Sequence[SeriesContract]) -> None:
+    """Refuse series that are read otherwise than a stored model expects; earlier passports expect nothing.
+
+    Raises
+    ------
+    InputsChanged
+    """
+    check_contract(_expected(model), now)
+
+
+@lru_cache(maxsize=64)
+def _expected(model: Path) -> tuple[SeriesContract, ...]:
+    """Return the contract of a fetched model, whose folder never changes."""
+    path = model / PASSPORT
+    return parse_passport(path.read_bytes()).contract if path.is_file() else ()

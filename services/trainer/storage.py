@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from services.trainer.made import keep_made
 from services.trainer.ports import LocalModel, Product, StoredObject
 from shared.contracts.base import derive, new_id, utc_now
+from shared.contracts.data_contract import SeriesContract
 from shared.contracts.kinds import EnsembleSpec
 from shared.contracts.problems import Problem
 from shared.errors import ModelNotFound, Unavailable
@@ -21,11 +22,12 @@ from shared.models.passport import PASSPORT
 from shared.storage import keys
 from shared.storage.codecs import json_to_bytes
 from shared.storage.connect import Storage
+from shared.storage.data_contract import data_contract, files_of
 from shared.storage.datasets import fetch_dataset, ready_dataset
 from shared.storage.folders import entry_of, fetch_tree, put_tree
 from shared.storage.leases import is_held
 from shared.storage.records import OneOf, Where
-from shared.storage.rows import DatasetRow, JobRow, RunRow
+from shared.storage.rows import DatasetRow, JobRow, RunRow, SeriesRow
 
 
 class LeaseHeld(Unavailable):
@@ -42,11 +44,13 @@ class LedgerModels:
         self._cache = cache
 
     async def local(self, session_id: str, job_id: str) -> LocalModel:
-        job = await self._finished(session_id, job_id)
+        return await self.of(await self._finished(session_id, job_id))
+
+    async def of(self, job: JobRow) -> LocalModel:
         folder, passport = await self._fetched(job), _entry(job, PASSPORT)
         if isinstance(job.spec, EnsembleSpec):  # it looks for its members beside itself, by their ids
             for member in job.spec.members:
-                fetched = await self._fetched(await self._finished(session_id, member.job_id))
+                fetched = await self._fetched(await self._finished(job.session_id, member.job_id))
                 await asyncio.to_thread(_link, folder.parent / member.job_id, fetched)
         return LocalModel(folder, passport.sha256 if passport else None, job.backtest)
 
@@ -228,6 +232,13 @@ class LedgerJobs:
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
         return folder
+
+    async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
+        mine = self._storage.of_owner(job.owner)
+        dataset = await ready_dataset(mine, job.dataset_id)
+        wanted = OneOf(tuple({one.series_id for one in dataset.spec.series}))
+        series = await mine.records.select(SeriesRow, {"session_id": job.session_id, "id": wanted})
+        return data_contract(dataset.spec, series, await files_of(mine.records, series))
 
     async def finish(self, job: JobRow, product: Product) -> JobRow | None:
         prefix = keys.attempt(job.session_id, job.run_id, job.id, job.attempt)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from shared.contracts.data_contract import SeriesContract
 from shared.contracts.kinds import JobKind, JobSpec
 from shared.errors import InvalidInput
 from shared.fingerprint import FileFacts, file_facts
@@ -47,6 +48,7 @@ class Passport(BaseModel):
     n_windows: dict[str, int]
     libraries: dict[str, str]
     environment: dict[str, str] = {}  # earlier passports do not say
+    contract: tuple[SeriesContract, ...] = ()  # the same
     metrics: dict[str, dict[str, float | None]]
     notes: dict[str, JsonValue]
     files: dict[str, FileFacts]

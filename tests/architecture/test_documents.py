@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from shared.contracts.events import MESSAGES
 from trainyard.docs import ERRORS_DOC, EVENTS_DOC, GLOSSARY_DOC, errors_page, events_page, glossary_page
 from trainyard.error_classes import error_classes
@@ -70,3 +72,28 @@ def test_words_the_house_has_given_up_do_not_come_back() -> None:
         for path in sorted((ROOT / folder).rglob("*.py")):
             found = re.search(given_up, path.read_text(), flags=re.IGNORECASE)
             assert found is None, f"{path.relative_to(ROOT)}: {found.group() if found else ''}"
+
+
+@pytest.mark.parametrize("document", ["asvs.md", "security.md"])
+def test_the_tests_a_promise_names_are_there(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text()
+    named = set(re.findall(r"`(tests/[^`]+)`", text)) | {
+        str(found.relative_to(ROOT))
+        for name in re.findall(r"`(test_[a-z_]+\.py)`", text)
+        for found in (ROOT / "tests").rglob(name)
+    }
+
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    for name in re.findall(r"`(test_[a-z_]+\.py)`", text):
+        assert any(path.endswith(name) for path in named), name
+
+
+def test_every_item_of_the_standard_has_one_judgement() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "asvs.md").read_text().splitlines()]
+    judged = [row for row in rows if len(row) > 5 and row[1].strip()[:1].isdigit()]
+
+    assert len(judged) > 200
+    assert len({row[1] for row in judged}) == len(judged)
+    assert {row[4].strip(" *") for row in judged} == {"held", "partly", "not held", "n/a"}
+    assert all(row[5].strip() for row in judged)

@@ -110,7 +110,8 @@ from tests.support.forecasting import stored_dataset
 
 
 async def test_the_child_fits_the_kind(tmp_path: Path) -> None:
-    child, seen = WarmChild(threads=1, warm_for=("mean2",)), list[Progress]()
+    child = WarmChild(threads=1, warm_for=("mean2",))
+    seen: list[Progress] = []
 
     async def see(progress: Progress) -> None:
         seen.append(progress)

@@ -6,7 +6,7 @@ from datetime import UTC
 from pathlib import Path
 
 from services.evaluator.core.backtest import FoldTable
-from services.evaluator.core.figures.folds import error_by_fold
+from services.evaluator.core.figures.folds import ErrorByFold
 from services.evaluator.core.figures.render import FigureData, to_json
 from services.evaluator.core.run_data import json_bytes
 from services.evaluator.core.tables import HEADINGS
@@ -42,7 +42,8 @@ def write_backtest_files(run_data: BacktestData, folder: Path) -> dict[str, Figu
         What is left to be drawn, by the path of the picture.
     """
     cutoffs = tuple(fold.cutoff.isoformat() for fold in run_data.backtest.folds)
-    figure = error_by_fold(run_data.table.rows, cutoffs, run_data.table.metric)
+    curves = {row.label: tuple(fold.loss for fold in row.folds) for row in run_data.table.rows}
+    figure = ErrorByFold("Loss after each cutoff", run_data.table.metric, cutoffs, curves)
     plan = run_data.backtest.model_dump(mode="json")
     plan["fits"] = [
         {"file": f"arrays/{name}.npz", "model": model, "folds": list(numbers)}

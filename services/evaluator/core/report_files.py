@@ -1,6 +1,7 @@
 """What a user downloads of a run: numbers, tables, plots, arrays, models, and a README of all of it."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from services.evaluator.core.figures.comparison import model_comparison
@@ -24,27 +25,19 @@ def write_files(run_data: RunData, findings: RunNumbers, folder: Path) -> dict[s
     dict
         What is left to be drawn, by the path of the picture.
     """
-    drawn: dict[str, FigureData] = {}
+    drawn = {f"plots/{path}.png": figure for path, figure in figures(run_data, findings)}
+    arrays = ((f"arrays/{name}", content) for name, content in arrays_of(run_data))
+    shown = (
+        (path.removesuffix(".png") + ".json", json_bytes(to_json(figure))) for path, figure in drawn.items()
+    )
     n_files = 0
-    for path, content in _contents(run_data, findings, drawn):
+    for path, content in chain(numbers(run_data, findings), arrays, shown):  # one of them in memory at a time
         n_files += 1
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     (folder / "README.md").write_bytes(readme(run_data, findings, n_files + len(drawn)).encode())
     return drawn
-
-
-def _contents(
-    run_data: RunData, findings: RunNumbers, drawn: dict[str, FigureData]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield file after file by its path, one of them in memory at a time; note what is to be drawn."""
-    yield from numbers(run_data, findings)
-    for name, content in arrays_of(run_data):
-        yield f"arrays/{name}", content
-    for path, figure in figures(run_data, findings):
-        drawn[f"plots/{path}.png"] = figure
-        yield f"plots/{path}.json", json_bytes(to_json(figure))
 
 
 def numbers(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, bytes]]:

@@ -2,7 +2,7 @@
 
 from services.gateway.context import Gateway
 from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
-from services.gateway.registry.versions import registry_of
+from services.gateway.registry.versions import Registry, registry_of
 from services.gateway.results.routes import outcome
 from shared.storage.records import Where
 from shared.storage.rows import JobRow, RunRow, SessionRow
@@ -10,11 +10,18 @@ from shared.storage.rows import JobRow, RunRow, SessionRow
 _LOOKED_AT = 50  # newest runs among which a good one is looked for
 
 
-async def for_forecasts(gateway: Gateway, session: SessionRow, run_id: str | None, model: str) -> JobRow:
+async def for_forecasts(
+    gateway: Gateway,
+    session: SessionRow,
+    run_id: str | None,
+    model: str,
+    *,
+    known: Registry | None = None,
+) -> JobRow:
     """Return the finished model of a forecast; without a champion it is the best of the newest good run."""
     if model != "champion":
         return await meant(gateway, session, run_id, model)
-    champion = (await registry_of(gateway, session)).champion if run_id is None else None
+    champion = (known or await registry_of(gateway, session)).champion if run_id is None else None
     if champion is None:
         return await meant(gateway, session, run_id, "best")
     job = await gateway.records.get(JobRow, champion.job_id)

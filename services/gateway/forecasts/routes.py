@@ -21,7 +21,7 @@ from services.gateway.forecasts.wire import (
 )
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.problems import NothingThere
-from services.gateway.registry.versions import register
+from services.gateway.registry.versions import register, registry_of
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import Where
 from shared.storage.verified import get_verified
@@ -43,8 +43,9 @@ async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Fore
 
     Values given under `future` make it a scenario: a child of the plain forecast, with the difference.
     """
-    job = await for_forecasts(gateway, session, body.run_id, body.model)
-    version = await register(gateway, session, job)
+    known = await registry_of(gateway, session)
+    job = await for_forecasts(gateway, session, body.run_id, body.model, known=known)
+    version = known.version_of(job) or await register(gateway, session, job)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "job_id": job.id, "version": version.number, **body.question(),
     }  # fmt: skip

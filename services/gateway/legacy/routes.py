@@ -30,6 +30,7 @@ from shared.contracts.base import utc_now
 from shared.storage.rows import SessionRow
 
 router = APIRouter(tags=["earlier frontend"], route_class=IdempotentRoute)
+secret = APIRouter(tags=["earlier frontend"], route_class=JsonRoute)  # a key is told once
 outside = APIRouter(tags=["health"])
 VERSION = "1"
 
@@ -246,7 +247,7 @@ class SessionKeyMade(EarlierAnswer):
     expires_at: AwareDatetime | None
 
 
-@router.post("/api-keys/{sid}", status_code=201)
+@secret.post("/api-keys/{sid}", status_code=201)
 async def create_session_key(
     sid: str, gateway: Here, who: Who, session: Session, body: SessionKey | None = None
 ) -> SessionKeyMade:

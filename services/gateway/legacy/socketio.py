@@ -19,6 +19,7 @@ from pydantic_core import to_jsonable_python
 from services.gateway.auth.sockets import credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.datasets.violins import violin_plots
+from services.gateway.legacy.arrivals import Arrivals
 from services.gateway.legacy.client import Client
 from services.gateway.legacy.events import COMPLETE, COMPLETE_TOO, DATASET_COMPLETE, REPORTED, LegacyEvents
 from services.gateway.legacy.unbreakable import Unbreakable
@@ -327,7 +328,11 @@ def _plain(body: Mapping[str, Any]) -> Body:
 def add_socketio(app: FastAPI) -> Rooms:
     """Serve Socket.IO under ``/socket.io``."""
     rooms = Rooms(app)
-    app.mount("/socket.io", Unbreakable(socketio.ASGIApp(rooms.server, socketio_path="socket.io")))
+    served = socketio.ASGIApp(rooms.server, socketio_path="socket.io")
+    bounded = Arrivals(
+        served, rooms.server, most=lambda: app.state.gateway.settings.gateway_anonymous_sockets
+    )
+    app.mount("/socket.io", Unbreakable(bounded))
     return rooms
 
 

@@ -105,9 +105,11 @@ class Versions(Answer):
     judgement: Judgement | None = Field(None, description="of the candidate, where a rule was sent")
 
     @classmethod
-    def of(cls, registry: Registry, judgement: Judgement | None = None) -> "Versions":
-        """Return a registry as clients read it."""
-        rule = registry.rule
+    async def of(
+        cls, gateway: Gateway, session: SessionRow, registry: Registry, judgement: Judgement | None = None
+    ) -> "Versions":
+        """Return a registry as clients read it, with the rule that is kept."""
+        rule = await gateway.records.get(PromotionRuleRow, PromotionRuleRow.id_of(session.id))
         return cls(
             judgement=judgement,
             rule=KeptRule(days=rule.days, level=rule.level, judged=rule.judged or None) if rule else None,
@@ -129,7 +131,7 @@ class OneVersion(Answer):
 @router.get("/models/{sid}")
 async def list_versions(gateway: Here, session: Session) -> Versions:
     """Return the session's versions with their stages, and the log of promotions."""
-    return Versions.of(await registry_of(gateway, session))
+    return await Versions.of(gateway, session, await registry_of(gateway, session))
 
 
 @router.post("/models/{sid}")
@@ -159,8 +161,8 @@ async def promote_model(body: Promotion, gateway: Here, session: Session) -> Ver
     row = await _named(gateway, session, body)
     if body.rule is not None:
         after, found = await promote_if_better(gateway, session, body.rule, row, reason=body.reason)
-        return Versions.of(after, found)
-    return Versions.of(await promote(gateway, session, row, reason=body.reason))
+        return await Versions.of(gateway, session, after, found)
+    return await Versions.of(gateway, session, await promote(gateway, session, row, reason=body.reason))
 
 
 @router.put("/models/{sid}/rule")
@@ -177,20 +179,20 @@ async def keep_rule(body: PromotionRule, gateway: Here, session: Session) -> Ver
     if not await records.insert([row]):
         changes = {"days": body.days, "level": body.level, "seen": ""}
         await records.update(PromotionRuleRow, row.id, changes)
-    return Versions.of(await registry_of(gateway, session))
+    return await Versions.of(gateway, session, await registry_of(gateway, session))
 
 
 @router.delete("/models/{sid}/rule")
 async def remove_rule(gateway: Here, session: Session) -> Versions:
     """Promote models by hand only."""
     await gateway.records.delete(PromotionRuleRow, {"session_id": session.id})
-    return Versions.of(await registry_of(gateway, session))
+    return await Versions.of(gateway, session, await registry_of(gateway, session))
 
 
 @router.post("/models/{sid}/rollback")
 async def roll_back(body: Rollback, gateway: Here, session: Session) -> Versions:
     """Make the champion before the present one champion again."""
-    return Versions.of(await rollback(gateway, session, reason=body.reason))
+    return await Versions.of(gateway, session, await rollback(gateway, session, reason=body.reason))
 
 
 @router.post("/models/{sid}/retire")
@@ -198,7 +200,7 @@ async def retire_model(body: Retirement, gateway: Here, session: Session) -> Ver
     """Retire a version that is not the champion."""
     registry = await registry_of(gateway, session)
     row = registry.version(body.version)
-    return Versions.of(await retire(gateway, session, row, reason=body.reason))
+    return await Versions.of(gateway, session, await retire(gateway, session, row, reason=body.reason))
 
 
 async def _named(gateway: Gateway, session: SessionRow, body: Promotion) -> ModelVersionRow:

@@ -12,7 +12,6 @@ from shared.errors import Conflict, Unavailable
 from shared.storage.registry_rows import (
     How,
     ModelVersionRow,
-    PromotionRuleRow,
     Stage,
     StageChangeRow,
     champion_before,
@@ -45,13 +44,18 @@ class Registry:
 
     versions: Sequence[ModelVersionRow]
     changes: Sequence[StageChangeRow]
-    rule: PromotionRuleRow | None = None
 
     @cached_property
     def champion(self) -> ModelVersionRow | None:
         """The version forecasts are made with."""
         number = champion_of(self.changes)
         return next((row for row in self.versions if row.number == number), None)
+
+    def version_of(self, job: JobRow) -> ModelVersionRow | None:
+        """Return the version of a finished model, None if it was not registered as it is now."""
+        passport = passport_of(job)
+        mine = (row for row in self.versions if (row.job_id, row.passport_sha256) == (job.id, passport))
+        return next(mine, None)
 
     def stage(self, version: ModelVersionRow) -> Stage:
         """Return the stage of a version."""
@@ -73,20 +77,24 @@ class Registry:
         return found
 
 
+def passport_of(job: JobRow) -> str | None:
+    """Return the digest of the passport of a finished model."""
+    entry = job.files.get(PASSPORT)
+    return str(entry["sha256"]) if isinstance(entry, dict) else None
+
+
 async def registry_of(gateway: Gateway, session: SessionRow) -> Registry:
     """Return the registry of a session."""
     mine = {"session_id": session.id}
     return Registry(
         await gateway.records.select(ModelVersionRow, mine, order="number"),
         await gateway.records.select(StageChangeRow, mine, order="number"),
-        await gateway.records.get(PromotionRuleRow, PromotionRuleRow.id_of(session.id)),
     )
 
 
 async def register(gateway: Gateway, session: SessionRow, job: JobRow) -> ModelVersionRow:
     """Return the version of a finished model; one without gets the next number, as a candidate."""
-    entry = job.files.get(PASSPORT)
-    passport = str(entry["sha256"]) if isinstance(entry, dict) else None
+    passport = passport_of(job)
     for _ in range(_TRIES):
         versions = await gateway.records.select(ModelVersionRow, {"session_id": session.id}, order="number")
         for known in versions:

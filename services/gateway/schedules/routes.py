@@ -11,9 +11,10 @@ from services.gateway.context import Here, Session
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.problems import NothingThere
+from services.gateway.runs.routes import IdempotencyKey
 from services.gateway.schedules.due import newest_due
 from services.gateway.schedules.webhooks import check_url, new_secret
-from shared.contracts.base import new_id, utc_now
+from shared.contracts.base import derive, new_id, utc_now
 from shared.contracts.problems import Problem
 from shared.errors import Conflict
 from shared.storage.schedule_rows import Action, Condition, Delivery, FiringRow, FiringStatus, ScheduleRow
@@ -133,15 +134,20 @@ class ScheduleRemoved(Answer):
 
 
 @router.post("/schedules/{sid}")
-async def make_schedule(body: ScheduleOrder, gateway: Here, session: Session) -> ScheduleMade:
+async def make_schedule(
+    body: ScheduleOrder, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
+) -> ScheduleMade:
     """Do something every day, or once a month, at a local time; it begins with the next such time."""
+    schedule_id = derive("schedule", session.id, idempotency_key) if idempotency_key else new_id()
+    if known := await gateway.records.get(ScheduleRow, schedule_id):  # made before, and the answer was lost
+        return ScheduleMade(schedule=Schedule.of(known), secret=known.secret)
     if body.webhook_url is not None:
         check_url(body.webhook_url, allow_private=gateway.settings.gateway_webhooks_private)
     if await gateway.records.count(ScheduleRow, {"session_id": session.id}) >= LIMIT:
         raise TooManySchedules(f"a session has at most {LIMIT} schedules")
     secret = new_secret(os.urandom(24)) if body.webhook_url else None
     row = ScheduleRow(
-        id=new_id(), owner=session.owner, session_id=session.id, secret=secret, **body.model_dump()
+        id=schedule_id, owner=session.owner, session_id=session.id, secret=secret, **body.model_dump()
     )
     await gateway.service_records(session.owner).insert([row])
     return ScheduleMade(schedule=Schedule.of(row), secret=secret)

@@ -121,7 +121,9 @@ def _chosen(
 
 def _question(fitting: Sequence[tuple[int, ...]], headers: Sequence[str], lines: Int64) -> KeyColumn:
     """Return the question which columns name series."""
-    said = " or ".join(" and ".join(repr(headers[column]) for column in columns) for columns in fitting[:5])
+    differing = " or ".join(
+        " and ".join(repr(headers[column]) for column in columns) for columns in fitting[:5]
+    )
     candidates: list[JsonValue] = [
         {
             "value": [headers[column] for column in columns],
@@ -133,7 +135,7 @@ def _question(fitting: Sequence[tuple[int, ...]], headers: Sequence[str], lines:
         {"value": [], "means": "no column names a series: of rows with one stamp the last holds"}
     )
     return KeyColumn(
-        f"rows repeat their stamps from line {int(lines[0])} on and differ in {said}: several series?",
+        f"rows repeat their stamps from line {int(lines[0])} on and differ in {differing}: several series?",
         line=int(lines[0]),
         column=headers[fitting[0][0]],
         question={"option": "key_columns", "candidates": candidates},

@@ -86,7 +86,8 @@ def _later(
     shape = (0, dataset.spec.output_steps, len(dataset.spec.outputs))
     refs = references(dataset, max(begin_ns, ref_ns - LATER_NS), ref_ns - 1)[-MOST_LATER:]
     found = [(refs[:0], np.empty(shape), np.empty(shape))]
-    for start in range(0, len(refs) if _knows_truth(dataset, series) else 0, WINDOWS_AT_ONCE):
+    knows_truth = all(output.series_id in series for output in dataset.spec.outputs)
+    for start in range(0, len(refs) if knows_truth else 0, WINDOWS_AT_ONCE):
         some = refs[start : start + WINDOWS_AT_ONCE]
         truth = true_values(dataset, series, some)
         arrived = np.isfinite(truth).any(axis=(1, 2))
@@ -95,7 +96,3 @@ def _later(
             forecaster = remembered_forecaster(model, passport_sha256)
             found.append((some[arrived][complete], truth[arrived][complete], forecaster.forecast_scaled(x)))
     return PartForecast(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
-
-
-def _knows_truth(dataset: Dataset, series: dict[str, Series]) -> bool:
-    return all(output.series_id in series for output in dataset.spec.outputs)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.trainer.core.model import Progress
 from shared.contracts.backtest import BacktestPart
+from shared.contracts.data_contract import SeriesContract
 from shared.contracts.kinds import ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.trials import Trial
@@ -32,6 +33,7 @@ class TrainTask(PipeLine):
         default=None, description="samples to fit on and to forecast; null = the parts of the data set"
     )
     trial: Trial | None = Field(default=None, description="score the fit inside the training part alone")
+    contract: tuple[SeriesContract, ...] = Field(default=(), description="how the series are read")
     threads: int | None = Field(
         default=None, ge=1, description="threads of this fit; null = the worker's own"
     )

@@ -107,6 +107,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         n_windows=n_windows,
         libraries=library_versions(),
         environment=made_with(*CODE),
+        contract=task.contract,
         metrics=metrics,
         notes=notes,
         files=files,

@@ -181,10 +181,5 @@ def local_stamp(at_ns: int, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).isoformat()
 
 
-def levels_unknown(found: FutureForecast) -> list[float]:
-    """Return the levels whose ends are unknown because validation has too few windows."""
-    return [level for i, level in enumerate(found.levels) if not np.isfinite(found.lower[i]).any()]
-
-
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None

@@ -198,7 +198,27 @@ async def test_no_websocket_frame_stops_the_gateway(gateway: Served, attempts: i
     await nothing_is_left(gateway, before, n_tasks, attempts)
 
 
-@pytest.mark.slow  # a polled answer may take seconds where other work holds the processors
+@slice_and_all(100)
+async def test_no_packet_over_websocket_stops_the_gateway(gateway: Served, attempts: int) -> None:
+    rng = random.Random(22)
+    before, n_tasks = Footprint(), gateway.tasks()
+
+    async def one(n: int) -> None:
+        async with opened(gateway.port, "/socket.io/?EIO=4&transport=websocket") as (reader, writer):
+            with suppress(ConnectionError):
+                if rng.random() < 0.9:
+                    writer.write(frame(b"40"))
+                for _ in range(rng.randint(1, 4)):
+                    content = packet(rng).encode("utf-8", "replace")[:4_000]
+                    writer.write(frame(content) if rng.random() < 0.9 else mangled(rng, content))
+                writer.write(frame(b"1") if rng.random() < 0.5 else b"")
+                writer.write(frame(struct.pack(">H", 1000), opcode=8))
+                await left(reader, writer)
+
+    await in_batches(attempts, one)
+    await nothing_is_left(gateway, before, n_tasks + 2 * attempts, attempts)
+
+
 @slice_and_all(60)
 async def test_no_polled_packet_stops_the_gateway(gateway: Served, attempts: int) -> None:
     rng = random.Random(23)

@@ -17,6 +17,7 @@ from services.trainer.core.problems import ModelTooLarge
 from services.trainer.job_loop import FitCrashed, JobLoop
 from services.trainer.metrics import JobMetrics
 from services.trainer.storage import LedgerJobs
+from shared.contracts.data_contract import SeriesContract
 from shared.errors import TrainyardError
 from shared.storage import keys
 from shared.storage.rows import JobRow
@@ -60,6 +61,9 @@ class JobsAlone(LedgerJobs):
 
     async def dataset_folder(self, job: JobRow) -> Path:
         return self._cache
+
+    async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
+        return ()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from services.trainer.job_loop import JobLoop
 from services.trainer.metrics import JobMetrics
 from services.trainer.storage import LedgerJobs, LedgerRuns
 from shared.contracts.base import Message, new_id, utc_now
+from shared.contracts.data_contract import SeriesContract
 from shared.contracts.events import CancelRequested, SessionDeleted, TrainingRequested
 from shared.contracts.kinds import LinearSpec
 from shared.messaging.broker import Reactions, make_broker
@@ -80,6 +81,9 @@ class JobsAlone(LedgerJobs):
 
     async def dataset_folder(self, job: JobRow) -> Path:
         return self._cache
+
+    async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
+        return ()
 
 
 @pytest.mark.parametrize("n_replicas", [1, 3])

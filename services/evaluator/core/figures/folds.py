@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from services.evaluator.core.backtest import ModelFolds
 from services.evaluator.core.figures.comparison import loss_meaning
 from services.evaluator.core.figures.style import (
     LINE_STYLES,
@@ -28,12 +27,6 @@ class ErrorByFold:
     metric: str
     cutoffs: tuple[str, ...]  # by the data set's clock
     curves: dict[str, tuple[float | None, ...]]
-
-
-def error_by_fold(rows: tuple[ModelFolds, ...], cutoffs: tuple[str, ...], metric: str) -> ErrorByFold:
-    """Collect every model's loss on each fold."""
-    curves = {row.label: tuple(fold.loss for fold in row.folds) for row in rows}
-    return ErrorByFold("Loss after each cutoff", metric, cutoffs, curves)
 
 
 def draw_error_by_fold(figure: Figure, data: ErrorByFold, theme: Theme) -> None:

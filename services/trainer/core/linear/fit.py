@@ -1,6 +1,7 @@
 """The linear model: closed-form ridge on the window, everything chosen on the validation part."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,14 @@ def _fit(
         model,
         judged,
         {
-            "shared": [candidate.note() for candidate in candidates],
+            "shared": [asdict(candidate) for candidate in candidates],
             "corrections": {
-                column.name: choice.note() for column, (_, choice) in zip(layout.outputs, chosen, strict=True)
+                column.name: {
+                    "columns": choice.columns,
+                    "penalty": choice.penalty,
+                    "validation_gain": choice.gain,
+                }
+                for column, (_, choice) in zip(layout.outputs, chosen, strict=True)
             },
             "refit": model is not judged,
             "judged_on": "validation" if len(validation) else "the last fifth of the training part",

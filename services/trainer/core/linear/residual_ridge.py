@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from pydantic import JsonValue
 
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.linear.moments import Moments, window_moments
@@ -53,10 +52,6 @@ class Choice:
     columns: Columns
     penalty: float | None
     gain: float
-
-    def note(self) -> dict[str, JsonValue]:
-        """Return the choice as JSON."""
-        return {"columns": self.columns, "penalty": self.penalty, "validation_gain": self.gain}
 
 
 def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | None:

@@ -7,12 +7,11 @@ every candidate: none of them looks at a window again.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import scipy.linalg
-from pydantic import JsonValue
 
 from services.trainer.core.linear.moments import Moments
 from services.trainer.core.naive_weights import mean_of_last
@@ -34,10 +33,6 @@ class Candidate:
     level: Level
     penalty: float
     validation_mse: float = float("nan")
-
-    def note(self) -> dict[str, JsonValue]:
-        """Return the candidate as JSON."""
-        return asdict(self)
 
 
 def lookback_ladder(input_steps: int) -> tuple[int, ...]:

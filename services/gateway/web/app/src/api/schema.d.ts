@@ -3400,7 +3400,9 @@ export interface operations {
     make_schedule_api_training_schedules__sid__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 sid: string;
             };

@@ -148,7 +148,7 @@ function optionsOf(
     width, height,
     ...(numeric ? {} : { tzDate: (ts: number) => uPlot.tzDate(new Date(ts * 1000), zone) }),
     legend: { show: false },
-    padding: [10, 12, 0, 0],
+    padding: [10, 24, 0, 0],
     cursor: {
       y: false,
       points: { size: 7 },

@@ -1,6 +1,6 @@
 // One model: forecasts of any day, where it errs, what matters to it, how it was fitted, its files.
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { Link, useParams, useSearchParams } from "react-router";
 
@@ -22,8 +22,11 @@ export default function Model() {
   const { session_id: sid, runs } = useWorkspace();
   const [params, setParams] = useSearchParams();
   const view = VIEWS.find((name) => name === params.get("view")) ?? "forecast";
+  const tabs = useRef<HTMLDivElement>(null);
   const results = useQuery({ queryKey: ["run", rid, "results"], queryFn: () => getResults(sid, rid) });
-  if (results.isError) return <Trouble error={results.error} />;
+  const there = results.data !== undefined;
+  useEffect(() => { tabs.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "center" }); }, [view, there]);
+  if (results.isError) return <><Head title={t("notThere")} /><Trouble error={results.error} /></>;
   if (!results.data) return <Loading />;
   const model = results.data.models.find((one) => one.job_id === jid);
   const row = results.data.leaderboard.rows?.find((one) => one.job_id === jid);
@@ -47,7 +50,7 @@ export default function Model() {
         </dl>
       )}
       <Tabs className="tabs" selectedKey={view} onSelectionChange={(key) => turn(String(key))}>
-        <TabList aria-label={t("model.views")}>{VIEWS.map((name) => <Tab key={name} id={name}>{t(`view.${name}`)}</Tab>)}</TabList>
+        <TabList ref={tabs} aria-label={t("model.views")}>{VIEWS.map((name) => <Tab key={name} id={name}>{t(`view.${name}`)}</Tab>)}</TabList>
         <TabPanel id="forecast"><section className="card"><ForecastChart sid={sid} rid={rid} jid={jid} height={380} /></section></TabPanel>
         <TabPanel id="errors"><Errors rid={rid} label={model.label} report={results.data.report} /></TabPanel>
         <TabPanel id="inputs"><Inputs rid={rid} jid={jid} baseline={model.baseline} /></TabPanel>

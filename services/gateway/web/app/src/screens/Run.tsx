@@ -24,7 +24,7 @@ export default function Run() {
   const status = useQuery({ queryKey: ["run", rid, "status"], queryFn: () => getStatus(sid, rid), placeholderData: keepPreviousData });
   const scored = status.data?.run_id === rid && over(status.data.status) && !card?.backtest_of;
   const results = useQuery({ queryKey: ["run", rid, "results"], queryFn: () => getResults(sid, rid), enabled: scored });
-  if (status.isError) return <Trouble error={status.error} again={() => void status.refetch()} />;
+  if (status.isError) return <><Head title={t("runs.run")} /><Trouble error={status.error} again={() => void status.refetch()} /></>;
   if (!status.data || status.data.run_id !== rid || (scored && results.isPending)) return <Loading />; // nothing is drawn that would be pushed down
   const going = !over(status.data.status);
   const name = `${t(card?.backtest_of ? "runs.backtest" : "runs.run")} ${card?.number ?? ""}`;
@@ -102,7 +102,7 @@ function Trials({ of, trials, live }: { of: Job; trials: Job[]; live: LiveRun })
       <summary className="small">{t("trials.of", { n: newest.length, over })}</summary>
       <div className="scroll">
         <table className="small">
-          <thead><tr><th scope="col">{t("trials.trial")}</th><th scope="col">{t("col.status")}</th><th scope="col" className="num">{t("trials.loss")}</th><th scope="col">{t("trials.on")}</th></tr></thead>
+          <thead><tr><th scope="col" className="num">{t("trials.trial")}</th><th scope="col">{t("col.status")}</th><th scope="col" className="num">{t("trials.loss")}</th><th scope="col">{t("trials.on")}</th></tr></thead>
           <tbody>{sorted.slice(0, 40).map((one, k) => (
             <tr key={one.job_id} className={k === 0 && one.trial_stage === 1 && one.trial_loss !== null ? "best" : ""}>
               <th scope="row" className="num">{one.trial === 0 ? t("trials.asAsked") : one.trial}</th>

@@ -33,7 +33,7 @@ export default function Runs() {
                         <td>{run.status === "completed" && !run.backtest_of && <input type="checkbox" aria-label={t("runs.compareOf", { name })} checked={chosen.includes(run.run_id)} onChange={() => toggle(run.run_id)} />}</td>
                         <th scope="row" className="nowrap"><Link to={`/s/${sid}/runs/${run.run_id}`}>{name}</Link></th>
                         <td><span className={`badge ${RUN_TONE[run.status]}`}>{t(`status.${run.status}`)}</span></td>
-                        <td className="soft small">{run.models.map((kind) => t(`model.${kind}` as Key)).join(", ")}</td>
+                        <td className="soft small" style={{ minWidth: "11rem" }}>{run.models.map((kind) => t(`model.${kind}` as Key)).join(", ")}</td>
                         <td>{run.best_label ?? "–"}</td>
                         <td className="num">{run.best_score === null ? "–" : <>{figure(run.best_score)} <span className="soft small">{run.metric.toUpperCase()}</span></>}</td>
                         <td className="num">{signed(run.skill)}</td>

@@ -1,7 +1,7 @@
 // One session: its steps, and the events that keep what is shown true.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
-import { Navigate, NavLink, Route, Routes, useParams } from "react-router";
+import { Navigate, NavLink, Route, Routes, useLocation, useParams } from "react-router";
 
 import { getWorkspace } from "../api";
 import { follow, type LiveEvent } from "../client";
@@ -78,6 +78,10 @@ export default function SessionScreens() {
     ["data", t("step.data"), asked.data.files.length], ["setup", t("step.setup"), null],
     ["runs", t("step.runs"), asked.data.runs.length], ["forecast", t("step.forecast"), null], ["models", t("step.models"), null],
   ] as const), [asked.data, name]);
+
+  // On a phone the steps are wider than the screen: the one that is open is brought into view.
+  const { pathname } = useLocation();
+  useEffect(() => { document.querySelector("nav.steps [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); }, [pathname, started]);
 
   if (gone) return <main id="main"><div className="card empty"><h2>{t("session.gone")}</h2><p>{t("session.goneLead")}</p><a className="button" href="/">{t("backToSessions")}</a></div></main>;
   if (asked.isError) return <main id="main" className="stack"><Trouble error={asked.error} again={() => void asked.refetch()} /><p><a href="/">{t("backToSessions")}</a></p></main>;

@@ -92,15 +92,16 @@ function useSettled<T>(value: T): T {
   return settled;
 }
 
-function Figure({ label, value, unit, onChange, hint, width = "5.2em" }: { label: string; value: number; unit: string; onChange: (value: number) => void; hint?: string | undefined; width?: string }) {
+function Figure({ label, value, unit, onChange, hint, width = "5.2em", zero = false }: { zero?: boolean; label: string; value: number; unit: string; onChange: (value: number) => void; hint?: string | undefined; width?: string }) {
   const [text, setText] = useState(figure(value, 6).replace(/[\s  ]/g, ""));
-  const wrong = !(typed(text) > 0);
+  const good = (given: number) => given > 0 || (zero && given === 0);
+  const wrong = text.trim() === "" || !good(typed(text));
   // biome-ignore lint: what somebody types stays as typed
   useEffect(() => { if (typed(text) !== value) setText(String(value)); }, [value]);
   return (
     <label className="field">
       {label}
-      <span className="unit"><input className="number" inputMode="decimal" style={{ width }} value={text} aria-invalid={wrong} onChange={(event) => { setText(event.target.value); const given = typed(event.target.value); if (given > 0) onChange(given); }} />{unit}</span>
+      <span className="unit"><input className="number" inputMode="decimal" style={{ width }} value={text} aria-invalid={wrong} onChange={(event) => { setText(event.target.value); const given = typed(event.target.value); if (event.target.value.trim() && good(given)) onChange(given); }} />{unit}</span>
       {hint && <span className="hint small">{hint}</span>}
     </label>
   );
@@ -187,6 +188,8 @@ function Models({ draft, change }: { draft: Draft; change: Change }) {
 
 const CHOICES: Record<string, readonly string[]> = { activation: ["relu", "tanh", "sigmoid", "linear"], kernel: ["rbf", "linear", "poly", "sigmoid"] };
 
+const ZERO: readonly string[] = ["seed", "patience", "epsilon"]; // may be 0
+
 function Parameters({ kind, params, onChange }: { kind: string; params: Record<string, unknown>; onChange: (params: Record<string, unknown>) => void }) {
   const set = (name: string, value: unknown) => onChange({ ...params, [name]: value });
   const trials = Number(params.tune ?? 0);
@@ -198,7 +201,7 @@ function Parameters({ kind, params, onChange }: { kind: string; params: Record<s
         if (typeof usual === "boolean") return <label key={name} className="check small" style={{ alignSelf: "end" }}><input type="checkbox" checked={Boolean(value)} onChange={(event) => set(name, event.target.checked)} /> {label}</label>;
         if (CHOICES[name]) return <label key={name} className="field small">{label}<select value={String(value)} onChange={(event) => set(name, event.target.value)}>{CHOICES[name].map((one) => <option key={one}>{one}</option>)}</select></label>;
         if (Array.isArray(usual)) return <Listed key={name} label={label} value={value as number[]} onChange={(list) => set(name, list)} />;
-        return <Figure key={name} label={label} value={Number(value)} unit="" width="5em" onChange={(given) => set(name, given)} />;
+        return <Figure key={name} label={label} value={Number(value)} unit="" width="5em" zero={ZERO.includes(name)} onChange={(given) => set(name, given)} />;
       })}
       <div className="row" style={{ flexBasis: "100%" }}>
         <label className="check small"><input type="checkbox" checked={trials > 0} onChange={(event) => set("tune", event.target.checked ? 20 : 0)} /> {t("tune.on")}</label>
