@@ -50,7 +50,7 @@ def test_the_commands_of_a_document_are_found_with_their_continued_lines() -> No
         "text\n\n    curl -X POST $URL/a \\\n      -d '{}'\n    trainyard models $SID   # all\n    not this\n"
     )
 
-    assert commands(document) == ["curl $URL/a \\\n  -d '{}'", "trainyard models $SID   # all"]
+    assert commands(document) == ["curl -X POST $URL/a \\\n  -d '{}'", "trainyard models $SID   # all"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
