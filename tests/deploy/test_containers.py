@@ -220,6 +220,9 @@ def test_prometheus_sees_every_target_and_answers_every_panel(stack: Compose) ->
     targets = _all_up(url, len(OURS) + 2)
 
     assert {target["labels"]["service"] for target in targets} == set(OURS)
+    end = time.monotonic() + 60  # the forecast scored last is seen with the next scrape
+    while not _asked(url, "sum(trainyard_live_forecast_skill_ratio_count)") and time.monotonic() < end:
+        time.sleep(1)
     shown = pictures(url, ROOT / "var" / "deploy" / "pictures", minutes=(time.monotonic() - BEGAN) / 60)
     FIGURES["panels_with_data"] = {name: len(titles) for name, titles in shown.items()}
     silent = {
@@ -229,6 +232,11 @@ def test_prometheus_sees_every_target_and_answers_every_panel(stack: Compose) ->
         if panel.title not in shown[name]
     }
     assert silent <= MAY_BE_SILENT
+
+
+def _asked(url: str, query: str) -> float:
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=5).json()
+    return sum(float(sample["value"][1]) for sample in answer["data"]["result"])
 
 
 def _all_up(url: str, n: int) -> list[dict[str, Any]]:
