@@ -71,13 +71,16 @@ def _contract(name: str, role: str, row: SeriesRow, file: FileRow | None) -> Ser
     facts = row.quality.get("file")
     read: Mapping[str, JsonValue] = facts if isinstance(facts, dict) else {}
     told: Mapping[str, JsonValue] = file.options if file else {}
+    usual_s = _number(
+        row.quality.get("step_s")
+    )  # not the mean distance: a gap, or rows after one, changes that
     return SeriesContract(
         series_id=row.id,
         name=name,
         role=role,
         column=row.name,
         file_name=file.file_name if file else None,
-        step_minutes=_number(row.statistics.get("step_min")),
+        step_minutes=usual_s / 60 if usual_s else None,
         timezone=_text(read.get("timezone") or told.get("timezone")),
         interval_end_minutes=_number(told.get("interval_end_minutes")),
         lowest=_number(row.statistics.get("min")),

@@ -54,7 +54,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
         stored = await opened.objects.put(keys.series(SESSION, name), arrays_to_bytes(series.to_arrays()))
         row = SeriesRow(
             id=name, file_id="f", position=position, name=name, object_key=keys.series(SESSION, name),
-            sha256=stored.digest, quality={"file": READ}, **OWN,
+            sha256=stored.digest, quality={"file": READ, "step_s": 3600.0}, **OWN,
             statistics={"step_min": 60.0, "min": 1.0, "max": 99.0},
         )  # fmt: skip
         await opened.records.insert([row])
@@ -108,8 +108,8 @@ async def test_what_was_learned_at_upload_is_in_the_passport_and_holds_while_not
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
-        ("timezone", {"quality": {"file": {"timezone": "UTC"}}}),
-        ("step_minutes", {"statistics": {"step_min": 15.0}}),
+        ("timezone", {"quality": {"file": {"timezone": "UTC"}, "step_s": 3600.0}}),
+        ("step_minutes", {"quality": {"file": READ, "step_s": 900.0}}),
         ("column", {"name": "load in MW"}),
     ],
 )
@@ -131,7 +131,7 @@ async def test_a_series_that_is_read_otherwise_is_named_with_what_differs(
 
 async def test_more_rows_and_larger_values_are_no_change(storage: Storage, tmp_path: Path) -> None:
     model = _model(tmp_path / "model", await _then(storage, tmp_path))
-    statistics = {"step_min": 60.0, "min": -5.0, "max": 250.0}
+    statistics = {"step_min": 60.0375, "min": -5.0, "max": 250.0}  # the mean step: a gap among the rows
     await storage.records.update(SeriesRow, "load", {"statistics": statistics, "version": 0})
 
     check_inputs(model, await _now(storage, tmp_path))
