@@ -45,6 +45,12 @@ describe("the data set", () => {
     expect(specOf(draft, files)?.calendar).toMatchObject({ timezone: "Europe/Vienna", country: "AT", subdivision: "4", holiday: { enabled: true } });
   });
 
+  it("is on UTC where the times of a file say their own offsets, which is no zone", () => {
+    const [own, ...others] = files as [FileInfo, ...FileInfo[]];
+    const offsets = { ...own, series: own.series.map((one) => ({ ...one, quality: { ...one.quality, file: { timezone: "offset" }, clock: { zone: "offset" } } })) } as FileInfo;
+    expect(zoneOf(draftOf({}, [offsets, ...others]), [offsets, ...others])).toBe("UTC");
+  });
+
   it("is none without a target", () => {
     expect(specOf(draftOf({ targets: [] }, files), files)).toBeNull();
     expect(specOf(draftOf({}, []), [])).toBeNull();

@@ -92,10 +92,15 @@ export function draftOf(kept: Partial<Draft>, files: readonly FileInfo[]): Draft
   };
 }
 
+/** The zone the times of a series were read in; none where each says its own offset. */
+export function zoneRead(one: SeriesInfo | undefined): string | undefined {
+  return [one?.quality.clock?.zone, one?.quality.file?.timezone].find((zone) => zone && zone !== "offset") ?? undefined;
+}
+
 /** The zone of the calendar: as chosen, else that of the first target's file. */
 export function zoneOf(draft: Draft, files: readonly FileInfo[]): string {
   const target = allSeries(files).find((one) => one.seriesId === draft.targets[0]);
-  return draft.zone ?? target?.quality.clock?.zone ?? target?.quality.file?.timezone ?? "UTC";
+  return draft.zone ?? zoneRead(target) ?? "UTC";
 }
 
 /**

@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { answerFile, type FileInfo, getSeries, type Quality, removeFile, type SeriesInfo } from "../api";
 import { useDraft } from "../draft";
 import { type Key, t, useLanguage } from "../i18n";
-import { allSeries, stepMinutes, type Use } from "../spec";
+import { allSeries, stepMinutes, type Use, zoneRead } from "../spec";
 import { bytes, day, figure, percent, step, whole } from "../ui/format";
 import { Asking, explain, Head, Loading, Trouble } from "../ui/parts";
 import { type Sending, uploads, useUploads } from "../uploads";
@@ -166,7 +166,8 @@ const lines = (found: { count: number; lines: number[] } | undefined) =>
   found?.lines.length ? t("report.lines", { lines: found.lines.slice(0, 6).join(", ") + (found.count > 6 ? " …" : "") }) : undefined;
 
 /** What was found in a series, in words. */
-export function remarks({ quality, statistics }: SeriesInfo): Remark[] {
+export function remarks(series: SeriesInfo): Remark[] {
+  const { quality, statistics } = series;
   const all: Remark[] = [];
   const minutes = quality.step_s ? quality.step_s / 60 : null;
   if (minutes) all.push({ tone: "good", text: t("report.step", { step: step(minutes), n: whole(statistics.n) }) });
@@ -175,7 +176,7 @@ export function remarks({ quality, statistics }: SeriesInfo): Remark[] {
     all.push({
       tone: "warn",
       text: t(quality.gaps.count === 1 ? "report.gap" : "report.gaps", { n: quality.gaps.count, missing: whole(quality.gaps.n_missing) }),
-      ...(gap ? { more: t("report.gapAt", { from: day(Date.parse(gap.after), quality.clock?.zone ?? "UTC"), line: gap.line, length: minutes ? step(gap.n_missing * minutes) : `${gap.n_missing}` }) } : {}),
+      ...(gap ? { more: t("report.gapAt", { from: day(Date.parse(gap.after), zoneRead(series) ?? "UTC"), line: gap.line, length: minutes ? step(gap.n_missing * minutes) : `${gap.n_missing}` }) } : {}),
     });
   }
   const counted: [Key, { count: number; lines: number[] } | undefined][] = [
@@ -256,7 +257,7 @@ function Raw({ series }: { series: SeriesInfo[] }) {
   const [chosen, setChosen] = useState(series[0]?.seriesId ?? "");
   const one = series.find((s) => s.seriesId === chosen) ?? (series[0] as SeriesInfo);
   const [asked] = useQueries({ queries: [{ queryKey: ["series", sid, one.seriesId], queryFn: () => getSeries(sid, one.seriesId), staleTime: Number.POSITIVE_INFINITY }] });
-  const zone = one.quality.clock?.zone ?? one.quality.file?.timezone ?? "UTC";
+  const zone = zoneRead(one) ?? "UTC";
   const shades = useMemo(() => (one.quality.gaps?.first ?? []).map((gap) => ({ from: Date.parse(gap.after), to: Date.parse(gap.before), colour: "bad" })), [one]);
   const drawn = useMemo(() => asked?.data && { x: asked.data.times, lines: [{ label: one.name, values: asked.data.values, stroke: "c0", width: 1.2 }] }, [asked?.data, one.name]);
   return (

@@ -5,6 +5,7 @@ import { Link } from "react-router";
 
 import { type Firing, getSchedules, makeSchedule, pauseSchedule, removeSchedule, type Schedule } from "../api";
 import { t, useLanguage } from "../i18n";
+import { zoneRead } from "../spec";
 import { day } from "../ui/format";
 import { Asking, explain, Loading, Trouble } from "../ui/parts";
 import { useWorkspace } from "../workspace";
@@ -83,7 +84,7 @@ function Fresh({ done }: { done: () => unknown }) {
   const [action, setAction] = useState<Schedule["action"]>("forecast");
   const [monthly, setMonthly] = useState("");
   const [at, setAt] = useState("06:00");
-  const [zone, setZone] = useState(() => files.flatMap((file) => file.series)[0]?.quality.clock?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const [zone, setZone] = useState(() => zoneRead(files.flatMap((file) => file.series)[0]) ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
   const [lost, setLost] = useState(false);
   const [url, setUrl] = useState("");
   const made = useMutation({
