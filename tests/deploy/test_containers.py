@@ -223,6 +223,7 @@ def test_prometheus_sees_every_target_and_answers_every_panel(stack: Compose) ->
     end = time.monotonic() + 60  # the forecast scored last is seen with the next scrape
     while not _asked(url, "sum(trainyard_live_forecast_skill_ratio_count)") and time.monotonic() < end:
         time.sleep(1)
+    time.sleep(30)  # and a line needs two points
     shown = pictures(url, ROOT / "var" / "deploy" / "pictures", minutes=(time.monotonic() - BEGAN) / 60)
     FIGURES["panels_with_data"] = {name: len(titles) for name, titles in shown.items()}
     silent = {
