@@ -11,7 +11,7 @@ first forecast after new rows are.
 import argparse
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import httpx
 import numpy as np
@@ -22,7 +22,7 @@ from shared.contracts.kinds import LinearSpec, LstmSpec
 LONG = LstmSpec(layers=(64, 64), epochs=1000, patience=0, batch_size=8)
 
 
-async def ask(http: httpx.AsyncClient, session: str, bodies: Iterable[dict[str, object]]) -> str:
+async def ask(http: httpx.AsyncClient, session: str, bodies: Iterable[Mapping[str, object]]) -> str:
     """Ask each of these; return what the times were."""
     seconds = []
     for body in bodies:
@@ -34,7 +34,7 @@ async def ask(http: httpx.AsyncClient, session: str, bodies: Iterable[dict[str, 
     return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {1000 * max(seconds):.0f} ms"
 
 
-def horizons(n: int, longest: float) -> list[dict[str, object]]:
+def horizons(n: int, longest: float) -> list[dict[str, float]]:
     """Return so many questions, each with another horizon, about a day."""
     return [{"horizon": round(longest - 0.0001 * k, 4)} for k in range(n)]
 
