@@ -147,7 +147,7 @@ def _columns(features: list[Feature]) -> Iterator[tuple[int, int]]:
 
 
 def _together(features: list[Feature], by_use: Mapping[str, list[int]]) -> Iterator[tuple[int, int]]:
-    """Yield known series at the time that is forecast times one another, their days' means, and the own day."""
+    """Yield known series at the forecast time times one another, their days' means and the own day."""
     known = by_use.get("known", [])
     then = [k for k in known if features[k].name.endswith(", then")]
     means = [k for k in known if features[k].operator == "mean"]
