@@ -3,19 +3,18 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.gateway.settings import GatewaySettings
 from shared.errors import ResourceExhausted
 from shared.storage.forecast_rows import RowBatchRow
-from shared.storage.records import R, Records
+from shared.storage.records import Records, each_row
 from shared.storage.rows import ChunkRow, DatasetRow, FileRow, JobRow, RunRow
 
 _FRESH_S = 10.0
 _BEFORE_REFUSING_S = 1.0  # a refusal rests on newer numbers: somebody may just have deleted something
-_PAGE = 200
 _BYTES_PER_ROW = 16  # a stamp and a value
 
 
@@ -104,21 +103,21 @@ def _refusal(kept: Kept, settings: GatewaySettings, session_id: str, n_bytes: in
 async def _counted(records: Records, owner: str) -> Kept:
     """Return what an owner keeps, by the sizes the ledger knows."""
     kept = Kept(time.monotonic())
-    async for file in _all(records, FileRow, owner):
+    async for file in each_row(records, FileRow, {"owner": owner}):
         size = file.size_bytes or 0
         if file.status == "receiving":
             chunks = await records.select(ChunkRow, {"file_id": file.id})
             size = sum(chunk.size_bytes for chunk in chunks)
         kept.add(file.session_id, size)
-    async for batch in _all(records, RowBatchRow, owner):
+    async for batch in each_row(records, RowBatchRow, {"owner": owner}):
         kept.add(batch.session_id, batch.n_rows * _BYTES_PER_ROW)
     stored: set[str] = set()
-    async for dataset in _all(records, DatasetRow, owner):
+    async for dataset in each_row(records, DatasetRow, {"owner": owner}):
         if dataset.status != "failed":
             kept.add(dataset.session_id, dataset_bytes(dataset, stored))
-    async for job in _all(records, JobRow, owner):
+    async for job in each_row(records, JobRow, {"owner": owner}):
         kept.add(job.session_id, _sizes(job.files) + _sizes(job.made))
-    async for run in _all(records, RunRow, owner):
+    async for run in each_row(records, RunRow, {"owner": owner}):
         archive = run.verdict.get("archive")
         kept.add(run.session_id, _size(archive, "report_bytes") or _size(archive, "size_bytes"))
     return kept
@@ -144,14 +143,3 @@ def _sizes(entries: object) -> int:
 def _size(entry: object, name: str) -> int:
     size = entry.get(name) if isinstance(entry, Mapping) else None
     return size if isinstance(size, int) else 0
-
-
-async def _all(records: Records, table: type[R], owner: str) -> AsyncIterator[R]:
-    """Yield an owner's rows page by page: no page holds the event loop for long."""
-    offset = 0
-    while page := await records.select(table, {"owner": owner}, order="id", limit=_PAGE, offset=offset):
-        for row in page:
-            yield row
-        if len(page) < _PAGE:
-            return
-        offset += _PAGE

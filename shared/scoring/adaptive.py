@@ -52,6 +52,7 @@ def adaptive_intervals(
     later: PartForecast | None = None,
     now_ns: int | None = None,
     levels: tuple[float, ...] = LEVELS,
+    habit: Habit | None = None,
 ) -> Intervals:
     """Calibrate on validation and then, block by block, on what has become known of test and later.
 
@@ -66,6 +67,8 @@ def adaptive_intervals(
         Forecasts after the test part, in time order; a truth that is not known yet is NaN.
     now_ns
         When the forecasts that follow are made: nothing later counts. None is when the last truth is known.
+    habit
+        What ``choose_habit`` said of this validation part, where that is known already.
     """
     validation, test = forecast.validation, forecast.test
     first = fit_intervals(validation, levels=levels)
@@ -76,7 +79,7 @@ def adaptive_intervals(
         parts = [validation, *(_begun(part, now_ns) for part in parts[1:])]
     ref_ns = np.concatenate([part.ref_ns for part in parts])
     leads_ns = _leads_ns(offset_hours)
-    habit = choose_habit(validation, offset_hours, levels=levels)
+    habit = habit or choose_habit(validation, offset_hours)
     starts = _blocks(len(ref_ns) - len(validation), len(leads_ns))
     shape = (len(starts) + 1, *first.lower.shape)
     lower, upper = np.empty(shape), np.empty(shape)
@@ -98,10 +101,8 @@ def adaptive_intervals(
     )
 
 
-def choose_habit(
-    validation: PartForecast, offset_hours: Sequence[Float64], *, levels: tuple[float, ...] = LEVELS
-) -> Habit:
-    """Return the quickest habit whose quantile loss is as good as the least.
+def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> Habit:
+    """Return the quickest habit whose quantile loss is as good as the least, at the usual levels.
 
     The loss is that over the newer half of validation, begun on the older one. A validation part that is calm
     says little about how much is to follow: of habits that do as well there the quickest is the safest. Too
@@ -121,9 +122,9 @@ def choose_habit(
         judged = course.residuals[begin:]
         spread = np.nanstd(course.residuals[:begin], axis=0)
         for k, habit in enumerate(HABITS):
-            ends = _over_time(course, moments, begin + starts, levels, habit)
+            ends = _over_time(course, moments, begin + starts, LEVELS, habit)
             lower, upper = (end[own] for end in ends)  # (n_windows, n_levels, n_outputs)
-            loss = _quantile_loss(judged[:, None], lower, upper, np.array(levels)[:, None])
+            loss = _quantile_loss(judged[:, None], lower, upper, np.array(LEVELS)[:, None])
             losses[k] += np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0))
     return HABITS[int(np.argmax(losses <= AS_GOOD * losses.min()))] if losses.min() > 0 else USUAL
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from shared.storage import keys
 from shared.storage.connect import Storage
-from shared.storage.forecast_rows import ForecastRow, RowBatchRow
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow, RowBatchRow
 from shared.storage.objects import ObjectNotFound
-from shared.storage.records import R
+from shared.storage.records import R, each_row
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
 from shared.storage.rows import (
     LIVE_RUN,
@@ -62,11 +62,11 @@ class Report:
 
 async def check_store(storage: Storage) -> Report:
     """Read every row and every object of a store and compare them."""
-    sessions = {row.id async for row in _all(storage, SessionRow)}
+    sessions = {row.id async for row in each_row(storage.records, SessionRow, {}, page=PAGE)}
     known: defaultdict[str, set[str]] = defaultdict(set)
     findings: list[Finding] = []
     for table in SESSION_TABLES:
-        async for row in _all(storage, table):
+        async for row in each_row(storage.records, table, {}, page=PAGE):
             session_id = str(getattr(row, "session_id", ""))
             if session_id not in sessions:
                 findings.append(Finding("orphan row", f"{table.table} {row.id}", session_id))
@@ -87,17 +87,6 @@ async def remove_leftovers(storage: Storage, report: Report) -> int:
     """Delete the objects no row names; return how many. Only while nothing is being written."""
     left = [finding for finding in report.findings if finding.kind == "leftover"]
     return sum([await storage.objects.delete(finding.key) for finding in left])
-
-
-async def _all(storage: Storage, table: type[R]) -> AsyncIterator[R]:
-    offset = 0
-    while True:
-        page = await storage.records.select(table, {}, order="id", limit=PAGE, offset=offset)
-        for row in page:
-            yield row
-        if len(page) < PAGE:
-            return
-        offset += PAGE
 
 
 @dataclass(eq=False)
@@ -137,7 +126,15 @@ class _Checker:
                 yield finding
 
     async def _forecasts(self, session_id: str) -> AsyncIterator[Finding]:
+        documents = {row.id: row.content for row in await self._of(ForecastDocumentRow, session_id)}
         for row in await self._of(ForecastRow, session_id):
+            if row.object_key is None:
+                content = documents.get(row.id)
+                if content is None:
+                    yield Finding("missing", f"the document of forecast {row.id}", session_id)
+                elif hashlib.sha256(content.encode()).hexdigest() != row.sha256:
+                    yield Finding("damaged", f"the document of forecast {row.id}", session_id)
+                continue
             async for finding in self._object(session_id, row.object_key, row.sha256, f"forecast {row.id}"):
                 yield finding
         jobs = {job.id for job in await self._of(JobRow, session_id)}

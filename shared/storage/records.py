@@ -1,6 +1,6 @@
 """The port to the ledger: typed rows, written once per cause, changed only by compare-and-set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, Self, TypeVar
@@ -97,3 +97,14 @@ class Records(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+async def each_row(records: Records, table: type[R], where: Where, *, page: int = 200) -> AsyncIterator[R]:
+    """Yield rows by id, page by page: no page holds the event loop for long."""
+    offset = 0
+    while rows := await records.select(table, where, order="id", limit=page, offset=offset):
+        for row in rows:
+            yield row
+        if len(rows) < page:
+            return
+        offset += page

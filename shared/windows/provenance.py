@@ -49,7 +49,7 @@ def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
         right = rows_before(times, at + rule.averaged[1])
     elif rule.spec.content == "latest":
         numbers = np.flatnonzero(np.isfinite(source.series.values))
-        left = right = numbers[rows_before(source.known.times_ns, at)]
+        left = right = numbers[rows_before(source.series.known.times_ns, at)]
     elif rule.resampling.method == "mean":
         half = rule.resampling.bin_ns // 2
         left = np.searchsorted(times, at - half, side="left")
@@ -78,6 +78,6 @@ def _origin(source: SeriesWindows, exact: bool) -> Origin:
 def _filled_rows(source: SeriesWindows, at_ns: Int64) -> tuple[Int64, Int64]:
     """Rows of the moments that have one, and of their neighbours among the numbers where they have none."""
     numbers = np.flatnonzero(np.isfinite(source.series.values))
-    left, right = neighbours(source.known.times_ns, at_ns, "linear")
+    left, right = neighbours(source.series.known.times_ns, at_ns, "linear")
     own = source.has_own_row(at_ns)
     return numbers[left], numbers[np.where(own, left, np.minimum(right, len(numbers) - 1))]

@@ -35,8 +35,7 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
         Purged: every target of a part comes after every target of the parts before it.
     """
     n = len(ref_ns)
-    n_train = min(round(setting.train / 100 * n), n)
-    n_validation = min(round(setting.validation / 100 * n), n - n_train)
+    n_train, n_validation, _ = part_sizes(n, setting)
     order = np.random.default_rng(setting.seed).permutation(n) if setting.shuffle else np.arange(n)
     pieces = [np.sort(piece) for piece in np.split(order, [n_train, n_train + n_validation])]
     purge = setting.purge and not setting.shuffle
@@ -48,6 +47,17 @@ def split(ref_ns: Int64, setting: Split, *, reach_ns: tuple[int, int]) -> Parts:
         n_purged=n - sum(map(len, kept)),
         leaking=setting.shuffle,
     )
+
+
+def part_sizes(n: int, setting: Split) -> tuple[int, int, int]:
+    """Return how many of n samples are of train, validation and test before the borders are purged.
+
+    >>> part_sizes(11, Split(train=70, validation=20, test=10))
+    (8, 2, 1)
+    """
+    n_train = min(round(setting.train / 100 * n), n)
+    n_validation = min(round(setting.validation / 100 * n), n - n_train)
+    return n_train, n_validation, n - n_train - n_validation
 
 
 def purged(pieces: list[Int64], ref_ns: Int64, width_ns: int) -> list[Int64]:

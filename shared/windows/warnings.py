@@ -11,7 +11,7 @@ from shared.series.arrays import Int64
 from shared.series.series import NS_PER_MINUTE
 from shared.windows.dropped import DroppedWindows
 from shared.windows.series_windows import SeriesWindows
-from shared.windows.split import Parts
+from shared.windows.split import Parts, part_sizes
 
 _BLOCK = 1 << 14  # windows looked at together
 
@@ -31,9 +31,11 @@ def dataset_warnings(
             )
         )
     shares = (("validation", spec.split.validation), ("test", spec.split.test))
-    for (name, share), size in zip(shares, (len(parts.validation), len(parts.test)), strict=True):
+    before_purge = part_sizes(len(ref_ns), spec.split)[1:]
+    sizes = zip(before_purge, (len(parts.validation), len(parts.test)), strict=True)
+    for (name, share), (n_part, size) in zip(shares, sizes, strict=True):
         if share > 0 and size == 0:
-            found.append(_empty_part(spec, sources, name, share, len(ref_ns)))
+            found.append(_empty_part(spec, sources, name, share, len(ref_ns), n_part))
     if any(drop.reason in ("missing_value", "gap") for drop in drops.drops):
         found.append(_warning("SAMPLES_DROPPED", drops.sentence()))
     return tuple(finding for finding in found if finding is not None)
@@ -67,7 +69,7 @@ def _interpolated(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
     """Count the true values that stand in no row of the file: between two rows, a model learns a mixture."""
     if source.rule.averaged or source.rule.resampling.method not in ("linear", "filled") or len(ref_ns) == 0:
         return None
-    numbers = source.known.times_ns
+    numbers = source.series.known.times_ns
     made = n = 0
     for begin in range(0, len(ref_ns), _BLOCK):
         at = source.rule.window.moments(ref_ns[begin : begin + _BLOCK], source.rule.calendar)
@@ -88,13 +90,12 @@ def _interpolated(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
 
 
 def _empty_part(
-    spec: DatasetSpec, sources: Sequence[SeriesWindows], name: str, share: float, n_windows: int
+    spec: DatasetSpec, sources: Sequence[SeriesWindows], name: str, share: float, n_windows: int, n_part: int
 ) -> Problem:
     """Say why a part has no windows, and what would give it one: the purge takes as many as targets last."""
     reaches = [source.rule.reach_ns for source in sources if source.rule.spec.role == "output"]
     targets_min = (max(end for _, end in reaches) - min(begin for begin, _ in reaches)) / NS_PER_MINUTE
     n_purged = int(targets_min // spec.stride) if spec.split.purge else 0
-    n_part = round(share / 100 * n_windows)
     needed = n_purged + 2  # one that is kept, and one that rounding may take
     more = max(math.ceil(needed / share * 100) - n_windows, 1)
     wider = math.ceil(100 * needed / n_windows) if n_windows else 100

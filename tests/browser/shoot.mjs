@@ -1,5 +1,6 @@
 // Takes a picture of every state, in both themes and two widths, of the built page and recorded answers: no platform,
-// no network, one font, a clock that stands still. Prints as one JSON object what was asked for and not recorded.
+// no network, one font, a clock that stands still. Prints as one JSON object what was asked for and not recorded, and what
+// sticks out at 320 points in either language.
 // Usage: node shoot.mjs <folder of the built page> <chromium> <recorded answers> <folder of fonts> <folder for pictures> [states]
 import { existsSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -12,7 +13,7 @@ const ORIGIN = "http://localhost:9"; // nobody is there: every request is answer
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const { at, ids, answers: all } = JSON.parse(readFileSync(recorded, "utf8"));
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-lcd-text", "--font-render-hinting=none"], timeout: 120_000 });
-const seen = { chromium: browser.version(), missing: [], errors: [], failed: [], pictures: 0 };
+const seen = { chromium: browser.version(), missing: [], errors: [], failed: [], wide: [], pictures: 0 };
 const font = (name, weight) => `@font-face { font-family: Pinned; font-weight: ${weight}; src: url(/pinned/${name}.ttf); }`;
 const STYLE = `${font("DejaVuSans", "100 500")} ${font("DejaVuSans-Bold", "501 900")} :root { --font: Pinned !important; --mono: Pinned !important; } input, select, button { font-family: Pinned !important; } * { caret-color: transparent !important; }`;
 
@@ -20,6 +21,12 @@ function pin(style) {
   const { set, get } = Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, "font");
   Object.defineProperty(CanvasRenderingContext2D.prototype, "font", { get, set(value) { set.call(this, value.replace(/(px(?:\/\S+)?) .*/, "$1 Pinned")); } });
   addEventListener("DOMContentLoaded", () => { const own = new CSSStyleSheet(); own.replaceSync(style); document.adoptedStyleSheets = [own]; });
+}
+
+/** Switch the language without leaving the state, dialogs included. */
+async function inGerman(page) {
+  await page.evaluate(() => [...document.querySelectorAll("button.icon")].find((one) => one.textContent === "DE").click());
+  await page.waitForFunction(() => document.documentElement.lang === "de");
 }
 
 async function fulfil(route, answers) {
@@ -60,6 +67,13 @@ for (const theme of ["light", "dark"]) {
         await page.waitForTimeout(250);
         await page.screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`), fullPage: true, animations: "disabled" });
         seen.pictures++;
+      }
+      await page.setViewportSize({ width: 320, height: 800 });
+      for (const language of ["en", "de"]) {
+        if (language === "de") await inGerman(page);
+        await page.waitForTimeout(120);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (over > 0) seen.wide.push(`${name} ${language} ${theme}: ${over}`);
       }
     } catch (error) {
       seen.failed.push(`${name} ${theme}: ${error.message.split("\n")[0]}`);

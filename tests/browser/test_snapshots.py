@@ -57,6 +57,7 @@ async def test_every_state_looks_as_it_did(tmp_path: Path) -> None:
     )  # fmt: skip
     pictures = sorted(tmp_path.glob("*.png"))  # noqa: ASYNC240 - a folder of names, and nobody waits
     assert (seen["failed"], seen["errors"], seen["missing"]) == ([], [], [])
+    assert seen["wide"] == []  # at 320 points, in English and in German
     if os.environ.get("TRAINYARD_WRITE_PICTURES"):
         KEPT.mkdir(exist_ok=True)
         for old in KEPT.glob("*.png"):

@@ -12,14 +12,15 @@ import numpy as np
 from services.trainer.child.protocol import BackcastTask, ForecastTask
 from services.trainer.child.tasks import divided, remembered_forecaster
 from shared.contracts.backtest import BacktestPart
-from shared.scoring.adaptive import DAY_NS, HABITS, adaptive_intervals
+from shared.scoring.adaptive import DAY_NS, HABITS, Habit, adaptive_intervals, choose_habit
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import Intervals, fit_intervals
+from shared.series.arrays import Float64
 from shared.series.series import Series
 from shared.windows.dataset import Dataset
 from shared.windows.upcoming import past_windows, references, true_values
 
-DATASETS_KEPT, SERIES_KEPT = 16, 64
+DATASETS_KEPT, SERIES_KEPT, INTERVALS_KEPT = 16, 64, 64
 LATER_NS = max(habit.days for habit in HABITS) * DAY_NS  # how far back errors are looked for
 MOST_LATER = 1500  # newest reference times that are looked at
 WINDOWS_AT_ONCE = 256
@@ -35,18 +36,7 @@ def live_intervals(task: ForecastTask, ref_ns: int) -> tuple[Intervals, int]:
     if task.backtest is not None or not len(stored.test) or ref_ns <= stored.test.ref_ns[0]:
         return fit_intervals(stored.validation, levels=task.levels), 0
     rows = tuple(sorted(task.rows.items()))
-    later = _later(
-        task.model, task.passport_sha256, task.dataset, rows, int(stored.test.ref_ns[-1]) + 1, ref_ns
-    )
-    layout = opened_dataset(task.dataset, None).layout
-    intervals = adaptive_intervals(
-        stored,
-        [layout.offsets(column, layout.output_steps) for column in layout.outputs],
-        later=later,
-        now_ns=ref_ns,
-        levels=task.levels,
-    )
-    return intervals, len(later)
+    return _calibrated(task.model, task.passport_sha256, task.dataset, rows, ref_ns, task.levels)
 
 
 def folds_of(task: ForecastTask | BackcastTask) -> str | None:
@@ -70,6 +60,38 @@ def opened_rows(path: Path) -> Series:
 def _errors(model: Path) -> Forecast:
     with np.load(model / "forecasts.npz", allow_pickle=False) as stored:
         return Forecast.from_arrays({name: stored[name] for name in stored.files})
+
+
+@lru_cache(maxsize=INTERVALS_KEPT)
+def _calibrated(
+    model: Path,
+    passport_sha256: str | None,
+    folder: Path,
+    rows: tuple[tuple[str, Path], ...],
+    ref_ns: int,
+    levels: tuple[float, ...],
+) -> tuple[Intervals, int]:
+    stored = _errors(model)
+    later = _later(model, passport_sha256, folder, rows, int(stored.test.ref_ns[-1]) + 1, ref_ns)
+    intervals = adaptive_intervals(
+        stored,
+        _offset_hours(folder),
+        later=later,
+        now_ns=ref_ns,
+        levels=levels,
+        habit=_habit(model, folder),
+    )
+    return intervals, len(later)
+
+
+@lru_cache(maxsize=DATASETS_KEPT)
+def _habit(model: Path, folder: Path) -> Habit:
+    return choose_habit(_errors(model).validation, _offset_hours(folder))
+
+
+def _offset_hours(folder: Path) -> list[Float64]:
+    layout = opened_dataset(folder, None).layout
+    return [layout.offsets(column, layout.output_steps) for column in layout.outputs]
 
 
 @lru_cache(maxsize=DATASETS_KEPT)

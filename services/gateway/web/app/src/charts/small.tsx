@@ -83,17 +83,19 @@ export function HeatMap({ values, days, label }: { values: (number | null)[][]; 
 export function Bars({ rows, label }: { rows: { name: string; value: number; note?: string; said: string }[]; label: string }) {
   const most = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-12);
   return (
-    <table aria-label={label}>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.name}>
-            <th scope="row" style={{ width: "30%" }}>{row.name}{row.note && <span className="soft small"> {row.note}</span>}</th>
-            <td aria-hidden="true"><div style={{ height: 12, borderRadius: 4, width: `${Math.max(0.5, (100 * Math.abs(row.value)) / most)}%`, background: "var(--c0)" }} /></td>
-            <td className="num">{row.said}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <div className="scroll" tabIndex={0} role="region" aria-label={label}>
+      <table aria-label={label}>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.name}>
+              <th scope="row" style={{ width: "30%" }}>{row.name}{row.note && <span className="soft small"> {row.note}</span>}</th>
+              <td aria-hidden="true"><div style={{ height: 12, borderRadius: 4, width: `${Math.max(0.5, (100 * Math.abs(row.value)) / most)}%`, background: "var(--c0)" }} /></td>
+              <td className="num">{row.said}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -54,7 +54,7 @@ function Keys() {
       {keys.isError && <Trouble error={keys.error} />}
       {revoke.isError && <Trouble error={revoke.error} />}
       {keys.data && keys.data.keys.length > 0 && (
-        <table><tbody>{keys.data.keys.map((key) => <tr key={id(key)}><th scope="row">{key.name}</th><td className="soft">{key.created_at ?? key.createdAt ? when((key.created_at ?? key.createdAt) as string) : ""}</td><td className="right"><Asking label={t("keys.revoke")} name={t("keys.revokeOf", { name: key.name })} title={t("keys.revokeTitle")} text={t("keys.revokeText", { name: key.name })} doIt={() => revoke.mutate(id(key))} /></td></tr>)}</tbody></table>
+        <div className="scroll" tabIndex={0} role="region" aria-label={t("keys.title")}><table><tbody>{keys.data.keys.map((key) => <tr key={id(key)}><th scope="row">{key.name}</th><td className="soft">{key.created_at ?? key.createdAt ? when((key.created_at ?? key.createdAt) as string) : ""}</td><td className="right"><Asking label={t("keys.revoke")} name={t("keys.revokeOf", { name: key.name })} title={t("keys.revokeTitle")} text={t("keys.revokeText", { name: key.name })} doIt={() => revoke.mutate(id(key))} /></td></tr>)}</tbody></table></div>
       )}
     </section>
   );
