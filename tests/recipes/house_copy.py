@@ -8,17 +8,9 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    "shared",
-    "services",
-    "trainyard",
-    "docs",
-    "tests/contracts",
-    "tests/support",
-    "tests/architecture",
-)
-FILES = ("pyproject.toml", "tests/conftest.py", "tests/services/trainer/core/test_kinds.py")
-UNNEEDED = ignore_patterns("__pycache__", "node_modules", "app", "releases")
+FOLDERS = ("shared", "services", "trainyard", "docs", "tests", "requirements")
+FILES = ("pyproject.toml", "CONTRIBUTING.md")
+UNNEEDED = ignore_patterns("__pycache__", "node_modules", "app", "dist", "pictures", "releases")
 
 
 @dataclass

@@ -110,7 +110,7 @@ from tests.support.forecasting import stored_dataset
 
 
 async def test_the_child_fits_the_kind(tmp_path: Path) -> None:
-    child = WarmChild(threads=1, warm_for=("mean2",))
+    child = WarmChild(threads=1, warm_for=["mean2"])
     seen: list[Progress] = []
 
     async def see(progress: Progress) -> None:
@@ -218,7 +218,7 @@ from shared.scoring.metrics import measure
 def test_the_formula_is_what_a_naive_loop_says() -> None:
     y, f = np.array([1.0, 2.0, 4.0]), np.array([1.5, 1.5, 5.0])
 
-    expected = 100 * np.sqrt(sum((a - b) ** 2 for a, b in zip(y, f)) / 3) / (sum(abs(y)) / 3)
+    expected = 100 * np.sqrt(sum((a - b) ** 2 for a, b in zip(y, f, strict=True)) / 3) / (sum(abs(y)) / 3)
 
     assert np.isclose(measure(y, f)["rwape"] or 0.0, expected)
     assert measure(y * 0, f)["rwape"] is None
