@@ -135,7 +135,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     require_access(app)
     app.state.deliveries = DeliveryMetrics("gateway", registry)
     _add_gate(app, settings, registry)
-    registry.register(LiveCollector(lambda: getattr(getattr(app.state, "gateway", None), "hub", None)))
+    registry.register(
+        LiveCollector(lambda: app.state.gateway.live.hub if hasattr(app.state, "gateway") else None)
+    )
     _add_problem_handlers(app)
     describe(app)
     return app
@@ -183,7 +185,7 @@ async def connect(
     outward = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
     sender = WebhookSender(outward, allow_private=settings.gateway_webhooks_private)
     runner = ScheduleRunner(gateway, sender, every=settings.gateway_schedules_every)
-    for work in (sweep_for_ever(gateway, storage), runner.run()):
+    for work in (sweep_for_ever(storage, settings), runner.run()):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return gateway
 

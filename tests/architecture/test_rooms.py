@@ -77,6 +77,21 @@ def test_what_every_request_needs_knows_no_noun_and_nothing_knows_the_earlier_fr
     assert {room for room, used in known.items() if "legacy" in used} <= {"app"}
 
 
+def test_a_route_takes_the_parts_it_uses_and_never_the_whole_gateway() -> None:
+    """Whole it is had where it is made, and where events of every noun come in by one door."""
+    whole = {"services.gateway.context.Gateway", "services.gateway.context.GatewayDep"}
+    known = {path.relative_to(ROOT / "services/gateway").as_posix() for path in files("services/gateway")
+             if whole & imported(path)}  # fmt: skip
+
+    assert known == {
+        "app.py",
+        "http/middleware.py",
+        "legacy/socketio.py",
+        "schedules/runner.py",
+        "sessions/websocket.py",
+    }
+
+
 @pytest.mark.parametrize("service", ["ingest", "datasets", "trainer", "evaluator"])
 def test_a_core_knows_the_shape_of_rows_and_bytes_but_no_store(service: str) -> None:
     known_shapes = ("shared.storage.rows.", "shared.storage.codecs.")

@@ -4,9 +4,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from services.gateway.context import Gateway
 from shared.contracts.specs import FEATURES, column_names
-from shared.storage.objects import ObjectNotFound
+from shared.storage.objects import ObjectNotFound, Objects
 from shared.storage.rows import DatasetRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -14,14 +13,14 @@ CALENDAR_COLUMNS = frozenset(name for feature in FEATURES for name in column_nam
 _SHORT = {"input": "IN", "output": "OUT", "time": "TIME"}
 
 
-async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str, Any]:
+async def violin_plots(objects: Objects, rows: Sequence[DatasetRow]) -> dict[str, Any]:
     """Return every violin as a data URL, by type and column; of several data sets by their names, too."""
     plots: dict[str, Any] = {}
     for row in rows:
         within = f"{row.name or row.id}:" if len(rows) > 1 else ""
         for name, told, key in violins_of(row):
             digest = digest_in(row.report.get("files"), key.removeprefix(f"{row.object_key}/"))
-            if data := await _data_url(gateway, key, digest):
+            if data := await _data_url(objects, key, digest):
                 plots[f"{within}{name}"] = {"data": data, **told}
     return plots
 
@@ -44,9 +43,9 @@ def violin_type(entry: Mapping[str, Any]) -> str:
     return "time" if is_time else str(entry.get("role"))
 
 
-async def _data_url(gateway: Gateway, key: str, digest: str | None) -> str | None:
+async def _data_url(objects: Objects, key: str, digest: str | None) -> str | None:
     try:
-        png = await get_verified(gateway.objects, key, digest)
+        png = await get_verified(objects, key, digest)
     except ObjectNotFound:
         return None
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -10,6 +10,7 @@ from services.gateway.auth.sockets import TooManySockets, credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.http.access import LIMITS
 from services.gateway.http.json_bodies import parse_json
+from services.gateway.live.history import History
 from services.gateway.live.hub import Subscription
 from services.gateway.live.messages import LiveMessage
 from services.gateway.problems import BadId, Refused
@@ -33,7 +34,7 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     who, credential = signed_in
     counted = not gateway.settings.single_user
     try:
-        session = await find_session(gateway.seen_by(who), who, sid)
+        session = await find_session(gateway.seen_by(who).storage.records, who, sid)
         if counted:
             gateway.live.sockets.enter(who.user_id)
     except (SessionNotFound, BadId) as error:
@@ -45,7 +46,7 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     box = gateway.live.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
     try:
         ended = credential_ended(gateway.admission.verifier, credential)
-        await _serve(websocket, box, _messages(gateway, session.id, box, after), ended)
+        await _serve(websocket, box, _messages(gateway.live.history, session.id, box, after), ended)
     finally:
         gateway.live.hub.close(session.id, box)
         if counted:
@@ -88,15 +89,15 @@ def _token_in(text: str) -> str | None:
 
 
 async def _messages(
-    gateway: Gateway, session_id: str, box: Subscription, after: int | None
+    history: History, session_id: str, box: Subscription, after: int | None
 ) -> AsyncIterator[LiveMessage]:
     """Yield the missed events, the newest progress, then everything live."""
     seen = 0
     if after is not None:
-        async for event in gateway.live.history.since(session_id, max(0, after)):
+        async for event in history.since(session_id, max(0, after)):
             seen = event.seq or seen
             yield event
-    for progress in await gateway.live.history.progress(session_id):
+    for progress in await history.progress(session_id):
         yield progress
     while True:
         for message in await box.take():
