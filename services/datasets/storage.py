@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -30,11 +31,11 @@ class SeriesGone(NotFound):
     advice = ("Upload the file again, or take the series out of the data set.",)
 
 
+@dataclass(eq=False)
 class LedgerDatasets:
     """Data sets in the ledger, their files in the object store."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def load(self, dataset_id: str) -> DatasetRow | None:
         return await self._storage.records.get(DatasetRow, dataset_id)

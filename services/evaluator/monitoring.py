@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -71,12 +72,14 @@ class BackcastsDiffer(Unavailable):
     advice = ("Try again in a moment.",)
 
 
+@dataclass(eq=False)
 class LedgerMonitoring:
     """Scores of stored forecasts. Whoever scores twice, or two at once, leaves what one would have left."""
 
-    def __init__(self, storage: Storage, results: Results, metrics: ForecastMetrics) -> None:
-        self._storage, self._results, self._metrics = storage, results, metrics
-        self._datasets: OrderedDict[str, Dataset] = OrderedDict()
+    _storage: Storage
+    _results: Results
+    _metrics: ForecastMetrics
+    _datasets: OrderedDict[str, Dataset] = field(default_factory=OrderedDict)
 
     async def score(self, session_id: str, *, since: datetime | None = None) -> int:
         """Score what is open in a session, as far as its truth has arrived; return how many changed.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from services.gateway.live.messages import LiveMessage
 
@@ -50,21 +50,22 @@ class Subscription:
         return taken
 
 
+@dataclass(eq=False)
 class Hub:
     """The boxes of every session with a listener."""
 
-    def __init__(self, *, limit: int) -> None:
-        self._limit = limit
-        self.n_overflows = 0
-        self.n_dropped = 0
-        self._boxes: defaultdict[str, set[Subscription]] = defaultdict(set)
+    _: KW_ONLY
+    limit: int
+    n_overflows: int = 0
+    n_dropped: int = 0
+    _boxes: defaultdict[str, set[Subscription]] = field(default_factory=lambda: defaultdict(set))
 
     def __len__(self) -> int:
         return sum(len(boxes) for boxes in self._boxes.values())
 
     def open(self, session_id: str) -> Subscription:
         """Start listening to a session."""
-        box = Subscription(self._limit)
+        box = Subscription(self.limit)
         self._boxes[session_id].add(box)
         return box
 

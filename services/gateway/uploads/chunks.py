@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -17,7 +17,7 @@ from shared.contracts.events import UploadCompleted
 from shared.errors import InvalidInput
 from shared.fingerprint import Fingerprint, differ
 from shared.storage import keys
-from shared.storage.objects import Content, Objects, Source, read_turn, read_whole
+from shared.storage.objects import Content, Digest, Objects, Source, read_turn, read_whole
 from shared.storage.records import Records
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow, SessionRow
 
@@ -33,18 +33,19 @@ class ChunkDamaged(InvalidInput):
     advice = ("Send the chunk again.",)
 
 
+@dataclass(eq=False)
 class ChunkDigest:
     """The fingerprint of a chunk, and whether its SHA-256 is the announced one, if one was."""
 
-    def __init__(self, *, announced: str | None) -> None:
-        self._announced = announced
-        self._sha256 = hashlib.sha256()
-        self._fingerprint = Fingerprint()
+    _: KW_ONLY
+    announced: str | None
+    _sha256: Digest = field(default_factory=hashlib.sha256)
+    _fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
     def update(self, content: bytes | memoryview) -> None:
         """Take more bytes in."""
         self._fingerprint.update(content)
-        if self._announced:
+        if self.announced:
             self._sha256.update(content)
 
     def hexdigest(self) -> str:
@@ -54,7 +55,7 @@ class ChunkDigest:
     @property
     def as_announced(self) -> bool:
         """Whether the bytes are what was announced, as far as anything was."""
-        return not self._announced or self._sha256.hexdigest() == self._announced.lower()
+        return not self.announced or self._sha256.hexdigest() == self.announced.lower()
 
 
 @dataclass(frozen=True)

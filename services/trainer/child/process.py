@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -46,20 +46,16 @@ class MemoryExceeded(ResourceExhausted):
     )
 
 
+@dataclass(eq=False)
 class ChildProcess:
     """One child process, from its start to its end."""
 
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reports: asyncio.StreamReader,
-        errors: IO[bytes],
-        threads: int | None,
-    ) -> None:
-        self.process, self.threads = process, threads
-        self._reports, self._errors = reports, errors
-        self._ended_by: TrainyardError | None = None
-        self.heard_at = time.monotonic()
+    process: asyncio.subprocess.Process
+    _reports: asyncio.StreamReader
+    _errors: IO[bytes]
+    threads: int | None
+    _ended_by: TrainyardError | None = None
+    heard_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "ChildProcess":
