@@ -110,7 +110,7 @@ class LedgerDatasets:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
 
         def materialised() -> bytes:
-            x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
+            x, y = dataset.x(scaled=scaled), dataset.y(scaled=scaled)
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         name = f"{'arrays' if scaled else 'arrays-original'}.npz"

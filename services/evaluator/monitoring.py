@@ -260,7 +260,8 @@ class LedgerMonitoring:
                     content = await get_verified(mine.objects, row.object_key, row.sha256)
                 except NotFound:
                     continue
-                found[series_id] = (await asyncio.to_thread(_series, content), row.sha256)
+                arrays = await asyncio.to_thread(bytes_to_arrays, content)
+                found[series_id] = (Series.from_arrays(arrays), row.sha256)
                 break
             else:
                 raise NotFound("the rows of a series are not there", series_id=series_id)
@@ -271,7 +272,3 @@ class LedgerMonitoring:
             return {}
         rows = await self._storage.records.select(JobRow, {"id": OneOf(tuple(ids))})
         return {row.id: row for row in rows}
-
-
-def _series(content: bytes) -> Series:
-    return Series.from_arrays(bytes_to_arrays(content))

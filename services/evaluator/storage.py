@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nats.aio.client import Client
+from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 from pydantic import JsonValue
 
@@ -189,11 +189,11 @@ class LedgerChronicle:
         await self._storage.of_owner(session.owner).records.insert([line])
 
 
+@dataclass(eq=False)
 class StoredMessages:
     """Messages of the broker's streams."""
 
-    def __init__(self, client: Client) -> None:
-        self._js = client.jetstream(timeout=5)
+    _js: JetStreamContext
 
     async def read(self, stream: str, sequence: int) -> tuple[str, str] | None:
         try:

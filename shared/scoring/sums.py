@@ -104,11 +104,6 @@ def pool(parts: ErrorSums, axis: int = 0) -> ErrorSums:
     return ErrorSums(**{**added, "mean": mean, "spread": added["spread"] + between})
 
 
-def merge(*tallies: ErrorSums) -> ErrorSums:
-    """Return the tally of disjoint sets of windows; many at once cost less than one after the other."""
-    return pool(stack(tallies))
-
-
 def stack(tallies: Sequence[ErrorSums]) -> ErrorSums:
     """Return tallies of equal shape along a new first axis."""
     return ErrorSums(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(ErrorSums)))

@@ -12,7 +12,7 @@ from services.evaluator.core.problems import ForecastMismatch
 from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
 from shared.scoring.metrics import MetricValues, Reason, known_std, measures, naive_error
-from shared.scoring.sums import ErrorSums, merge, pool, stack, tally
+from shared.scoring.sums import ErrorSums, pool, stack, tally
 from shared.series.arrays import Float64
 
 MAX_LEVEL = 12
@@ -132,7 +132,7 @@ def score(
     chunks = _tallies(part, levels)
     sums = next(chunks)
     while group := tuple(islice(chunks, 32)):
-        sums = merge(sums, *group)
+        sums = pool(stack([sums, *group]))
     naive = naive_error(y_train, season_length=season_length)
     bounds = np.cumsum([0, *(n_steps // k for k in levels)])
     whole = stack([pool(sums[start:stop]) for start, stop in pairwise(bounds)])  # (n_levels, n_outputs)

@@ -1,6 +1,7 @@
 """Data sets before they are built, data sets that are, and the series they are cut from, as numbers."""
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -17,7 +18,7 @@ from services.gateway.http.wire import Answer, Wire
 from services.gateway.problems import NothingThere
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
-from shared.storage.objects import ObjectNotFound, Objects
+from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import DatasetRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -124,6 +125,11 @@ async def dataset(
     row = await records.get(DatasetRow, dataset_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("the session has no such data set", dataset_id=dataset_id[:64])
+    violins: Any = []
+    if row.object_key is not None:
+        digest = digest_in(row.report.get("files"), "violins.json")
+        with suppress(ObjectNotFound):
+            violins = json.loads(await get_verified(objects, f"{row.object_key}/violins.json", digest))
     counts = {name: row.report.get(name) for name in ("n_windows", "n_train", "n_validation", "n_test")}
     summary = {
         "dataset_id": row.id,
@@ -133,20 +139,10 @@ async def dataset(
         **counts,
         "dropped": row.report.get("dropped"),
         "findings": row.report.get("findings") or [],
-        "violins": await _violins(objects, row),
+        "violins": violins,
         "problem": row.problem,
     }
     return DatasetAnswer(dataset=DatasetSummary.model_validate(summary))
-
-
-async def _violins(objects: Objects, row: DatasetRow) -> Any:
-    if row.object_key is None:
-        return []
-    try:
-        digest = digest_in(row.report.get("files"), "violins.json")
-        return json.loads(await get_verified(objects, f"{row.object_key}/violins.json", digest))
-    except ObjectNotFound:
-        return []
 
 
 @router.get("/series/{sid}/{series_id}")

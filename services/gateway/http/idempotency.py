@@ -41,34 +41,30 @@ class IdempotentRoute(JsonRoute):
             key = request.headers.get(HEADER)
             if request.method != "POST" or not key:
                 return await handler(request)
-            return await _once(request, key, handler)
+            gateway, who = await gateway_of(request), await identity_of(request)
+            records = gateway.storage.records
+            body = hashlib.sha256(await request.body()).hexdigest()
+            path = request.url.path
+            row = AnswerRow(
+                id=derive("answer", who.user_id, path, key), owner=who.user_id, route=path, body_sha256=body
+            )
+            if not await records.insert([row]):
+                known = await _settled(records, row)
+                if known and known.body_sha256 != body:
+                    raise KeyReused("this Idempotency-Key was used for another request", header=HEADER)
+                if known and known.status is not None:
+                    return JSONResponse(known.answer, known.status, {"Idempotent-Replay": "true"})
+                # Whoever began did not finish. Every id below is derived from the key: again is harmless.
+            try:
+                response = await handler(request)
+            except InvalidInput:
+                await records.delete(AnswerRow, {"id": row.id})  # nothing was started; the key is free again
+                raise
+            answer = json.loads(bytes(response.body))
+            await records.update(AnswerRow, row.id, {"status": response.status_code, "answer": answer})
+            return response
 
         return once
-
-
-async def _once(request: Request, key: str, handler: Handler) -> Response:
-    gateway, who = await gateway_of(request), await identity_of(request)
-    records = gateway.storage.records
-    body = hashlib.sha256(await request.body()).hexdigest()
-    path = request.url.path
-    row = AnswerRow(
-        id=derive("answer", who.user_id, path, key), owner=who.user_id, route=path, body_sha256=body
-    )
-    if not await records.insert([row]):
-        known = await _settled(records, row)
-        if known and known.body_sha256 != body:
-            raise KeyReused("this Idempotency-Key was used for another request", header=HEADER)
-        if known and known.status is not None:
-            return JSONResponse(known.answer, known.status, {"Idempotent-Replay": "true"})
-        # Whoever began did not finish. Every id below is derived from the key: doing it again is harmless.
-    try:
-        response = await handler(request)
-    except InvalidInput:
-        await records.delete(AnswerRow, {"id": row.id})  # nothing was started; the key is free again
-        raise
-    answer = json.loads(bytes(response.body))
-    await records.update(AnswerRow, row.id, {"status": response.status_code, "answer": answer})
-    return response
 
 
 async def _settled(records: Records, row: AnswerRow) -> AnswerRow | None:

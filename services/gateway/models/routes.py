@@ -187,7 +187,11 @@ class Predicted(EarlierAnswer):
 async def predict(body: Predict, records: RecordsDep, workers: WorkersDep, session: Session) -> Predicted:
     """Return forecasts of a stored model in original units."""
     found = await outcome(records, session, body.run_id)
-    job = _meant(found, body)
+    if body.model_filename:
+        files = model_files(found.jobs)
+        job = choose(files, file_name=body.model_filename, family=None, suffix=None).job
+    else:
+        job = finished_model(found, body.job_id)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "run_id": found.run.id, "job_id": job.id, "input_data": body.input_data,
     }  # fmt: skip
@@ -204,14 +208,6 @@ async def predict(body: Predict, records: RecordsDep, workers: WorkersDep, sessi
             **remarks(body, warnings=() if body.apply_scaling else unscaled),
         }
     )
-
-
-def _meant(found: Outcome, body: Predict) -> JobRow:
-    """Return the model a request names: by file, by job, or the best one."""
-    if body.model_filename:
-        files = model_files(found.jobs)
-        return choose(files, file_name=body.model_filename, family=None, suffix=None).job
-    return finished_model(found, body.job_id)
 
 
 def finished_model(found: Outcome, job_id: str | None) -> JobRow:

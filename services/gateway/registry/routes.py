@@ -11,7 +11,6 @@ from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.registry.rules import Judgement, PromotionRule, promote_if_better
 from services.gateway.registry.versions import Registry, promote, register, registry_of, retire, rollback
-from shared.storage.connect import Storage
 from shared.storage.records import Records
 from shared.storage.registry_rows import How, ModelVersionRow, PromotionRuleRow, Stage
 from shared.storage.rows import SessionRow
@@ -164,7 +163,11 @@ async def promote_model(
     With a ``rule`` only if it forecast significantly better than the champion on the last days: the answer's
     ``judgement`` says so, and with which numbers.
     """
-    row = await _named(records, service, session, body)
+    if body.version is not None:
+        row = (await registry_of(records, session)).version(body.version)
+    else:
+        job = await meant(records, session, body.run_id, body.model or "best")
+        row = await register(records, service, session, job)
     if body.rule is not None:
         after, found = await promote_if_better(
             records, workers, service, session, body.rule, row, reason=body.reason
@@ -217,10 +220,3 @@ async def retire_model(
     return await Versions.of(
         records, session, await retire(records, service, session, row, reason=body.reason)
     )
-
-
-async def _named(records: Records, service: Storage, session: SessionRow, body: Promotion) -> ModelVersionRow:
-    if body.version is not None:
-        return (await registry_of(records, session)).version(body.version)
-    job = await meant(records, session, body.run_id, body.model or "best")
-    return await register(records, service, session, job)

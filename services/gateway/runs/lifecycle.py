@@ -178,17 +178,10 @@ async def _take_turn(context: RunContext, session: SessionRow, run_id: str) -> N
         return
     live = await context.records.get(RunRow, holder)
     starting = lease is not None and is_held(lease.until, now=utc_now(), longest=_STARTING)
-    if live.status in LIVE_RUN if live else starting:
-        raise _in_progress(holder)
-    taken = await own.update(
-        LeaseRow, lease_id, {"holder": run_id, "until": until}, expect={"holder": holder}
-    )
-    if taken is None:
-        raise _in_progress(holder)
-
-
-def _in_progress(run_id: str) -> TrainingInProgress:
-    return TrainingInProgress("a run of this session is under way", run_id=run_id)
+    busy = live.status in LIVE_RUN if live else starting
+    change = {"holder": run_id, "until": until}
+    if busy or not await own.update(LeaseRow, lease_id, change, expect={"holder": holder}):
+        raise TrainingInProgress("a run of this session is under way", run_id=holder)
 
 
 async def find_run(records: Records, session: SessionRow, run_id: str | None = None) -> RunRow:

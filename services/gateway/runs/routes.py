@@ -87,7 +87,10 @@ async def generate_datasets(
         rows.append(await request_dataset(context, session, spec, name=name))
     if wait:
         rows = await _finished(context.records, rows, wait)
-    assumed = await _assumed(context.records, session, asked)
+    assumed: list[str] = []  # time steps nobody said
+    if not asked.dataset:
+        steps = asked.configuration.time_steps or saved_time_steps(session)
+        assumed = completed(await load_session_data(context.records, session), steps)[1]
     said = remarks(asked, warnings=[*asked.warnings(), *assumed])
     told: dict[str, Any] = {
         "session_id": sid, "dataset_ids": [row.id for row in rows], "dataset_count": len(rows), **said,
@@ -269,15 +272,6 @@ async def _wanted(
         check_size(settings, session_data, spec)
         wanted.append((one.name, spec))
     return wanted
-
-
-async def _assumed(records: Records, session: SessionRow, body: GenerateDatasets) -> list[str]:
-    """Return which time steps nobody said, and what was taken."""
-    if body.dataset:
-        return []
-    session_data = await load_session_data(records, session)
-    steps = body.configuration.time_steps or saved_time_steps(session)
-    return completed(session_data, steps)[1]
 
 
 async def _finished(records: Records, rows: list[DatasetRow], seconds: float) -> list[DatasetRow]:

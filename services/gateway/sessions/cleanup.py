@@ -1,11 +1,12 @@
 """The end of sessions and of uploads nobody finished."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js.client import JetStreamContext
 from nats.js.errors import APIError
 
 from services.gateway.context import RunContext
@@ -34,11 +35,11 @@ _FIRINGS_KEPT = timedelta(days=400)
 log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class JobQueue:
     """The work queue, as far as the gateway touches it: to empty it of a run."""
 
-    def __init__(self, client: Client) -> None:
-        self._js = client.jetstream(timeout=5)
+    _js: JetStreamContext
 
     async def forget(self, run_id: str) -> None:
         """Remove a run's queued jobs. Those it cannot reach find their rows gone and do nothing."""

@@ -82,7 +82,14 @@ async def init_session(body: InitSession, records: RecordsDep, who: Who, respons
         await records.update(SessionRow, session.id, changes)
     response.status_code = 201 if created else 200
     assumed = body.time_info.warnings() if body.time_info else ()
-    return _opened(text, session, **remarks(body, warnings=assumed))
+    uuid = dashed(session.id)
+    return SessionOpened(
+        session_id=text,
+        session_uuid=uuid,
+        message="The session is open",
+        data=OpenedData(session_id=text, uuid=uuid, session_uuid=uuid, directory=keys.session(session.id)),
+        **remarks(body, warnings=assumed),
+    )
 
 
 @router.post("/create-database-session", responses={201: {"model": SessionOpened}})
@@ -91,12 +98,6 @@ async def create_database_session(
 ) -> SessionOpened:
     """Open a session (the earlier frontend's second name for it)."""
     return await init_session(body, records, who, response)
-
-
-def _opened(text: str, session: SessionRow, **said: list[str]) -> SessionOpened:
-    uuid = dashed(session.id)
-    data = OpenedData(session_id=text, uuid=uuid, session_uuid=uuid, directory=keys.session(session.id))
-    return SessionOpened(session_id=text, session_uuid=uuid, message="The session is open", data=data, **said)
 
 
 @router.get("/get-session-uuid/{sid}")

@@ -52,8 +52,7 @@ def opened_dataset(folder: Path, backtest: str | None) -> Dataset:
 
 @lru_cache(maxsize=SERIES_KEPT)
 def opened_rows(path: Path) -> Series:
-    with np.load(path, allow_pickle=False) as stored:
-        return Series.from_arrays({name: stored[name] for name in stored.files})
+    return Series.open(path)
 
 
 @lru_cache(maxsize=DATASETS_KEPT)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -159,7 +160,7 @@ def bound_notes(layout: Layout) -> dict[str, JsonValue]:
         if floor is not None
     }
     dark: dict[str, JsonValue] = {
-        column.name: one.to_json()
+        column.name: asdict(one)
         for column, one in zip(layout.outputs, layout.darkness, strict=False)
         if one is not None
     }

@@ -9,7 +9,7 @@ from utilsforecast import losses
 
 from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.metrics import measure, measures, naive_error
-from shared.scoring.sums import merge, pool, tally
+from shared.scoring.sums import pool, stack, tally
 from shared.series.arrays import Float64
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
@@ -64,7 +64,7 @@ def test_windows_may_be_added_up_in_any_order_and_grouping(y_true: Float64, seed
     first, second = order[:cut], order[cut:]
 
     whole = measures(tally(y_true, y_pred), naive)
-    parts = measures(merge(tally(y_true[first], y_pred[first]), tally(y_true[second], y_pred[second])), naive)
+    parts = measures(pool(stack([tally(y_true[part], y_pred[part]) for part in (first, second)])), naive)
 
     np.testing.assert_array_equal(whole.reasons, parts.reasons)
     np.testing.assert_allclose(whole.values, parts.values, rtol=1e-9, atol=1e-9)
