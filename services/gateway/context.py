@@ -13,7 +13,7 @@ from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.plans.quotas import EverythingAllowed, Plans
-from services.gateway.quota import StorageQuota
+from services.gateway.quota import Kept, Room
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
@@ -49,7 +49,6 @@ class Admission:
     verifier: Verifier
     limiter: Limiter
     failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
-    quota: StorageQuota = field(default_factory=StorageQuota)
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class Gateway:
     admission: Admission
     live: LiveChannel
     received: ReceivedChunks = field(default_factory=ReceivedChunks)
+    kept: dict[str, Kept] = field(default_factory=dict)  # by owner
     plans: Plans = field(default_factory=EverythingAllowed)
 
     def seen_by(self, who: Identity) -> "Gateway":
@@ -81,19 +81,6 @@ class Gateway:
         if who.token is None:
             return replace(self, storage=self.storage.of_owner(who.user_id))
         return replace(self, storage=self.storage.of_user(who.user_id, who.token))
-
-
-@dataclass(frozen=True)
-class Room:
-    """What a caller keeps already, and how much that may be."""
-
-    records: Records
-    settings: GatewaySettings
-    quota: StorageQuota
-
-    async def require(self, owner: str, session_id: str, n_bytes: int) -> None:
-        """Raise ``StorageFull`` or ``QuotaExceeded`` if a session has no room for so many bytes more."""
-        await self.quota.require_room(self.records, self.settings, owner, session_id, n_bytes)
 
 
 @dataclass(frozen=True)
@@ -170,7 +157,7 @@ async def settings_of(gateway: GatewayDep) -> GatewaySettings:
 
 async def room_of(gateway: GatewayDep) -> Room:
     """Return what the caller may still keep."""
-    return Room(gateway.storage.records, gateway.settings, gateway.admission.quota)
+    return Room(gateway.storage.records, gateway.settings, gateway.kept)
 
 
 async def run_context(gateway: GatewayDep) -> RunContext:

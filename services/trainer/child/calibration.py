@@ -50,9 +50,7 @@ def opened_dataset(folder: Path, backtest: str | None) -> Dataset:
     return divided(Dataset.open(folder), part)
 
 
-@lru_cache(maxsize=SERIES_KEPT)
-def opened_rows(path: Path) -> Series:
-    return Series.open(path)
+opened_rows = lru_cache(maxsize=SERIES_KEPT)(Series.open)
 
 
 @lru_cache(maxsize=DATASETS_KEPT)

@@ -113,7 +113,7 @@ class ChildProcess:
                     continue
                 case _:
                     return reply
-        await self.gone()
+        await self.process.wait()
         raise self._ended_by or self._own_end(before)
 
     def end(self, reason: TrainyardError) -> None:
@@ -122,10 +122,6 @@ class ChildProcess:
             self._ended_by = self._ended_by or reason
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-
-    async def gone(self) -> None:
-        """Wait until the process is no more."""
-        await self.process.wait()
 
     def memory_bytes(self) -> int:
         """Return the memory that is the process's own, libraries' files apart; 0 where unknown."""

@@ -19,7 +19,6 @@ from services.trainer.child.protocol import (
     PredictOutcome,
     PredictTask,
     StoredFile,
-    StoredModelTask,
     TrainOutcome,
     TrainTask,
 )
@@ -171,7 +170,7 @@ def bound_notes(layout: Layout) -> dict[str, JsonValue]:
 def predict(task: PredictTask) -> PredictOutcome:
     """Forecast the windows of a file with a stored model; a model is loaded once."""
     started = time.perf_counter()
-    forecaster = stored_forecaster(task)
+    forecaster = remembered_forecaster(task.model, task.passport_sha256)
     with np.load(task.windows, allow_pickle=False) as file:
         windows: Float64 = file["x"].astype(np.float64)
     np.savez(task.output, y_pred=forecaster.forecast(windows))
@@ -187,7 +186,7 @@ def export(task: ExportTask) -> ExportOutcome:
 def explain(task: ExplainTask) -> ExplainOutcome:
     """Measure on validation windows which inputs a stored model relies on."""
     started = time.perf_counter()
-    forecaster = stored_forecaster(task)
+    forecaster = remembered_forecaster(task.model, task.passport_sha256)
     dataset = divided(Dataset.open(task.dataset), task.backtest)
     layout, validation = dataset.layout, dataset.indices("validation")
     chosen = validation[choose_windows(len(validation), len(inputs_of(layout)), seed=task.seed)]
@@ -217,11 +216,6 @@ def explain(task: ExplainTask) -> ExplainOutcome:
         ),
         seconds=time.perf_counter() - started,
     )
-
-
-def stored_forecaster(task: StoredModelTask) -> Forecaster | AverageForecaster:
-    """Return the model a task means."""
-    return remembered_forecaster(task.model, task.passport_sha256)
 
 
 def remembered_forecaster(model: Path, passport_sha256: str | None) -> Forecaster | AverageForecaster:

@@ -81,13 +81,13 @@ class WarmChild:
         child, self._child = self._child, None
         if child:
             child.end(FitCancelled("the worker stops"))
-            await child.gone()
+            await child.process.wait()
 
     async def cancel(self) -> None:
         """End the task in hand, which then raises ``FitCancelled``, and start a fresh child."""
         if self._child and self._one_task.locked():
             self._child.end(FitCancelled("ended on request"))
-            await self._child.gone()
+            await self._child.process.wait()
 
     async def train(self, task: TrainTask, on_progress: ProgressHandler) -> TrainOutcome:
         """Fit a model in the child.
