@@ -168,7 +168,7 @@ async def connect(
         service_storage=storage,
         admission=_admission(settings, storage, client, http),
         queue=JobQueue(client.jetstream(timeout=5)),
-        asks=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
+        workers=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
         post=Publisher(broker),
         live=LiveChannel(
             hub,

@@ -68,7 +68,7 @@ class Gateway:
     storage: Storage  # as the caller has it
     service_storage: Storage  # with the gateway's own rights
     post: EventPublisher
-    asks: Workers
+    workers: Workers
     queue: Queue
     admission: Admission
     live: LiveChannel
@@ -142,7 +142,7 @@ async def service_of(gateway: GatewayDep) -> Storage:
 
 async def workers_of(gateway: GatewayDep) -> Workers:
     """Return who answers what needs numbers."""
-    return gateway.asks
+    return gateway.workers
 
 
 async def live_of(gateway: GatewayDep) -> LiveChannel:

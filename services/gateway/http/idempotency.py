@@ -49,7 +49,7 @@ class IdempotentRoute(JsonRoute):
                 id=derive("answer", who.user_id, path, key), owner=who.user_id, route=path, body_sha256=body
             )
             if not await records.insert([row]):
-                known = await _settled(records, row)
+                known = await _stored_answer(records, row)
                 if known and known.body_sha256 != body:
                     raise KeyReused("this Idempotency-Key was used for another request", header=HEADER)
                 if known and known.status is not None:
@@ -67,7 +67,7 @@ class IdempotentRoute(JsonRoute):
         return once
 
 
-async def _settled(records: Records, row: AnswerRow) -> AnswerRow | None:
+async def _stored_answer(records: Records, row: AnswerRow) -> AnswerRow | None:
     """Return the stored answer, waiting a little for the request that is at it."""
     end = asyncio.get_running_loop().time() + _PATIENCE_S
     while True:

@@ -57,7 +57,7 @@ class Quota:
             "X-RateLimit-Reset": str(self.reset_s),
         }
 
-    def refusal(self) -> TooManyRequests:
+    def error(self) -> TooManyRequests:
         """Return the error of an exceeded share."""
         return TooManyRequests(
             f"more than {self.limit:,} per minute",

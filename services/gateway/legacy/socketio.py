@@ -142,9 +142,9 @@ class Rooms:
                 body = data if isinstance(data, dict) else {"session_id": data}
                 text = body.get("session_id") or body.get("sessionId") or body.get("uploadId") or ""
                 if not gateway.settings.single_user:
-                    share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
-                    if share.exceeded:
-                        raise share.refusal()
+                    quota = await gateway.admission.limiter.spend(client.who.user_id, "requests")
+                    if quota.exceeded:
+                        raise quota.error()
                 session = await find_session(gateway.storage.records, client.who, str(text))
                 return await handler(gateway, client, session, str(text), body)
             except TrainyardError as error:
@@ -263,20 +263,20 @@ class Rooms:
         left = client.sid not in self._clients  # while its session was looked up
         if left or session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
             return
-        box = gateway.live.hub.open(session.id)
-        narrator = LegacyEvents(text)
+        subscription = gateway.live.hub.subscribe(session.id)
+        events = LegacyEvents(text)
 
         async def follow() -> None:
             try:
                 view = await run_view(gateway.storage.records, gateway.live, session)
                 if view:
-                    narrator.catch_up(view)
+                    events.catch_up(view)
                 for run in await live_runs(gateway.storage.records, session):
                     if run.backtest is not None:
-                        narrator.pass_over(run.id)
-                while not box.overflowed.is_set():
-                    for message in await box.take():
-                        for name, body in narrator.tell(message):
+                        events.pass_over(run.id)
+                while not subscription.overflowed.is_set():
+                    for message in await subscription.take():
+                        for name, body in events.tell(message):
                             full = await _enriched(gateway.storage, session, name, body)
                             await self.server.emit(name, full, to=client.sid)
                 await self.server.disconnect(client.sid)  # too slow; it comes back and asks
@@ -284,7 +284,7 @@ class Rooms:
                 log.warning("socket follower ended", reason=error.message)
                 await self.server.disconnect(client.sid)
             finally:
-                gateway.live.hub.close(session.id, box)
+                gateway.live.hub.unsubscribe(session.id, subscription)
 
         client.followers[session.id] = asyncio.create_task(follow())
 

@@ -45,29 +45,35 @@ async def archive_of(
     if run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet", run_id=run.id)
     key = keys.archive(run.session_id, run.id)
-    box = live.hub.open(run.session_id)  # before the look: a report stored meanwhile is heard of
+    subscription = live.hub.subscribe(
+        run.session_id
+    )  # before the look: a report stored meanwhile is heard of
     try:
         if await objects.size(key) is not None:
             return key
         if not await records.count(ResultRow, {"run_id": run.id}):
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
         if "report_problem" not in run.verdict:
-            await _reported(objects, settings, box, run)
+            await _reported(objects, settings, subscription, run)
             run = await records.get(RunRow, run.id) or run
     finally:
-        live.hub.close(run.session_id, box)
+        live.hub.unsubscribe(run.session_id, subscription)
     if problem := run.verdict.get("report_problem"):
         reason = Problem.model_validate(problem).code
         raise ReportFailed("the report of this run could not be written", run_id=run.id, reason=reason)
     return key
 
 
-async def _reported(objects: Objects, settings: GatewaySettings, box: Subscription, run: RunRow) -> None:
+async def _reported(
+    objects: Objects, settings: GatewaySettings, subscription: Subscription, run: RunRow
+) -> None:
     """Wait for the event that says that the report is stored."""
     patience = settings.gateway_report_patience.total_seconds()
     try:
         async with asyncio.timeout(patience):
-            while not any(m.type == RunReported.type and m.run_id == run.id for m in await box.take()):
+            while not any(
+                m.type == RunReported.type and m.run_id == run.id for m in await subscription.take()
+            ):
                 pass
     except TimeoutError:
         if await objects.size(keys.archive(run.session_id, run.id)) is None:

@@ -64,7 +64,7 @@ class ScheduleRunner:
             try:
                 if await take_lease(self._records, lease, longest=longest):
                     await self.look(utc_now())
-                    await apply_rules(self._gateway.service_storage, self._gateway.asks)
+                    await apply_rules(self._gateway.service_storage, self._gateway.workers)
             except Unavailable as error:
                 log.warning("schedules wait", reason=error.message)
 
@@ -107,7 +107,7 @@ class ScheduleRunner:
         self, schedule: ScheduleRow, firing: FiringRow, session: SessionRow
     ) -> dict[str, JsonValue] | None:
         """Carry a schedule out; None where its condition does not hold."""
-        service, workers = self._gateway.service_storage, self._gateway.asks
+        service, workers = self._gateway.service_storage, self._gateway.workers
         mine = service.of_owner(session.owner)
         if schedule.condition == "skill_below_zero" and not await _lost(
             mine.records, workers, session, schedule.model

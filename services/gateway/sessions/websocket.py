@@ -43,12 +43,16 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
         return
-    box = gateway.live.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
+    subscription = gateway.live.hub.subscribe(
+        session.id
+    )  # before the replay: it keeps what happens meanwhile
     try:
         ended = credential_ended(gateway.admission.verifier, credential)
-        await _serve(websocket, box, _messages(gateway.live.history, session.id, box, after), ended)
+        await _serve(
+            websocket, subscription, _messages(gateway.live.history, session.id, subscription, after), ended
+        )
     finally:
-        gateway.live.hub.close(session.id, box)
+        gateway.live.hub.unsubscribe(session.id, subscription)
         if counted:
             gateway.live.sockets.leave(who.user_id)
 
@@ -89,7 +93,7 @@ def _token_in(text: str) -> str | None:
 
 
 async def _messages(
-    history: History, session_id: str, box: Subscription, after: int | None
+    history: History, session_id: str, subscription: Subscription, after: int | None
 ) -> AsyncIterator[LiveMessage]:
     """Yield the missed events, the newest progress, then everything live."""
     seen = 0
@@ -100,7 +104,7 @@ async def _messages(
     for progress in await history.progress(session_id):
         yield progress
     while True:
-        for message in await box.take():
+        for message in await subscription.take():
             if message.seq is None or message.seq > seen:
                 seen = message.seq or seen
                 yield message
@@ -108,7 +112,7 @@ async def _messages(
 
 async def _serve(
     websocket: WebSocket,
-    box: Subscription,
+    subscription: Subscription,
     messages: AsyncIterator[LiveMessage],
     ended: Coroutine[None, None, str],
 ) -> None:
@@ -124,7 +128,7 @@ async def _serve(
         raise WebSocketDisconnect
 
     credential = asyncio.create_task(ended)
-    tasks = [*(asyncio.create_task(t) for t in (write(), read(), box.overflowed.wait())), credential]
+    tasks = [*(asyncio.create_task(t) for t in (write(), read(), subscription.overflowed.wait())), credential]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -136,7 +140,9 @@ async def _serve(
     if credential.done() and not credential.cancelled() and credential.exception() is None:
         await _close(websocket, NOT_SIGNED_IN, credential.result())
         return
-    code, reason = (TOO_SLOW, "TOO_SLOW") if box.overflowed.is_set() else (AWAY, "BROKER_UNAVAILABLE")
+    code, reason = (
+        (TOO_SLOW, "TOO_SLOW") if subscription.overflowed.is_set() else (AWAY, "BROKER_UNAVAILABLE")
+    )
     await _close(websocket, code, reason)
 
 

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from services.gateway.context import UploadContext
 from services.gateway.problems import NoQuestion
 from services.gateway.uploads.announcements import Announcement, open_file
-from services.gateway.uploads.chunks import Received, delete_file, settle
+from services.gateway.uploads.chunks import Received, complete_if_all_received, delete_file
 from shared.contracts.base import derive
 from shared.storage import keys
 from shared.storage.rows import ChunkRow, FileRow, SessionRow
@@ -47,6 +47,6 @@ async def answer_question(
     await context.records.insert(rows)
     for row in rows:
         context.received.note(row)
-    state = await settle(context, fresh)
+    state = await complete_if_all_received(context, fresh)
     await delete_file(context.records, context.objects, session, file)
     return state

@@ -132,7 +132,7 @@ async def store_chunk(
         else:
             await context.room.require(file.owner, file.session_id, n_bytes)
             await _store(context, file, index, row_id, content, sha256)
-    return await settle(context, file)
+    return await complete_if_all_received(context, file)
 
 
 async def _store(
@@ -188,7 +188,7 @@ async def received(context: UploadContext, file: FileRow) -> Received:
     return Received(file, frozenset(sizes), sum(sizes.values()))
 
 
-async def settle(context: UploadContext, file: FileRow) -> Received:
+async def complete_if_all_received(context: UploadContext, file: FileRow) -> Received:
     """Announce the upload if its last chunk is there; saying so again is harmless."""
     state = await received(context, file)
     limit = min(context.settings.gateway_max_file_bytes, file.size_bytes or 1 << 62)

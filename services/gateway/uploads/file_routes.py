@@ -29,7 +29,7 @@ from services.gateway.http.wire import (
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.announcements import Announcement, base_name, open_file
 from services.gateway.uploads.answers import answer_question
-from services.gateway.uploads.chunks import delete_file, settle
+from services.gateway.uploads.chunks import complete_if_all_received, delete_file
 from services.gateway.uploads.wire import (
     ANNOUNCED,
     BOTH,
@@ -209,7 +209,9 @@ async def create_file(body: CreateFile, context: UploadDep, who: Who) -> FileAnn
     """
     session, _ = await ensure_session(context.records, who, body.session_id)
     role, assumed = await role_of(context.records, session, body)
-    state = await settle(context, await open_file(context, session, body.announcement(role)))
+    state = await complete_if_all_received(
+        context, await open_file(context, session, body.announcement(role))
+    )
     file = state.file
     told = record(file, None, name=stem(file))
     return FileAnnounced(

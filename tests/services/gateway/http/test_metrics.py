@@ -56,7 +56,7 @@ async def test_every_route_and_every_code_is_there_before_its_first_request(hous
 
 async def test_open_subscriptions_are_counted(house: House) -> None:
     with_none = samples(house)
-    house.gateway.live.hub.open("some-session")
+    house.gateway.live.hub.subscribe("some-session")
 
     with_one = samples(house)
 
@@ -74,7 +74,7 @@ async def test_refusals_count_by_category_and_code(house: House) -> None:
 
 async def test_a_client_that_falls_behind_counts_with_what_it_was_not_told() -> None:
     hub = Hub(limit=2)
-    hub.open("s")
+    hub.subscribe("s")
 
     for message in (LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5)):
         hub.publish(message)
