@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = ("shared", "services", "trainyard")
 LONGEST_FILE, LONGEST_BODY = 350, 60  # lines; a body is counted without its docstring
-MOST_FUNCTIONS = 51.5  # per 1,000 lines; may only shrink
+MOST_FUNCTIONS = 50.0  # per 1,000 lines; may only shrink
 HOUSES = (
     "shared",
     "services/ingest",

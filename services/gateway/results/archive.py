@@ -45,9 +45,8 @@ async def archive_of(
     if run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet", run_id=run.id)
     key = keys.archive(run.session_id, run.id)
-    subscription = live.hub.subscribe(
-        run.session_id
-    )  # before the look: a report stored meanwhile is heard of
+    # Before the look: a report stored meanwhile is heard of.
+    subscription = live.hub.subscribe(run.session_id)
     try:
         if await objects.size(key) is not None:
             return key

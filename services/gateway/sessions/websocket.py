@@ -43,9 +43,8 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
         return
-    subscription = gateway.live.hub.subscribe(
-        session.id
-    )  # before the replay: it keeps what happens meanwhile
+    # Before the replay: it keeps what happens meanwhile.
+    subscription = gateway.live.hub.subscribe(session.id)
     try:
         ended = credential_ended(gateway.admission.verifier, credential)
         await _serve(
