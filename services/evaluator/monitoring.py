@@ -1,7 +1,6 @@
 """Forecasts of the future after the fact, over the ledger: scored when rows arrive, reported when asked."""
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from shared.series.series import NS_PER_HOUR, Series
 from shared.storage import keys
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
+from shared.storage.forecast_documents import forecast_document
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import OneOf
 from shared.storage.rows import JobRow, SeriesRow
@@ -195,7 +195,7 @@ class LedgerMonitoring:
         newest = max(int(series.times_ns[-1]) for series in rows.values())
         if row.reference_time.timestamp() * 1e9 >= newest:
             return 0
-        document = json.loads(await get_verified(mine.objects, row.object_key, row.sha256))
+        document = await forecast_document(mine.records, mine.objects, row)
         found = await asyncio.to_thread(score_forecast, document, dataset, rows, versions)
         if not found.n and not found.complete:
             return 0

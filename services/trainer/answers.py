@@ -180,7 +180,9 @@ async def forecast(
     if question.future:
         try:
             plain = (await worker.answer(task.model_copy(update={"future": {}}), ForecastOutcome)).document
-            parent = await forecasts.keep(order, plain, question.asked(future=False), None, question.version)
+            parent, _ = await forecasts.keep(
+                order, plain, question.asked(future=False), None, question.version
+            )
         except FitRefused as error:
             if error.code != FutureInputsMissing.code:
                 raise
@@ -188,7 +190,11 @@ async def forecast(
     if parent is not None and plain is not None:
         document["difference"] = difference(document, plain)
     parent_id = parent.id if parent else None
-    kept = await forecasts.keep(order, document, question.asked(future=True), parent_id, question.version)
+    kept, whole = await forecasts.keep(
+        order, document, question.asked(future=True), parent_id, question.version
+    )
+    if kept.object_key is None:
+        return {"forecast_id": kept.id, "document": whole}
     return {"forecast_id": kept.id, "key": kept.object_key, "sha256": kept.sha256}
 
 

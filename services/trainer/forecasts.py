@@ -22,6 +22,7 @@ from shared.storage.codecs import arrays_to_bytes, bytes_to_arrays, json_to_byte
 from shared.storage.connect import Storage
 from shared.storage.data_contract import data_contract, files_of
 from shared.storage.datasets import fetch_dataset
+from shared.storage.forecast_documents import forecast_document, keep_forecast
 from shared.storage.forecast_rows import ForecastRow, RowBatchRow
 from shared.storage.records import OneOf
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
@@ -65,12 +66,14 @@ class LedgerForecasts:
         asked: Mapping[str, JsonValue],
         parent_id: str | None,
         version: int | None = None,
-    ) -> ForecastRow:
+    ) -> tuple[ForecastRow, dict[str, JsonValue]]:
         job, reference = order.job, str(document["reference_time"])
         rests_on = json_to_bytes(dict(sorted(order.versions.items()))).decode()
         wanted = json_to_bytes({key: asked[key] for key in sorted(asked)}).decode()
         forecast_id = derive("forecast", job.id, str(job.attempt), reference, rests_on, wanted)
         mine = self._storage.of_owner(job.owner)
+        if kept := await mine.records.get(ForecastRow, forecast_id):
+            return kept, await forecast_document(mine.records, mine.objects, kept)
         row = ForecastRow(
             id=forecast_id,
             owner=job.owner,
@@ -84,12 +87,9 @@ class LedgerForecasts:
             reference_time=datetime.fromisoformat(reference),
             last_time=_last_time(document),
             parent_id=parent_id,
-            object_key=keys.forecast(job.session_id, forecast_id),
             asked=dict(asked),
         )
-        if kept := await mine.records.get(ForecastRow, forecast_id):
-            return kept
-        facts: dict[str, JsonValue] = {
+        whole: dict[str, JsonValue] = {
             "forecast_id": forecast_id,
             "run_id": job.run_id,
             "job_id": job.id,
@@ -101,11 +101,9 @@ class LedgerForecasts:
             "parent_id": parent_id,
             "asked": dict(asked),
             "row_versions": dict(order.versions),
+            **document,
         }
-        stored = await mine.objects.put(row.object_key, json_to_bytes({**facts, **document}))
-        row = row.changed(sha256=stored.digest)
-        await mine.records.insert([row])
-        return row
+        return await keep_forecast(mine, row, json_to_bytes(whole)), whole
 
     async def keep_backcast(self, job: JobRow, path: Path) -> str:
         key = keys.backcast(job.session_id, job.run_id, job.id)

@@ -187,8 +187,14 @@ class Forecasts(Protocol):
         asked: Mapping[str, JsonValue],
         parent_id: str | None,
         version: int | None = None,
-    ) -> ForecastRow:
-        """Store a forecast under the id that follows from model, rows and question; return its row."""
+    ) -> tuple[ForecastRow, dict[str, JsonValue]]:
+        """Store a forecast under the id that follows from model, rows and question.
+
+        Returns
+        -------
+        row, document
+            As they are kept: those of the first time it was asked.
+        """
         ...
 
     async def keep_backcast(self, job: JobRow, path: Path) -> str:

@@ -84,14 +84,12 @@ def resample(series: Series, at_ns: Int64, rule: Rule) -> Points:
 
 def _without_inventing(series: Series, at_ns: Int64, rule: Rule) -> Points:
     """Return the newest row young enough to be that of a moment; else, but for ``row``, interpolate."""
-    finite = np.isfinite(series.values)
-    known = series if finite.all() else Series(series.name, series.times_ns[finite], series.values[finite])
+    known = series.known
     left = rows_before(known.times_ns, at_ns)
     values = np.where(left < 0, np.nan, known.values[np.maximum(left, 0)])
     # Tell which moments have a row of their own, `left` among the numbers, and why others do not.
-    numbers = series.times_ns[np.isfinite(series.values)]
     codes = np.zeros(at_ns.shape, dtype=np.uint8)
-    age = _age(numbers[np.maximum(left, 0)], at_ns, rule.clock)
+    age = _age(known.times_ns[np.maximum(left, 0)], at_ns, rule.clock)
     codes[age > _youth_ns(rule)] = Code.GAP
     row = rows_before(series.times_ns, at_ns)  # empty cells included: they have a moment, but no number
     empty = (row >= 0) & ~np.isfinite(series.values[np.maximum(row, 0)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
@@ -107,6 +108,19 @@ class Series:
         """The stamps without repeats, shape (m,): archived forecasts repeat a target time."""
         return self.times_ns if self.issued_ns is None else np.unique(self.times_ns)
 
+    @cached_property
+    def known(self) -> "Series":
+        """The measurements that are numbers."""
+        finite = np.isfinite(self.values)
+        if finite.all():
+            return Series(self.name, self.times_ns, self.values)
+        return Series(self.name, self.times_ns[finite], self.values[finite])
+
+    def require_numbers(self) -> None:
+        """Raise ``NoNumbers`` if no value is finite, or there is no row at all."""
+        if not np.isfinite(self.values).any():
+            raise NoNumbers(f"{self.name}: not one of {len(self)} values is a number", series=self.name)
+
     def statistics(self) -> Statistics:
         """Return the native statistics.
 
@@ -115,9 +129,8 @@ class Series:
         NoNumbers
             If no value is finite, or there is no row at all.
         """
+        self.require_numbers()
         numeric = int(np.count_nonzero(np.isfinite(self.values)))
-        if numeric == 0:
-            raise NoNumbers(f"{self.name}: not one of {len(self)} values is a number", series=self.name)
         first, last = int(self.times_ns[0]), int(self.times_ns[-1])
         step = (last - first) / (len(self) - 1) / NS_PER_MINUTE if len(self) > 1 else 0.0
         # The smallest distance of two stamps in minutes; archived forecasts repeat a target time.

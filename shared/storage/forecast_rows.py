@@ -30,12 +30,23 @@ class ForecastRow(Row):
     reference_time: AwareDatetime
     last_time: AwareDatetime
     parent_id: str | None = None
-    object_key: str
+    object_key: str | None = None  # None: a row of its own keeps the document
     sha256: str | None = None  # rows of earlier releases have none
     asked: dict[str, JsonValue] = {}
     scored: bool = False
     n_scored: int = 0
     scores: dict[str, JsonValue] = {}
+
+
+class ForecastDocumentRow(Row):
+    """The document of the forecast with the same id, as JSON; that forecast's row says when it is safe."""
+
+    table: ClassVar[str] = "forecast_documents"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",),)
+    durable: ClassVar[bool] = False
+
+    session_id: str
+    content: str
 
 
 class RowBatchRow(Row):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.storage import keys
 from shared.storage.connect import Storage
-from shared.storage.forecast_rows import ForecastRow, RowBatchRow
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow, RowBatchRow
 from shared.storage.objects import ObjectNotFound
 from shared.storage.records import R, each_row
 from shared.storage.registry_rows import ModelVersionRow, StageChangeRow
@@ -126,7 +126,15 @@ class _Checker:
                 yield finding
 
     async def _forecasts(self, session_id: str) -> AsyncIterator[Finding]:
+        documents = {row.id: row.content for row in await self._of(ForecastDocumentRow, session_id)}
         for row in await self._of(ForecastRow, session_id):
+            if row.object_key is None:
+                content = documents.get(row.id)
+                if content is None:
+                    yield Finding("missing", f"the document of forecast {row.id}", session_id)
+                elif hashlib.sha256(content.encode()).hexdigest() != row.sha256:
+                    yield Finding("damaged", f"the document of forecast {row.id}", session_id)
+                continue
             async for finding in self._object(session_id, row.object_key, row.sha256, f"forecast {row.id}"):
                 yield finding
         jobs = {job.id for job in await self._of(JobRow, session_id)}

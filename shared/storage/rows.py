@@ -9,7 +9,7 @@ from shared.contracts.kinds import JobKind, JobSpec, ModelSpec
 from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec, Role
 from shared.contracts.trials import Trial
-from shared.storage.forecast_rows import ForecastRow, RowBatchRow
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow, RowBatchRow
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import Row
 from shared.storage.registry_rows import ModelVersionRow, PromotionRuleRow, StageChangeRow
@@ -298,12 +298,12 @@ class ApiKeyRow(Row):
 
 TABLES: tuple[type[Row], ...] = (
     SessionRow, FileRow, ChunkRow, SeriesRow, DatasetRow, RunRow, JobRow, ResultRow, PlotRow, LogRow,
-    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, RowBatchRow,
-    SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
+    ScalerRow, TableRow, LeaseRow, DeadLetterRow, AnswerRow, ApiKeyRow, ForecastRow, ForecastDocumentRow,
+    RowBatchRow, SubscriptionPlanRow, UserSubscriptionRow, UsageRow, ModelVersionRow, StageChangeRow,
     ScheduleRow, FiringRow, PromotionRuleRow,
 )  # fmt: skip
 SESSION_TABLES: tuple[type[Row], ...] = (
     FiringRow, ScheduleRow, PromotionRuleRow,
-    StageChangeRow, ModelVersionRow, ForecastRow, RowBatchRow, PlotRow, LogRow, ScalerRow, TableRow,
-    ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
+    StageChangeRow, ModelVersionRow, ForecastRow, ForecastDocumentRow, RowBatchRow, PlotRow, LogRow,
+    ScalerRow, TableRow, ResultRow, JobRow, RunRow, DatasetRow, SeriesRow, ChunkRow, FileRow,
 )  # fmt: skip

@@ -122,7 +122,7 @@ def plan_windows(spec: DatasetSpec, series: Mapping[str, Series]) -> WindowPlan:
         raise UnknownSeries(f"series {missing} not found", field="series", series=missing)
     inputs = [series[s.series_id] for s in spec.inputs]
     for one in inputs:
-        one.statistics()  # refuses a series without rows
+        one.require_numbers()
     target = series[spec.outputs[0].series_id]
     has_clock = len(target) > 1 and target.issued_ns is None
     grid = reference_grid(
@@ -189,7 +189,7 @@ def window_rule(
             field="content",
             series=spec.name,
         )
-    series.statistics()  # refuses a series without numbers
+    series.require_numbers()
     native = series.native_step_ns()
     calendar = None if grid is None else grid.calendar
     window = window_of(spec.horizon, n_points, spec.role).on_steps(calendar)

@@ -49,7 +49,7 @@ def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
         right = rows_before(times, at + rule.averaged[1])
     elif rule.spec.content == "latest":
         numbers = np.flatnonzero(np.isfinite(source.series.values))
-        left = right = numbers[rows_before(source.known.times_ns, at)]
+        left = right = numbers[rows_before(source.series.known.times_ns, at)]
     elif rule.resampling.method == "mean":
         half = rule.resampling.bin_ns // 2
         left = np.searchsorted(times, at - half, side="left")
@@ -57,7 +57,7 @@ def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
     elif rule.resampling.method in ("hold", "filled"):
         # Moments without a row of their own lie between their neighbours among the numbers.
         numbers = np.flatnonzero(np.isfinite(source.series.values))
-        before, after = neighbours(source.known.times_ns, at, "linear")
+        before, after = neighbours(source.series.known.times_ns, at, "linear")
         own = source.has_own_row(at)
         left, right = numbers[before], numbers[np.where(own, before, np.minimum(after, len(numbers) - 1))]
     else:

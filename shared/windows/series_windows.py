@@ -27,12 +27,6 @@ class SeriesWindows:
         """The rows as an archive of forecasts."""
         return ForecastVintages.of(self.series)
 
-    @cached_property
-    def known(self) -> Series:
-        """The rows that are numbers."""
-        finite = np.isfinite(self.series.values)
-        return Series(self.series.name, self.series.times_ns[finite], self.series.values[finite])
-
     def points(self, ref_ns: Int64) -> Points:
         """Return the window of each reference time, shape (n, n_values)."""
         ref = ref_ns[:, None]
@@ -48,7 +42,7 @@ class SeriesWindows:
         if self.rule.averaged:
             begin, end = (shifted(at_ns, bound, self.rule.calendar) for bound in self.rule.averaged)
             return mean_between(self.series, begin, end, closed=True)
-        rows = self.known if self.rule.spec.content == "latest" else self.series
+        rows = self.series.known if self.rule.spec.content == "latest" else self.series
         return resample(rows, at_ns, self.rule.resampling)
 
     def archived(self, ref_ns: Int64, at_ns: Int64) -> Points:
@@ -72,7 +66,7 @@ class SeriesWindows:
             half_up = self.rule.resampling.bin_ns - self.rule.resampling.bin_ns // 2
             row = rows_before(times, end + half_up - 1)
         elif self.rule.resampling.method in ("hold", "filled"):
-            known = self.known.times_ns
+            known = self.series.known.times_ns
             row = rows_before(known, end)
             read = known[np.maximum(row, 0)]
             if (
@@ -88,7 +82,7 @@ class SeriesWindows:
     def has_own_row(self, at_ns: Int64) -> Bool:
         """Tell the moments whose value is a row of the series, not made of two."""
         own = replace(self.rule.resampling, max_gap_ns=0)
-        return np.equal(resample(self.known, at_ns, own).codes, Code.OK)
+        return np.equal(resample(self.series.known, at_ns, own).codes, Code.OK)
 
     def reads_ahead(self, ref_ns: Int64) -> Bool:
         """Tell the reference times at which an ``auto`` input of the past would read a row after them."""

@@ -98,7 +98,11 @@ def newest_reference(dataset: Dataset, series: Mapping[str, Series]) -> int:
             complete &= np.asarray((codes == Code.OK).all(axis=1))
         if complete.any():
             return int(refs[np.flatnonzero(complete)[-1]])
-    ends = {source.rule.spec.name: int(source.known.times_ns[-1]) for source in past if len(source.known)}
+    ends = {
+        source.rule.spec.name: int(source.series.known.times_ns[-1])
+        for source in past
+        if len(source.series.known)
+    }
     name, end = min(ends.items(), key=lambda pair: pair[1])
     raise IncompleteWindow(
         f"no recent moment has the past of every input; {name!r} ends at {_stamp(end)}",
@@ -280,7 +284,7 @@ def _sources(dataset: Dataset, series: Mapping[str, Series]) -> list[SeriesWindo
                 field="series",
                 series=wanted.name,
             )
-        series[wanted.series_id].statistics()  # refuses rows without a number
+        series[wanted.series_id].require_numbers()
         found.append(SeriesWindows(rule, series[wanted.series_id]))
     return found
 

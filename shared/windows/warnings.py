@@ -69,7 +69,7 @@ def _interpolated(source: SeriesWindows, ref_ns: Int64) -> Problem | None:
     """Count the true values that stand in no row of the file: between two rows, a model learns a mixture."""
     if source.rule.averaged or source.rule.resampling.method not in ("linear", "filled") or len(ref_ns) == 0:
         return None
-    numbers = source.known.times_ns
+    numbers = source.series.known.times_ns
     made = n = 0
     for begin in range(0, len(ref_ns), _BLOCK):
         at = source.rule.window.moments(ref_ns[begin : begin + _BLOCK], source.rule.calendar)

@@ -12,7 +12,7 @@ from shared.contracts.kinds import LinearSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.errors import InvalidInput, SessionNotFound
 from shared.storage.connect import Storage, open_supabase
-from shared.storage.forecast_rows import ForecastRow, RowBatchRow
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow, RowBatchRow
 from shared.storage.objects import ObjectNotFound
 from shared.storage.plan_rows import SubscriptionPlanRow, UsageRow, UserSubscriptionRow
 from shared.storage.records import OneOf, Row
@@ -92,6 +92,7 @@ _FIELDS: dict[type[Row], dict[str, Any]] = {
         "run_id": "r", "job_id": "j", "kind": "lin", "label": "x", "reference_time": utc_now(),
         "last_time": utc_now(), "object_key": "k",
     },
+    ForecastDocumentRow: {"content": "{}"},
     ModelVersionRow: {"number": 1, "run_id": "r", "job_id": "j", "kind": "lin", "label": "x"},
     StageChangeRow: {"number": 1, "version": 1, "stage": "champion"},
     ScheduleRow: {"action": "forecast", "at": "06:00", "timezone": "Europe/Vienna"},

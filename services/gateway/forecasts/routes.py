@@ -22,6 +22,7 @@ from services.gateway.forecasts.wire import (
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.problems import NothingThere
 from services.gateway.registry.versions import register, registry_of
+from shared.storage.forecast_documents import forecast_document
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.records import Where
 from shared.storage.verified import get_verified
@@ -57,6 +58,8 @@ async def forecast(
         "session_id": session.id, "job_id": job.id, "version": version.number, **body.question(),
     }  # fmt: skip
     kept = await workers.ask("trainer.forecast", about)
+    if isinstance(document := kept.get("document"), dict):
+        return Forecast.model_validate(document)
     return Forecast(**json.loads(await get_verified(objects, str(kept["key"]), kept.get("sha256"))))
 
 
@@ -130,7 +133,7 @@ async def read_forecast(
     row = await records.get(ForecastRow, forecast_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("there is no such forecast in this session")
-    document: dict[str, Any] = json.loads(await get_verified(objects, row.object_key, row.sha256))
+    document = await forecast_document(records, objects, row)
     if format == "csv":
         return _as_csv(forecast_csv(document), f"forecast-{row.id[:8]}.csv")
     return Forecast(**document)

@@ -20,7 +20,7 @@ from shared.contracts.kinds import KINDS
 from shared.errors import Unavailable
 from shared.storage import keys
 from shared.storage.connect import Storage
-from shared.storage.forecast_rows import ForecastRow
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow
 from shared.storage.leases import take_lease
 from shared.storage.objects import Objects
 from shared.storage.records import Less, OneOf, Records, Where
@@ -109,8 +109,10 @@ async def rotate_forecasts(storage: Storage, *, keep: int) -> int:
         for first in range(0, len(oldest), _AT_ONCE):
             block = oldest[first : first + _AT_ONCE]
             for row in block:  # the rows go last: after a crash they are found again
-                await mine.objects.delete(row.object_key)
+                if row.object_key is not None:
+                    await mine.objects.delete(row.object_key)
             ids = OneOf(tuple(row.id for row in block))
+            await mine.records.delete(ForecastDocumentRow, {"id": ids})
             removed += await mine.records.delete(ForecastRow, {"id": ids})
     await storage.records.delete(FiringRow, {"due": Less(utc_now() - _FIRINGS_KEPT)})
     return removed

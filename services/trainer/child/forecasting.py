@@ -3,12 +3,20 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.child.calibration import folds_of, live_intervals, opened_dataset, opened_rows
+from services.trainer.child.calibration import (
+    DATASETS_KEPT,
+    folds_of,
+    live_intervals,
+    opened_dataset,
+    opened_rows,
+)
 from services.trainer.child.protocol import (
     BackcastOutcome,
     BackcastTask,
@@ -46,7 +54,7 @@ def forecast(task: ForecastTask) -> ForecastOutcome:
     dataset = opened_dataset(task.dataset, folds_of(task))
     series = {series_id: opened_rows(path) for series_id, path in task.rows.items()}
     if task.at is None:
-        ref_ns = newest_reference(dataset, series)
+        ref_ns = _newest(task.dataset, folds_of(task), tuple(sorted(task.rows.items())))
     else:
         ref_ns = reference_at(dataset, _moment(task.at, task.zone))
     stamps = future_stamps(dataset, ref_ns)
@@ -70,6 +78,13 @@ def backcast(task: BackcastTask) -> BackcastOutcome:
     y_pred[complete] = remembered_forecaster(task.model, task.passport_sha256).forecast_scaled(x)
     np.savez(task.output, ref_ns=ref_ns, y_pred=y_pred)
     return BackcastOutcome(n_complete=int(complete.sum()), seconds=time.perf_counter() - started)
+
+
+@lru_cache(maxsize=DATASETS_KEPT)
+def _newest(folder: Path, backtest: str | None, rows: tuple[tuple[str, Path], ...]) -> int:
+    return newest_reference(
+        opened_dataset(folder, backtest), {series_id: opened_rows(path) for series_id, path in rows}
+    )
 
 
 def _forecast(

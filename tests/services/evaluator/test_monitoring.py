@@ -22,6 +22,7 @@ from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, json_to_bytes
 from shared.storage.connect import Storage
 from shared.storage.folders import put_tree
+from shared.storage.forecast_documents import keep_forecast
 from shared.storage.forecast_rows import ForecastRow
 from shared.storage.rows import DatasetRow, JobRow, SeriesRow, SessionRow
 from shared.windows.dataset import build_dataset
@@ -92,17 +93,12 @@ class Yard:
                 interval = {"level": 95.0, "lower": value - half_width, "upper": value + half_width}
                 values.append({"time": _at(ref + step).isoformat(), "value": value, "intervals": [interval]})
             outputs.append({"name": name, "series_id": name, "values": values})
-        forecast_id = new_id()
-        key = keys.forecast(self.session.id, forecast_id)
         document: Json = {"reference_time": _at(ref).isoformat(), "outputs": outputs}
-        await self.storage.objects.put(key, json_to_bytes(document))
         row = ForecastRow(
-            id=forecast_id, owner="ada", session_id=self.session.id, run_id=self.job.run_id,
+            id=new_id(), owner="ada", session_id=self.session.id, run_id=self.job.run_id,
             job_id=self.job.id, kind="lin", label="LIN", reference_time=_at(ref), last_time=_at(ref + STEPS),
-            object_key=key,
         )  # fmt: skip
-        await self.storage.records.insert([row])
-        return row
+        return await keep_forecast(self.storage, row, json_to_bytes(document))
 
     async def kept(self, row: ForecastRow) -> ForecastRow:
         found = await self.storage.records.get(ForecastRow, row.id)

@@ -6,7 +6,8 @@ from services.gateway.sessions.cleanup import rotate_forecasts
 from services.gateway.settings import GatewaySettings
 from shared.contracts.base import new_id, utc_now
 from shared.storage import keys
-from shared.storage.forecast_rows import ForecastRow
+from shared.storage.forecast_documents import keep_forecast
+from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow
 from shared.storage.rows import SessionRow
 from shared.storage.schedule_rows import FiringRow
 from tests.services.gateway.house import House
@@ -15,26 +16,33 @@ from tests.support.ledger_rows import session_row
 KEEP = 12
 
 
-async def _forecasts(house: House, session: SessionRow, n: int) -> list[ForecastRow]:
+async def _forecasts(house: House, session: SessionRow, n: int, *, n_objects: int = 0) -> list[ForecastRow]:
+    """Keep n forecasts, the first ones with objects as earlier releases did."""
     begun = utc_now() - timedelta(days=1)
     rows = [
         ForecastRow(
             id=(forecast_id := new_id()), owner=session.owner, session_id=session.id, run_id=new_id(),
             job_id=new_id(), kind="lin", label="LIN", reference_time=begun, last_time=begun,
-            object_key=keys.forecast(session.id, forecast_id), created_at=begun + timedelta(minutes=k),
+            object_key=keys.forecast(session.id, forecast_id) if k < n_objects else None,
+            created_at=begun + timedelta(minutes=k),
         )
         for k in range(n)
     ]  # fmt: skip
-    await house.records.insert([session, *rows])
+    await house.records.insert([session])
     for row in rows:
-        await house.gateway.service_storage.objects.put(row.object_key, b"{}")
+        if row.object_key is None:
+            await keep_forecast(house.gateway.service_storage, row, b"{}")
+        else:
+            await house.gateway.service_storage.objects.put(row.object_key, b"{}")
+            await house.records.insert([row])
     return rows
 
 
 async def test_the_newest_forecasts_of_each_session_stay_with_their_documents(house: House) -> None:
     storage = house.gateway.service_storage
     many, few = session_row("local"), session_row("local")
-    rows, others = await _forecasts(house, many, KEEP + 7), await _forecasts(house, few, KEEP)
+    rows = await _forecasts(house, many, KEEP + 7, n_objects=9)
+    others = await _forecasts(house, few, KEEP)
 
     removed = await rotate_forecasts(storage, keep=KEEP)
     again = await rotate_forecasts(storage, keep=KEEP)
@@ -42,8 +50,11 @@ async def test_the_newest_forecasts_of_each_session_stay_with_their_documents(ho
     kept = await house.records.select(ForecastRow, {"session_id": many.id})
     assert (removed, again) == (7, 0)
     assert [row.id for row in kept] == [row.id for row in rows[7:]]
-    documents = await storage.objects.list(keys.session(many.id))
-    assert sorted(documents) == sorted(row.object_key for row in kept)
+    assert await storage.objects.list(keys.session(many.id)) == sorted(
+        row.object_key for row in kept if row.object_key
+    )
+    documents = await house.records.select(ForecastDocumentRow, {"session_id": many.id})
+    assert {row.id for row in documents} == {row.id for row in kept if not row.object_key}
     assert await house.records.count(ForecastRow, {"session_id": few.id}) == len(others)
 
 
@@ -66,20 +77,21 @@ async def test_of_ten_thousand_forecasts_the_ledger_keeps_two_thousand(house: Ho
     storage, session, begun = house.gateway.service_storage, session_row("local"), utc_now()
     rows = [
         ForecastRow(
-            id=(forecast_id := new_id()), owner="local", session_id=session.id, run_id="r", job_id="j",
+            id=new_id(), owner="local", session_id=session.id, run_id="r", job_id="j",
             kind="lin", label="LIN", reference_time=begun, last_time=begun,
-            object_key=keys.forecast(session.id, forecast_id), created_at=begun + timedelta(seconds=k),
+            created_at=begun + timedelta(seconds=k),
         )
         for k in range(10_000)
     ]  # fmt: skip
-    await house.records.insert([session, *rows])
-    for row in (*rows[:3], *rows[-3:]):
-        await storage.objects.put(row.object_key, b"{}")
+    documents = [
+        ForecastDocumentRow(id=row.id, owner="local", session_id=session.id, content="{}") for row in rows
+    ]
+    await house.records.insert([session, *documents, *rows])
 
     removed = await rotate_forecasts(storage, keep=GatewaySettings().gateway_forecasts_kept)
 
     kept = await house.records.select(ForecastRow, {"session_id": session.id})
     assert (removed, len(kept)) == (8_000, 2_000)
     assert {row.id for row in kept} == {row.id for row in rows[-2_000:]}
-    documents = await storage.objects.list(keys.session(session.id))
-    assert sorted(documents) == sorted(row.object_key for row in rows[-3:])
+    left = await house.records.select(ForecastDocumentRow, {"session_id": session.id})
+    assert {row.id for row in left} == {row.id for row in kept}
