@@ -1,11 +1,13 @@
 """What a regression per slot sees: features of each step, and products of two of them.
 
 Products stand for what is not linear: squares and seasons of known series (demand rises with heat and with
-cold), harmonics of the year, and newest values whose say fades with the lead.
+cold), known series times one another and times the target's last day (clouds take a share of the sun's light,
+whatever it is), harmonics of the year, and newest values whose say fades with the lead.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import Any, Self
 
 import numpy as np
@@ -141,3 +143,16 @@ def _columns(features: list[Feature]) -> Iterator[tuple[int, int]]:
     if len(years) == 2:  # the year's second harmonic
         yield from ((years[0], years[1]), (years[1], years[1]))
     yield from ((fade, value) for fade in by_use.get("fade", []) for value in by_use.get("fading", []))
+    yield from _together(features, by_use)
+
+
+def _together(features: list[Feature], by_use: Mapping[str, list[int]]) -> Iterator[tuple[int, int]]:
+    """Yield known series at the forecast time times one another, their days' means and the own day."""
+    known = by_use.get("known", [])
+    then = [k for k in known if features[k].name.endswith(", then")]
+    means = [k for k in known if features[k].operator == "mean"]
+    own = [
+        k for k in by_use.get("own", []) if features[k].name.endswith((", a day before", " of its last day"))
+    ]
+    yield from combinations(then, 2)
+    yield from product(then, (*means, *own))

@@ -57,7 +57,7 @@ def _forecast(graph: Graph, slots: Slots, x: str, base: str) -> str:
 
 def fit_bytes(spec: SlotsSpec, size: FitSize) -> int:
     """Count a block of rows, the moments of every slot three times, and the linear model's."""
-    columns = min(MOST_COLUMNS, 60 + 8 * size.n_inputs)
+    columns = min(MOST_COLUMNS, 60 + 8 * size.n_inputs + 2 * size.n_inputs**2)
     slots = min(MOST_SLOTS, size.output_steps)
     linear = LINEAR.fit_bytes(LinearSpec(), size)
     return 2 * BLOCK_VALUES * FLOAT64 + 3 * slots * (columns + 1) ** 2 * FLOAT64 + linear

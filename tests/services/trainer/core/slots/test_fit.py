@@ -73,6 +73,18 @@ def test_products_are_held_between_what_was_seen() -> None:
     assert (held[~products] == 1e6).all()
 
 
+def test_known_series_enter_as_products_with_one_another_and_with_the_own_last_day() -> None:
+    design = design_of(small_dataset(400, input_steps=48).layout, 0, 400)
+    names = [*design.recipe.names, ""]
+
+    pairs = {(names[a], names[b]) for a, b in zip(design.first, design.second, strict=True)}
+
+    then = "temperature ahead, then"
+    assert (then, "temperature ahead, mean of its day") in pairs
+    assert (then, "load, a day before") in pairs
+    assert (then, "load, most of its last day") in pairs
+
+
 def test_a_day_has_as_many_slots_as_have_rows_enough() -> None:
     layout = small_dataset(400).layout
 

@@ -8,7 +8,8 @@ import { getHistory, getImportance, getResults } from "../api";
 import { call } from "../client";
 import { ForecastChart } from "../charts/ForecastChart";
 import { Bars, HeatMap, Histogram } from "../charts/small";
-import { type Key, t, useLanguage } from "../i18n";
+import { type Key, known, t, useLanguage } from "../i18n";
+import { type Fact, factsOf } from "../ui/facts";
 import { bytes, duration, figure, percent, signed, whole } from "../ui/format";
 import { Head, Loading, Trouble } from "../ui/parts";
 import { useWorkspace } from "../workspace";
@@ -126,16 +127,36 @@ function Training({ rid, jid, model }: { rid: string; jid: string; model: { para
   const { session_id: sid } = useWorkspace();
   const asked = useQuery({ queryKey: ["history", rid, false], queryFn: () => getHistory(sid, rid), staleTime: Number.POSITIVE_INFINITY });
   const curve = asked.data?.curves.find((one) => one.job_id === jid);
-  const facts = Object.entries({ ...model.parameters, ...model.notes }).filter(([name]) => name !== "kind" && name !== "members");
   return (
     <div className="two">
       <section className="card"><h2>{t("loss.title")}</h2>
         {curve ? <Suspense fallback={<Loading />}><TimeChart x={curve.epochs} numeric logarithmic height={260} name="loss" xLabel={t("loss.epoch")} unit={t("loss.unit")} lines={[{ label: t("loss.train"), values: curve.loss, stroke: "c1", dash: [5, 4] }, { label: t("loss.validation"), values: curve.val_loss, stroke: "c0" }]} summary={t("loss.summary", { n: 2, epochs: curve.epochs.length })} /></Suspense> : <p className="soft">{t("loss.never")}</p>}
       </section>
       <section className="card flush"><div className="card-head"><h2>{t("model.facts")}</h2></div>
-        <div className="scroll"><table><tbody>{facts.map(([name, value]) => <tr key={name}><th scope="row" className="nowrap"><code>{name}</code></th><td style={{ overflowWrap: "anywhere" }}>{typeof value === "number" ? figure(value, 5) : typeof value === "object" ? JSON.stringify(value).slice(0, 200) : String(value)}</td></tr>)}</tbody></table></div>
+        <div className="scroll" tabIndex={0} role="region" aria-label={t("model.facts")}><table>
+          <FactRows title={t("facts.asked")} facts={factsOf(model.parameters)} />
+          <FactRows title={t("facts.found")} facts={factsOf(model.notes)} />
+        </table></div>
       </section>
     </div>
+  );
+}
+
+const nameOf = (name: string): string => (known(`fact.${name}`) ? t(`fact.${name}` as Key) : known(`param.${name}`) ? t(`param.${name}` as Key) : name.replaceAll("_", " "));
+
+const saidOf = ({ path, value }: Fact): string => {
+  if (value === null) return path.at(-1) === "max_depth" ? t("fact.none") : t("fact.chosen");
+  if (typeof value === "boolean") return t(value ? "fact.yes" : "fact.no");
+  return typeof value === "number" ? figure(value, 5) : value;
+};
+
+function FactRows({ title, facts }: { title: string; facts: Fact[] }) {
+  if (!facts.length) return null;
+  return (
+    <tbody>
+      <tr><th colSpan={2} scope="rowgroup" className="soft small">{title}</th></tr>
+      {facts.map((fact) => <tr key={fact.path.join("/")}><th scope="row">{fact.path.map(nameOf).join(" · ")}</th><td style={{ overflowWrap: "anywhere" }}>{saidOf(fact)}</td></tr>)}
+    </tbody>
   );
 }
 
