@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -54,6 +55,7 @@ def _private(path: Path, text: str) -> None:
         file.write(text)
 
 
+@dataclass(eq=False, repr=False)  # nobody prints the secrets
 class EmbeddedNats:
     """One nats-server over one folder.
 
@@ -67,15 +69,15 @@ class EmbeddedNats:
         Whether each service has a user of its own, with exactly its subjects; else one token opens all.
     """
 
-    def __init__(self, root: Path, *, durable: bool = True, users: bool = False) -> None:
-        self.root = root
-        self.durable = durable
-        self.users = users
-        self.url = ""
-        self.token = ""
-        self.passwords: dict[str, str] = {}
-        self._port = -1
-        self._process: subprocess.Popen[bytes] | None = None
+    root: Path
+    _: KW_ONLY
+    durable: bool = True
+    users: bool = False
+    url: str = ""
+    token: str = ""
+    passwords: dict[str, str] = field(default_factory=dict)
+    _port: int = -1
+    _process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:

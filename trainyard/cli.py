@@ -18,7 +18,7 @@ from shared.contracts.problems import Problem
 from shared.contracts.specs import DatasetSpec
 from shared.contracts.trials import MOST_TRIALS
 from trainyard.client import AsyncClient
-from trainyard.console import RunBars, show_claims, show_file, show_leaderboard, show_problem
+from trainyard.console import RunBars, show_file, show_leaderboard, show_problem
 from trainyard.demo import EXAMPLES
 from trainyard.failures import FAILURES, told
 from trainyard.forecasting import save_forecast, show_forecast
@@ -250,7 +250,9 @@ async def _train(
         async with asyncio.timeout(300):
             async for _ in client.watch(session, started.run_id, until="run.reported"):
                 pass
-    show_claims(console, await client.results(session, run_id=started.run_id))
+    results = await client.results(session, run_id=started.run_id)
+    for claim in results.leaderboard.get("claims") or []:
+        console.print(f"  {claim['sentence']}")
     archive = await client.download(session, out / "results.zip", run_id=started.run_id)
     await asyncio.to_thread(shutil.unpack_archive, archive, out)
     console.print(f"  results, tables, plots and models: [bold]{out}[/]")

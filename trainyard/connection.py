@@ -69,11 +69,12 @@ class Connection:
 
         A lost connection is opened again where it broke off: no event is missed or repeated.
         """
+        scheme, place, *_ = urlsplit(self.url)
+        secure = "wss" if scheme == "https" else "ws"
         while True:
+            address = urlunsplit((secure, place, f"/ws/sessions/{session_id}", f"after={after}", ""))
             try:
-                async with websockets.connect(
-                    self._live_address(session_id, after), additional_headers=self._headers
-                ) as socket:
+                async with websockets.connect(address, additional_headers=self._headers) as socket:
                     async for message in socket:
                         event = Live.model_validate_json(message)
                         after = max(after, event.seq or 0)
@@ -84,11 +85,6 @@ class Connection:
             except (websockets.InvalidMessage, OSError):
                 pass  # the gateway is starting again
             await asyncio.sleep(0.3)
-
-    def _live_address(self, session_id: str, after: int) -> str:
-        scheme, place, *_ = urlsplit(self.url)
-        secure = "wss" if scheme == "https" else "ws"
-        return urlunsplit((secure, place, f"/ws/sessions/{session_id}", f"after={after}", ""))
 
     @asynccontextmanager
     async def _stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[httpx.Response]:

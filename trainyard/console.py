@@ -49,7 +49,9 @@ def _reading(facts: Any) -> Iterator[str]:
         yield f"one series per {' and '.join(keys)}"
     skipped = facts.get("skipped") or []
     for column in skipped[:_FEW]:
-        yield f"left out: column {column['column']!r} ({column['reason']})" + _offer(column)
+        name, n_texts = column["column"], len(column.get("values") or ())
+        offer = f": {n_texts} values, inputs with --read 'category_columns={name}'" if n_texts else ""
+        yield f"left out: column {name!r} ({column['reason']})" + offer
     if len(skipped) > _FEW:
         yield f"left out: {len(skipped) - _FEW} more columns"
     for name, values in (facts.get("categories") or {}).items():
@@ -59,14 +61,6 @@ def _reading(facts: Any) -> Iterator[str]:
         yield f"no data: line {row['line']} {row['cell']!r} ({row['reason']})"
     if len(aside) > _FEW:
         yield f"no data: {len(aside) - _FEW} more lines"
-
-
-def _offer(column: dict[str, Any]) -> str:
-    """Say how a column of few texts becomes an input."""
-    values = column.get("values") or ()
-    if not values:
-        return ""
-    return f": {len(values)} values, inputs with --read 'category_columns={column['column']}'"
 
 
 def _findings(quality: dict[str, Any]) -> str:
@@ -219,12 +213,6 @@ def show_backtest(console: Console, found: Backtest) -> None:
             console.print(f"  [yellow]{row['label']}: {row['reason']}[/]")
     if found.problem:
         console.print(f"  [red]{found.problem.message}[/]")
-
-
-def show_claims(console: Console, results: RunResults) -> None:
-    """Print which differences hold on test."""
-    for claim in results.leaderboard.get("claims") or []:
-        console.print(f"  {claim['sentence']}")
 
 
 def _number(value: float | None) -> str:

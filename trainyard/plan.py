@@ -182,10 +182,13 @@ def plan_dataset(
         Whether targets in gaps are made up from their neighbours; otherwise they are rows of the file.
     """
     goal = _target(series, target)
-    step = _step_minutes(goal)
+    usual_s, n_rows = goal.quality.get("step_s"), goal.statistics.get("n")
+    if not isinstance(usual_s, int | float) or usual_s <= 0:
+        raise UnknownTarget(f"{goal.name!r} has no step: it has fewer than two rows", field="target")
+    step = float(usual_s) / 60
     ahead = horizon.total_seconds() / 60
-    n_rows = _n_rows(goal)
-    back = (lookback.total_seconds() / 60) if lookback else _lookback(step, ahead, n_rows)
+    n_known = int(n_rows) if isinstance(n_rows, int | float) else 0
+    back = (lookback.total_seconds() / 60) if lookback else _lookback(step, ahead, n_known)
     n_output, n_input = max(1, round(ahead / step)), max(1, round(back / step))
     past = Horizon(start=-(n_input - 1) * step / 60, end=0.0)
     coming = Horizon(start=step / 60, end=n_output * step / 60)
@@ -221,7 +224,7 @@ def plan_dataset(
         output_steps=n_output,
         stride=(stride.total_seconds() / 60) if stride else step,
         calendar=Calendar(
-            year=_feature(known, enabled=n_rows * step >= YEARS_SEEN * MINUTES_OF_YEAR),
+            year=_feature(known, enabled=n_known * step >= YEARS_SEEN * MINUTES_OF_YEAR),
             week=_feature(known),
             day=_feature(known, enabled=step < DAY),
             # A day more: whether the day after is a holiday is known, and tells something.
@@ -267,17 +270,3 @@ def _target(series: Sequence[Series], name: str) -> Series:
         return loose[0]
     known = ", ".join(sorted(s.name for s in series))
     raise UnknownTarget(f"the target {name!r} is not among the series: {known}", field="target")
-
-
-def _step_minutes(series: Series) -> float:
-    """Return the target's usual step in minutes: the most frequent distance of two rows."""
-    seconds = series.quality.get("step_s")
-    if not isinstance(seconds, int | float) or seconds <= 0:
-        raise UnknownTarget(f"{series.name!r} has no step: it has fewer than two rows", field="target")
-    return float(seconds) / 60
-
-
-def _n_rows(series: Series) -> int:
-    """Return the number of rows, 0 where it is not told."""
-    n_rows = series.statistics.get("n")
-    return int(n_rows) if isinstance(n_rows, int | float) else 0

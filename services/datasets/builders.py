@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,12 @@ class BuildRefused(PassedOn):
     """The process says why the data set cannot be built."""
 
 
+@dataclass(eq=False)
 class BuilderProcess:
     """One process that builds, from its start to its end."""
 
-    def __init__(self, process: asyncio.subprocess.Process, answers: asyncio.StreamReader) -> None:
-        self._process, self._answers = process, answers
+    _process: asyncio.subprocess.Process
+    _answers: asyncio.StreamReader
 
     @classmethod
     async def start(cls) -> "BuilderProcess":

@@ -7,7 +7,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.datasets.core.artefact import build_artefact
@@ -42,7 +41,7 @@ class Built(BaseModel):
 def build(order: Order) -> Built:
     """Build one data set; what cannot be built is an answer, too."""
     try:
-        series = {series_id: _rows(path) for series_id, path in order.rows.items()}
+        series = {series_id: Series.open(path) for series_id, path in order.rows.items()}
         return Built(report=build_artefact(order.spec, series, order.folder, limits=order.limits))
     except InvalidInput as error:
         return Built(problem=error.problem())
@@ -52,11 +51,6 @@ def build(order: Order) -> Built:
             suggestions=("Use fewer steps, fewer series or a larger stride.",),
         )
         return Built(problem=exhausted.problem())
-
-
-def _rows(path: Path) -> Series:
-    with np.load(path, allow_pickle=False) as stored:
-        return Series.from_arrays({name: stored[name] for name in stored.files})
 
 
 def main() -> None:

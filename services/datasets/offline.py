@@ -48,7 +48,7 @@ def build(settings_path: Path) -> Dataset:
 
 def arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:
     """Return what the .npz file holds."""
-    x, y = dataset.materialise()
+    x, y = dataset.x(scaled=False), dataset.y(scaled=False)
     return {
         "X": x,
         "Y": y,

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -30,11 +31,11 @@ class SeriesGone(NotFound):
     advice = ("Upload the file again, or take the series out of the data set.",)
 
 
+@dataclass(eq=False)
 class LedgerDatasets:
     """Data sets in the ledger, their files in the object store."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def load(self, dataset_id: str) -> DatasetRow | None:
         return await self._storage.records.get(DatasetRow, dataset_id)
@@ -109,7 +110,7 @@ class LedgerDatasets:
             raise DatasetNotFound("the data set was deleted meanwhile", dataset_id=dataset_id)
 
         def materialised() -> bytes:
-            x, y = (dataset.x(), dataset.y()) if scaled else dataset.materialise()
+            x, y = dataset.x(scaled=scaled), dataset.y(scaled=scaled)
             return arrays_to_bytes({"x": x, "y": y, "ref_ns": dataset.ref_ns})
 
         name = f"{'arrays' if scaled else 'arrays-original'}.npz"

@@ -47,6 +47,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
         await broker.connect()
         depth = QueueDepth(broker.connection, instruments.registry)
         measuring = asyncio.create_task(depth.watch())
+        messages = StoredMessages(broker.connection.jetstream(timeout=5))
         collaborators = {
             "metrics": metrics,
             "results": results,
@@ -56,7 +57,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
             "reporter": reporter,
             "monitoring": LedgerMonitoring(storage, results, metrics),
             "shown_windows": ShownWindows(results),
-            "dead_letters": DeadLetters(storage.records, StoredMessages(broker.connection)),
+            "dead_letters": DeadLetters(storage.records, messages),
         }
         try:
             yield ServiceParts(collaborators, {"storage": storage.ping}, before_stop=rest)

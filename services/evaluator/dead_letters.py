@@ -1,5 +1,6 @@
 """Dead letters: kept with their payload, and what they were about is marked failed in the ledger."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -67,11 +68,12 @@ class Streams(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class DeadLetters:
     """Keeps messages nobody could handle."""
 
-    def __init__(self, records: Records, streams: Streams) -> None:
-        self._records, self._streams = records, streams
+    _records: Records
+    _streams: Streams
 
     async def handle_exhausted(self, advisory: Exhausted) -> list[Message]:
         """Handle a message whose every delivery ended in a crash."""

@@ -45,11 +45,12 @@ class Average:
     forecast: Forecast
 
 
+@dataclass(eq=False)
 class LedgerEnsembles:
     """Averages in the ledger and the object store."""
 
-    def __init__(self, storage: Storage, results: Results) -> None:
-        self._storage, self._results = storage, results
+    _storage: Storage
+    _results: Results
 
     async def make(self, state: RunState) -> JobRow:
         started = time.perf_counter()

@@ -33,6 +33,7 @@ from shared.contracts.events import (
 )
 from shared.errors import InvalidInput, SessionNotFound
 from shared.messaging.broker import Reactions
+from shared.messaging.streams import CHRONICLE, EVERY_EVENT
 from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
@@ -137,7 +138,7 @@ async def challenge(question: ChallengeQuestion, monitoring: MonitoringIn) -> Js
     return await monitoring.challenge(question)
 
 
-@reactions.on_every_event()
+@reactions.on_subject(EVERY_EVENT, stream="EVT", durable=CHRONICLE)
 async def write_log(message: NatsMessage, chronicle: ChronicleIn) -> None:
     """Tell the session's user what happened."""
     event = read_event(message.raw_message.subject, message.body)
@@ -164,13 +165,15 @@ async def window(question: WindowQuestion, shown: ShownWindowsIn) -> Json:
     return await shown.show(question)
 
 
-@reactions.on_dead_letter("dlq.>", durable="evaluator-dead-letters")
+@reactions.on_subject("dlq.>", stream="DLQ", durable="evaluator-dead-letters")
 async def dead_letter(letter: DeadLetter, dead_letters: DeadLettersIn) -> list[Message]:
     """Keep a message nobody could handle, and mark what it was about as failed."""
     return await dead_letters.handle(letter)
 
 
-@reactions.on_dead_letter("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", durable="evaluator-exhausted")
+@reactions.on_subject(
+    "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", stream="DLQ", durable="evaluator-exhausted"
+)
 async def dead_letter_exhausted(advisory: Exhausted, dead_letters: DeadLettersIn) -> list[Message]:
     """The same for a message whose every delivery ended in a crash."""
     return await dead_letters.handle_exhausted(advisory)

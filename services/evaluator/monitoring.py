@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -71,12 +72,14 @@ class BackcastsDiffer(Unavailable):
     advice = ("Try again in a moment.",)
 
 
+@dataclass(eq=False)
 class LedgerMonitoring:
     """Scores of stored forecasts. Whoever scores twice, or two at once, leaves what one would have left."""
 
-    def __init__(self, storage: Storage, results: Results, metrics: ForecastMetrics) -> None:
-        self._storage, self._results, self._metrics = storage, results, metrics
-        self._datasets: OrderedDict[str, Dataset] = OrderedDict()
+    _storage: Storage
+    _results: Results
+    _metrics: ForecastMetrics
+    _datasets: OrderedDict[str, Dataset] = field(default_factory=OrderedDict)
 
     async def score(self, session_id: str, *, since: datetime | None = None) -> int:
         """Score what is open in a session, as far as its truth has arrived; return how many changed.
@@ -257,7 +260,8 @@ class LedgerMonitoring:
                     content = await get_verified(mine.objects, row.object_key, row.sha256)
                 except NotFound:
                     continue
-                found[series_id] = (await asyncio.to_thread(_series, content), row.sha256)
+                arrays = await asyncio.to_thread(bytes_to_arrays, content)
+                found[series_id] = (Series.from_arrays(arrays), row.sha256)
                 break
             else:
                 raise NotFound("the rows of a series are not there", series_id=series_id)
@@ -268,7 +272,3 @@ class LedgerMonitoring:
             return {}
         rows = await self._storage.records.select(JobRow, {"id": OneOf(tuple(ids))})
         return {row.id: row for row in rows}
-
-
-def _series(content: bytes) -> Series:
-    return Series.from_arrays(bytes_to_arrays(content))

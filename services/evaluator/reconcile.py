@@ -5,6 +5,7 @@ A message that is still stored is refused by the broker, so announcing too much 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -27,30 +28,26 @@ log = structlog.get_logger()
 Close = Callable[[RunRow, Event], Awaitable[Event | None]]
 
 
+@dataclass(eq=False)
 class Reconciler:
     """Looks for stuck rows, one evaluator at a time."""
 
-    def __init__(
-        self,
-        records: Records,
-        post: Publisher,
-        close: Close,
-        *,
-        every: timedelta,
-        turns: FairRelease,
-        count: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._records, self._post, self._close, self._every = records, post, close, every
-        self._count, self._turns = count, turns
-        self._holder = new_id()
+    _records: Records
+    _post: Publisher
+    _close: Close
+    _: KW_ONLY
+    every: timedelta
+    turns: FairRelease
+    count: Callable[[], None] = lambda: None
+    _holder: str = field(default_factory=new_id)
 
     async def run(self) -> None:
         """Look for ever; an outage of the stores is waited out."""
         while True:
-            await asyncio.sleep(self._every.total_seconds())
+            await asyncio.sleep(self.every.total_seconds())
             try:
                 if await self._hold():
-                    await self.look(before=utc_now() - self._every)
+                    await self.look(before=utc_now() - self.every)
             except Unavailable as error:
                 log.warning("reconciler waits", reason=error.message)
 
@@ -60,7 +57,7 @@ class Reconciler:
         for event in [*await self._stuck_inputs(before), *await self._stuck_jobs(before)]:
             if await self._post.publish(event):
                 announced += 1
-                self._count()
+                self.count()
                 log.warning("announced again", subject=event.subject())
         return announced + await self._close_runs(before)
 
@@ -92,7 +89,7 @@ class Reconciler:
             and not is_held(job.lease_until, now=now, longest=_LONGEST_JOB_LEASE)
         ]
         passed_over = any(job.status == "queued" and job.released_at is None for job in live)
-        due = await self._turns.everybody() if passed_over else []
+        due = await self.turns.everybody() if passed_over else []
         return [order_for(job) for job in (*idle, *due)]
 
     async def _close_runs(self, before: datetime) -> int:
@@ -120,11 +117,11 @@ class Reconciler:
 
     async def _hold(self) -> bool:
         """Take or keep the lease of the one reconciler."""
-        longest = 3 * self._every
+        longest = 3 * self.every
         lease = LeaseRow(id="reconciler", owner="-", holder=self._holder, until=utc_now() + longest)
         return await take_lease(self._records, lease, longest=longest)
 
     def _old(self, rows: Sequence[R], before: datetime) -> list[R]:
         """Return the rows nobody changed lately; one of the future was changed by a wrong clock."""
-        ahead = utc_now() + self._every
+        ahead = utc_now() + self.every
         return [row for row in rows if row.updated_at < before or row.updated_at > ahead]

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -238,7 +239,7 @@ def write_report(run_data: RunData, folder: Path) -> tuple[Json, dict[str, Figur
     """
     findings = compute(run_data)
     drawn = write_files(run_data, findings, folder)
-    found: Json = json.loads(json_bytes({"claims": [claim.to_json() for claim in findings.claims]}))
+    found: Json = json.loads(json_bytes({"claims": [asdict(claim) for claim in findings.claims]}))
     return found, drawn
 
 

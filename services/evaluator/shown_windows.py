@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -24,14 +25,14 @@ class WindowQuestion(BaseModel):
     at_ms: int | None = None
 
 
+@dataclass(eq=False)
 class ShownWindows:
     """The test parts people look at, the newest few kept open: the next day comes at once."""
 
-    _KEPT = 6
+    _results: Results
+    _open: OrderedDict[str, ShownForecast] = field(default_factory=OrderedDict)
 
-    def __init__(self, results: Results) -> None:
-        self._results = results
-        self._open: OrderedDict[str, ShownForecast] = OrderedDict()
+    _KEPT = 6
 
     async def show(self, question: WindowQuestion) -> Json:
         """Return one window of a finished model.

@@ -5,9 +5,10 @@ import json
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from nats.aio.client import Client
+from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 from pydantic import JsonValue
 
@@ -36,12 +37,12 @@ class FilesMissing(InvalidInput):
     code = "JOB_FILES_MISSING"
 
 
+@dataclass(eq=False)
 class LedgerResults:
     """Finished models and their scores."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._contexts: OrderedDict[tuple[object, ...], ScoringContext] = OrderedDict()
+    _storage: Storage
+    _contexts: OrderedDict[tuple[object, ...], ScoringContext] = field(default_factory=OrderedDict)
 
     async def job(self, job_id: str) -> JobRow | None:
         return await self._storage.records.get(JobRow, job_id)
@@ -118,11 +119,11 @@ def _scoring_context_of(dataset: Dataset) -> ScoringContext:
     )
 
 
+@dataclass(eq=False)
 class LedgerVerdicts:
     """Runs to be closed."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def state(self, run_id: str) -> RunState | None:
         run = await self._storage.records.get(RunRow, run_id)
@@ -164,11 +165,11 @@ class LedgerVerdicts:
         return await self._storage.records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
 
 
+@dataclass(eq=False)
 class LedgerChronicle:
     """Lines for users in the ledger."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def note(self, event: Event, level: Level, sentence: str) -> None:
         session = await self._storage.records.get(SessionRow, event.session_id)
@@ -188,11 +189,11 @@ class LedgerChronicle:
         await self._storage.of_owner(session.owner).records.insert([line])
 
 
+@dataclass(eq=False)
 class StoredMessages:
     """Messages of the broker's streams."""
 
-    def __init__(self, client: Client) -> None:
-        self._js = client.jetstream(timeout=5)
+    _js: JetStreamContext
 
     async def read(self, stream: str, sequence: int) -> tuple[str, str] | None:
         try:

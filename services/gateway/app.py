@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 
 import httpx
@@ -74,8 +75,8 @@ from services.gateway.uploads import row_routes
 from services.gateway.web.page import add_page
 from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
-from shared.errors import TrainyardError, Unavailable
-from shared.messaging.broker import make_broker
+from shared.errors import TrainyardError
+from shared.messaging.broker import check_connection, make_broker
 from shared.messaging.metrics import DeliveryMetrics
 from shared.messaging.publish import Publisher
 from shared.runtime.health import Health
@@ -135,7 +136,9 @@ def bare_app(settings: GatewaySettings, registry: CollectorRegistry) -> FastAPI:
     require_access(app)
     app.state.deliveries = DeliveryMetrics("gateway", registry)
     _add_gate(app, settings, registry)
-    registry.register(LiveCollector(lambda: getattr(getattr(app.state, "gateway", None), "hub", None)))
+    registry.register(
+        LiveCollector(lambda: app.state.gateway.live.hub if hasattr(app.state, "gateway") else None)
+    )
     _add_problem_handlers(app)
     describe(app)
     return app
@@ -152,27 +155,24 @@ async def connect(
     stack.push_async_callback(broker.stop)
     client = broker.config.broker_config.connection_state.connection
     hub = Hub(limit=settings.gateway_client_queue)
-    feed = Feed(client, hub)
+    history = StreamHistory(client)
+    feed = Feed(client, hub, history)
     await feed.start()
     stack.push_async_callback(feed.stop)
 
-    async def check() -> None:
-        if not await broker.ping(timeout=1.0):
-            raise Unavailable("not connected to the message broker")
-
-    app.state.health.checks |= {"broker": check, "storage": storage.ping}
+    app.state.health.checks |= {"broker": partial(check_connection, broker), "storage": storage.ping}
     http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
     gateway = Gateway(
         settings=settings,
         storage=storage,
         service_storage=storage,
         admission=_admission(settings, storage, client, http),
-        queue=JobQueue(client),
-        asks=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
+        queue=JobQueue(client.jetstream(timeout=5)),
+        workers=NatsWorkers(client, timeout_s=settings.gateway_ask_timeout.total_seconds()),
         post=Publisher(broker),
         live=LiveChannel(
             hub,
-            StreamHistory(client),
+            history,
             SocketCounts(
                 per_user=settings.gateway_sockets_per_user, anonymous=settings.gateway_anonymous_sockets
             ),
@@ -183,7 +183,7 @@ async def connect(
     outward = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
     sender = WebhookSender(outward, allow_private=settings.gateway_webhooks_private)
     runner = ScheduleRunner(gateway, sender, every=settings.gateway_schedules_every)
-    for work in (sweep_for_ever(gateway, storage), runner.run()):
+    for work in (sweep_for_ever(storage, settings), runner.run()):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return gateway
 
@@ -199,14 +199,10 @@ def _admission(
         upload_bytes=settings.gateway_upload_bytes_per_minute,
     )
     failed = FailedTokens(per_minute=settings.gateway_failed_tokens_per_minute)
-    return Admission(KeyVerifier(storage.records, make_verifier(settings, http)), limiter, failed)
-
-
-def make_verifier(settings: GatewaySettings, http: httpx.AsyncClient) -> Verifier:
-    """Return who tells users apart: the identity provider's tokens, or nobody on a single user's machine."""
-    if settings.single_user:
-        return EverybodyIsLocal()
-    return TokenVerifier(settings, KeySet(settings.jwks_url, http) if settings.jwks_url else None)
+    # On a single user's machine nobody is told apart; else the identity provider's tokens do.
+    keys = KeySet(settings.jwks_url, http) if settings.jwks_url else None
+    tokens: Verifier = EverybodyIsLocal() if settings.single_user else TokenVerifier(settings, keys)
+    return Admission(KeyVerifier(storage.records, tokens), limiter, failed)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
@@ -236,28 +232,27 @@ def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegist
 def _add_problem_handlers(app: FastAPI) -> None:
     """Turn whatever a route raises into the one envelope, and count it."""
 
-    def told(error: TrainyardError) -> JSONResponse:
+    @app.exception_handler(TrainyardError)
+    async def told(request: Request, error: TrainyardError) -> JSONResponse:
         app.state.deliveries.problems.count(error.problem())
         return problem_response(error)
-
-    @app.exception_handler(TrainyardError)
-    async def ours(request: Request, error: TrainyardError) -> JSONResponse:
-        return told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(e["type"] == "json_invalid" for e in error.errors()):
-            return told(NotJson("the request body is not JSON"))
+            return await told(request, NotJson("the request body is not JSON"))
         if not carries_json(request.headers) and any(tuple(e["loc"]) == ("body",) for e in error.errors()):
             said = request.headers.get("content-type", "")[:80]
-            return told(WrongContentType(f"the body came as {said!r}; application/json is needed"))
+            return await told(
+                request, WrongContentType(f"the body came as {said!r}; application/json is needed")
+            )
         fields = fields_of(error.errors())
-        return told(ValidationFailed(sentence(fields), fields=fields))
+        return await told(request, ValidationFailed(sentence(fields), fields=fields))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, TrainyardError):
-            return told(error.__cause__)
+            return await told(request, error.__cause__)
         status = HTTPStatus(error.status_code)
         return JSONResponse(envelope(http_problem(status)), status, error.headers)
 

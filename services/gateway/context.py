@@ -13,7 +13,7 @@ from services.gateway.http.rate_limits import FailedTokens, Limiter
 from services.gateway.live.history import History
 from services.gateway.live.hub import Hub
 from services.gateway.plans.quotas import EverythingAllowed, Plans
-from services.gateway.quota import StorageQuota
+from services.gateway.quota import Kept, Room
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.received import ReceivedChunks
 from services.gateway.workers import Workers
@@ -49,7 +49,6 @@ class Admission:
     verifier: Verifier
     limiter: Limiter
     failed_tokens: FailedTokens = field(default_factory=lambda: FailedTokens(per_minute=60))
-    quota: StorageQuota = field(default_factory=StorageQuota)
 
 
 @dataclass(frozen=True)
@@ -62,45 +61,20 @@ class LiveChannel:
 
 
 @dataclass(frozen=True)
-class UploadState:
-    """What this process remembers of uploads under way."""
-
-    received: ReceivedChunks = field(default_factory=ReceivedChunks)
-
-
-@dataclass(frozen=True)
 class Gateway:
-    """What routes work with: stores, events and answers; what else a process has is grouped by its use."""
+    """Everything a gateway has, with the stores of one caller: the dependencies below hand out its parts."""
 
     settings: GatewaySettings
     storage: Storage  # as the caller has it
     service_storage: Storage  # with the gateway's own rights
     post: EventPublisher
-    asks: Workers
+    workers: Workers
     queue: Queue
     admission: Admission
     live: LiveChannel
-    uploads: UploadState = field(default_factory=UploadState)
+    received: ReceivedChunks = field(default_factory=ReceivedChunks)
+    kept: dict[str, Kept] = field(default_factory=dict)  # by owner
     plans: Plans = field(default_factory=EverythingAllowed)
-
-    def service_records(self, owner: str) -> Records:
-        """The ledger with the gateway's own rights, narrowed to one owner: leases and API keys."""
-        return self.service_storage.of_owner(owner).records
-
-    @property
-    def records(self) -> Records:
-        """The ledger as the caller has it."""
-        return self.storage.records
-
-    @property
-    def objects(self) -> Objects:
-        """The bytes as the caller has them."""
-        return self.storage.objects
-
-    async def require_room(self, session: SessionRow, n_bytes: int) -> None:
-        """Raise ``StorageFull`` or ``QuotaExceeded`` if a session has no room for so many bytes more."""
-        quota = self.admission.quota
-        await quota.require_room(self.records, self.settings, session.owner, session.id, n_bytes)
 
     def seen_by(self, who: Identity) -> "Gateway":
         """Return the same gateway with the stores narrowed to one user."""
@@ -109,8 +83,34 @@ class Gateway:
         return replace(self, storage=self.storage.of_user(who.user_id, who.token))
 
 
+@dataclass(frozen=True)
+class RunContext:
+    """What it takes to ask for data sets and runs, and to end them."""
+
+    records: Records
+    service: Storage  # with the gateway's own rights: leases, and what waits of all users
+    settings: GatewaySettings
+    post: EventPublisher
+    queue: Queue
+    plans: Plans
+    room: Room
+
+
+@dataclass(frozen=True)
+class UploadContext:
+    """What it takes to receive files."""
+
+    records: Records
+    objects: Objects
+    settings: GatewaySettings
+    post: EventPublisher
+    plans: Plans
+    room: Room
+    received: ReceivedChunks
+
+
 async def gateway_of(connection: HTTPConnection) -> Gateway:
-    """Return the collaborators, with the stores as the caller has them."""
+    """Return everything, with the stores as the caller has them."""
     gateway: Gateway = connection.app.state.gateway
     return gateway.seen_by(await identity_of(connection))
 
@@ -121,8 +121,80 @@ async def identity_of(connection: HTTPConnection) -> Identity:
     return who
 
 
-Here = Annotated[Gateway, Depends(gateway_of)]
+GatewayDep = Annotated[Gateway, Depends(gateway_of)]  # for what follows; a route takes the parts it uses
 Who = Annotated[Identity, Depends(identity_of)]
+
+
+async def records_of(gateway: GatewayDep) -> Records:
+    """Return the ledger as the caller has it."""
+    return gateway.storage.records
+
+
+async def objects_of(gateway: GatewayDep) -> Objects:
+    """Return the bytes as the caller has them."""
+    return gateway.storage.objects
+
+
+async def service_of(gateway: GatewayDep) -> Storage:
+    """Return the stores with the gateway's own rights, for what no user may write: leases, versions, keys."""
+    return gateway.service_storage
+
+
+async def workers_of(gateway: GatewayDep) -> Workers:
+    """Return who answers what needs numbers."""
+    return gateway.workers
+
+
+async def live_of(gateway: GatewayDep) -> LiveChannel:
+    """Return what happens as it happens."""
+    return gateway.live
+
+
+async def settings_of(gateway: GatewayDep) -> GatewaySettings:
+    """Return what the gateway was told."""
+    return gateway.settings
+
+
+async def room_of(gateway: GatewayDep) -> Room:
+    """Return what the caller may still keep."""
+    return Room(gateway.storage.records, gateway.settings, gateway.kept)
+
+
+async def run_context(gateway: GatewayDep) -> RunContext:
+    """Return what data sets and runs are asked for with."""
+    return RunContext(
+        records=gateway.storage.records,
+        service=gateway.service_storage,
+        settings=gateway.settings,
+        post=gateway.post,
+        queue=gateway.queue,
+        plans=gateway.plans,
+        room=await room_of(gateway),
+    )
+
+
+async def upload_context(gateway: GatewayDep) -> UploadContext:
+    """Return what files are received with."""
+    return UploadContext(
+        records=gateway.storage.records,
+        objects=gateway.storage.objects,
+        settings=gateway.settings,
+        post=gateway.post,
+        plans=gateway.plans,
+        room=await room_of(gateway),
+        received=gateway.received,
+    )
+
+
+RecordsDep = Annotated[Records, Depends(records_of)]
+ObjectsDep = Annotated[Objects, Depends(objects_of)]
+ServiceDep = Annotated[Storage, Depends(service_of)]
+WorkersDep = Annotated[Workers, Depends(workers_of)]
+LiveDep = Annotated[LiveChannel, Depends(live_of)]
+SettingsDep = Annotated[GatewaySettings, Depends(settings_of)]
+RoomDep = Annotated[Room, Depends(room_of)]
+RunDep = Annotated[RunContext, Depends(run_context)]
+UploadDep = Annotated[UploadContext, Depends(upload_context)]
 
 
 def own_ids(who: Identity, text: str) -> tuple[str, ...]:
@@ -135,10 +207,10 @@ def own_ids(who: Identity, text: str) -> tuple[str, ...]:
     return (who.session_id,)
 
 
-async def find_session(gateway: Gateway, who: Identity, text: str) -> SessionRow:
+async def find_session(records: Records, who: Identity, text: str) -> SessionRow:
     """Return the caller's session; somebody else's answers like an unknown one."""
     for session_id in own_ids(who, text):
-        row = await gateway.records.get(SessionRow, session_id)
+        row = await records.get(SessionRow, session_id)
         if row is not None and row.owner == who.user_id:
             traces.within(row.id)
             return row
@@ -146,25 +218,25 @@ async def find_session(gateway: Gateway, who: Identity, text: str) -> SessionRow
 
 
 async def ensure_session(
-    gateway: Gateway, who: Identity, text: str, *, name: str = "", ours: bool = False
+    records: Records, who: Identity, text: str, *, name: str = "", ours: bool = False
 ) -> tuple[SessionRow, bool]:
     """Return the caller's session and whether it was made just now; ``ours``: the id was made here."""
     try:
-        return await find_session(gateway, who, text), False
+        return await find_session(records, who, text), False
     except SessionNotFound:
         if who.session_id is not None:
             raise
     session_id = own_ids(who, text)[0 if ours else -1]  # never a UUID as it came: it may be somebody else's
     fresh = SessionRow(id=session_id, owner=who.user_id, name=name, metadata={"client_id": text})
-    created = await gateway.records.insert([fresh]) == 1
+    created = await records.insert([fresh]) == 1
     if created:
         traces.opened(session_id)
-    return await find_session(gateway, who, session_id), created
+    return await find_session(records, who, session_id), created
 
 
-async def session_of(sid: str, gateway: Here, who: Who) -> SessionRow:
+async def session_of(sid: str, records: RecordsDep, who: Who) -> SessionRow:
     """Return the session a path names."""
-    return await find_session(gateway, who, sid)
+    return await find_session(records, who, sid)
 
 
 Session = Annotated[SessionRow, Depends(session_of)]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -172,14 +173,14 @@ class Stalled(Refused):
     advice = ("Send the chunk again; nothing of it was kept.",)
 
 
+@dataclass(eq=False)
 class Pace:
     """How fast a body has to come: a drop now and then holds a connection as silence does."""
 
-    BYTES_PER_SECOND = 1_024
+    _grace_s: float
+    _begun: float = field(default_factory=time.monotonic)
 
-    def __init__(self, grace_s: float) -> None:
-        self._grace_s = grace_s
-        self._begun = time.monotonic()
+    BYTES_PER_SECOND = 1_024
 
     def check(self, n_bytes: int) -> None:
         """Raise ``Stalled`` if so few bytes have come since the beginning."""

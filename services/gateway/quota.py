@@ -45,40 +45,41 @@ class Kept:
         self.sessions[session_id] = self.sessions.get(session_id, 0) + n_bytes
 
 
-@dataclass(eq=False)
-class StorageQuota:
-    """Counts what is kept, and remembers it for a moment; what comes in meanwhile is added."""
+@dataclass(frozen=True)
+class Room:
+    """What users keep, counted and remembered for a moment; what comes in meanwhile is added."""
 
-    _owners: dict[str, Kept] = field(default_factory=dict)
+    records: Records  # as the caller has them
+    settings: GatewaySettings
+    kept: dict[str, Kept]  # by owner, of this process
 
-    async def require_room(
-        self, records: Records, settings: GatewaySettings, owner: str, session_id: str, n_bytes: int
-    ) -> None:
+    async def require(self, owner: str, session_id: str, n_bytes: int) -> None:
         """Raise if so many more bytes have no room: uploads, data sets, models and reports together.
 
         Raises
         ------
         StorageFull, QuotaExceeded
         """
+        settings = self.settings
         if settings.data_dir is not None:
             disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
             if disk.free - n_bytes < settings.gateway_free_bytes:
                 raise StorageFull("the disk is nearly full, so nothing is stored for now")
         if settings.single_user:
             return
-        kept = await self._kept(records, owner, fresh_s=_FRESH_S)
+        kept = await self._counted(owner, fresh_s=_FRESH_S)
         refusal = _refusal(kept, settings, session_id, n_bytes)
         if refusal is not None:
-            kept = await self._kept(records, owner, fresh_s=_BEFORE_REFUSING_S)
+            kept = await self._counted(owner, fresh_s=_BEFORE_REFUSING_S)
             refusal = _refusal(kept, settings, session_id, n_bytes)
         if refusal is not None:
             raise refusal
         kept.add(session_id, n_bytes)
 
-    async def _kept(self, records: Records, owner: str, *, fresh_s: float) -> Kept:
-        kept = self._owners.get(owner)
+    async def _counted(self, owner: str, *, fresh_s: float) -> Kept:
+        kept = self.kept.get(owner)
         if kept is None or time.monotonic() - kept.at > fresh_s:
-            kept = self._owners[owner] = await _counted(records, owner)
+            kept = self.kept[owner] = await _counted(self.records, owner)
         return kept
 
 

@@ -74,11 +74,11 @@ class Extended:
         }
 
 
+@dataclass(eq=False)
 class LedgerRows:
     """Batches of new rows."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def extend(
         self, session_id: str, file_id: str, text: bytes, available_at: datetime | None, *, trust_values: bool

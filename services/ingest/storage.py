@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -21,11 +22,11 @@ from shared.storage.folders import fetch_tree
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow
 
 
+@dataclass(eq=False)
 class LedgerUploads:
     """Uploaded files in the ledger, their chunks and series in the object store."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    _storage: Storage
 
     async def load(self, file_id: str) -> FileRow | None:
         return await self._storage.records.get(FileRow, file_id)

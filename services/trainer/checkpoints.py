@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import Unavailable
@@ -11,11 +12,11 @@ from shared.storage.objects import ObjectNotFound
 from shared.storage.rows import JobRow
 
 
+@dataclass(eq=False)
 class FolderCheckpoints:
     """Files in a folder that all replicas see: what is written there is kept."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    _folder: Path
 
     async def begin(self, job: JobRow) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

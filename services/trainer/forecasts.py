@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -30,11 +31,12 @@ from shared.storage.verified import digest_in, fetch_verified, get_verified
 KEPT = 64  # folders of data sets, and files of rows, on this machine
 
 
+@dataclass(eq=False)
 class LedgerForecasts:
     """Forecasts in the ledger."""
 
-    def __init__(self, storage: Storage, *, cache: Path) -> None:
-        self._storage, self._cache = storage, cache
+    _storage: Storage
+    cache: Path = field(kw_only=True)
 
     async def order(self, session_id: str, job_id: str, *, as_of: str | None) -> ForecastOrder:
         job = await self._storage.records.get(JobRow, job_id)
@@ -110,9 +112,9 @@ class LedgerForecasts:
 
     async def _fetched_dataset(self, mine: Storage, dataset: DatasetRow) -> Path:
         files = json_to_bytes(dataset.report.get("files")).decode()
-        folder = self._cache / f"dataset-{derive(dataset.object_key or dataset.id, files)}"
+        folder = self.cache / f"dataset-{derive(dataset.object_key or dataset.id, files)}"
         if not folder.exists():
-            part = self._cache / f".{new_id()}"
+            part = self.cache / f".{new_id()}"
             await fetch_dataset(mine, dataset, part)
             await asyncio.to_thread(self._put_in_place, part, folder)
         return folder
@@ -137,9 +139,9 @@ class LedgerForecasts:
     async def _fetched_rows(self, mine: Storage, row: SeriesRow, batches: list[RowBatchRow] | None) -> Path:
         source = row.object_key if batches is None else row.base_key or row.object_key
         names = [batch.object_key for batch in batches or []]
-        path = self._cache / f"rows-{derive(source, row.sha256 if batches is None else '', *names)}.npz"
+        path = self.cache / f"rows-{derive(source, row.sha256 if batches is None else '', *names)}.npz"
         if not path.exists():
-            part = self._cache / f".{new_id()}"
+            part = self.cache / f".{new_id()}"
             await fetch_verified(
                 mine.objects, source, part, row.sha256 if source == row.object_key else row.base_sha256
             )
@@ -157,7 +159,7 @@ class LedgerForecasts:
             if not target.exists():
                 raise
             shutil.rmtree(part, ignore_errors=True)
-        kept = sorted(self._cache.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        kept = sorted(self.cache.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
         for old in kept[2 * KEPT :]:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
 

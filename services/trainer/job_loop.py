@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
@@ -192,12 +192,14 @@ class JobLoop:
             await self._checkpoints.keep(job)
 
 
+@dataclass(eq=False)
 class ProgressPublisher:
     """Tells the progress of a job, with the time left; the child has thinned it out."""
 
-    def __init__(self, post: Publisher, job: JobRow, metrics: JobMetrics) -> None:
-        self._post, self._job, self._metrics = post, job, metrics
-        self._started = time.monotonic()
+    _post: Publisher
+    _job: JobRow
+    _metrics: JobMetrics
+    _started: float = field(default_factory=time.monotonic)
 
     async def report(self, progress: Progress) -> None:
         """Publish progress; what the broker does not take is lost, the next says more."""

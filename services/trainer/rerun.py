@@ -119,7 +119,13 @@ async def rerun(
     series, same_rows = await rows_then(mine, row)
     dataset = await asyncio.to_thread(build_dataset, row.spec, series)
     await asyncio.to_thread(dataset.save, built)
-    differ = tuple(sorted(path.name for path in built.iterdir() if _other(path, stored / path.name)))
+    differ = tuple(
+        sorted(
+            path.name
+            for path in built.iterdir()
+            if not (before := stored / path.name).is_file() or file_facts(path) != file_facts(before)
+        )
+    )
     again = DatasetAgain(same=not differ, same_rows=same_rows, differ=differ, n_windows=dataset.n_windows)
     jobs = await mine.records.select(JobRow, {"run_id": run.id, "status": "finished"}, order="position")
     models, left_out, versions = [], [], dict[str, Version]()
@@ -233,10 +239,6 @@ def _part(content: bytes, position: int) -> Series:
     prefix = f"{position}."
     arrays = bytes_to_arrays(content).items()
     return Series.from_arrays({n.removeprefix(prefix): a for n, a in arrays if n.startswith(prefix)})
-
-
-def _other(path: Path, stored: Path) -> bool:
-    return not stored.is_file() or file_facts(path) != file_facts(stored)
 
 
 async def _ignore(progress: Progress) -> None:

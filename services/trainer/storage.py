@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,12 +37,12 @@ class LeaseHeld(Unavailable):
     code = "JOB_HELD"
 
 
+@dataclass(eq=False)
 class LedgerModels:
     """Stored models of finished jobs, kept beside once fetched."""
 
-    def __init__(self, storage: Storage, *, cache: Path) -> None:
-        self._storage = storage
-        self._cache = cache
+    _storage: Storage
+    cache: Path = field(kw_only=True)
 
     async def local(self, session_id: str, job_id: str) -> LocalModel:
         return await self.of(await self._finished(session_id, job_id))
@@ -86,7 +87,7 @@ class LedgerModels:
         return job
 
     async def _fetched(self, job: JobRow) -> Path:
-        folder = self._cache / derive(job.id, json.dumps(job.files, sort_keys=True)) / job.id
+        folder = self.cache / derive(job.id, json.dumps(job.files, sort_keys=True)) / job.id
         if not folder.exists():
             folder.parent.mkdir(exist_ok=True)
             part = folder.with_name(f".{job.id}-{new_id()[:8]}")
@@ -125,22 +126,21 @@ def _entry(job: JobRow, name: str) -> StoredObject | None:
     return StoredObject(str(entry["key"]), int(str(entry["size_bytes"])), str(entry["sha256"]))
 
 
+@dataclass(eq=False)
 class LedgerRuns:
     """Runs in the ledger."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._records = storage.records
+    _storage: Storage
 
     async def ready(self, run_id: str) -> RunRow | None:
-        run = await self._records.get(RunRow, run_id)
+        run = await self._storage.records.get(RunRow, run_id)
         if run is None or run.status not in ("waiting", "running"):
             return None
-        dataset = await self._records.get(DatasetRow, run.dataset_id)
+        dataset = await self._storage.records.get(DatasetRow, run.dataset_id)
         return run if dataset and dataset.status == "ready" else None
 
     async def waiting_for(self, dataset_id: str) -> list[RunRow]:
-        return await self._records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
+        return await self._storage.records.select(RunRow, {"dataset_id": dataset_id, "status": "waiting"})
 
     async def plan(self, run: RunRow, jobs: Sequence[JobRow]) -> list[JobRow]:
         mine = self._storage.of_owner(run.owner).records
@@ -154,7 +154,7 @@ class LedgerRuns:
         return written
 
     async def searches(self, run_id: str) -> list[tuple[JobRow, list[JobRow]]]:
-        jobs = await self._records.select(JobRow, {"run_id": run_id}, order="position")
+        jobs = await self._storage.records.select(JobRow, {"run_id": run_id}, order="position")
         return [
             (model, [job for job in jobs if job.trial and job.trial.model == model.id])
             for model in jobs
@@ -171,12 +171,12 @@ class LedgerRuns:
 
     async def cancel_queued(self, run_id: str, job_id: str | None) -> list[JobRow]:
         ended = []
-        for job in await self._records.select(JobRow, {"run_id": run_id}, order="position"):
+        for job in await self._storage.records.select(JobRow, {"run_id": run_id}, order="position"):
             if job_id not in (None, job.id, job.trial and job.trial.model):
                 continue  # a search is cancelled with its trials
-            row = await self._records.update(
+            row = await self._storage.records.update(
                 JobRow, job.id, {"status": "cancelled"}, expect={"status": OneOf(("searching", "queued"))}
-            ) or await self._records.update(
+            ) or await self._storage.records.update(
                 JobRow, job.id, {"cancel_requested": True}, expect={"status": "running"}
             )
             if (row or job).status == "cancelled":
@@ -184,20 +184,21 @@ class LedgerRuns:
         return ended
 
 
+@dataclass(eq=False)
 class LedgerJobs:
     """Jobs in the ledger; every change is fenced by the attempt that makes it."""
 
-    def __init__(self, storage: Storage, *, cache: Path, lease: timedelta) -> None:
-        self._storage = storage
-        self._cache = cache
-        self._lease = lease
-        self._holder = f"{socket.gethostname()}-{os.getpid()}-{new_id()[:8]}"
+    _storage: Storage
+    _: KW_ONLY
+    cache: Path
+    lease: timedelta
+    _holder: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{new_id()[:8]}")
 
     async def claim(self, job_id: str) -> JobRow | None:
         job = await self._storage.records.get(JobRow, job_id)
         if job is None or job.status not in ("queued", "running"):
             return job
-        if job.status == "running" and is_held(job.lease_until, now=utc_now(), longest=self._lease):
+        if job.status == "running" and is_held(job.lease_until, now=utc_now(), longest=self.lease):
             raise LeaseHeld("another replica works on this job", holder=job.leased_by)
         mine = self._storage.of_owner(job.owner).records
         run = await mine.get(RunRow, job.run_id)
@@ -212,7 +213,7 @@ class LedgerJobs:
                 "status": "running",
                 "attempt": job.attempt + 1,
                 "leased_by": self._holder,
-                "lease_until": utc_now() + self._lease,
+                "lease_until": utc_now() + self.lease,
             },
             expect={"revision": job.revision},
         )
@@ -221,13 +222,13 @@ class LedgerJobs:
         return claimed
 
     async def renew(self, job: JobRow) -> JobRow | None:
-        return await self._change(job, {"lease_until": utc_now() + self._lease})
+        return await self._change(job, {"lease_until": utc_now() + self.lease})
 
     async def dataset_folder(self, job: JobRow) -> Path:
         dataset = await ready_dataset(self._storage.of_owner(job.owner), job.dataset_id)
-        folder = self._cache / derive(dataset.id, json.dumps(dataset.report.get("files"), sort_keys=True))
+        folder = self.cache / derive(dataset.id, json.dumps(dataset.report.get("files"), sort_keys=True))
         if not folder.exists():
-            part = self._cache / f".{folder.name}-{new_id()[:8]}"
+            part = self.cache / f".{folder.name}-{new_id()[:8]}"
             await fetch_dataset(self._storage.of_owner(job.owner), dataset, part)
             await asyncio.to_thread(part.replace, folder)
             await asyncio.to_thread(self._forget_others, folder)
@@ -269,6 +270,6 @@ class LedgerJobs:
 
     def _forget_others(self, keep: Path) -> None:
         """Keep the newest data set only: a replica works on one job at a time."""
-        for folder in self._cache.iterdir():
+        for folder in self.cache.iterdir():
             if folder != keep:
                 shutil.rmtree(folder, ignore_errors=True)

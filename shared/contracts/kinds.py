@@ -186,10 +186,10 @@ class BoostSpec(SearchedSpec):
     n_estimators: int = Field(
         default=600, ge=1, le=10_000, description="upper bound of trees; early stopping usually ends sooner"
     )
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    learning_rate: float = Field(default=0.1, gt=0, le=1)
     max_depth: int | None = Field(default=None, ge=1, le=32, description="levels of a tree; null = no bound")
     patience: int = Field(
-        default=40, ge=0, le=1000, description="trees without a better validation loss; 0 = never stop"
+        default=20, ge=0, le=1000, description="trees without a better validation loss; 0 = never stop"
     )
     refit: bool = Field(
         default=True, description="after the choice, grow as many trees on the training and validation part"

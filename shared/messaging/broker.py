@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import structlog
 from faststream import AckPolicy
@@ -17,10 +17,10 @@ from prometheus_client import CollectorRegistry
 from pydantic import JsonValue
 
 from shared.contracts.base import Event, Message
-from shared.errors import TrainyardError
+from shared.errors import TrainyardError, Unavailable
 from shared.messaging.delivery import Settle
 from shared.messaging.metrics import DeliveryMetrics
-from shared.messaging.streams import CHRONICLE, EVERY_EVENT, REACTIONS
+from shared.messaging.streams import REACTIONS
 from shared.settings import CommonSettings
 
 _ID = re.compile(r"^[0-9a-f]{32}$|^-$|^\d+$")
@@ -131,11 +131,7 @@ class Reactions:
         """
         if (durable, event) not in REACTIONS:
             raise LookupError(f"{durable} for {event.__name__} is not in shared.messaging.streams.REACTIONS")
-        return self._subscribe(event.pattern(), "EVT", durable, at_once)
-
-    def on_every_event(self) -> Callable[[Handler], Handler]:
-        """Register the one handler that hears every event, undecoded."""
-        return self._subscribe(EVERY_EVENT, "EVT", CHRONICLE)
+        return self.on_subject(event.pattern(), stream="EVT", durable=durable, at_once=at_once)
 
     def on_signal(self, message: type[Message]) -> Callable[[Handler], Handler]:
         """Register a handler of a message that is not kept: every replica hears it, or misses it."""
@@ -161,13 +157,11 @@ class Reactions:
 
         return decorate
 
-    def on_dead_letter(self, subject: str, *, durable: str) -> Callable[[Handler], Handler]:
-        """Register the handler of messages nobody could handle."""
-        return self._subscribe(subject, "DLQ", durable)
-
-    def _subscribe(
-        self, subject: str, stream: str, durable: str, at_once: int = 1
+    def on_subject(
+        self, subject: str, *, stream: Literal["EVT", "DLQ"], durable: str, at_once: int = 1
     ) -> Callable[[Handler], Handler]:
+        """Register a handler of whatever a stream keeps on some subjects, undecoded."""
+
         def decorate(handler: Handler) -> Handler:
             self.router.subscriber(
                 subject,
@@ -183,6 +177,12 @@ class Reactions:
             return handler
 
         return decorate
+
+
+async def check_connection(broker: NatsBroker) -> None:
+    """Raise ``Unavailable`` while the broker is not connected."""
+    if not await broker.ping(timeout=1.0):
+        raise Unavailable("not connected to the message broker")
 
 
 async def connected(broker: NatsBroker) -> None:

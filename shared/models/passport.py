@@ -163,7 +163,7 @@ def layout_to_json(layout: Layout) -> dict[str, Any]:
         "y_scaler": layout.y_scaler.to_json(),
         "own_past": list(layout.own_past),
         "floors": list(layout.floors),
-        "darkness": [None if one is None else one.to_json() for one in layout.darkness],
+        "darkness": [None if one is None else asdict(one) for one in layout.darkness],
     }
 
 

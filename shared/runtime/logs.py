@@ -4,7 +4,7 @@ import logging
 import logging.handlers
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -38,7 +38,9 @@ def configure_logs(
         lambda _logger, _method, event: {**event, "service": service},
     ]
     console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(_text(shared) if sys.stderr.isatty() else _json(shared))
+    as_text = _formatter(shared, structlog.dev.ConsoleRenderer())
+    as_json = _formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+    console.setFormatter(as_text if sys.stderr.isatty() else as_json)
     root = logging.getLogger()
     root.handlers[:] = [console]
     if folder is not None:
@@ -56,7 +58,7 @@ def configure_logs(
             return os.fdopen(descriptor, "a", encoding="utf-8")
 
         handler._open = opened  # type: ignore[method-assign]  # the one way to choose the mode
-        handler.setFormatter(_json(shared))
+        handler.setFormatter(as_json)
         root.addHandler(handler)
     root.setLevel(level)
     for module, own in {**_QUIET, **(levels or {})}.items():
@@ -73,22 +75,10 @@ def configure_logs(
     )
 
 
-def _json(shared: list[structlog.typing.Processor]) -> logging.Formatter:
+def _formatter(
+    shared: Sequence[structlog.typing.Processor], *last: structlog.typing.Processor
+) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-    )
-
-
-def _text(shared: list[structlog.typing.Processor]) -> logging.Formatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer(),
-        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )

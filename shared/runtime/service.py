@@ -3,22 +3,18 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from faststream import ContextRepo
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 
-from shared.errors import Unavailable
-from shared.messaging.broker import Reactions, make_broker
+from shared.messaging.broker import Reactions, check_connection, make_broker
 from shared.messaging.metrics import DeliveryMetrics
 from shared.runtime.health import Check, Health
 from shared.runtime.system_metrics import service_registry
 from shared.settings import CommonSettings
-
-
-async def _nothing() -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class ServiceParts:
 
     collaborators: Mapping[str, object]
     checks: Mapping[str, Check]
-    before_stop: Callable[[], Awaitable[None]] = _nothing
+    before_stop: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,17 +59,14 @@ def worker_app(
         broker.include_router(part.router)
     before_stop: list[Callable[[], Awaitable[None]]] = []
 
-    async def broker_check() -> None:
-        if not await broker.ping(timeout=1.0):
-            raise Unavailable("not connected to the message broker")
-
     @asynccontextmanager
     async def life(context: ContextRepo) -> AsyncIterator[None]:
         async with lifespan(broker, Instruments(registry, deliveries)) as parts:
             for key, value in parts.collaborators.items():
                 context.set_global(key, value)
-            health.checks.update({"broker": broker_check, **parts.checks})
-            before_stop.append(parts.before_stop)
+            health.checks.update({"broker": partial(check_connection, broker), **parts.checks})
+            if parts.before_stop is not None:
+                before_stop.append(parts.before_stop)
             yield
 
     async def stop() -> None:

@@ -40,9 +40,13 @@ class ChildCollector(Collector):
             except psutil.Error:  # it ended meanwhile
                 continue
             resident, cpu, count = resident + memory.rss, cpu + times.user + times.system, count + 1
-        yield _gauge("trainyard_children", "Child processes", count)
-        yield _gauge("trainyard_children_resident_memory_bytes", "Resident memory of all children", resident)
-        yield _gauge("trainyard_children_cpu_seconds", "CPU time of the living children", cpu)
+        yield GaugeMetricFamily("trainyard_children", "Child processes", value=count)
+        yield GaugeMetricFamily(
+            "trainyard_children_resident_memory_bytes", "Resident memory of all children", value=resident
+        )
+        yield GaugeMetricFamily(
+            "trainyard_children_cpu_seconds", "CPU time of the living children", value=cpu
+        )
 
 
 @dataclass(eq=False)
@@ -59,15 +63,17 @@ class MachineCollector(Collector):
             cpu.add_metric([mode], getattr(times, mode, 0.0))
         yield cpu
         memory = psutil.virtual_memory()
-        yield _gauge("trainyard_machine_cpus", "Logical processors", psutil.cpu_count() or 0)
-        yield _gauge("trainyard_machine_gpus", "NVIDIA GPUs this process sees", self._n_gpus)
-        yield _gauge("trainyard_machine_memory_bytes", "Memory of the machine", memory.total)
-        yield _gauge("trainyard_machine_memory_available_bytes", "Memory to be had", memory.available)
+        n_cpus = psutil.cpu_count() or 0
+        yield GaugeMetricFamily("trainyard_machine_cpus", "Logical processors", value=n_cpus)
+        yield GaugeMetricFamily("trainyard_machine_gpus", "NVIDIA GPUs this process sees", value=self._n_gpus)
+        yield GaugeMetricFamily("trainyard_machine_memory_bytes", "Memory of the machine", value=memory.total)
+        yield GaugeMetricFamily(
+            "trainyard_machine_memory_available_bytes", "Memory to be had", value=memory.available
+        )
         for name, file in (("usage", "memory.current"), ("limit", "memory.max")):
             if (n_bytes := _cgroup_bytes(file)) is not None:
-                yield _gauge(
-                    f"trainyard_container_memory_{name}_bytes", f"Memory {name} of the container", n_bytes
-                )
+                full, text = f"trainyard_container_memory_{name}_bytes", f"Memory {name} of the container"
+                yield GaugeMetricFamily(full, text, value=n_bytes)
 
 
 @dataclass(eq=False)
@@ -102,10 +108,6 @@ class GpuCollector(Collector):
             used.add_metric([str(number)], memory.used)
             total.add_metric([str(number)], memory.total)
         yield from (load, used, total)
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, text, value=value)
 
 
 def _cgroup_bytes(file: str, *, read: Callable[[Path], str] = Path.read_text) -> int | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import LEVELS, Intervals, fit_intervals, quantiles_of
-from shared.series.arrays import Bool, Float64, Int64
+from shared.series.arrays import Float64, Int64
 
 FEWEST = 200  # residuals that are looked at, whatever their age
 MOST_SORTS = 1500  # blocks times steps: bounds the work
@@ -150,7 +150,8 @@ def _over_time(
         while learned < known:
             own = int(np.searchsorted(starts, learned, side="right")) - 1
             stop = min(known, int(starts[own + 1]) if own + 1 < len(starts) else known)
-            missed = _outside(residuals[learned:stop], lower[own], upper[own])
+            seen = residuals[learned:stop, None]  # beside the levels
+            missed = (seen < lower[own]) | (seen > upper[own])
             counted = np.isfinite(residuals[learned:stop]).sum(axis=0)
             shares = shares + habit.pace * (wanted * counted - missed.sum(axis=0))
             learned = stop
@@ -184,13 +185,6 @@ def _leads_ns(offset_hours: Sequence[Float64]) -> Int64:
 def _residuals(parts: Sequence[PartForecast], step: int) -> Float64:
     residuals = np.concatenate([part.y_true[:, step] - part.y_pred[:, step] for part in parts])
     return np.where(np.isfinite(residuals), residuals, np.nan)
-
-
-def _outside(residuals: Float64, lower: Float64, upper: Float64) -> Bool:
-    """Whether residuals (n, n_outputs) lie outside of ends (n_levels, n_outputs), for each level."""
-    values = residuals[:, None]
-    outside: Bool = (values < lower) | (values > upper)
-    return outside
 
 
 def _quantile_loss(residuals: Float64, lower: Float64, upper: Float64, levels: Float64) -> Float64:

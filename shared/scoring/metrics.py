@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.metrics import METRIC_NAMES
-from shared.scoring.sums import ErrorSums, Index, tally
+from shared.scoring.sums import ErrorSums, Index, error_sums
 from shared.series.arrays import Bool, Float64
 
 _ROUNDING = 16 * np.finfo(np.float64).eps
@@ -130,7 +130,7 @@ def naive_error(y_train: Sequence[Float64], *, season_length: int = 1) -> NaiveE
     return NaiveError(np.array(means), np.array(squares), np.array(reasons, dtype=np.int8))
 
 
-def measures(sums: ErrorSums, naive: NaiveError) -> MetricValues:
+def metric_values(sums: ErrorSums, naive: NaiveError) -> MetricValues:
     """Turn sums into scores.
 
     Parameters
@@ -185,10 +185,10 @@ def measure(y_true: Float64, y_pred: Float64, *, naive: float | None = None) -> 
     """
     known = Reason.DEFINED if naive else Reason.NO_TRAINING
     unit = NaiveError(np.array([naive or np.nan]), np.array([np.nan]), np.array([known], dtype=np.int8))
-    pairs = tally(
+    pairs = error_sums(
         np.asarray(y_true, np.float64).reshape(-1, 1), np.asarray(y_pred, np.float64).reshape(-1, 1)
     )
-    return measures(pairs, unit)[0].as_dict()
+    return metric_values(pairs, unit)[0].as_dict()
 
 
 def known_std(values: Float64) -> float | None:

@@ -34,17 +34,17 @@ class ErrorSums:
     symmetric: Float64  # sum of 2 |f - y| / (|y| + |f|), 0/0 counting as 0
 
     def __getitem__(self, index: Index) -> "ErrorSums":
-        """Return the tally of a part of the positions."""
+        """Return the sums of a part of the positions."""
         return ErrorSums(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None = None) -> ErrorSums:
+def error_sums(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None = None) -> ErrorSums:
     """Add up pairs over the first axis; the fields have the shape of the other axes.
 
     ``scratch`` may lend three arrays of the same shape that are written over: whoever adds up many
     chunks saves the making of them, which costs more than the sums.
 
-    >>> t = tally(np.array([1.0, 3.0, np.nan]), np.array([2.0, 3.0, 4.0]))
+    >>> t = error_sums(np.array([1.0, 3.0, np.nan]), np.array([2.0, 3.0, 4.0]))
     >>> float(t.n), float(t.n_left_out), float(t.mean), float(t.spread), float(t.abs_error)
     (2.0, 1.0, 2.0, 2.0, 1.0)
     """
@@ -92,7 +92,7 @@ def tally(y_true: Float64, y_pred: Float64, *, scratch: Sequence[Float64] | None
 
 
 def pool(parts: ErrorSums, axis: int = 0) -> ErrorSums:
-    """Return the tally of the union of disjoint sets of pairs that lie along ``axis``.
+    """Return the sums of the union of disjoint sets of pairs that lie along ``axis``.
 
     Means and spreads are combined after Chan, Golub and LeVeque (1979), which stays exact where
     sums of squares would cancel.
@@ -104,14 +104,9 @@ def pool(parts: ErrorSums, axis: int = 0) -> ErrorSums:
     return ErrorSums(**{**added, "mean": mean, "spread": added["spread"] + between})
 
 
-def merge(*tallies: ErrorSums) -> ErrorSums:
-    """Return the tally of disjoint sets of windows; many at once cost less than one after the other."""
-    return pool(stack(tallies))
-
-
-def stack(tallies: Sequence[ErrorSums]) -> ErrorSums:
-    """Return tallies of equal shape along a new first axis."""
-    return ErrorSums(*(np.stack([getattr(t, f.name) for t in tallies]) for f in fields(ErrorSums)))
+def stack(many: Sequence[ErrorSums]) -> ErrorSums:
+    """Return sums of equal shape along a new first axis."""
+    return ErrorSums(*(np.stack([getattr(t, f.name) for t in many]) for f in fields(ErrorSums)))
 
 
 def _sum_of_squares(values: Float64) -> Float64:

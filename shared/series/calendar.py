@@ -11,7 +11,7 @@ from shared.contracts.specs import Calendar, CalendarFeature, Feature
 from shared.series.arrays import Bool, Float32, Float64, Int64
 from shared.series.grid import Window, window_of
 from shared.series.problems import BadSetting, UnknownCountry
-from shared.series.wall_clock import NS, to_local, zone_info
+from shared.series.wall_clock import NS, to_local, year_of, zone_info
 
 DAY_S = 86_400
 UTC_PERIOD_S: dict[Feature, float] = {
@@ -108,7 +108,7 @@ def is_holiday(days: Int64, clock: CalendarClock) -> Bool:
     if len(days) == 0 or clock.country is None:
         return np.zeros(days.shape, dtype=np.bool_)
     first, last = int(days.min()), int(days.max())
-    years = range(_year(first), _year(last) + 1)
+    years = range(year_of(first * NS * DAY_S), year_of(last * NS * DAY_S) + 1)
     table = np.zeros(last - first + 1, dtype=np.bool_)
     for year in years:
         dates = _holidays(clock.country, clock.subdivision, year) - first
@@ -188,7 +188,3 @@ def _day_of(period: str, days: Int64) -> tuple[Int64, Int64]:
     length = ((start + 1).astype("datetime64[D]") - begin).astype(np.int64)
     passed = (table - begin).astype(np.int64)
     return passed[days - first], length[days - first]
-
-
-def _year(day: int) -> int:
-    return 1970 + int(np.datetime64(day, "D").astype("datetime64[Y]").astype(np.int64))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.specs import Resample
-from shared.series.arrays import Bool, Float64, Int64
+from shared.series.arrays import Float64, Int64
 from shared.series.row_clock import RowClock
 from shared.series.series import Series
 
@@ -205,8 +205,10 @@ def mean_between(
         codes[(first >= stop) & (begin_ns > series.times_ns[-1])] = Code.AFTER_END
     codes[count > 0] = Code.OK
     if near is not None and rule is not None and rule.max_gap_ns is not None:
-        far = ~_has_row_near(series.times_ns[base : max(base, top)][finite], near, rule.max_gap_ns)
-        codes[(codes == Code.OK) & far] = Code.GAP
+        known_ns = series.times_ns[base : max(base, top)][finite]
+        before = np.searchsorted(known_ns, near - rule.max_gap_ns, side="left")
+        up_to = np.searchsorted(known_ns, near + rule.max_gap_ns, side="right")
+        codes[(codes == Code.OK) & (before >= up_to)] = Code.GAP
     means = np.full(begin_ns.shape, np.nan)
     use = codes == Code.OK
     means[use] = _sums(np.where(finite, values, 0.0), first[use] - base, stop[use] - base) / count[use]
@@ -219,9 +221,3 @@ def _sums(values: Float64, first: Int64, stop: Int64) -> Float64:
         return np.empty(0)
     edges = np.column_stack((first, stop)).ravel()
     return np.add.reduceat(np.append(values, 0.0), edges)[::2]
-
-
-def _has_row_near(times_ns: Int64, at_ns: Int64, gap_ns: int) -> Bool:
-    first = np.searchsorted(times_ns, at_ns - gap_ns, side="left")
-    stop = np.searchsorted(times_ns, at_ns + gap_ns, side="right")
-    return first < stop

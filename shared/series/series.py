@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -180,6 +181,12 @@ class Series:
         if self.issued_ns is not None:
             arrays["issued_ns"] = self.issued_ns
         return arrays
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read a series from an npz of what ``to_arrays`` returns."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls.from_arrays(dict(stored))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:

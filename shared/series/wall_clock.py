@@ -97,7 +97,7 @@ def zone_info(zone: str) -> ZoneInfo:
 def zone_offsets(zone: str, first_ns: int, last_ns: int) -> Offsets:
     """Return every offset of ``zone`` in force between two UTC stamps, with a year to spare."""
     info = zone_info(zone)
-    years = range(max(_year(first_ns) - 1, _FIRST_YEAR), min(_year(last_ns) + 1, _LAST_YEAR) + 1)
+    years = range(max(year_of(first_ns) - 1, _FIRST_YEAR), min(year_of(last_ns) + 1, _LAST_YEAR) + 1)
     changes = [change for year in years for change in _changes(info, year)]
     start = datetime(years[0], 1, 1, tzinfo=UTC)
     since = [_FAR_PAST, *(at for at, _ in changes)]
@@ -150,7 +150,8 @@ def to_utc(local_ns: Int64, zone: str, *, interval_ns: int = 0) -> tuple[Int64, 
     inside = np.zeros(len(begun), dtype=np.bool_)
     known = era < len(wall.begin)
     inside[known] = begun[known] >= wall.begin[era[known]]
-    doubled = inside & (_after(offsets, era) < offsets.offset_ns[era])
+    following = offsets.offset_ns[np.minimum(era + 1, len(offsets.offset_ns) - 1)]
+    doubled = inside & (following < offsets.offset_ns[era])
     rows = np.flatnonzero(doubled)
     steps = np.diff(begun)
     descending = bool(np.count_nonzero(steps < 0) > np.count_nonzero(steps > 0))
@@ -165,10 +166,6 @@ def to_utc(local_ns: Int64, zone: str, *, interval_ns: int = 0) -> tuple[Int64, 
         interval_end_suspected=interval_ns == 0 and _doubled_after(begun, wall, offsets),
     )
     return local_ns - offsets.offset_ns[era], report
-
-
-def _after(offsets: Offsets, era: Int64) -> Int64:
-    return offsets.offset_ns[np.minimum(era + 1, len(offsets.offset_ns) - 1)]
 
 
 def _second_pass(local: Int64, era: Int64, *, descending: bool) -> tuple[Bool, Bool]:
@@ -214,7 +211,8 @@ def _doubled_after(local: Int64, wall: _WallClock, offsets: Offsets) -> bool:
     return bool(known.all() and (repeated < (ends + lengths)[change]).all())
 
 
-def _year(ns: int) -> int:
+def year_of(ns: int) -> int:
+    """Return the year of a moment, Unix nanoseconds."""
     return 1970 + int(np.datetime64(ns, "ns").astype("datetime64[Y]").astype(np.int64))
 
 

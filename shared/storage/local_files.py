@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
@@ -138,14 +138,17 @@ class FolderObjects:
             part.unlink(missing_ok=True)
 
 
+@dataclass(eq=False)
 class _Writer:
     """A new file that counts and digests what it gets, and takes its place when it is finished."""
 
-    def __init__(self, unfinished: Path, target: Path, digest: Digest, *, durable: bool) -> None:
-        self._unfinished, self._target, self._durable = unfinished, target, durable
-        self._digest = digest
-        self._size_bytes = 0
-        self._file: BinaryIO | None = None
+    _unfinished: Path
+    _target: Path
+    _digest: Digest
+    _: KW_ONLY
+    durable: bool
+    _size_bytes: int = 0
+    _file: BinaryIO | None = None
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Add pieces."""
@@ -165,7 +168,7 @@ class _Writer:
         self.take(b"")
         assert self._file is not None
         self._file.flush()
-        if self._durable:
+        if self.durable:
             os.fsync(self._file.fileno())
         else:
             # Let the kernel write now what it would write later: a sync then finds little left to wait for.
@@ -173,7 +176,7 @@ class _Writer:
                 # Asks to forget the pages; those not yet written are written, and nobody waits for them.
                 os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._file.close()
-        _publish(self._unfinished, self._target, durable=self._durable)
+        _publish(self._unfinished, self._target, durable=self.durable)
         return Stored(size_bytes=self._size_bytes, digest=self._digest.hexdigest())
 
     def give_up(self) -> None:

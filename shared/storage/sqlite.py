@@ -94,7 +94,8 @@ class SqliteRecords:
         name, descending = ordering(kind, order)
         way = "DESC" if descending else "ASC"
         condition, parameters = _where(kind, where)
-        found = await self._run(
+        found = await _execute(
+            self._connection,
             f'SELECT {_names(kind)} FROM "{kind.table}" WHERE {condition}'
             f' ORDER BY "{name}" {way}, "id" {way} LIMIT ? OFFSET ?',
             [*parameters, -1 if limit is None else limit, offset],
@@ -107,7 +108,8 @@ class SqliteRecords:
         new = encode_changes(kind, changes)
         condition, parameters = _where(kind, {**(expect or {}), "id": row_id})
         assignments = "".join(f', "{name}" = ?' for name in new)
-        found = await self._run(
+        found = await _execute(
+            self._connection,
             f'UPDATE "{kind.table}" SET "revision" = "revision" + 1, "updated_at" = ?{assignments}'
             f" WHERE {condition} RETURNING {_names(kind)}",
             [as_text(utc_now()), *_bound(kind, new), *parameters],
@@ -116,15 +118,21 @@ class SqliteRecords:
 
     async def delete(self, kind: type[Row], where: Where) -> int:
         condition, parameters = _where(kind, where)
-        return len(await self._run(f'DELETE FROM "{kind.table}" WHERE {condition} RETURNING 1', parameters))
+        return len(
+            await _execute(
+                self._connection, f'DELETE FROM "{kind.table}" WHERE {condition} RETURNING 1', parameters
+            )
+        )
 
     async def count(self, kind: type[Row], where: Where) -> int:
         condition, parameters = _where(kind, where)
-        found = await self._run(f'SELECT count(*) FROM "{kind.table}" WHERE {condition}', parameters)
+        found = await _execute(
+            self._connection, f'SELECT count(*) FROM "{kind.table}" WHERE {condition}', parameters
+        )
         return int(found[0][0])
 
     async def ping(self) -> None:
-        await self._run("SELECT 1 FROM sqlite_master LIMIT 1", [])
+        await _execute(self._connection, "SELECT 1 FROM sqlite_master LIMIT 1", [])
 
     async def close(self) -> None:
         await self._relaxed.close()
@@ -140,9 +148,6 @@ class SqliteRecords:
             [value for row in rows for value in _bound(kind, encode(row, kind))],
         )
         return len(new)
-
-    async def _run(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-        return await _execute(self._connection, sql, parameters)
 
 
 async def _connect(path: Path, opened: AsyncExitStack) -> aiosqlite.Connection:

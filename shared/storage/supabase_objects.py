@@ -214,7 +214,9 @@ class SupabaseObjects:
         }
         metadata = ",".join(f"{name} {base64.b64encode(v.encode()).decode()}" for name, v in told.items())
         headers = {"upload-length": str(length), "upload-metadata": metadata, "x-upsert": "true"}
-        answer = await self._ask("POST", "/upload/resumable", headers=_RESUMABLE | headers)
+        answer = await self._retries.call(
+            lambda _: self._ask_once("POST", "/upload/resumable", headers=_RESUMABLE | headers)
+        )
         # Behind a proxy the host in the answer may be an internal one; only the id is ours to use.
         return f"/upload/resumable/{answer.headers['location'].rsplit('/', 1)[1]}"
 
@@ -251,9 +253,6 @@ class SupabaseObjects:
                 ) from error
 
         return await self._retries.call(tried)
-
-    async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        return await self._retries.call(lambda _: self._ask_once(method, path, **how))
 
     async def _ask_once(self, method: str, path: str, **how: Any) -> httpx.Response:
         headers = self._client.options.headers | how.pop("headers", {})

@@ -126,20 +126,21 @@ class SupabaseRecords:
     async def _insert(self, kind: type[Row], rows: Sequence[Row]) -> int:
         token = uuid.uuid4().hex
         body = [{**encode(row, kind), _WRITER: token} for row in rows]
-        ids = [row.id for row in rows]
+        ids = OneOf(tuple(row.id for row in rows))
 
         async def once(attempt: int) -> int:
             query = self._rest.from_(kind.table).upsert(body, ignore_duplicates=True, on_conflict="id")
             new = len((await _execute(query.select("id"))).data)
-            return new if attempt == 0 else await self._written(kind, ids, token)
+            if attempt == 0:
+                return new
+            # Count the rows this write made, on any of its tries.
+            counted = self._rest.from_(kind.table).select("id", count=CountMethod.exact, head=True)
+            mine = [
+                _filtered(counted, part).contains(_WRITERS, [token]) for part in _split(kind, {"id": ids})
+            ]
+            return sum([await self._number(one) for one in mine])
 
         return await self._retries.call(once)
-
-    async def _written(self, kind: type[Row], ids: Sequence[str], token: str) -> int:
-        """Count the rows a write made, on any of its tries."""
-        query = self._rest.from_(kind.table).select("id", count=CountMethod.exact, head=True)
-        parts = _split(kind, {"id": OneOf(tuple(ids))})
-        return sum([await self._number(_filtered(query, part).contains(_WRITERS, [token])) for part in parts])
 
     def _select(self, kind: type[Row]) -> Query:
         return self._rest.from_(kind.table).select(_names(kind))

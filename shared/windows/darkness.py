@@ -6,8 +6,7 @@ neighbours it takes is what the training part shows: with them the rule was neve
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,10 +56,6 @@ class Darkness:
         lit = own.max(axis=1) > self.zero  # a past of zeros alone is no night: nobody knows how it ends
         dark: Bool = (brightest <= self.zero) & lit[:, None]
         return dark
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the plain numbers."""
-        return asdict(self)
 
 
 def learn_darkness(

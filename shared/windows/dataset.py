@@ -98,10 +98,6 @@ class Dataset(Assembly):
         steps = self.spec.output_steps
         return gather(self.y_tracks, number, steps, scaler=None, dtype=np.float64)
 
-    def materialise(self) -> tuple[Float32, Float32]:
-        """Return X and Y of all samples in original units."""
-        return self.x(scaled=False), self.y(scaled=False)
-
     def part(self, part: Part) -> Samples:
         """Return a whole part as scaled samples."""
         return self._samples(self.indices(part))

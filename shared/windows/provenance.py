@@ -55,7 +55,11 @@ def provenance(source: SeriesWindows, ref_ns: Int64) -> Provenance:
         left = np.searchsorted(times, at - half, side="left")
         right = np.searchsorted(times, at + (rule.resampling.bin_ns - half), side="left") - 1
     elif rule.resampling.method in ("hold", "filled"):
-        left, right = _filled_rows(source, at)
+        # Moments without a row of their own lie between their neighbours among the numbers.
+        numbers = np.flatnonzero(np.isfinite(source.series.values))
+        before, after = neighbours(source.series.known.times_ns, at, "linear")
+        own = source.has_own_row(at)
+        left, right = numbers[before], numbers[np.where(own, before, np.minimum(after, len(numbers) - 1))]
     else:
         left, right = neighbours(times, at, rule.resampling.method)
     exact = (left == right) & (times[left] == at)
@@ -73,11 +77,3 @@ def _origin(source: SeriesWindows, exact: bool) -> Origin:
     if exact:
         return "exact"
     return "interpolated" if source.rule.resampling.method in ("linear", "filled") else "filled"
-
-
-def _filled_rows(source: SeriesWindows, at_ns: Int64) -> tuple[Int64, Int64]:
-    """Rows of the moments that have one, and of their neighbours among the numbers where they have none."""
-    numbers = np.flatnonzero(np.isfinite(source.series.values))
-    left, right = neighbours(source.series.known.times_ns, at_ns, "linear")
-    own = source.has_own_row(at_ns)
-    return numbers[left], numbers[np.where(own, left, np.minimum(right, len(numbers) - 1))]

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pydantic import JsonValue
-
 from shared.contracts.specs import DatasetSpec, column_names
 from shared.series.grid import lattice_of
 from shared.series.problems import NoWindowFits, TooLarge
@@ -33,10 +31,6 @@ class Estimate:
     lazy_bytes: int
     materialised_bytes: int
     seconds: float
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the numbers as JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def check_limits(spec: DatasetSpec, expected: Estimate, limits: Limits) -> None:
                 ),
                 field="stride",
                 limit=limit,
-                estimate=expected.to_json(),
+                estimate=asdict(expected),
             )
 
 

@@ -38,7 +38,7 @@ def test_windows_equal_the_golden_arrays(case: Case) -> None:
     assert expected is not None
 
     dataset = built(case)
-    x, y = dataset.materialise()
+    x, y = dataset.x(scaled=False), dataset.y(scaled=False)
 
     # one case leaves a column out, because the earlier system had not implemented its method
     columns = [i for i, c in enumerate(dataset.layout.inputs) if known(c.name) in expected["X_columns"]]
@@ -101,7 +101,7 @@ def test_what_crashed_or_hung_gives_sane_arrays_or_a_typed_problem(case: Case) -
     elif problem is not None:
         assert "horizon" in str(problem)
     else:
-        x, y = dataset.materialise()
+        x, y = dataset.x(scaled=False), dataset.y(scaled=False)
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
         assert dataset.n_windows > 0
@@ -143,7 +143,7 @@ def test_the_example_of_the_definition() -> None:
     )
 
     dataset = build_dataset(spec, series)
-    x, y = dataset.materialise()
+    x, y = dataset.x(scaled=False), dataset.y(scaled=False)
 
     assert dataset.drops.n_candidates == 4
     np.testing.assert_array_equal(x[..., 0], [[4, 12.5, 25], [25, 42.5, 64]])

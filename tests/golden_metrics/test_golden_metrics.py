@@ -9,8 +9,8 @@ import pytest
 from services.evaluator.core.scores import block_means, score
 from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import measures, naive_error
-from shared.scoring.sums import tally
+from shared.scoring.metrics import metric_values, naive_error
+from shared.scoring.sums import error_sums
 from shared.series.arrays import Float64
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_the_mase_formula_agrees_when_the_same_values_are_its_unit(path: Path) -
         truth, forecast = (block_means(y, k).reshape(-1, y.shape[2]) for y in (y_true, y_pred))
         paired = np.isfinite(truth + forecast)
         unit = naive_error([truth[paired[:, i], i] for i in range(truth.shape[1])])
-        mase = measures(tally(truth, forecast), unit).values[:, METRIC_NAMES.index("mase")]
+        mase = metric_values(error_sums(truth, forecast), unit).values[:, METRIC_NAMES.index("mase")]
 
         _agree(mase, case["sane_overall"][:, k - 1, column], _tolerance(case))
 

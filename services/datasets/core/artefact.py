@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -62,7 +63,7 @@ def build_artefact(
         "dropped": dataset.drops.to_json(),
         "findings": to_jsonable_python(dataset.findings),
         "bytes": dataset.nbytes,
-        "estimate": expected.to_json(),
+        "estimate": asdict(expected),
         "violins": listed,
         "scalers": scaler_table(dataset.layout),
     }

@@ -92,7 +92,8 @@ class Contest:
             raise Undecided(f"judged with rows up to {_stamp(self.judged_until_ns)}: again from {again} on")
         first = newest - self.days * _DAY_NS
         for name, dataset in (("candidate", self.candidate), ("champion", self.champion)):
-            learned = _learned_until(dataset)
+            fitted = [part for part in (dataset.parts.train, dataset.parts.validation) if len(part)]
+            learned = int(_ahead(dataset, dataset.ref_ns[[int(part[-1]) for part in fitted]]).max())
             if learned > first:
                 unseen_from = _stamp(learned + self.days * _DAY_NS)
                 raise Undecided(
@@ -151,6 +152,7 @@ def judge(
     reach = overlap(ref_ns[known], span_minutes=(end - begin) / 6e10)
     found = compare(*losses, overlap=reach, alpha=level)
     first, last = _stamp(int(ref_ns[known][0])), _stamp(int(ref_ns[known][-1]))
+    candidates, champions = (np.abs(part.y_pred - part.y_true).mean(axis=(0, 1)) for part in parts)
     return Judgement(
         decision="undecided" if found.p_value is None else _DECISIONS[found.winner],
         reason=_sentence(found, contest.days, level, (first, last)),
@@ -164,7 +166,10 @@ def judge(
         relative=found.relative,
         p_value=found.p_value,
         interval=found.interval,
-        targets=_errors(contest.champion, parts[1], parts[0]),
+        targets=tuple(
+            TargetErrors(name=output.name, champion_mae=float(own), candidate_mae=float(other))
+            for output, own, other in zip(contest.champion.spec.outputs, champions, candidates, strict=True)
+        ),
     )
 
 
@@ -180,23 +185,9 @@ def _sentence(found: Comparison, days: int, level: float, between: tuple[str, st
     )
 
 
-def _errors(dataset: Dataset, champion: PartForecast, candidate: PartForecast) -> tuple[TargetErrors, ...]:
-    own, others = (np.abs(part.y_pred - part.y_true).mean(axis=(0, 1)) for part in (champion, candidate))
-    return tuple(
-        TargetErrors(name=output.name, champion_mae=float(own[k]), candidate_mae=float(others[k]))
-        for k, output in enumerate(dataset.spec.outputs)
-    )
-
-
 def _ahead(dataset: Dataset, ref_ns: Int64) -> Int64:
     """Return up to where the truth of windows reaches."""
     return shifted(ref_ns, dataset.plan.target_reach_ns[1], dataset.plan.grid.calendar)
-
-
-def _learned_until(dataset: Dataset) -> int:
-    """Return the last moment whose truth the fit or the choice among fits has seen."""
-    parts = [part for part in (dataset.parts.train, dataset.parts.validation) if len(part)]
-    return int(_ahead(dataset, dataset.ref_ns[[int(part[-1]) for part in parts]]).max())
 
 
 def _values_of(dataset: Dataset) -> list[tuple[object, ...]]:

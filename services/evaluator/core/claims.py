@@ -1,8 +1,7 @@
 """What may be said about the best model: which differences hold on test, in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from services.evaluator.core.ranking import Leaderboard, known_metric
 from services.evaluator.core.significance import Comparison, compare, overlap, window_losses
@@ -18,10 +17,6 @@ class Claim:
     other: str
     comparison: Comparison
     sentence: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values for storage and wire."""
-        return asdict(self)
 
 
 def make_claims(

@@ -1,6 +1,7 @@
 """What a user downloads of a run: numbers, tables, plots, arrays, models, and a README of all of it."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def write_files(run_data: RunData, findings: RunNumbers, folder: Path) -> dict[s
 
 def numbers(run_data: RunData, findings: RunNumbers) -> Iterator[tuple[str, bytes]]:
     """Yield the files of numbers by path: all of them follow from the arrays beside them."""
-    claims = [claim.to_json() for claim in findings.claims]
+    claims = [asdict(claim) for claim in findings.claims]
     yield "verdict.json", json_bytes(findings.board.to_json() | {"claims": claims})
     yield "ensemble.json", json_bytes(plain(findings.ensemble))
     yield "tables/comparison.csv", comparison_csv(findings.board).encode()

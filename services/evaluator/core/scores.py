@@ -11,8 +11,8 @@ from services.evaluator.core.intervals import QuantileLoss
 from services.evaluator.core.problems import ForecastMismatch
 from shared.contracts.metrics import METRIC_NAMES
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.metrics import MetricValues, Reason, known_std, measures, naive_error
-from shared.scoring.sums import ErrorSums, merge, pool, stack, tally
+from shared.scoring.metrics import MetricValues, Reason, known_std, metric_values, naive_error
+from shared.scoring.sums import ErrorSums, error_sums, pool, stack
 from shared.series.arrays import Float64
 
 MAX_LEVEL = 12
@@ -132,11 +132,11 @@ def score(
     chunks = _tallies(part, levels)
     sums = next(chunks)
     while group := tuple(islice(chunks, 32)):
-        sums = merge(sums, *group)
+        sums = pool(stack([sums, *group]))
     naive = naive_error(y_train, season_length=season_length)
     bounds = np.cumsum([0, *(n_steps // k for k in levels)])
     whole = stack([pool(sums[start:stop]) for start, stop in pairwise(bounds)])  # (n_levels, n_outputs)
-    overall, per_step = measures(whole, naive), measures(sums, naive)
+    overall, per_step = metric_values(whole, naive), metric_values(sums, naive)
     if quantile_loss is not None:
         overall = overall.with_values("pinball", quantile_loss.overall, rows=1)
         per_step = per_step.with_values("pinball", quantile_loss.per_step, rows=n_steps)
@@ -188,7 +188,7 @@ def block_means(values: Float64, k: int, *, out: Float64 | None = None) -> Float
 
 
 def _tallies(part: PartForecast, levels: range) -> Iterator[ErrorSums]:
-    """Yield the tally of each chunk of windows; its positions are the blocks of all levels in a row."""
+    """Yield the sums of each chunk of windows; its positions are the blocks of all levels in a row."""
     n_windows, n_steps, n_outputs = part.y_true.shape
     n_blocks = sum(n_steps // k for k in levels)
     size = max(1, _CHUNK_VALUES // max(1, n_steps * n_outputs))
@@ -201,7 +201,7 @@ def _tallies(part: PartForecast, levels: range) -> Iterator[ErrorSums]:
         with np.errstate(over="ignore", invalid="ignore"):
             _fill_blocks(y_true, levels, truth)
             _fill_blocks(y_pred, levels, forecast)
-        yield tally(truth, forecast, scratch=scratch)
+        yield error_sums(truth, forecast, scratch=scratch)
 
 
 def _fill_blocks(values: Float64, levels: range, out: Float64) -> None:

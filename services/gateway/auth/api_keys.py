@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.gateway.auth.identity import ExpiredToken, Identity, InvalidToken, Verifier
-from services.gateway.context import Gateway
 from shared.contracts.base import new_id, utc_now
 from shared.errors import NotFound
+from shared.storage.connect import Storage
 from shared.storage.records import Records
 from shared.storage.rows import ApiKeyRow
 
@@ -34,7 +34,7 @@ def scope_of(row: ApiKeyRow) -> str | None:
 
 
 async def create_key(
-    gateway: Gateway, owner: str, *, name: str, session_id: str | None, expires_at: datetime | None
+    service: Storage, owner: str, *, name: str, session_id: str | None, expires_at: datetime | None
 ) -> tuple[str, ApiKeyRow]:
     """Make a key; its text is returned this once."""
     key = PREFIX + secrets.token_urlsafe(32)
@@ -45,13 +45,13 @@ async def create_key(
         key_sha256=hashed(key),
         expires_at=expires_at,
     )
-    await gateway.service_records(owner).insert([row])
+    await service.of_owner(owner).records.insert([row])
     return key, row
 
 
-async def revoke_key(gateway: Gateway, owner: str, key_id: str) -> ApiKeyRow:
+async def revoke_key(service: Storage, owner: str, key_id: str) -> ApiKeyRow:
     """End a key now."""
-    records = gateway.service_records(owner)
+    records = service.of_owner(owner).records
     row = await records.update(ApiKeyRow, key_id, {"revoked_at": utc_now()})
     if row is None:
         raise KeyNotFound("there is no such key", key_id=key_id[:80])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.auth.api_keys import create_key, revoke_key, scope_of
-from services.gateway.context import Here, Who, find_session
+from services.gateway.context import RecordsDep, ServiceDep, Who, find_session
 from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Answer, SessionId, Wire, spelled
 from shared.storage.rows import ApiKeyRow
@@ -55,26 +55,26 @@ class KeyRevoked(Answer):
 
 
 @router.post("/api-keys", status_code=201)
-async def create(body: CreateKey, gateway: Here, who: Who) -> KeyMade:
+async def create(body: CreateKey, records: RecordsDep, service: ServiceDep, who: Who) -> KeyMade:
     """Make a key; its text is in this answer and nowhere else."""
-    scope = (await find_session(gateway, who, body.session_id)).id if body.session_id else None
+    scope = (await find_session(records, who, body.session_id)).id if body.session_id else None
     key, row = await create_key(
-        gateway, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
+        service, who.user_id, name=body.name, session_id=scope, expires_at=body.expires_at
     )
     return KeyMade(key=key, data=_shown(row))
 
 
 @router.get("/api-keys")
-async def list_keys(gateway: Here, who: Who) -> Keys:
+async def list_keys(service: ServiceDep, who: Who) -> Keys:
     """Return the caller's keys, without their text."""
-    rows = await gateway.service_records(who.user_id).select(ApiKeyRow, {"owner": who.user_id})
+    rows = await service.of_owner(who.user_id).records.select(ApiKeyRow, {"owner": who.user_id})
     return Keys(keys=[_shown(row) for row in rows])
 
 
 @router.delete("/api-keys/{key_id}")
-async def revoke(key_id: str, gateway: Here, who: Who) -> KeyRevoked:
+async def revoke(key_id: str, service: ServiceDep, who: Who) -> KeyRevoked:
     """End a key now."""
-    return KeyRevoked(data=_shown(await revoke_key(gateway, who.user_id, key_id)))
+    return KeyRevoked(data=_shown(await revoke_key(service, who.user_id, key_id)))
 
 
 def _shown(row: ApiKeyRow) -> KeyFacts:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ class KeysUnavailable(Unavailable):
     code = "IDENTITY_UNAVAILABLE"
 
 
+@dataclass(eq=False)
 class KeySet:
     """The provider's public keys: fetched when needed, kept for a while, fetched again for a new key id.
 
@@ -35,22 +37,22 @@ class KeySet:
     shortest time between two fetches.
     """
 
-    def __init__(
-        self, url: str, http: httpx.AsyncClient, *, keep_s: float = 600, pause_s: float = 15
-    ) -> None:
-        self._url = url
-        self._http = http
-        self._keep_s, self._pause_s = keep_s, pause_s
-        self._keys: Mapping[str, PyJWK] = {}
-        self._fetched_at = self._tried_at = -float("inf")
-        self._one_fetch = asyncio.Lock()
+    _url: str
+    _http: httpx.AsyncClient
+    _: KW_ONLY
+    keep_s: float = 600
+    pause_s: float = 15
+    _keys: Mapping[str, PyJWK] = field(default_factory=dict)
+    _fetched_at: float = -float("inf")
+    _tried_at: float = -float("inf")
+    _one_fetch: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def key(self, key_id: str) -> PyJWK | None:
         """Return the key of an id, or None if the provider does not have it."""
         async with self._one_fetch:
             now = time.monotonic()
-            stale = now - self._fetched_at > self._keep_s or key_id not in self._keys
-            if stale and now - self._tried_at > self._pause_s:
+            stale = now - self._fetched_at > self.keep_s or key_id not in self._keys
+            if stale and now - self._tried_at > self.pause_s:
                 self._tried_at = now  # an outage is remembered, too: one knock per pause, not per token
                 await self._fetch()
             if not self._keys:
@@ -74,14 +76,12 @@ class KeySet:
         self._fetched_at = time.monotonic()
 
 
+@dataclass(eq=False)
 class TokenVerifier:
     """Verifies the access tokens of one project."""
 
-    def __init__(self, settings: GatewaySettings, keys: KeySet | None) -> None:
-        self._secret = settings.gateway_jwt_secret
-        self._audience = settings.gateway_jwt_audience
-        self._issuer = settings.issuer
-        self._keys = keys
+    _settings: GatewaySettings
+    _keys: KeySet | None
 
     async def identify(self, credential: str | None) -> Identity:
         """Return the user of a token.
@@ -98,10 +98,10 @@ class TokenVerifier:
                 credential,
                 key,
                 algorithms=algorithms,
-                audience=self._audience,
-                issuer=self._issuer,
+                audience=self._settings.gateway_jwt_audience,
+                issuer=self._settings.issuer,
                 leeway=_LEEWAY_S,
-                options={"require": [*_REQUIRED, *(["iss"] if self._issuer else [])]},
+                options={"require": [*_REQUIRED, *(["iss"] if self._settings.issuer else [])]},
             )
         except jwt.ExpiredSignatureError:
             raise ExpiredToken("the access token has expired") from None
@@ -118,8 +118,9 @@ class TokenVerifier:
         A shared secret never verifies a token that claims a public key, nor the other way round.
         """
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm == "HS256" and self._secret:
-            return self._secret.get_secret_value(), ["HS256"]
+        secret = self._settings.gateway_jwt_secret
+        if algorithm == "HS256" and secret:
+            return secret.get_secret_value(), ["HS256"]
         if algorithm in ASYMMETRIC and self._keys and isinstance(key_id, str):
             key = await self._keys.key(key_id)
             if key is not None and key.algorithm_name == algorithm:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from pydantic import Field, JsonValue, ValidationError
 
-from services.gateway.context import Gateway
 from services.gateway.datasets.wire import HOLIDAYS_OF, SplitIn, TimeInfo, TimeSteps
 from services.gateway.http.wire import Earlier, spelled, tolerant
 from services.gateway.problems import InvalidConfiguration, TooLarge, refused_by, sentence
+from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.wire import SeriesSettings, display_names, known_as, roles_of, stored_settings
 from shared.contracts.specs import DatasetSpec, Role, SeriesSpec, Split
+from shared.storage.records import Records
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
 _FLOAT32 = 4
@@ -59,13 +60,13 @@ class SessionData:
         return [row for row in self.series if row.file_id == file_id]
 
 
-async def load_session_data(gateway: Gateway, session: SessionRow) -> SessionData:
+async def load_session_data(records: Records, session: SessionRow) -> SessionData:
     """Load the session's files and series, each in the order it came."""
-    files = await gateway.records.select(FileRow, {"session_id": session.id})
+    files = await records.select(FileRow, {"session_id": session.id})
     newest = {known_as(file): file for file in sorted(files, key=lambda f: f.generation)}
     kept = {file.id: file for file in files if newest[known_as(file)].id == file.id}
     order = {file_id: position for position, file_id in enumerate(kept)}
-    found = await gateway.records.select(SeriesRow, {"session_id": session.id})
+    found = await records.select(SeriesRow, {"session_id": session.id})
     series = [row for row in found if row.file_id in order]
     series.sort(key=lambda row: (order[row.file_id], row.position))
     return SessionData(session, kept, series)
@@ -189,7 +190,7 @@ def _spec(
     return SeriesSettings.model_validate(said).spec(series_id=row.id, name=name, role=role or file.role)
 
 
-def check_size(gateway: Gateway, session_data: SessionData, spec: DatasetSpec) -> None:
+def check_size(settings: GatewaySettings, session_data: SessionData, spec: DatasetSpec) -> None:
     """Refuse a data set that could not be held, before anybody works on it.
 
     Raises
@@ -203,7 +204,7 @@ def check_size(gateway: Gateway, session_data: SessionData, spec: DatasetSpec) -
     spans = [span_minutes(row) for row in session_data.series if row.id in ids]
     n_windows = int(max(spans, default=0.0) / spec.stride)
     size = n_windows * (spec.input_steps * n_inputs + spec.output_steps * n_outputs) * _FLOAT32
-    limit = gateway.settings.gateway_max_dataset_bytes
+    limit = settings.gateway_max_dataset_bytes
     if size > limit:
         raise TooLarge(
             f"this asks for {n_windows:,} windows of {spec.input_steps:,} steps x {n_inputs} inputs and "

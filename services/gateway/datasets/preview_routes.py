@@ -1,12 +1,13 @@
 """Data sets before they are built, data sets that are, and the series they are cut from, as numbers."""
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, JsonValue
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import ObjectsDep, RecordsDep, Session, SettingsDep, WorkersDep
 from services.gateway.datasets.configuration import (
     Configuration,
     check_size,
@@ -105,21 +106,30 @@ class SeriesExcerpt(Answer):
 
 
 @router.post("/preview/{sid}")
-async def preview(body: PreviewRequest, gateway: Here, session: Session) -> Preview:
+async def preview(
+    body: PreviewRequest, records: RecordsDep, workers: WorkersDep, settings: SettingsDep, session: Session
+) -> Preview:
     """Tell what a data set would be: windows, parts, drops, warnings, distributions. Nothing is stored."""
-    session_data = await load_session_data(gateway, session)
+    session_data = await load_session_data(records, session)
     spec = body.dataset or dataset_spec(session_data, body.configuration)
-    check_size(gateway, session_data, spec)
+    check_size(settings, session_data, spec)
     about: dict[str, JsonValue] = {"session_id": session.id, "spec": spec.model_dump(mode="json")}
-    return Preview(**await gateway.asks.ask("datasets.preview", about))
+    return Preview(**await workers.ask("datasets.preview", about))
 
 
 @router.get("/datasets/{sid}/{dataset_id}")
-async def dataset(dataset_id: str, gateway: Here, session: Session) -> DatasetAnswer:
+async def dataset(
+    dataset_id: str, records: RecordsDep, objects: ObjectsDep, session: Session
+) -> DatasetAnswer:
     """Return a data set with its settings, its counts, its warnings, and its distributions as numbers."""
-    row = await gateway.records.get(DatasetRow, dataset_id)
+    row = await records.get(DatasetRow, dataset_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("the session has no such data set", dataset_id=dataset_id[:64])
+    violins: Any = []
+    if row.object_key is not None:
+        digest = digest_in(row.report.get("files"), "violins.json")
+        with suppress(ObjectNotFound):
+            violins = json.loads(await get_verified(objects, f"{row.object_key}/violins.json", digest))
     counts = {name: row.report.get(name) for name in ("n_windows", "n_train", "n_validation", "n_test")}
     summary = {
         "dataset_id": row.id,
@@ -129,33 +139,24 @@ async def dataset(dataset_id: str, gateway: Here, session: Session) -> DatasetAn
         **counts,
         "dropped": row.report.get("dropped"),
         "findings": row.report.get("findings") or [],
-        "violins": await _violins(gateway, row),
+        "violins": violins,
         "problem": row.problem,
     }
     return DatasetAnswer(dataset=DatasetSummary.model_validate(summary))
 
 
-async def _violins(gateway: Gateway, row: DatasetRow) -> Any:
-    if row.object_key is None:
-        return []
-    try:
-        digest = digest_in(row.report.get("files"), "violins.json")
-        return json.loads(await get_verified(gateway.objects, f"{row.object_key}/violins.json", digest))
-    except ObjectNotFound:
-        return []
-
-
 @router.get("/series/{sid}/{series_id}")
 async def series(
     series_id: str,
-    gateway: Here,
+    records: RecordsDep,
+    workers: WorkersDep,
     session: Session,
     from_ms: Annotated[int | None, Query(description="Unix milliseconds; default: its beginning")] = None,
     to_ms: Annotated[int | None, Query(description="Unix milliseconds; default: its end")] = None,
     points: Annotated[int, Query(ge=10, le=20_000, description="about how many values")] = 2_000,
 ) -> SeriesExcerpt:
     """Return the values of a series between two times, thinned for a chart."""
-    row = await gateway.records.get(SeriesRow, series_id)
+    row = await records.get(SeriesRow, series_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("the session has no such series", series_id=series_id[:64])
     about: dict[str, JsonValue] = {
@@ -165,4 +166,4 @@ async def series(
         "to_ms": to_ms,
         "points": points,
     }
-    return SeriesExcerpt(series_id=row.id, name=row.name, **await gateway.asks.ask("datasets.series", about))
+    return SeriesExcerpt(series_id=row.id, name=row.name, **await workers.ask("datasets.series", about))

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.gateway.context import Here, Session, Who, find_session
+from services.gateway.context import RecordsDep, Session, Who, find_session
 from services.gateway.datasets.configuration import saved_time_info, saved_time_steps
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.json_bodies import JsonRoute
@@ -81,11 +81,11 @@ class TimeInfoTold(Answer):
 
 
 @router.post("/save-zeitschritte")
-async def save_time_steps(body: SaveTimeSteps, gateway: Here, who: Who) -> StepsSaved:
+async def save_time_steps(body: SaveTimeSteps, records: RecordsDep, who: Who) -> StepsSaved:
     """Keep how many steps a window has."""
-    session = await find_session(gateway, who, body.session_id)
+    session = await find_session(records, who, body.session_id)
     stored = body.time_steps.model_dump(mode="json")
-    await gateway.records.update(SessionRow, session.id, {"time_steps": stored})
+    await records.update(SessionRow, session.id, {"time_steps": stored})
     return StepsSaved.model_validate(
         {"data": body.time_steps.german(), "timeSteps": body.time_steps.wire(), **remarks(body)}
     )
@@ -102,12 +102,12 @@ async def get_time_steps(session: Session) -> StepsTold:
 
 
 @router.post("/save-time-info")
-async def save_time_info(body: SaveTimeInfo, gateway: Here, who: Who) -> TimeInfoSaved:
+async def save_time_info(body: SaveTimeInfo, records: RecordsDep, who: Who) -> TimeInfoSaved:
     """Keep which calendar features join the inputs."""
-    session = await find_session(gateway, who, body.session_id)
+    session = await find_session(records, who, body.session_id)
     body.time_info.calendar()  # refuse now what no data set could be built with
     stored = body.time_info.model_dump(mode="json")
-    await gateway.records.update(SessionRow, session.id, {"time_info": stored})
+    await records.update(SessionRow, session.id, {"time_info": stored})
     return TimeInfoSaved(
         data=body.time_info.german(),
         time_features=body.time_info.wire(),

@@ -1,12 +1,12 @@
 """The violin plots of data sets, inline as the earlier frontend wants them."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from services.gateway.context import Gateway
 from shared.contracts.specs import FEATURES, column_names
-from shared.storage.objects import ObjectNotFound
+from shared.storage.objects import ObjectNotFound, Objects
 from shared.storage.rows import DatasetRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -14,15 +14,16 @@ CALENDAR_COLUMNS = frozenset(name for feature in FEATURES for name in column_nam
 _SHORT = {"input": "IN", "output": "OUT", "time": "TIME"}
 
 
-async def violin_plots(gateway: Gateway, rows: Sequence[DatasetRow]) -> dict[str, Any]:
+async def violin_plots(objects: Objects, rows: Sequence[DatasetRow]) -> dict[str, Any]:
     """Return every violin as a data URL, by type and column; of several data sets by their names, too."""
     plots: dict[str, Any] = {}
     for row in rows:
         within = f"{row.name or row.id}:" if len(rows) > 1 else ""
         for name, told, key in violins_of(row):
             digest = digest_in(row.report.get("files"), key.removeprefix(f"{row.object_key}/"))
-            if data := await _data_url(gateway, key, digest):
-                plots[f"{within}{name}"] = {"data": data, **told}
+            with suppress(ObjectNotFound):
+                png = base64.b64encode(await get_verified(objects, key, digest)).decode()
+                plots[f"{within}{name}"] = {"data": f"data:image/png;base64,{png}", **told}
     return plots
 
 
@@ -32,21 +33,8 @@ def violins_of(row: DatasetRow) -> Iterator[tuple[str, dict[str, Any], str]]:
     counts: dict[str, int] = {}
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and row.object_key:
-            kind = violin_type(entry)
+            is_time = entry.get("role") == "input" and entry.get("label") in CALENDAR_COLUMNS
+            kind = "time" if is_time else str(entry.get("role"))
             counts[kind] = counts.get(kind, 0) + 1
             told = {"type": kind, "label": f"{_SHORT[kind]}{counts[kind]}", "name": entry.get("label")}
-            yield f"{violin_type(entry)}_{entry.get('label')}", told, f"{row.object_key}/{entry.get('png')}"
-
-
-def violin_type(entry: Mapping[str, Any]) -> str:
-    """Return what a column is: input, output, or time for a calendar feature."""
-    is_time = entry.get("role") == "input" and entry.get("label") in CALENDAR_COLUMNS
-    return "time" if is_time else str(entry.get("role"))
-
-
-async def _data_url(gateway: Gateway, key: str, digest: str | None) -> str | None:
-    try:
-        png = await get_verified(gateway.objects, key, digest)
-    except ObjectNotFound:
-        return None
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            yield f"{kind}_{entry.get('label')}", told, f"{row.object_key}/{entry.get('png')}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, JsonValue
 
-from services.gateway.context import Here, Session
+from services.gateway.context import ObjectsDep, RecordsDep, ServiceDep, Session, WorkersDep
 from services.gateway.forecasts.chosen import for_forecasts
 from services.gateway.forecasts.monitored import Monitoring
 from services.gateway.forecasts.wire import (
@@ -39,26 +39,34 @@ RunName = Annotated[str | None, Query(max_length=64)]
 
 
 @router.post("/forecast/{sid}")
-async def forecast(body: ForecastOrder, gateway: Here, session: Session) -> Forecast:
+async def forecast(
+    body: ForecastOrder,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    workers: WorkersDep,
+    service: ServiceDep,
+    session: Session,
+) -> Forecast:
     """Return time-stamped values in original units with intervals, and keep them.
 
     Values given under `future` make it a scenario: a child of the plain forecast, with the difference.
     """
-    known = await registry_of(gateway, session)
-    job = await for_forecasts(gateway, session, body.run_id, body.model, known=known)
-    version = known.version_of(job) or await register(gateway, session, job)
+    known = await registry_of(records, session)
+    job = await for_forecasts(records, session, body.run_id, body.model, known=known)
+    version = known.version_of(job) or await register(records, service, session, job)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "job_id": job.id, "version": version.number, **body.question(),
     }  # fmt: skip
-    kept = await gateway.asks.ask("trainer.forecast", about)
+    kept = await workers.ask("trainer.forecast", about)
     if isinstance(document := kept.get("document"), dict):
         return Forecast.model_validate(document)
-    return Forecast(**json.loads(await get_verified(gateway.objects, str(kept["key"]), kept.get("sha256"))))
+    return Forecast(**json.loads(await get_verified(objects, str(kept["key"]), kept.get("sha256"))))
 
 
 @router.get("/forecast/{sid}/template", response_model=Template, responses=AS_CSV)
 async def template(
-    gateway: Here,
+    records: RecordsDep,
+    workers: WorkersDep,
     session: Session,
     model: Model = "champion",
     run_id: RunName = None,
@@ -66,11 +74,11 @@ async def template(
     format: Format = "json",
 ) -> Template | Response:
     """Return the stamps and columns a forecast needs that are known in advance, and which are missing."""
-    job = await for_forecasts(gateway, session, run_id, model)
+    job = await for_forecasts(records, session, run_id, model)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "job_id": job.id, "at": at.isoformat() if at else None,
     }  # fmt: skip
-    found = await gateway.asks.ask("trainer.template", about)
+    found = await workers.ask("trainer.template", about)
     if format == "csv":
         return _as_csv(template_csv(found), "template.csv")
     return Template(run_id=job.run_id, job_id=job.id, model=job.label, **found)
@@ -78,7 +86,7 @@ async def template(
 
 @router.get("/forecasts/{sid}", response_model=Forecasts, responses=AS_CSV)
 async def list_forecasts(
-    gateway: Here,
+    records: RecordsDep,
     session: Session,
     run_id: RunName = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -87,16 +95,17 @@ async def list_forecasts(
 ) -> Forecasts | Response:
     """Return the session's forecasts, newest first."""
     where: Where = {"session_id": session.id} | ({"run_id": run_id} if run_id else {})
-    rows = await gateway.records.select(ForecastRow, where, order="-created_at", limit=limit, offset=offset)
+    rows = await records.select(ForecastRow, where, order="-created_at", limit=limit, offset=offset)
     if format == "csv":
         return _as_csv(list_csv(rows), "forecasts.csv")
-    count = await gateway.records.count(ForecastRow, where)
+    count = await records.count(ForecastRow, where)
     return Forecasts(forecasts=[ForecastSummary.of(row) for row in rows], count=count)
 
 
 @router.get("/forecasts/{sid}/monitoring")
 async def monitoring(
-    gateway: Here,
+    records: RecordsDep,
+    workers: WorkersDep,
     session: Session,
     model: Annotated[
         str | None, Query(max_length=255, description="a job id, a label, best or champion")
@@ -109,22 +118,22 @@ async def monitoring(
 
     All models that forecast are told; `model` names one. Scenarios do not count.
     """
-    jobs = [] if model is None else [(await for_forecasts(gateway, session, run_id, model)).id]
+    jobs = [] if model is None else [(await for_forecasts(records, session, run_id, model)).id]
     about: dict[str, JsonValue] = {
         "session_id": session.id, "last": last, "drift_days": drift_days, "job_ids": list(jobs),
     }  # fmt: skip
-    return Monitoring(**await gateway.asks.ask("evaluator.monitoring", about))
+    return Monitoring(**await workers.ask("evaluator.monitoring", about))
 
 
 @router.get("/forecasts/{sid}/{forecast_id}", response_model=Forecast, responses=AS_CSV)
 async def read_forecast(
-    forecast_id: str, gateway: Here, session: Session, format: Format = "json"
+    forecast_id: str, records: RecordsDep, objects: ObjectsDep, session: Session, format: Format = "json"
 ) -> Forecast | Response:
     """Return one forecast as it was made."""
-    row = await gateway.records.get(ForecastRow, forecast_id)
+    row = await records.get(ForecastRow, forecast_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("there is no such forecast in this session")
-    document = await forecast_document(gateway.records, gateway.objects, row)
+    document = await forecast_document(records, objects, row)
     if format == "csv":
         return _as_csv(forecast_csv(document), f"forecast-{row.id[:8]}.csv")
     return Forecast(**document)

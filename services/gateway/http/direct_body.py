@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httptools
 from starlette.requests import ClientDisconnect, Request
@@ -84,12 +85,13 @@ class Body(Source):
         self._socket.close()
 
 
+@dataclass(eq=False)
 class SocketBody:
     """The body of a request whose length was announced, for a route to take from the socket."""
 
-    def __init__(self, protocol: "DirectProtocol", cycle: RequestResponseCycle, length: int) -> None:
-        self._protocol, self._cycle = protocol, cycle
-        self.missing = length  # bytes the server has not read yet
+    _protocol: "DirectProtocol"
+    _cycle: RequestResponseCycle
+    missing: int  # bytes the server has not read yet
 
     def take(self, *, patience_s: float) -> Body:
         """Return the body, once, and before anybody has asked for it in the usual way."""

@@ -115,17 +115,17 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        share: Quota | None = None
+        quota: Quota | None = None
         try:
             check_host(headers, self.settings)
             check_origin(scope, headers, self.settings)
             if scope["type"] == "http" and scope["path"].startswith(API):
-                share = await self._admit(scope, headers)
+                quota = await self._admit(scope, headers)
         except TrainyardError as error:
             await refuse(scope, receive, send, error)
             return
-        if share is not None:
-            send = _with_headers(send, share.headers())
+        if quota is not None:
+            send = _with_headers(send, quota.headers())
         if scope["type"] == "http":
             limit = body_limit(scope["method"], scope["path"], self.settings)
             receive = _measured(receive, limit, self.settings, self._charge(scope, headers))
@@ -145,9 +145,9 @@ class AdmissionMiddleware:
         who: Identity = scope["state"]["identity"]
 
         async def charge() -> None:
-            share = await gateway.admission.limiter.spend(who.user_id, "bytes", _UNTOLD)
-            if share.exceeded:
-                raise share.refusal()
+            quota = await gateway.admission.limiter.spend(who.user_id, "bytes", _UNTOLD)
+            if quota.exceeded:
+                raise quota.error()
 
         return charge
 
@@ -182,14 +182,14 @@ class AdmissionMiddleware:
         if self.settings.single_user:
             return None
         if access_of(scope["method"], scope["path"]).body == "chunk":
-            share = await gateway.admission.limiter.spend(who.user_id, "chunks")
-            if not share.exceeded:
-                share = await gateway.admission.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
+            quota = await gateway.admission.limiter.spend(who.user_id, "chunks")
+            if not quota.exceeded:
+                quota = await gateway.admission.limiter.spend(who.user_id, "bytes", length or _UNTOLD)
         else:
-            share = await gateway.admission.limiter.spend(who.user_id, "requests")
-        if share.exceeded:
-            raise share.refusal()
-        return share
+            quota = await gateway.admission.limiter.spend(who.user_id, "requests")
+        if quota.exceeded:
+            raise quota.error()
+        return quota
 
 
 def content_length(headers: Headers) -> int | None:

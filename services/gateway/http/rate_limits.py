@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import structlog
@@ -57,7 +57,7 @@ class Quota:
             "X-RateLimit-Reset": str(self.reset_s),
         }
 
-    def refusal(self) -> TooManyRequests:
+    def error(self) -> TooManyRequests:
         """Return the error of an exceeded share."""
         return TooManyRequests(
             f"more than {self.limit:,} per minute",
@@ -109,6 +109,7 @@ class StreamCounters:
             return await self._own.add(name, amount)
 
 
+@dataclass(eq=False)
 class Limiter:
     """Spends a user's share of any sixty seconds: of this minute, and of the last as far as it still counts.
 
@@ -116,9 +117,11 @@ class Limiter:
     gives nobody two shares at once. What is refused is given back.
     """
 
-    def __init__(self, counters: Counters, *, requests: int, upload_bytes: int, chunks: int = 6_000) -> None:
-        self._counters = counters
-        self._limits: dict[Bucket, int] = {"requests": requests, "bytes": upload_bytes, "chunks": chunks}
+    _counters: Counters
+    _: KW_ONLY
+    requests: int
+    upload_bytes: int
+    chunks: int = 6_000
 
     async def spend(self, user_id: str, bucket: Bucket, amount: int = 1) -> Quota:
         """Take from the user's share; the quota says whether it is exceeded."""
@@ -127,7 +130,8 @@ class Limiter:
         current, last = (f"{bucket}.{token}.{int(window) - n}" for n in (0, 1))
         of_last = await self._counters.add(last, 0) * (1 - passed / WINDOW_S)
         used = int(of_last) + await self._counters.add(current, amount)
-        quota = Quota(self._limits[bucket], used, max(1, round(WINDOW_S - passed)))
+        limits = {"requests": self.requests, "bytes": self.upload_bytes, "chunks": self.chunks}
+        quota = Quota(limits[bucket], used, max(1, round(WINDOW_S - passed)))
         if quota.exceeded:
             await self._counters.add(current, -amount)
         return quota

@@ -32,7 +32,8 @@ class Arrivals:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
-        opens = b"sid=" not in scope.get("query_string", b"") or not _sid(scope)
+        asked: bytes = scope.get("query_string", b"")
+        opens = b"sid=" not in asked or not parse_qs(asked.decode("latin-1")).get("sid", [""])[0]
         if not opens or await self._room():
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -66,8 +67,3 @@ class Arrivals:
             socket = sockets.pop(one, None)
             if socket is not None and not socket.closed:
                 await socket.close(wait=False, reason=self._server.reason.SERVER_DISCONNECT)
-
-
-def _sid(scope: Scope) -> str:
-    query: bytes = scope["query_string"]
-    return parse_qs(query.decode("latin-1")).get("sid", [""])[0]

@@ -10,7 +10,15 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from services.gateway.auth.api_keys import create_key
-from services.gateway.context import Gateway, Here, Session, Who
+from services.gateway.context import (
+    LiveDep,
+    ObjectsDep,
+    RecordsDep,
+    RunDep,
+    ServiceDep,
+    Session,
+    Who,
+)
 from services.gateway.datasets.configuration import load_session_data, saved_time_info, saved_time_steps
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.json_bodies import JsonRoute
@@ -27,6 +35,7 @@ from services.gateway.sessions.answers import AllDeleted
 from services.gateway.sessions.routes import DeleteAll, delete_all
 from services.gateway.uploads.file_routes import records_of
 from shared.contracts.base import utc_now
+from shared.storage.records import Records
 from shared.storage.rows import SessionRow
 
 router = APIRouter(tags=["earlier frontend"], route_class=IdempotentRoute)
@@ -74,9 +83,11 @@ async def keepalive(sid: str, who: Who) -> Alive:
 
 
 @router.get("/progress/{sid}")
-async def progress(sid: str, gateway: Here, session: Session, request: Request) -> RunStatus:
+async def progress(
+    sid: str, records: RecordsDep, live: LiveDep, session: Session, request: Request
+) -> RunStatus:
     """Return the same as ``/status``."""
-    return await status(sid, gateway, session, request, None)
+    return await status(sid, records, live, session, request, None)
 
 
 class RunMetrics(Answer):
@@ -90,9 +101,9 @@ class RunMetrics(Answer):
 
 @router.get("/metrics/{sid}")
 @router.get("/comprehensive-evaluation/{sid}")
-async def metrics(sid: str, gateway: Here, session: Session) -> RunMetrics:
+async def metrics(sid: str, records: RecordsDep, session: Session) -> RunMetrics:
     """Return the test scores of the newest run that finished with models."""
-    found = await outcome(gateway, session, None)
+    found = await outcome(records, session, None)
     return RunMetrics(
         session_id=sid,
         run_id=found.run.id,
@@ -120,10 +131,12 @@ class Pipeline(Answer):
 
 
 @router.get("/pipeline-overview/{sid}")
-async def pipeline(sid: str, gateway: Here, session: Session, request: Request) -> Pipeline:
+async def pipeline(
+    sid: str, records: RecordsDep, live: LiveDep, session: Session, request: Request
+) -> Pipeline:
     """Return how far each of the seven phases is."""
-    now = await status(sid, gateway, session, request, None)
-    live = now.status in ("queued", "running")
+    now = await status(sid, records, live, session, request, None)
+    going = now.status in ("queued", "running")
     phases = [
         PipelineStep(
             number=number,
@@ -131,7 +144,7 @@ async def pipeline(sid: str, gateway: Here, session: Session, request: Request) 
             status="completed"
             if number <= now.completed_steps
             else "running"
-            if live and number == now.completed_steps + 1
+            if going and number == now.completed_steps + 1
             else "pending",
         )
         for number, name in enumerate(STEPS, start=1)
@@ -143,10 +156,10 @@ async def pipeline(sid: str, gateway: Here, session: Session, request: Request) 
 
 @router.post("/start-complete-pipeline/{sid}", status_code=202)
 async def start_pipeline(
-    sid: str, gateway: Here, session: Session, body: TrainModels, idempotency_key: IdempotencyKey = None
+    sid: str, context: RunDep, session: Session, body: TrainModels, idempotency_key: IdempotencyKey = None
 ) -> RunStarted:
     """Start the same as ``/train-models``: the data set is built from the session's settings if need be."""
-    return await begin_training(gateway, session, sid, body, key=idempotency_key)
+    return await begin_training(context, session, sid, body, key=idempotency_key)
 
 
 class ForecastConfig(Answer):
@@ -160,21 +173,21 @@ class ForecastConfig(Answer):
 
 
 @router.get("/forecast-config/{sid}")
-async def forecast_config(sid: str, gateway: Here, session: Session) -> ForecastConfig:
+async def forecast_config(sid: str, records: RecordsDep, session: Session) -> ForecastConfig:
     """Return files, settings and stored models of a session."""
     return ForecastConfig(
         session_id=sid,
-        files=records_of(await load_session_data(gateway, session)),
+        files=records_of(await load_session_data(records, session)),
         time_info=saved_time_info(session).german(),
         zeitschritte=saved_time_steps(session).german(),
-        models=await stored_models(gateway, session),
+        models=await stored_models(records, session),
     )
 
 
-async def stored_models(gateway: Gateway, session: SessionRow) -> list[dict[str, Any]]:
+async def stored_models(records: Records, session: SessionRow) -> list[dict[str, Any]]:
     """Return the stored models of the newest finished run, or none."""
     try:
-        found = await outcome(gateway, session, None)
+        found = await outcome(records, session, None)
     except RunNotFound:
         return []
     return [file.wire(found.dataset_name) for file in model_files(found.jobs)]
@@ -200,12 +213,12 @@ _EXTERN = "data_source Extern: this system calls no weather service; upload fore
 
 @router.post("/save-forecast-config/{sid}")
 async def save_forecast_config(
-    sid: str, body: SaveForecastConfig, gateway: Here, session: Session
+    sid: str, body: SaveForecastConfig, records: RecordsDep, session: Session
 ) -> ForecastConfigSaved:
     """Keep where the inputs of forecasts come from, with the session's metadata."""
     kept: dict[str, JsonValue] = {"features": list[JsonValue](body.features), "zeitzone": body.zeitzone}
     metadata = {**session.metadata, "forecast_config": kept}
-    await gateway.records.update(SessionRow, session.id, {"metadata": metadata})
+    await records.update(SessionRow, session.id, {"metadata": metadata})
     extern = any(feature.get("data_source") == "Extern" for feature in body.features)
     return ForecastConfigSaved(
         session_id=sid,
@@ -249,13 +262,13 @@ class SessionKeyMade(EarlierAnswer):
 
 @secret.post("/api-keys/{sid}", status_code=201)
 async def create_session_key(
-    sid: str, gateway: Here, who: Who, session: Session, body: SessionKey | None = None
+    sid: str, service: ServiceDep, who: Who, session: Session, body: SessionKey | None = None
 ) -> SessionKeyMade:
     """Make a key that opens this session only."""
     asked = body or SessionKey()
     expires = utc_now() + timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
     key, row = await create_key(
-        gateway, who.user_id, name=asked.name, session_id=session.id, expires_at=expires
+        service, who.user_id, name=asked.name, session_id=session.id, expires_at=expires
     )
     return SessionKeyMade(
         key=key, key_id=row.id, name=row.name, prefix=key[:12], expires_at=row.expires_at, **remarks(asked)
@@ -277,7 +290,11 @@ forms = APIRouter(tags=["earlier frontend"], route_class=FormRoute)
 
 @forms.post("/delete-all-sessions", include_in_schema=False)
 async def delete_all_by_form(
-    gateway: Here, who: Who, confirm_delete_all: Annotated[bool, Form()] = False, force: bool = False
+    context: RunDep,
+    objects: ObjectsDep,
+    who: Who,
+    confirm_delete_all: Annotated[bool, Form()] = False,
+    force: bool = False,
 ) -> AllDeleted:
     """Delete every session of the caller, confirmed by a form."""
-    return await delete_all(gateway, who, DeleteAll(confirm_delete_all=confirm_delete_all), force)
+    return await delete_all(context, objects, who, DeleteAll(confirm_delete_all=confirm_delete_all), force)

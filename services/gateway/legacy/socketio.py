@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from services.gateway.auth.sockets import credential_ended
-from services.gateway.context import Gateway, find_session
+from services.gateway.context import Gateway, find_session, run_context
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.legacy.arrivals import Arrivals
 from services.gateway.legacy.client import Client
@@ -30,6 +30,7 @@ from services.gateway.runs.progress import IDLE, MonotoneProgress
 from services.gateway.runs.routes import begin_training, run_view
 from services.gateway.runs.wire import TrainModels
 from shared.errors import TrainyardError, Unavailable
+from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, PlotRow, SessionRow
 
 _MAX_MESSAGE = 1_000_000
@@ -141,10 +142,10 @@ class Rooms:
                 body = data if isinstance(data, dict) else {"session_id": data}
                 text = body.get("session_id") or body.get("sessionId") or body.get("uploadId") or ""
                 if not gateway.settings.single_user:
-                    share = await gateway.admission.limiter.spend(client.who.user_id, "requests")
-                    if share.exceeded:
-                        raise share.refusal()
-                session = await find_session(gateway, client.who, str(text))
+                    quota = await gateway.admission.limiter.spend(client.who.user_id, "requests")
+                    if quota.exceeded:
+                        raise quota.error()
+                session = await find_session(gateway.storage.records, client.who, str(text))
                 return await handler(gateway, client, session, str(text), body)
             except TrainyardError as error:
                 refusal = envelope(error.problem())
@@ -159,7 +160,7 @@ class Rooms:
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
         self._follow(gateway, client, session, text)
-        view = await run_view(gateway, session)
+        view = await run_view(gateway.storage.records, gateway.live, session)
         told = view.wire(MonotoneProgress()) if view else {"status": "idle", "progress": 0.0}
         joined = _plain(
             {
@@ -215,21 +216,21 @@ class Rooms:
         except ValidationError as error:
             raise refused_by(error, ValidationFailed) from None
         self._follow(gateway, client, session, text)
-        started = await begin_training(gateway, session, text, asked, key=None)
+        started = await begin_training(await run_context(gateway), session, text, asked, key=None)
         return _plain(started.model_dump(mode="json"))
 
     async def _cancel(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        run = await run_to_stop(gateway, session, _named(body, "run_id"))
-        cancelled = await cancel(gateway, session, run, job_id=_named(body, "job_id"))
+        run = await run_to_stop(gateway.storage.records, session, _named(body, "run_id"))
+        cancelled = await cancel(await run_context(gateway), session, run, job_id=_named(body, "job_id"))
         status = "cancelling" if cancelled else "already_over"
         return {"success": True, "session_id": text, "run_id": run.id, "status": status}
 
     async def _status(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        view = await run_view(gateway, session, _named(body, "run_id"))
+        view = await run_view(gateway.storage.records, gateway.live, session, _named(body, "run_id"))
         told = view.wire(MonotoneProgress()) if view else IDLE
         trained = sum(job.status == "finished" for job in view.jobs) if view else 0
         since = (view.run.updated_at if view else session.updated_at).isoformat()
@@ -241,7 +242,7 @@ class Rooms:
     async def _dataset_status(
         self, gateway: Gateway, client: Client, session: SessionRow, text: str, body: Body
     ) -> Body:
-        row = await newest_dataset(gateway, session)
+        row = await newest_dataset(gateway.storage.records, session)
         words = {"requested": "processing", "ready": "completed"}
         status = words.get(row.status, row.status) if row else "idle"
         problem = row.problem.message if row and row.problem else None
@@ -262,40 +263,40 @@ class Rooms:
         left = client.sid not in self._clients  # while its session was looked up
         if left or session.id in client.followers or len(client.followers) >= _MAX_ROOMS:
             return
-        box = gateway.live.hub.open(session.id)
-        narrator = LegacyEvents(text)
+        subscription = gateway.live.hub.subscribe(session.id)
+        events = LegacyEvents(text)
 
         async def follow() -> None:
             try:
-                view = await run_view(gateway, session)
+                view = await run_view(gateway.storage.records, gateway.live, session)
                 if view:
-                    narrator.catch_up(view)
-                for run in await live_runs(gateway, session):
+                    events.catch_up(view)
+                for run in await live_runs(gateway.storage.records, session):
                     if run.backtest is not None:
-                        narrator.pass_over(run.id)
-                while not box.overflowed.is_set():
-                    for message in await box.take():
-                        for name, body in narrator.tell(message):
-                            full = await _enriched(gateway, session, name, body)
+                        events.pass_over(run.id)
+                while not subscription.overflowed.is_set():
+                    for message in await subscription.take():
+                        for name, body in events.tell(message):
+                            full = await _enriched(gateway.storage, session, name, body)
                             await self.server.emit(name, full, to=client.sid)
                 await self.server.disconnect(client.sid)  # too slow; it comes back and asks
             except TrainyardError as error:
                 log.warning("socket follower ended", reason=error.message)
                 await self.server.disconnect(client.sid)
             finally:
-                gateway.live.hub.close(session.id, box)
+                gateway.live.hub.unsubscribe(session.id, subscription)
 
         client.followers[session.id] = asyncio.create_task(follow())
 
 
-async def _enriched(gateway: Gateway, session: SessionRow, name: str, body: Body) -> Body:
+async def _enriched(storage: Storage, session: SessionRow, name: str, body: Body) -> Body:
     """Add what only the ledger has: violins to a finished data set, scores to a finished run."""
     if name == DATASET_COMPLETE:
-        row = await gateway.records.get(DatasetRow, body["dataset_id"])
-        return {**body, "violin_plots": await violin_plots(gateway, [row] if row else [])}
+        row = await storage.records.get(DatasetRow, body["dataset_id"])
+        return {**body, "violin_plots": await violin_plots(storage.objects, [row] if row else [])}
     if name in (COMPLETE, COMPLETE_TOO):
-        found = await outcome(gateway, session, body["run_id"])
-        plots = await gateway.records.select(PlotRow, {"run_id": found.run.id}, order="name")
+        found = await outcome(storage.records, session, body["run_id"])
+        plots = await storage.records.select(PlotRow, {"run_id": found.run.id}, order="name")
         return _plain(
             {
                 **body,
@@ -305,7 +306,7 @@ async def _enriched(gateway: Gateway, session: SessionRow, name: str, body: Body
             }
         )
     if name == REPORTED:
-        plots = await gateway.records.select(PlotRow, {"run_id": body["run_id"]}, order="name")
+        plots = await storage.records.select(PlotRow, {"run_id": body["run_id"]}, order="name")
         return {**body, "visualizations": pictures_of(body["session_id"], plots)}
     return body
 

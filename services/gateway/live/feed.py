@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 from nats.aio.client import Client
@@ -18,6 +19,7 @@ _EVERY_SESSION = "*"
 log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class Feed:
     """Hears the republished event stream and tells the hub.
 
@@ -25,13 +27,12 @@ class Feed:
     shows the loss and the stream fills it; after a reconnect the stream is asked even if nothing comes.
     """
 
-    def __init__(self, client: Client, hub: Hub) -> None:
-        self._client = client
-        self._hub = hub
-        self._history = StreamHistory(client)
-        self._order = asyncio.Lock()
-        self._last = 0
-        self._watch: asyncio.Task[None] | None = None
+    _client: Client
+    _hub: Hub
+    _history: StreamHistory
+    _order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _last: int = 0
+    _watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen from now on."""

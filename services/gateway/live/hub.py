@@ -1,8 +1,8 @@
-"""Who listens to which session. Each client has a bounded box: one that is stuck delays nobody."""
+"""Who listens to which session. Each client has a bounded subscription: one that is stuck delays nobody."""
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from services.gateway.live.messages import LiveMessage
 
@@ -12,8 +12,8 @@ class Subscription:
     """What one client has still to be told.
 
     Events queue up to a limit; of progress only the newest per job waits, so a slow client is behind in
-    detail but not in truth. Past the limit the box is ``overflowed`` for good: the client comes back with
-    the last sequence number it saw.
+    detail but not in truth. Past the limit the subscription is ``overflowed`` for good: the client comes back
+    with the last sequence number it saw.
     """
 
     _limit: int
@@ -50,34 +50,35 @@ class Subscription:
         return taken
 
 
+@dataclass(eq=False)
 class Hub:
-    """The boxes of every session with a listener."""
+    """The subscriptions of every session with a listener."""
 
-    def __init__(self, *, limit: int) -> None:
-        self._limit = limit
-        self.n_overflows = 0
-        self.n_dropped = 0
-        self._boxes: defaultdict[str, set[Subscription]] = defaultdict(set)
+    _: KW_ONLY
+    limit: int
+    n_overflows: int = 0
+    n_dropped: int = 0
+    _subscriptions: defaultdict[str, set[Subscription]] = field(default_factory=lambda: defaultdict(set))
 
     def __len__(self) -> int:
-        return sum(len(boxes) for boxes in self._boxes.values())
+        return sum(len(known) for known in self._subscriptions.values())
 
-    def open(self, session_id: str) -> Subscription:
+    def subscribe(self, session_id: str) -> Subscription:
         """Start listening to a session."""
-        box = Subscription(self._limit)
-        self._boxes[session_id].add(box)
-        return box
+        subscription = Subscription(self.limit)
+        self._subscriptions[session_id].add(subscription)
+        return subscription
 
-    def close(self, session_id: str, box: Subscription) -> None:
+    def unsubscribe(self, session_id: str, subscription: Subscription) -> None:
         """Stop listening."""
-        boxes = self._boxes.get(session_id, set())
-        boxes.discard(box)
-        if not boxes:
-            self._boxes.pop(session_id, None)
+        known = self._subscriptions.get(session_id, set())
+        known.discard(subscription)
+        if not known:
+            self._subscriptions.pop(session_id, None)
 
     def publish(self, message: LiveMessage) -> None:
-        """Put a message in every box of its session."""
-        for box in self._boxes.get(message.session_id, ()):
-            dropped = box.put(message)
+        """Put a message in every subscription of its session."""
+        for subscription in self._subscriptions.get(message.session_id, ()):
+            dropped = subscription.put(message)
             self.n_overflows += dropped > 0
             self.n_dropped += dropped

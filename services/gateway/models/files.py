@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
 from services.gateway.problems import NothingThere
 from shared.contracts.kinds import WIRE_NAMES, EnsembleSpec
-from shared.storage.objects import ObjectNotFound
+from shared.storage.objects import ObjectNotFound, Objects
 from shared.storage.rows import JobRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -141,14 +140,14 @@ def model_env(libraries: Mapping[str, str]) -> dict[str, str]:
     return {"X-Library-Versions": ", ".join(f"{n}={v}" for n, v in libraries.items()), **own}
 
 
-async def library_versions(gateway: Gateway, job: JobRow) -> dict[str, str]:
+async def library_versions(objects: Objects, job: JobRow) -> dict[str, str]:
     """Return what a model was made with, by library; empty where its passport does not say."""
     entry: JsonValue = job.files.get("passport.json")
     if not isinstance(entry, dict):
         return {}
     try:
         passport = json.loads(
-            await get_verified(gateway.objects, str(entry["key"]), digest_in(job.files, "passport.json"))
+            await get_verified(objects, str(entry["key"]), digest_in(job.files, "passport.json"))
         )
     except (ObjectNotFound, ValueError):
         return {}

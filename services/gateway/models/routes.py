@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, SkipValidation
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import ObjectsDep, RecordsDep, Session, WorkersDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, YesNo, remarks, spelled
 from services.gateway.models.files import (
@@ -21,6 +21,7 @@ from services.gateway.models.files import (
 from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
 from services.gateway.results.outcome import Outcome
 from services.gateway.results.routes import RunId, outcome, stored_file
+from services.gateway.workers import Workers
 from shared.contracts.base import utc_now
 from shared.storage import keys
 from shared.storage.objects import ObjectNotFound
@@ -68,18 +69,18 @@ class ModelsSaved(Answer):
 
 
 @router.get("/list-models-database/{sid}")
-async def list_models(sid: str, gateway: Here, session: Session, run_id: RunId = None) -> ModelList:
+async def list_models(sid: str, records: RecordsDep, session: Session, run_id: RunId = None) -> ModelList:
     """Return the stored model files of a run."""
-    found = await outcome(gateway, session, run_id)
+    found = await outcome(records, session, run_id)
     models = [file.wire(found.dataset_name) for file in model_files(found.jobs)]
     data = StoredModels(models=models, count=len(models))
     return ModelList(session_id=sid, run_id=found.run.id, data=data)
 
 
 @router.post("/save-model/{sid}")
-async def save_model(sid: str, gateway: Here, session: Session, run_id: RunId = None) -> ModelsSaved:
+async def save_model(sid: str, records: RecordsDep, session: Session, run_id: RunId = None) -> ModelsSaved:
     """Confirm that a run's models are stored: they are, as soon as they are trained."""
-    found = await outcome(gateway, session, run_id)
+    found = await outcome(records, session, run_id)
     files = model_files(found.jobs)
     if not files:
         raise NothingThere("the run has no finished model yet")
@@ -99,7 +100,9 @@ async def save_model(sid: str, gateway: Here, session: Session, run_id: RunId = 
 @router.get("/download-model-h5/{sid}", response_class=StreamingResponse)
 async def download_model(
     sid: str,
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    workers: WorkersDep,
     session: Session,
     filename: Annotated[str | None, Query(max_length=255)] = None,
     type: Annotated[Literal["keras", "sklearn"] | None, Query()] = None,
@@ -113,26 +116,26 @@ async def download_model(
     same as ``type=keras``, or without a neural model the best model's own file. An average is a JSON list of
     its members, whose own files are listed beside it.
     """
-    found = await outcome(gateway, session, run_id)
+    found = await outcome(records, session, run_id)
     files = model_files(found.jobs)
     neural = any(file.suffix == ".keras" for file in files)
     unnamed = filename is None and format is None
     if unnamed and (type == "keras" or (type is None and neural)):
-        file, name = await _as_h5(gateway, found, files, None, "keras"), f"model_{sid}.h5"
+        file, name = await _as_h5(workers, found, files, None, "keras"), f"model_{sid}.h5"
     elif format == "h5" or (filename or "").endswith(".h5"):
-        file = await _as_h5(gateway, found, files, filename, type)
+        file = await _as_h5(workers, found, files, filename, type)
         name = file.file_name
     else:
         order = preferred(found.best_job())
         file = choose(files, file_name=filename, family=type, suffix=format, order=order)
         name = f"model_{sid}{file.suffix}" if unnamed else file.file_name
-    answer = await stored_file(gateway, file.key, name, "application/octet-stream", file.sha256)
-    answer.headers.update(model_env(await library_versions(gateway, file.job)))
+    answer = await stored_file(objects, file.key, name, "application/octet-stream", file.sha256)
+    answer.headers.update(model_env(await library_versions(objects, file.job)))
     return answer
 
 
 async def _as_h5(
-    gateway: Gateway, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
+    workers: Workers, found: Outcome, files: list[ModelFile], name: str | None, family: str | None
 ) -> ModelFile:
     """Have a Keras model written in the older format, which the trainer does when it is first asked for."""
     stored_as = f"{name.removesuffix('.h5')}.keras" if name and name.endswith(".h5") else name
@@ -145,7 +148,7 @@ async def _as_h5(
     about: dict[str, JsonValue] = {
         "session_id": source.job.session_id, "run_id": found.run.id, "job_id": source.job.id, "format": "h5",
     }  # fmt: skip
-    result = await gateway.asks.ask("trainer.export", about)
+    result = await workers.ask("trainer.export", about)
     return ModelFile(
         source.job, "model.h5", str(result["key"]), int(result["size_bytes"]), str(result["sha256"])
     )
@@ -181,14 +184,18 @@ class Predicted(EarlierAnswer):
 
 
 @router.post("/predict/{sid}")
-async def predict(body: Predict, gateway: Here, session: Session) -> Predicted:
+async def predict(body: Predict, records: RecordsDep, workers: WorkersDep, session: Session) -> Predicted:
     """Return forecasts of a stored model in original units."""
-    found = await outcome(gateway, session, body.run_id)
-    job = _meant(found, body)
+    found = await outcome(records, session, body.run_id)
+    if body.model_filename:
+        files = model_files(found.jobs)
+        job = choose(files, file_name=body.model_filename, family=None, suffix=None).job
+    else:
+        job = finished_model(found, body.job_id)
     about: dict[str, JsonValue] = {
         "session_id": session.id, "run_id": found.run.id, "job_id": job.id, "input_data": body.input_data,
     }  # fmt: skip
-    told: dict[str, Any] = await gateway.asks.ask("trainer.predict", about)
+    told: dict[str, Any] = await workers.ask("trainer.predict", about)
     unscaled = ("apply_scaling=false is not honoured: input_data is read in original units",)
     return Predicted.model_validate(
         {
@@ -201,14 +208,6 @@ async def predict(body: Predict, gateway: Here, session: Session) -> Predicted:
             **remarks(body, warnings=() if body.apply_scaling else unscaled),
         }
     )
-
-
-def _meant(found: Outcome, body: Predict) -> JobRow:
-    """Return the model a request names: by file, by job, or the best one."""
-    if body.model_filename:
-        files = model_files(found.jobs)
-        return choose(files, file_name=body.model_filename, family=None, suffix=None).job
-    return finished_model(found, body.job_id)
 
 
 def finished_model(found: Outcome, job_id: str | None) -> JobRow:
@@ -249,7 +248,9 @@ class Importance(Answer):
 
 @router.get("/feature-importance/{sid}")
 async def feature_importance(
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    workers: WorkersDep,
     session: Session,
     run_id: RunId = None,
     job_id: Annotated[str | None, Query(description="default: the best model", max_length=64)] = None,
@@ -260,12 +261,12 @@ async def feature_importance(
     Permutation importance on at most 500 windows of the validation part: an input's whole windows are
     exchanged between samples, five times, and the rise of the loss is told.
     """
-    found = await outcome(gateway, session, run_id)
+    found = await outcome(records, session, run_id)
     job = finished_model(found, job_id)
     about: dict[str, JsonValue] = {"session_id": session.id, "job_id": job.id, "seed": seed}
     try:
         key = keys.importance(session.id, found.run.id, job.id, name := keys.importance_name(seed))
-        measured = json.loads(await get_verified(gateway.objects, key, digest_in(job.made, name)))
+        measured = json.loads(await get_verified(objects, key, digest_in(job.made, name)))
     except (ObjectNotFound, ObjectDamaged):  # it is measured again
-        measured = await gateway.asks.ask("trainer.importance", about)
+        measured = await workers.ask("trainer.importance", about)
     return Importance(run_id=found.run.id, job_id=job.id, model=job.label, **measured)

@@ -67,9 +67,10 @@ def parse_models(
             specs.append(spec)
             (put_aside if put_aside is not None else []).extend(f"{position}.{name}" for name in unknown)
         except InvalidModelParams as error:
+            found = error.details["fields"]
             problems += [
                 {**field, "field": f"{position}.{field['field']}"} if isinstance(field, dict) else field
-                for field in _fields(error)
+                for field in (found if isinstance(found, list) else [])
             ]
     if problems:
         raise InvalidModelParams(sentence(problems), fields=problems)
@@ -178,11 +179,6 @@ def _whole(value: JsonValue, field: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise _invalid([{"field": field, "message": f"needed is a whole number from {low} to {high}"}])
     return number
-
-
-def _fields(error: InvalidModelParams) -> list[JsonValue]:
-    fields = error.details["fields"]
-    return fields if isinstance(fields, list) else []
 
 
 def _invalid(fields: list[JsonValue]) -> InvalidModelParams:

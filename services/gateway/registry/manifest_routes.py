@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, JsonValue
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import ObjectsDep, RecordsDep, Session, SettingsDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer
 from services.gateway.problems import NothingThere
@@ -19,7 +19,7 @@ from services.gateway.settings import GatewaySettings
 from shared.errors import Unavailable
 from shared.fingerprint import FileFacts
 from shared.storage.manifest import KEY_FILE, Manifest, key_id, private_key, sign, stored_key, to_pem
-from shared.storage.records import OneOf
+from shared.storage.records import OneOf, Records
 from shared.storage.rows import DatasetRow, FileRow, JobRow, SeriesRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -60,11 +60,15 @@ class SigningKey(Answer):
 
 @router.get("/models/{sid}/{number}/manifest")
 async def read_manifest(
-    number: Annotated[int, Path(ge=1, le=1_000_000)], gateway: Here, session: Session
+    number: Annotated[int, Path(ge=1, le=1_000_000)],
+    records: RecordsDep,
+    objects: ObjectsDep,
+    settings: SettingsDep,
+    session: Session,
 ) -> SignedManifest:
     """Return the signed manifest of a version: whether a downloaded file is what was trained."""
-    version = (await registry_of(gateway, session)).version(number)
-    job = await gateway.records.get(JobRow, version.job_id)
+    version = (await registry_of(records, session)).version(number)
+    job = await records.get(JobRow, version.job_id)
     if job is None or job.status != "finished":
         raise NothingThere(f"the model of version {number} is gone", version=number)
     files = {
@@ -75,7 +79,7 @@ async def read_manifest(
     entry = job.files.get(PASSPORT)
     passport: dict[str, JsonValue] | None = None
     if isinstance(entry, dict):
-        stored = await get_verified(gateway.objects, str(entry["key"]), digest_in(job.files, PASSPORT))
+        stored = await get_verified(objects, str(entry["key"]), digest_in(job.files, PASSPORT))
         passport = json.loads(stored)
     manifest = Manifest(
         session_id=session.id,
@@ -87,16 +91,16 @@ async def read_manifest(
         passport_sha256=version.passport_sha256,
         passport=passport,
         files=files,
-        contract=await _contract(gateway, job),
+        contract=await _contract(records, job),
     )
-    key = await asyncio.to_thread(signing_key, gateway.settings)
+    key = await asyncio.to_thread(signing_key, settings)
     return SignedManifest.model_validate(sign(manifest, key).model_dump(mode="json"))
 
 
 @router.get("/signing-key")
-async def read_signing_key(gateway: Here) -> SigningKey:
+async def read_signing_key(settings: SettingsDep) -> SigningKey:
     """Return the public key manifests of this installation are signed with."""
-    public = (await asyncio.to_thread(signing_key, gateway.settings)).public_key()
+    public = (await asyncio.to_thread(signing_key, settings)).public_key()
     return SigningKey(key_id=key_id(public), public_key=to_pem(public))
 
 
@@ -119,15 +123,15 @@ def _stored(path: FilePath) -> Ed25519PrivateKey:
     return stored_key(path)
 
 
-async def _contract(gateway: Gateway, job: JobRow) -> list[dict[str, JsonValue]]:
+async def _contract(records: Records, job: JobRow) -> list[dict[str, JsonValue]]:
     """Return how the model's data must look: per series its role, window, file and how that is read."""
-    dataset = await gateway.records.get(DatasetRow, job.dataset_id)
+    dataset = await records.get(DatasetRow, job.dataset_id)
     if dataset is None:
         return []
     wanted = OneOf(tuple({one.series_id for one in dataset.spec.series}))
-    rows = {row.id: row for row in await gateway.records.select(SeriesRow, {"id": wanted})}
+    rows = {row.id: row for row in await records.select(SeriesRow, {"id": wanted})}
     ids = OneOf(tuple({row.file_id for row in rows.values()}))
-    files = {file.id: file for file in await gateway.records.select(FileRow, {"id": ids})}
+    files = {file.id: file for file in await records.select(FileRow, {"id": ids})}
     contract = []
     for one in dataset.spec.series:
         told: dict[str, JsonValue] = one.model_dump(mode="json")

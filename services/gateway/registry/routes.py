@@ -5,12 +5,13 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, model_validator
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import RecordsDep, ServiceDep, Session, WorkersDep
 from services.gateway.forecasts.chosen import meant
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.registry.rules import Judgement, PromotionRule, promote_if_better
 from services.gateway.registry.versions import Registry, promote, register, registry_of, retire, rollback
+from shared.storage.records import Records
 from shared.storage.registry_rows import How, ModelVersionRow, PromotionRuleRow, Stage
 from shared.storage.rows import SessionRow
 
@@ -106,10 +107,10 @@ class Versions(Answer):
 
     @classmethod
     async def of(
-        cls, gateway: Gateway, session: SessionRow, registry: Registry, judgement: Judgement | None = None
+        cls, records: Records, session: SessionRow, registry: Registry, judgement: Judgement | None = None
     ) -> "Versions":
         """Return a registry as clients read it, with the rule that is kept."""
-        rule = await gateway.records.get(PromotionRuleRow, PromotionRuleRow.id_of(session.id))
+        rule = await records.get(PromotionRuleRow, PromotionRuleRow.id_of(session.id))
         return cls(
             judgement=judgement,
             rule=KeptRule(days=rule.days, level=rule.level, judged=rule.judged or None) if rule else None,
@@ -129,44 +130,58 @@ class OneVersion(Answer):
 
 
 @router.get("/models/{sid}")
-async def list_versions(gateway: Here, session: Session) -> Versions:
+async def list_versions(records: RecordsDep, session: Session) -> Versions:
     """Return the session's versions with their stages, and the log of promotions."""
-    return await Versions.of(gateway, session, await registry_of(gateway, session))
+    return await Versions.of(records, session, await registry_of(records, session))
 
 
 @router.post("/models/{sid}")
-async def register_model(body: ModelNamed, gateway: Here, session: Session) -> OneVersion:
+async def register_model(
+    body: ModelNamed, records: RecordsDep, service: ServiceDep, session: Session
+) -> OneVersion:
     """Give a finished model a version, as a candidate; one that has a version keeps it."""
-    job = await meant(gateway, session, body.run_id, body.model)
-    row = await register(gateway, session, job)
-    return OneVersion(version=Version.of(row, await registry_of(gateway, session)))
+    job = await meant(records, session, body.run_id, body.model)
+    row = await register(records, service, session, job)
+    return OneVersion(version=Version.of(row, await registry_of(records, session)))
 
 
 @router.get("/models/{sid}/{number}")
 async def read_version(
-    number: Annotated[int, Path(ge=1, le=1_000_000)], gateway: Here, session: Session
+    number: Annotated[int, Path(ge=1, le=1_000_000)], records: RecordsDep, session: Session
 ) -> OneVersion:
     """Return one version."""
-    registry = await registry_of(gateway, session)
+    registry = await registry_of(records, session)
     return OneVersion(version=Version.of(registry.version(number), registry))
 
 
 @router.post("/models/{sid}/promote")
-async def promote_model(body: Promotion, gateway: Here, session: Session) -> Versions:
+async def promote_model(
+    body: Promotion, records: RecordsDep, workers: WorkersDep, service: ServiceDep, session: Session
+) -> Versions:
     """Make a version champion: forecasts that name no model are made with it; the one before is retired.
 
     With a ``rule`` only if it forecast significantly better than the champion on the last days: the answer's
     ``judgement`` says so, and with which numbers.
     """
-    row = await _named(gateway, session, body)
+    if body.version is not None:
+        row = (await registry_of(records, session)).version(body.version)
+    else:
+        job = await meant(records, session, body.run_id, body.model or "best")
+        row = await register(records, service, session, job)
     if body.rule is not None:
-        after, found = await promote_if_better(gateway, session, body.rule, row, reason=body.reason)
-        return await Versions.of(gateway, session, after, found)
-    return await Versions.of(gateway, session, await promote(gateway, session, row, reason=body.reason))
+        after, found = await promote_if_better(
+            records, workers, service, session, body.rule, row, reason=body.reason
+        )
+        return await Versions.of(records, session, after, found)
+    return await Versions.of(
+        records, session, await promote(records, service, session, row, reason=body.reason)
+    )
 
 
 @router.put("/models/{sid}/rule")
-async def keep_rule(body: PromotionRule, gateway: Here, session: Session) -> Versions:
+async def keep_rule(
+    body: PromotionRule, records: RecordsDep, service: ServiceDep, session: Session
+) -> Versions:
     """Promote the best model of the newest run by itself from now on, whenever it was better."""
     row = PromotionRuleRow(
         id=PromotionRuleRow.id_of(session.id),
@@ -175,36 +190,33 @@ async def keep_rule(body: PromotionRule, gateway: Here, session: Session) -> Ver
         days=body.days,
         level=body.level,
     )
-    records = gateway.service_records(session.owner)
-    if not await records.insert([row]):
+    own = service.of_owner(session.owner).records
+    if not await own.insert([row]):
         changes = {"days": body.days, "level": body.level, "seen": ""}
-        await records.update(PromotionRuleRow, row.id, changes)
-    return await Versions.of(gateway, session, await registry_of(gateway, session))
+        await own.update(PromotionRuleRow, row.id, changes)
+    return await Versions.of(records, session, await registry_of(records, session))
 
 
 @router.delete("/models/{sid}/rule")
-async def remove_rule(gateway: Here, session: Session) -> Versions:
+async def remove_rule(records: RecordsDep, session: Session) -> Versions:
     """Promote models by hand only."""
-    await gateway.records.delete(PromotionRuleRow, {"session_id": session.id})
-    return await Versions.of(gateway, session, await registry_of(gateway, session))
+    await records.delete(PromotionRuleRow, {"session_id": session.id})
+    return await Versions.of(records, session, await registry_of(records, session))
 
 
 @router.post("/models/{sid}/rollback")
-async def roll_back(body: Rollback, gateway: Here, session: Session) -> Versions:
+async def roll_back(body: Rollback, records: RecordsDep, service: ServiceDep, session: Session) -> Versions:
     """Make the champion before the present one champion again."""
-    return await Versions.of(gateway, session, await rollback(gateway, session, reason=body.reason))
+    return await Versions.of(records, session, await rollback(records, service, session, reason=body.reason))
 
 
 @router.post("/models/{sid}/retire")
-async def retire_model(body: Retirement, gateway: Here, session: Session) -> Versions:
+async def retire_model(
+    body: Retirement, records: RecordsDep, service: ServiceDep, session: Session
+) -> Versions:
     """Retire a version that is not the champion."""
-    registry = await registry_of(gateway, session)
+    registry = await registry_of(records, session)
     row = registry.version(body.version)
-    return await Versions.of(gateway, session, await retire(gateway, session, row, reason=body.reason))
-
-
-async def _named(gateway: Gateway, session: SessionRow, body: Promotion) -> ModelVersionRow:
-    if body.version is not None:
-        return (await registry_of(gateway, session)).version(body.version)
-    job = await meant(gateway, session, body.run_id, body.model or "best")
-    return await register(gateway, session, job)
+    return await Versions.of(
+        records, session, await retire(records, service, session, row, reason=body.reason)
+    )

@@ -4,17 +4,18 @@ Both forecast the same moments of the last days, from rows neither learned from,
 significant. A pair is judged again only when as many new days have come: looking daily takes luck for skill.
 """
 
-from dataclasses import replace
 from typing import Literal
 
 import structlog
 from pydantic import BaseModel, Field, JsonValue
 
-from services.gateway.context import Gateway
 from services.gateway.forecasts.chosen import meant
 from services.gateway.registry.versions import Registry, promote, register, registry_of
+from services.gateway.workers import Workers
 from shared.contracts.base import derive
 from shared.errors import Conflict, NotFound, TrainyardError
+from shared.storage.connect import Storage
+from shared.storage.records import Records
 from shared.storage.registry_rows import ModelVersionRow, PromotionRuleRow
 from shared.storage.rows import SeriesRow, SessionRow
 
@@ -66,7 +67,7 @@ class Judgement(BaseModel):
 
 
 async def judge(
-    gateway: Gateway,
+    workers: Workers,
     session: SessionRow,
     rule: PromotionRule,
     known: Registry,
@@ -96,19 +97,21 @@ async def judge(
         "session_id": session.id, "champion": champion.job_id, "candidate": candidate.job_id,
         "judged_until": judged_until, **rule.model_dump(),
     }  # fmt: skip
-    found = await gateway.asks.ask("evaluator.challenge", about)
+    found = await workers.ask("evaluator.challenge", about)
     if found["judgement"] is None:
         for job_id in (champion.job_id, candidate.job_id):
             asked: dict[str, JsonValue] = {
                 "session_id": session.id, "job_id": job_id, "ref_ns": found["ref_ns"],
             }  # fmt: skip
-            await gateway.asks.ask("trainer.backcast", asked)
-        found = await gateway.asks.ask("evaluator.challenge", {**about, "forecast": True})
+            await workers.ask("trainer.backcast", asked)
+        found = await workers.ask("evaluator.challenge", {**about, "forecast": True})
     return Judgement(**who, **found["judgement"])
 
 
 async def promote_if_better(
-    gateway: Gateway,
+    records: Records,
+    workers: Workers,
+    service: Storage,
     session: SessionRow,
     rule: PromotionRule,
     candidate: ModelVersionRow,
@@ -120,12 +123,13 @@ async def promote_if_better(
 
     The champion it was compared with must still be champion then: otherwise nothing changes.
     """
-    known = await registry_of(gateway, session)
-    judgement = await judge(gateway, session, rule, known, candidate, judged_until=judged_until)
+    known = await registry_of(records, session)
+    judgement = await judge(workers, session, rule, known, candidate, judged_until=judged_until)
     if judgement.decision != "better":
         return known, judgement
     after = await promote(
-        gateway,
+        records,
+        service,
         session,
         candidate,
         how="rule",
@@ -136,32 +140,33 @@ async def promote_if_better(
     return after, judgement
 
 
-async def apply_rules(gateway: Gateway) -> None:
+async def apply_rules(service: Storage, workers: Workers) -> None:
     """Judge the newest best model of every session that has a rule, where rows or models are new."""
-    for row in await gateway.service_storage.records.select(PromotionRuleRow, {}):
-        session = await gateway.service_storage.records.get(SessionRow, row.session_id)
+    for row in await service.records.select(PromotionRuleRow, {}):
+        session = await service.records.get(SessionRow, row.session_id)
         if session is None:
             continue
-        own = replace(gateway, storage=gateway.service_storage.of_owner(row.owner))
         try:
-            await _apply(own, session, row)
+            await _apply(service.of_owner(row.owner).records, workers, service, session, row)
         except TrainyardError as error:
             log.info("a promotion rule waits", session_id=session.id, code=error.code, reason=error.message)
 
 
-async def _apply(gateway: Gateway, session: SessionRow, row: PromotionRuleRow) -> None:
-    known = await registry_of(gateway, session)
+async def _apply(
+    records: Records, workers: Workers, service: Storage, session: SessionRow, row: PromotionRuleRow
+) -> None:
+    known = await registry_of(records, session)
     try:
-        job = await meant(gateway, session, None, "best")
+        job = await meant(records, session, None, "best")
     except NotFound:
         return
     if known.champion is None or job.id == known.champion.job_id:
         return
-    files = await gateway.records.select(SeriesRow, {"session_id": session.id}, order="id")
+    files = await records.select(SeriesRow, {"session_id": session.id}, order="id")
     seen = derive(known.champion.id, job.id, *(series.sha256 for series in files))
     if seen == row.seen:
         return
-    candidate = await register(gateway, session, job)
+    candidate = await register(records, service, session, job)
     if known.stage(candidate) == "retired":  # somebody, or a rollback, wants it no more
         return
     rule = PromotionRule(days=row.days, level=row.level)
@@ -169,10 +174,12 @@ async def _apply(gateway: Gateway, session: SessionRow, row: PromotionRuleRow) -
     if last and (last.champion, last.candidate) != (known.champion.number, candidate.number):
         last = None
     judged_until = last.truth_until if last else None
-    _, found = await promote_if_better(gateway, session, rule, candidate, judged_until=judged_until)
+    _, found = await promote_if_better(
+        records, workers, service, session, rule, candidate, judged_until=judged_until
+    )
     log.info("a promotion rule was applied", session_id=session.id, decision=found.decision)
     kept = last if last and found.decision == "undecided" else found
-    await gateway.service_records(session.owner).update(
+    await service.of_owner(session.owner).records.update(
         PromotionRuleRow,
         row.id,
         {"seen": seen, "judged": kept.model_dump(mode="json")},

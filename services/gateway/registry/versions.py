@@ -6,9 +6,10 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
 from services.gateway.problems import InvalidModelParams, NothingThere, wrong_field
 from shared.errors import Conflict, Unavailable
+from shared.storage.connect import Storage
+from shared.storage.records import Records
 from shared.storage.registry_rows import (
     How,
     ModelVersionRow,
@@ -83,20 +84,20 @@ def passport_of(job: JobRow) -> str | None:
     return str(entry["sha256"]) if isinstance(entry, dict) else None
 
 
-async def registry_of(gateway: Gateway, session: SessionRow) -> Registry:
+async def registry_of(records: Records, session: SessionRow) -> Registry:
     """Return the registry of a session."""
     mine = {"session_id": session.id}
     return Registry(
-        await gateway.records.select(ModelVersionRow, mine, order="number"),
-        await gateway.records.select(StageChangeRow, mine, order="number"),
+        await records.select(ModelVersionRow, mine, order="number"),
+        await records.select(StageChangeRow, mine, order="number"),
     )
 
 
-async def register(gateway: Gateway, session: SessionRow, job: JobRow) -> ModelVersionRow:
+async def register(records: Records, service: Storage, session: SessionRow, job: JobRow) -> ModelVersionRow:
     """Return the version of a finished model; one without gets the next number, as a candidate."""
     passport = passport_of(job)
     for _ in range(_TRIES):
-        versions = await gateway.records.select(ModelVersionRow, {"session_id": session.id}, order="number")
+        versions = await records.select(ModelVersionRow, {"session_id": session.id}, order="number")
         for known in versions:
             if known.job_id == job.id and known.passport_sha256 == passport:
                 return known
@@ -112,13 +113,14 @@ async def register(gateway: Gateway, session: SessionRow, job: JobRow) -> ModelV
             label=job.label,
             passport_sha256=passport,
         )
-        if await gateway.service_records(session.owner).insert([row]):
+        if await service.of_owner(session.owner).records.insert([row]):
             return row
     raise RegistryBusy("other models of this session kept being registered")
 
 
 async def promote(
-    gateway: Gateway,
+    records: Records,
+    service: Storage,
     session: SessionRow,
     version: ModelVersionRow,
     *,
@@ -132,16 +134,16 @@ async def promote(
     With ``instead_of`` nothing changes unless that version is champion.
     """
     for _ in range(_TRIES):
-        known = await registry_of(gateway, session)
+        known = await registry_of(records, session)
         champion = champion_of(known.changes)
         if champion == version.number or instead_of not in (None, champion):
             return known
-        if await _change(gateway, session, known, version.number, "champion", how, reason, details or {}):
-            return await registry_of(gateway, session)
+        if await _change(service, session, known, version.number, "champion", how, reason, details or {}):
+            return await registry_of(records, session)
     raise RegistryBusy("other versions of this session kept changing")
 
 
-async def rollback(gateway: Gateway, session: SessionRow, *, reason: str) -> Registry:
+async def rollback(records: Records, service: Storage, session: SessionRow, *, reason: str) -> Registry:
     """Make the champion before the present one champion again; the present one is retired.
 
     Raises
@@ -149,16 +151,18 @@ async def rollback(gateway: Gateway, session: SessionRow, *, reason: str) -> Reg
     NoEarlierChampion
     """
     for _ in range(_TRIES):
-        known = await registry_of(gateway, session)
+        known = await registry_of(records, session)
         earlier = champion_before(known.changes)
         if earlier is None:
             raise NoEarlierChampion("no version of this session was champion before the present one")
-        if await _change(gateway, session, known, earlier, "champion", "rollback", reason, {}):
-            return await registry_of(gateway, session)
+        if await _change(service, session, known, earlier, "champion", "rollback", reason, {}):
+            return await registry_of(records, session)
     raise RegistryBusy("other versions of this session kept changing")
 
 
-async def retire(gateway: Gateway, session: SessionRow, version: ModelVersionRow, *, reason: str) -> Registry:
+async def retire(
+    records: Records, service: Storage, session: SessionRow, version: ModelVersionRow, *, reason: str
+) -> Registry:
     """Retire a version; the champion cannot be without another in its place.
 
     Raises
@@ -167,19 +171,19 @@ async def retire(gateway: Gateway, session: SessionRow, version: ModelVersionRow
         If it is the champion.
     """
     for _ in range(_TRIES):
-        known = await registry_of(gateway, session)
+        known = await registry_of(records, session)
         if champion_of(known.changes) == version.number:
             message = "is the champion: promote another version, which retires this one"
             raise wrong_field(InvalidModelParams, "version", message)
         if known.stage(version) == "retired":
             return known
-        if await _change(gateway, session, known, version.number, "retired", "hand", reason, {}):
-            return await registry_of(gateway, session)
+        if await _change(service, session, known, version.number, "retired", "hand", reason, {}):
+            return await registry_of(records, session)
     raise RegistryBusy("other versions of this session kept changing")
 
 
 async def _change(
-    gateway: Gateway,
+    service: Storage,
     session: SessionRow,
     known: Registry,
     version: int,
@@ -201,4 +205,4 @@ async def _change(
         reason=reason,
         details=details,
     )
-    return await gateway.service_records(session.owner).insert([row]) == 1
+    return await service.of_owner(session.owner).records.insert([row]) == 1

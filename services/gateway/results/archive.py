@@ -3,12 +3,15 @@
 import asyncio
 from typing import Literal
 
-from services.gateway.context import Gateway
+from services.gateway.context import LiveChannel
 from services.gateway.live.hub import Subscription
 from services.gateway.problems import NoReport, NothingThere, ReportFailed, ReportNotReady
+from services.gateway.settings import GatewaySettings
 from shared.contracts.events import RunReported
 from shared.contracts.problems import Problem
 from shared.storage import keys
+from shared.storage.objects import Objects
+from shared.storage.records import Records
 from shared.storage.rows import LIVE_RUN, ResultRow, RunRow
 
 ReportState = Literal["none", "writing", "ready", "failed"]
@@ -23,7 +26,9 @@ def report_state(run: RunRow, *, any_scored: bool) -> ReportState:
     return "failed" if "report_problem" in run.verdict else "writing"
 
 
-async def archive_of(gateway: Gateway, run: RunRow) -> str:
+async def archive_of(
+    records: Records, objects: Objects, live: LiveChannel, settings: GatewaySettings, run: RunRow
+) -> str:
     """Return the key of a run's archive, as soon as the evaluator has stored it.
 
     Raises
@@ -40,30 +45,35 @@ async def archive_of(gateway: Gateway, run: RunRow) -> str:
     if run.status in LIVE_RUN:
         raise NothingThere("the run is not over yet", run_id=run.id)
     key = keys.archive(run.session_id, run.id)
-    box = gateway.live.hub.open(run.session_id)  # before the look: a report stored meanwhile is heard of
+    # Before the look: a report stored meanwhile is heard of.
+    subscription = live.hub.subscribe(run.session_id)
     try:
-        if await gateway.objects.size(key) is not None:
+        if await objects.size(key) is not None:
             return key
-        if not await gateway.records.count(ResultRow, {"run_id": run.id}):
+        if not await records.count(ResultRow, {"run_id": run.id}):
             raise NoReport("no model of this run finished, so there is nothing to download", run_id=run.id)
         if "report_problem" not in run.verdict:
-            await _reported(gateway, box, run)
-            run = await gateway.records.get(RunRow, run.id) or run
+            await _reported(objects, settings, subscription, run)
+            run = await records.get(RunRow, run.id) or run
     finally:
-        gateway.live.hub.close(run.session_id, box)
+        live.hub.unsubscribe(run.session_id, subscription)
     if problem := run.verdict.get("report_problem"):
         reason = Problem.model_validate(problem).code
         raise ReportFailed("the report of this run could not be written", run_id=run.id, reason=reason)
     return key
 
 
-async def _reported(gateway: Gateway, box: Subscription, run: RunRow) -> None:
+async def _reported(
+    objects: Objects, settings: GatewaySettings, subscription: Subscription, run: RunRow
+) -> None:
     """Wait for the event that says that the report is stored."""
-    patience = gateway.settings.gateway_report_patience.total_seconds()
+    patience = settings.gateway_report_patience.total_seconds()
     try:
         async with asyncio.timeout(patience):
-            while not any(m.type == RunReported.type and m.run_id == run.id for m in await box.take()):
+            while not any(
+                m.type == RunReported.type and m.run_id == run.id for m in await subscription.take()
+            ):
                 pass
     except TimeoutError:
-        if await gateway.objects.size(keys.archive(run.session_id, run.id)) is None:
+        if await objects.size(keys.archive(run.session_id, run.id)) is None:
             raise ReportNotReady("the report of this run is still being written", run_id=run.id) from None

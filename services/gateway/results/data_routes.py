@@ -9,13 +9,15 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field, JsonValue
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import ObjectsDep, RecordsDep, RoomDep, Session, WorkersDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Earlier, EarlierAnswer, YesNo, remarks, spelled
 from services.gateway.problems import NothingThere, ValidationFailed, wrong_field
 from services.gateway.results.routes import stored_file
 from services.gateway.runs.lifecycle import newest_dataset
+from services.gateway.workers import Workers
 from shared.contracts.specs import Role
+from shared.storage.records import Records
 from shared.storage.rows import DatasetRow, ScalerRow, SessionRow
 
 router = APIRouter(tags=["plots and data"], route_class=IdempotentRoute)
@@ -83,16 +85,16 @@ class ScaleData(Earlier):
 
 
 @router.get("/scalers/{sid}")
-async def scalers(sid: str, gateway: Here, session: Session) -> Scalers:
+async def scalers(sid: str, records: RecordsDep, workers: WorkersDep, session: Session) -> Scalers:
     """Return the fitted scalings of the newest data set as plain numbers."""
-    dataset, found = await _scalers(gateway, session)
+    dataset, found = await _scalers(records, workers, session)
     return Scalers(session_id=sid, dataset_id=dataset.id, scalers=found, data=by_side(found))
 
 
 @router.get("/scalers/{sid}/download", response_class=Response)
-async def download_scalers(sid: str, gateway: Here, session: Session) -> Response:
+async def download_scalers(sid: str, records: RecordsDep, workers: WorkersDep, session: Session) -> Response:
     """Return the same as a zip of two JSON files, ``i_scale_<time>.json`` and ``o_scale_<time>.json``."""
-    dataset, found = await _scalers(gateway, session)
+    dataset, found = await _scalers(records, workers, session)
     stamp = f"{dataset.created_at:%Y%m%d_%H%M%S}"
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -103,15 +105,17 @@ async def download_scalers(sid: str, gateway: Here, session: Session) -> Respons
     return Response(file.getvalue(), media_type="application/zip", headers=headers)
 
 
-async def _scalers(gateway: Gateway, session: SessionRow) -> tuple[DatasetRow, list[Scaler]]:
+async def _scalers(
+    records: Records, workers: Workers, session: SessionRow
+) -> tuple[DatasetRow, list[Scaler]]:
     """Return the scalings as the ledger has them; the data set service reads them from the arrays else."""
-    dataset = await built_dataset(gateway, session)
-    rows = await gateway.records.select(ScalerRow, {"dataset_id": dataset.id}, order="position")
+    dataset = await built_dataset(records, session)
+    rows = await records.select(ScalerRow, {"dataset_id": dataset.id}, order="position")
     found: list[Any] = [
         {"role": row.role, "position": row.position, "name": row.name, **row.parameters} for row in rows
     ]
     if not found:
-        found = (await gateway.asks.ask("datasets.scalers", _about(session, dataset)))["scalers"]
+        found = (await workers.ask("datasets.scalers", _about(session, dataset)))["scalers"]
     return dataset, [Scaler.model_validate(one) for one in found]
 
 
@@ -132,14 +136,16 @@ def by_side(found: list[Scaler]) -> dict[str, Any]:
 
 
 @router.post("/scale-data/{sid}")
-async def scale_data(sid: str, body: ScaleData, gateway: Here, session: Session) -> Scaled:
+async def scale_data(
+    sid: str, body: ScaleData, records: RecordsDep, workers: WorkersDep, session: Session
+) -> Scaled:
     """Return numbers scaled with the newest data set's scalers, or back in their units."""
-    dataset, found = await _scalers(gateway, session)
+    dataset, found = await _scalers(records, workers, session)
     inputs = [one.name for one in sorted(found, key=lambda one: one.position) if one.role == "input"]
     columns = body.columns(inputs)
     values: dict[str, JsonValue] = {name: list[JsonValue](column) for name, column in columns.items()}
     about = {**_about(session, dataset), "inverse": body.inverse, "data": values}
-    told: dict[str, Any] = await gateway.asks.ask("datasets.scale", about)
+    told: dict[str, Any] = await workers.ask("datasets.scale", about)
     scaled: dict[str, list[float | None]] = told.get("data", told.get("scaled", {}))
     lines = zip(*(scaled.get(name, []) for name in columns), strict=False)
     known = {one.name: one for one in reversed(found)}
@@ -172,26 +178,29 @@ def _explained(one: Scaler | None) -> dict[str, Any]:
 
 @router.get("/download-arrays/{sid}", response_class=StreamingResponse)
 async def download_arrays(
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    workers: WorkersDep,
+    room: RoomDep,
     session: Session,
     scaled: Annotated[bool, Query(description="as models see them; default: in original units")] = False,
 ) -> StreamingResponse:
     """Return the windows of the newest data set as NumPy arrays (npz): x, y, ref_ns."""
-    dataset = await built_dataset(gateway, session)
+    dataset = await built_dataset(records, session)
     expected = dataset.report.get("estimate")
     n_bytes = expected.get("materialised_bytes") if isinstance(expected, dict) else None
-    await gateway.require_room(session, n_bytes if isinstance(n_bytes, int) else 0)
-    result = await gateway.asks.ask("datasets.arrays", {**_about(session, dataset), "scaled": scaled})
+    await room.require(session.owner, session.id, n_bytes if isinstance(n_bytes, int) else 0)
+    result = await workers.ask("datasets.arrays", {**_about(session, dataset), "scaled": scaled})
     name, sha256 = f"arrays-{dataset.id[:8]}.npz", result.get("sha256")
-    return await stored_file(gateway, str(result["key"]), name, "application/octet-stream", sha256)
+    return await stored_file(objects, str(result["key"]), name, "application/octet-stream", sha256)
 
 
 def _about(session: SessionRow, dataset: DatasetRow) -> dict[str, JsonValue]:
     return {"session_id": session.id, "dataset_id": dataset.id}
 
 
-async def built_dataset(gateway: Gateway, session: SessionRow) -> DatasetRow:
-    dataset = await newest_dataset(gateway, session, of=("ready",))
+async def built_dataset(records: Records, session: SessionRow) -> DatasetRow:
+    dataset = await newest_dataset(records, session, of=("ready",))
     if dataset is None:
         raise NothingThere("the session has no finished data set yet")
     return dataset

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, JsonValue
 
-from services.gateway.context import Here, Session
+from services.gateway.context import RecordsDep, Session, WorkersDep
 from services.gateway.http.wire import Answer
 from services.gateway.results.routes import RunId
 from services.gateway.runs.lifecycle import find_run
@@ -51,7 +51,8 @@ class ForecastWindow(Answer):
 
 @router.get("/test-forecasts/{sid}")
 async def forecasts(
-    gateway: Here,
+    records: RecordsDep,
+    workers: WorkersDep,
     session: Session,
     run_id: RunId = None,
     job_id: Annotated[str | None, Query(description="default: the best model", max_length=64)] = None,
@@ -61,7 +62,7 @@ async def forecasts(
     ] = None,
 ) -> ForecastWindow:
     """Return one test window of a model: its past, the truth, the forecast and its bands."""
-    run = await find_run(gateway, session, run_id)
+    run = await find_run(records, session, run_id)
     about: dict[str, JsonValue] = {
         "session_id": session.id,
         "run_id": run.id,
@@ -69,4 +70,4 @@ async def forecasts(
         "window": window,
         "at_ms": at_ms,
     }
-    return ForecastWindow(run_id=run.id, **await gateway.asks.ask("evaluator.window", about))
+    return ForecastWindow(run_id=run.id, **await workers.ask("evaluator.window", about))

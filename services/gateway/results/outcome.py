@@ -111,7 +111,10 @@ class Outcome:
             "df_eval_ts": {
                 str(output["name"]): {
                     str(level["delta_minutes"]): {
-                        n: _column(level["per_step"], m) for n, m in LEVEL_COLUMNS.items()
+                        # None where an earlier version stored the scores without this one.
+                        n: steps.get(m) or [None] * len(next(iter(steps.values()), []))
+                        for steps in [level["per_step"]]
+                        for n, m in LEVEL_COLUMNS.items()
                     }
                     for level in output["levels"]
                 }
@@ -164,8 +167,3 @@ def _levels(output: Mapping[str, Any]) -> dict[str, list[JsonValue]]:
         name: [level["overall"].get(metric) for level in levels] for name, metric in LEVEL_COLUMNS.items()
     }
     return {"delta [min]": [level["delta_minutes"] for level in levels], **columns}
-
-
-def _column(per_step: Mapping[str, list[JsonValue]], metric: str) -> list[JsonValue]:
-    """Return a score per step; None where an earlier version stored the scores without this one."""
-    return per_step.get(metric) or [None] * len(next(iter(per_step.values()), []))

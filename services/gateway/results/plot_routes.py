@@ -8,7 +8,14 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
-from services.gateway.context import Gateway, Here, Session, Who, find_session
+from services.gateway.context import (
+    ObjectsDep,
+    RecordsDep,
+    Session,
+    Who,
+    WorkersDep,
+    find_session,
+)
 from services.gateway.datasets.violins import violin_plots
 from services.gateway.datasets.wire import OptionalText, columns_named, short_name
 from services.gateway.http.idempotency import IdempotentRoute
@@ -27,7 +34,7 @@ from services.gateway.results.data_routes import built_dataset
 from services.gateway.results.routes import API, RunId, stored_file
 from services.gateway.runs.lifecycle import find_finished_run
 from shared.contracts.specs import column_names
-from shared.storage.objects import ObjectNotFound
+from shared.storage.objects import ObjectNotFound, Objects
 from shared.storage.rows import DatasetRow, PlotRow
 from shared.storage.verified import get_verified
 
@@ -83,19 +90,20 @@ class Drawn(EarlierAnswer):
 @router.get("/visualizations/{sid}")
 async def visualizations(
     sid: str,
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
     session: Session,
     run_id: RunId = None,
     inline: Annotated[bool, Query(description="whether to send the PNGs along")] = True,
 ) -> Visualizations:
     """Return the pictures of a run and the violins of its data set, by name; 404 where there are none yet."""
-    run = await find_finished_run(gateway, session, run_id)
-    rows = await gateway.records.select(PlotRow, {"run_id": run.id}, order="name")
+    run = await find_finished_run(records, session, run_id)
+    rows = await records.select(PlotRow, {"run_id": run.id}, order="name")
     drawn = rows if run.reported else []  # until then there are rows, but not yet the pictures
     pictures = [row for row in drawn if row.object_key.endswith(".png") and not row.name.endswith(".dark")]
-    plots = {row.name: await _picture(gateway, sid, row, inline=inline) for row in pictures}
-    dataset = await gateway.records.get(DatasetRow, run.dataset_id)
-    for name, told in (await violin_plots(gateway, [dataset])).items() if dataset and inline else ():
+    plots = {row.name: await _picture(objects, sid, row, inline=inline) for row in pictures}
+    dataset = await records.get(DatasetRow, run.dataset_id)
+    for name, told in (await violin_plots(objects, [dataset])).items() if dataset and inline else ():
         plots[name] = Picture.model_validate({**told, "type": "violin"})
     if not plots:
         raise NoPictures("there are no pictures of this run yet", run_id=run.id)
@@ -113,12 +121,12 @@ async def visualizations(
     )
 
 
-async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) -> Picture:
+async def _picture(objects: Objects, sid: str, row: PlotRow, *, inline: bool) -> Picture:
     told = Picture(type=row.kind, label=row.name, job_id=row.job_id, link=f"{API}/plot/{sid}/{row.id}")
     if not inline:
         return told
     try:
-        png = await get_verified(gateway.objects, row.object_key, _digest_of(row, "png"))
+        png = await get_verified(objects, row.object_key, _digest_of(row, "png"))
     except ObjectNotFound:
         return told
     return told.model_copy(update={"data": f"data:image/png;base64,{base64.b64encode(png).decode()}"})
@@ -127,14 +135,16 @@ async def _picture(gateway: Gateway, sid: str, row: PlotRow, *, inline: bool) ->
 @router.get("/plot/{sid}/{plot_id}", response_class=StreamingResponse)
 async def plot(
     plot_id: str,
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    workers: WorkersDep,
     session: Session,
     format: Literal["png", "json"] = "png",
     theme: Literal["light", "dark"] = "light",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Return one picture, for light or dark pages, or the numbers in it; it never changes."""
-    row = await gateway.records.get(PlotRow, plot_id)
+    row = await records.get(PlotRow, plot_id)
     if row is None or row.session_id != session.id:
         raise NothingThere("there is no such plot", plot_id=plot_id[:64])
     etag = f'"{row.id}-{theme if format == "png" else format}"'
@@ -144,10 +154,10 @@ async def plot(
     key, sha256 = row.object_key.rsplit(".", 1)[0] + f".{format}", _digest_of(row, format)
     if format == "png" and theme == "dark" and row.run_id:
         about: dict[str, JsonValue] = {"session_id": session.id, "run_id": row.run_id, "name": row.name}
-        drawn = await gateway.asks.ask("evaluator.picture", {**about, "theme": theme})
+        drawn = await workers.ask("evaluator.picture", {**about, "theme": theme})
         key, sha256 = str(drawn["key"]), drawn.get("sha256")
     media = "image/png" if format == "png" else "application/json"
-    answer = await stored_file(gateway, key, f"plot.{format}", media, sha256)
+    answer = await stored_file(objects, key, f"plot.{format}", media, sha256)
     answer.headers.update(headers)
     return answer
 
@@ -158,9 +168,9 @@ def _digest_of(row: PlotRow, suffix: str) -> str | None:
 
 
 @router.get("/plot-variables/{sid}")
-async def plot_variables(sid: str, gateway: Here, session: Session) -> PlotVariables:
+async def plot_variables(sid: str, records: RecordsDep, session: Session) -> PlotVariables:
     """Return what can be plotted."""
-    dataset = await built_dataset(gateway, session)
+    dataset = await built_dataset(records, session)
     columns = [column for name, _ in dataset.spec.calendar.enabled() for column in column_names(name)]
     return PlotVariables(
         session_id=sid,
@@ -217,10 +227,10 @@ class GeneratePlot(PlotSettings):
 
 
 @router.post("/generate-plot")
-async def generate_plot(body: GeneratePlot, gateway: Here, who: Who) -> Drawn:
+async def generate_plot(body: GeneratePlot, records: RecordsDep, workers: WorkersDep, who: Who) -> Drawn:
     """Draw chosen or random test windows: inputs, outputs and forecasts."""
-    session = await find_session(gateway, who, body.session_id)
-    run = await find_finished_run(gateway, session, body.run_id)
+    session = await find_session(records, who, body.session_id)
+    run = await find_finished_run(records, session, body.run_id)
     settings = body.settings()
     # The question the evaluator understands.
     about: dict[str, JsonValue] = {
@@ -237,7 +247,7 @@ async def generate_plot(body: GeneratePlot, gateway: Here, who: Who) -> Drawn:
         "seed": settings.seed or 0,
         "format": settings.format or "png",
     }
-    drawn: dict[str, Any] = await gateway.asks.ask("evaluator.plot", about)
+    drawn: dict[str, Any] = await workers.ask("evaluator.plot", about)
     picture = drawn.get("plot", drawn.get("data"))
     return Drawn(
         session_id=body.session_id,

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import LiveDep, ObjectsDep, RecordsDep, Session, SettingsDep
 from services.gateway.datasets.violins import violins_of
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Earlier, remarks, spelled
@@ -31,6 +31,8 @@ from services.gateway.runs.routes import run_view
 from services.gateway.sessions.listing import n_dat_of
 from shared.contracts.base import derive, utc_now
 from shared.contracts.kinds import WIRE_NAMES
+from shared.storage.objects import Objects
+from shared.storage.records import Records
 from shared.storage.rows import DatasetRow, JobRow, ResultRow, RunRow, SessionRow, TableRow
 from shared.storage.verified import digest_in, require_intact
 
@@ -40,26 +42,26 @@ ScaleIn = Annotated[Scale, Query(description="units of the output, or its traini
 API = "/api/training"
 
 
-async def outcome(gateway: Gateway, session: SessionRow, run_id: str | None) -> Outcome:
+async def outcome(records: Records, session: SessionRow, run_id: str | None) -> Outcome:
     """Load a run with everything that is known of its models."""
-    run = await find_finished_run(gateway, session, run_id)
-    jobs = await gateway.records.select(JobRow, {"run_id": run.id}, order="position")
+    run = await find_finished_run(records, session, run_id)
+    jobs = await records.select(JobRow, {"run_id": run.id}, order="position")
     jobs = [job for job in jobs if job.trial is None]
-    results = await gateway.records.select(ResultRow, {"run_id": run.id})
-    dataset = await gateway.records.get(DatasetRow, run.dataset_id)
+    results = await records.select(ResultRow, {"run_id": run.id})
+    dataset = await records.get(DatasetRow, run.dataset_id)
     return Outcome(run, dataset, jobs, {row.id: row for row in results})
 
 
 @router.get("/results/{sid}")
 @router.get("/get-training-results/{sid}")
 async def results(
-    sid: str, gateway: Here, session: Session, run_id: RunId = None, scale: ScaleIn = "original"
+    sid: str, records: RecordsDep, session: Session, run_id: RunId = None, scale: ScaleIn = "original"
 ) -> Results:
     """Return the scores of a run and its leaderboard.
 
     ``scale=standard`` tells ``evaluation_metrics`` and ``best_model`` in training standard deviations.
     """
-    return _told(sid, await outcome(gateway, session, run_id), scale)
+    return _told(sid, await outcome(records, session, run_id), scale)
 
 
 def _told(sid: str, found: Outcome, scale: Scale = "original") -> Results:
@@ -116,17 +118,17 @@ def _record(found: Outcome, status: RunWord) -> ResultRecord:
 
 
 @router.get("/results-summary/{sid}")
-async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
+async def results_summary(sid: str, records: RecordsDep, live: LiveDep, session: Session) -> Summary:
     """Return what the screen needs after a reload: data set, run and outcome, as far as there are any."""
-    view = await run_view(gateway, session)
-    dataset = await newest_dataset(gateway, session)
-    found = await outcome(gateway, session, None) if view else None
+    view = await run_view(records, live, session)
+    dataset = await newest_dataset(records, session)
+    found = await outcome(records, session, None) if view else None
     told = _told(sid, found) if found else None
     scored = found is not None and bool(found.results)
     names = [name for name, _, _ in violins_of(dataset)] if dataset else []
     return Summary(
         session_id=sid,
-        n_dat=await n_dat_of(gateway, session),
+        n_dat=await n_dat_of(records, session),
         workflow_phase=workflow_phase(view, dataset, scored=scored),
         has_training_results=scored,
         has_trained_model=found is not None and any(job.status == "finished" for job in found.jobs),
@@ -150,20 +152,27 @@ async def results_summary(sid: str, gateway: Here, session: Session) -> Summary:
 
 
 @router.get("/results/{sid}/download", response_class=StreamingResponse)
-async def download(gateway: Here, session: Session, run_id: RunId = None) -> StreamingResponse:
+async def download(
+    records: RecordsDep,
+    objects: ObjectsDep,
+    live: LiveDep,
+    settings: SettingsDep,
+    session: Session,
+    run_id: RunId = None,
+) -> StreamingResponse:
     """Return everything of a run as a zip: metrics, tables, plots, models, scalers, configuration.
 
     It is the evaluator's archive, from whose arrays every number follows. It is written after the run has
     finished; a request that comes before waits for it.
     """
-    run = await find_finished_run(gateway, session, run_id)
-    archive = await archive_of(gateway, run)
-    name, run = f"trainyard-{run.id[:8]}.zip", await gateway.records.get(RunRow, run.id) or run
-    return await stored_file(gateway, archive, name, "application/zip", digest_in(run.verdict, "archive"))
+    run = await find_finished_run(records, session, run_id)
+    archive = await archive_of(records, objects, live, settings, run)
+    name, run = f"trainyard-{run.id[:8]}.zip", await records.get(RunRow, run.id) or run
+    return await stored_file(objects, archive, name, "application/zip", digest_in(run.verdict, "archive"))
 
 
 async def stored_file(
-    gateway: Gateway, key: str, name: str, media_type: str, sha256: str | None
+    objects: Objects, key: str, name: str, media_type: str, sha256: str | None
 ) -> StreamingResponse:
     """Return an object as a download, after it was found to be what was stored.
 
@@ -171,21 +180,21 @@ async def stored_file(
     ------
     NothingThere, ObjectDamaged
     """
-    size = await gateway.objects.size(key)
+    size = await objects.size(key)
     if size is None:
         raise NothingThere(f"{name} is not there (yet)")
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(size)}
     if sha256 is not None:
-        await require_intact(gateway.objects, key, sha256)
+        await require_intact(objects, key, sha256)
         headers["x-content-sha256"] = sha256
-    pieces: AsyncIterator[bytes] = gateway.objects.stream(key)
+    pieces: AsyncIterator[bytes] = objects.stream(key)
     return StreamingResponse(pieces, media_type=media_type, headers=headers)
 
 
 @router.get("/evaluation-tables/{sid}")
 async def evaluation_tables(
     sid: str,
-    gateway: Here,
+    records: RecordsDep,
     session: Session,
     run_id: RunId = None,
     scale: ScaleIn = "original",
@@ -197,7 +206,7 @@ async def evaluation_tables(
     With ``scale=standard`` they are in training standard deviations; ``undefined`` says what has no meaning
     there, and why.
     """
-    found = await outcome(gateway, session, run_id)
+    found = await outcome(records, session, run_id)
     chosen = model_id or job_id
     if chosen and found.scored(chosen) is None:
         raise NothingThere("this run has no scored model of that id or label", model_id=chosen[:64])
@@ -218,9 +227,11 @@ class SaveTables(Earlier):
 
 
 @router.post("/save-evaluation-tables/{sid}")
-async def save_evaluation_tables(sid: str, body: SaveTables, gateway: Here, session: Session) -> TablesSaved:
+async def save_evaluation_tables(
+    sid: str, body: SaveTables, records: RecordsDep, session: Session
+) -> TablesSaved:
     """Keep evaluation tables as they were shown, one set per model."""
-    run = await find_finished_run(gateway, session, body.run_id)
+    run = await find_finished_run(records, session, body.run_id)
     row_id = derive("table", run.id, body.model_id or body.model_type or "shown")
     content: dict[str, JsonValue] = {
         "df_eval": body.df_eval, "df_eval_ts": body.df_eval_ts, "model_type": body.model_type,
@@ -233,8 +244,8 @@ async def save_evaluation_tables(sid: str, body: SaveTables, gateway: Here, sess
         name="evaluation",
         content=content,
     )
-    if not await gateway.records.insert([row]):
-        await gateway.records.update(TableRow, row_id, {"content": content})
+    if not await records.insert([row]):
+        await records.update(TableRow, row_id, {"content": content})
     return TablesSaved(
         session_id=sid, run_id=run.id, message="The tables are saved", saved_at=utc_now(), **remarks(body)
     )

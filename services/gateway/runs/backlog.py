@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from services.gateway.context import Gateway
+from services.gateway.context import RunContext
 from services.gateway.problems import Refused
 from shared.contracts.backtest import Backtest
 from shared.contracts.kinds import ModelSpec
@@ -37,7 +37,7 @@ def n_fits(models: Sequence[ModelSpec], backtest: Backtest | None) -> int:
 
 
 async def require_room(
-    gateway: Gateway, owner: str, models: Sequence[ModelSpec], backtest: Backtest | None
+    context: RunContext, owner: str, models: Sequence[ModelSpec], backtest: Backtest | None
 ) -> None:
     """Raise if a run would make the backlog too long; requests under way at once may pass by a few.
 
@@ -50,16 +50,16 @@ async def require_room(
     """
     asked = n_fits(models, backtest)
     # How many jobs wait or run, those of runs that are not planned yet included.
-    records = gateway.service_records(owner)
+    records = context.service.of_owner(owner).records
     mine = {"owner": owner}
     n_jobs = await records.count(JobRow, {**mine, "status": OneOf(LIVE_JOB)})
     unplanned = await records.select(RunRow, {**mine, "status": "waiting"})
     waiting = n_jobs + sum(n_fits(run.models, run.backtest) for run in unplanned)
-    limit = gateway.settings.gateway_jobs_per_user
+    limit = context.settings.gateway_jobs_per_user
     if waiting + asked > limit:
         message = f"{waiting} models of yours wait or are being fitted; {asked} more would be beyond {limit}"
         raise BacklogFull(message, waiting=waiting, asked=asked, limit=limit)
-    limit = gateway.settings.gateway_jobs
-    everybodys = await gateway.service_storage.records.count(JobRow, {"status": OneOf(LIVE_JOB)})
+    limit = context.settings.gateway_jobs
+    everybodys = await context.service.records.count(JobRow, {"status": OneOf(LIVE_JOB)})
     if everybodys + asked > limit:
         raise QueueFull("too many models wait already", waiting=everybodys, asked=asked, limit=limit)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, ValidationError
 
-from services.gateway.context import Here, Session
+from services.gateway.context import RecordsDep, RunDep, Session, WorkersDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, YesNo, spelled
 from services.gateway.models.wire import parameters
@@ -103,7 +103,8 @@ class BacktestStarted(Answer):
 @router.post("/backtest/{sid}", status_code=202)
 async def backtest(
     sid: str,
-    gateway: Here,
+    context: RunDep,
+    workers: WorkersDep,
     session: Session,
     body: StartBacktest | None = None,
     idempotency_key: IdempotencyKey = None,
@@ -111,7 +112,8 @@ async def backtest(
     """Fit a run's models at several cutoffs and forecast what came after each; a run of its own."""
     asked = body or StartBacktest()
     run = await start_backtest(
-        gateway,
+        context,
+        workers,
         session,
         asked.spec(),
         of=asked.run_id,
@@ -132,13 +134,13 @@ async def backtest(
 @router.get("/backtest/{sid}")
 async def read_backtest(
     sid: str,
-    gateway: Here,
+    records: RecordsDep,
     session: Session,
     run_id: Annotated[str | None, Query(description="a backtest, or the run it repeats")] = None,
 ) -> BacktestAnswer:
     """Return a backtest, by default the newest: its cutoffs, and every model on every fold."""
-    run = await find_backtest(gateway, session, run_id)
+    run = await find_backtest(records, session, run_id)
     if run.backtest is None:
         raise NothingThere("the run is no backtest", run_id=run.id)
-    dataset = await gateway.records.get(DatasetRow, run.dataset_id)
+    dataset = await records.get(DatasetRow, run.dataset_id)
     return BacktestAnswer(session_id=sid, **BacktestView(run, run.backtest, dataset).wire())

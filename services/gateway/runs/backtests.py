@@ -7,21 +7,23 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
+from services.gateway.context import RunContext
 from services.gateway.models.wire import parse_models
 from services.gateway.problems import DatasetNotReady, InvalidBacktest, NothingThere, wrong_field
 from services.gateway.runs.lifecycle import find_run, start_run
+from services.gateway.workers import Workers
 from shared.contracts.backtest import Backtest, BacktestSpec, Fold
 from shared.contracts.kinds import MODEL_SPEC, ModelSpec, kind_named
 from shared.contracts.plan import job_ids
-from shared.storage.records import Where
+from shared.storage.records import Records, Where
 from shared.storage.rows import DatasetRow, JobRow, RunRow, SessionRow
 
 Wanted = Sequence[str | dict[str, JsonValue]]
 
 
 async def start_backtest(
-    gateway: Gateway,
+    context: RunContext,
+    workers: Workers,
     session: SessionRow,
     spec: BacktestSpec,
     *,
@@ -47,14 +49,14 @@ async def start_backtest(
     RefusedByWorker
         If the data set has too few windows for the folds: the problem says what would fit.
     """
-    base = await find_run(gateway, session, of)
+    base = await find_run(context.records, session, of)
     if base.backtest_of is not None:
         message = f"this run is a backtest itself; name the run it repeats, {base.backtest_of}"
         raise wrong_field(InvalidBacktest, "run_id", message)
-    dataset = await gateway.records.get(DatasetRow, base.dataset_id)
+    dataset = await context.records.get(DatasetRow, base.dataset_id)
     if dataset is None or dataset.status != "ready":
         raise DatasetNotReady("the data set of this run is not built", run_id=base.id)
-    jobs = await gateway.records.select(JobRow, {"run_id": base.id}, order="position")
+    jobs = await context.records.select(JobRow, {"run_id": base.id}, order="position")
     # The models of a run, searched ones with the parameters that were found.
     fitted = {job.id: job.spec for job in jobs if job.status == "finished"}
     ids = job_ids(base.id, base.models)
@@ -68,10 +70,10 @@ async def start_backtest(
     about: dict[str, JsonValue] = {
         "session_id": dataset.session_id, "dataset_id": dataset.id, "spec": spec.model_dump(mode="json"),
     }  # fmt: skip
-    answer = await gateway.asks.ask("datasets.folds", about)
+    answer = await workers.ask("datasets.folds", about)
     backtest = Backtest(spec=spec, folds=tuple(Fold.model_validate(fold) for fold in answer["folds"]))
     return await start_run(
-        gateway,
+        context,
         session,
         dataset,
         models,
@@ -107,7 +109,7 @@ def chosen_models(run: RunRow, jobs: Sequence[JobRow], wanted: Wanted) -> tuple[
     return tuple(dict.fromkeys(chosen))
 
 
-async def find_backtest(gateway: Gateway, session: SessionRow, run_id: str | None) -> RunRow:
+async def find_backtest(records: Records, session: SessionRow, run_id: str | None) -> RunRow:
     """Return a backtest of the session, by default the newest; a run's own id means its newest backtest.
 
     Raises
@@ -116,11 +118,11 @@ async def find_backtest(gateway: Gateway, session: SessionRow, run_id: str | Non
     """
     where: Where = {"session_id": session.id}
     if run_id is not None:
-        named = await find_run(gateway, session, run_id)
+        named = await find_run(records, session, run_id)
         if named.backtest is not None:
             return named
         where = {**where, "backtest_of": named.id}
-    runs = await gateway.records.select(RunRow, where, order="-created_at")
+    runs = await records.select(RunRow, where, order="-created_at")
     newest = next((run for run in runs if run.backtest is not None), None)
     if newest is None:
         raise NothingThere(

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.gateway.context import Gateway, Here, Session
+from services.gateway.context import LiveChannel, LiveDep, ObjectsDep, RecordsDep, Session
 from services.gateway.http.wire import Answer
 from services.gateway.runs.lifecycle import find_run
-from shared.storage.objects import ObjectNotFound
+from shared.storage.objects import ObjectNotFound, Objects
 from shared.storage.rows import JobRow, SessionRow
 from shared.storage.verified import digest_in, get_verified
 
@@ -36,19 +36,21 @@ class LossHistory(Answer):
 
 @router.get("/history/{sid}")
 async def history(
-    gateway: Here,
+    records: RecordsDep,
+    objects: ObjectsDep,
+    live: LiveDep,
     session: Session,
     run_id: Annotated[str | None, Query(description="default: the newest run")] = None,
 ) -> LossHistory:
     """Return the loss of every fit of a run, epoch by epoch, also while it goes on."""
-    run = await find_run(gateway, session, run_id)
-    every = await gateway.records.select(JobRow, {"run_id": run.id}, order="position")
+    run = await find_run(records, session, run_id)
+    every = await records.select(JobRow, {"run_id": run.id}, order="position")
     jobs = [job for job in every if job.trial is None]  # two hundred trials would be no picture
     running = any(job.status == "running" for job in jobs)
-    told = await _told(gateway, session, run.id) if running or run.finished_at is None else {}
+    told = await _told(live, session, run.id) if running or run.finished_at is None else {}
     curves = []
     for job in jobs:
-        points = await _stored(gateway, job) or told.get(job.id, {})
+        points = await _stored(objects, job) or told.get(job.id, {})
         if points:
             epochs = sorted(points)
             columns: dict[str, Any] = {name: [points[e].get(name) for e in epochs] for name in _CURVES}
@@ -57,11 +59,11 @@ async def history(
 
 
 async def _told(
-    gateway: Gateway, session: SessionRow, run_id: str
+    live: LiveChannel, session: SessionRow, run_id: str
 ) -> dict[str, dict[int, dict[str, float | None]]]:
     """Return what the fits of a run said, by job and epoch; of a fit that began again the newest counts."""
     found: dict[str, dict[int, dict[str, float | None]]] = {}
-    async for message in gateway.live.history.progress_so_far(session.id, run_id):
+    async for message in live.history.progress_so_far(session.id, run_id):
         for point in (*(message.data.get("curve") or ()), message.data):
             epoch = point.get("epoch")
             if message.job_id and isinstance(epoch, int):
@@ -70,13 +72,13 @@ async def _told(
     return found
 
 
-async def _stored(gateway: Gateway, job: JobRow) -> dict[int, dict[str, float | None]]:
+async def _stored(objects: Objects, job: JobRow) -> dict[int, dict[str, float | None]]:
     file = job.files.get("history.json")
     if not isinstance(file, dict):
         return {}
     try:
         columns = json.loads(
-            await get_verified(gateway.objects, str(file["key"]), digest_in(job.files, "history.json"))
+            await get_verified(objects, str(file["key"]), digest_in(job.files, "history.json"))
         )
     except ObjectNotFound:
         return {}

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, field_validator, model_validator
 
-from services.gateway.context import Here, Session
+from services.gateway.context import RecordsDep, ServiceDep, Session, SettingsDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.problems import NothingThere
@@ -135,30 +135,35 @@ class ScheduleRemoved(Answer):
 
 @router.post("/schedules/{sid}")
 async def make_schedule(
-    body: ScheduleOrder, gateway: Here, session: Session, idempotency_key: IdempotencyKey = None
+    body: ScheduleOrder,
+    records: RecordsDep,
+    service: ServiceDep,
+    settings: SettingsDep,
+    session: Session,
+    idempotency_key: IdempotencyKey = None,
 ) -> ScheduleMade:
     """Do something every day, or once a month, at a local time; it begins with the next such time."""
     schedule_id = derive("schedule", session.id, idempotency_key) if idempotency_key else new_id()
-    if known := await gateway.records.get(ScheduleRow, schedule_id):  # made before, and the answer was lost
+    if known := await records.get(ScheduleRow, schedule_id):  # made before, and the answer was lost
         return ScheduleMade(schedule=Schedule.of(known), secret=known.secret)
     if body.webhook_url is not None:
-        check_url(body.webhook_url, allow_private=gateway.settings.gateway_webhooks_private)
-    if await gateway.records.count(ScheduleRow, {"session_id": session.id}) >= LIMIT:
+        check_url(body.webhook_url, allow_private=settings.gateway_webhooks_private)
+    if await records.count(ScheduleRow, {"session_id": session.id}) >= LIMIT:
         raise TooManySchedules(f"a session has at most {LIMIT} schedules")
     secret = new_secret(os.urandom(24)) if body.webhook_url else None
     row = ScheduleRow(
         id=schedule_id, owner=session.owner, session_id=session.id, secret=secret, **body.model_dump()
     )
-    await gateway.service_records(session.owner).insert([row])
+    await service.of_owner(session.owner).records.insert([row])
     return ScheduleMade(schedule=Schedule.of(row), secret=secret)
 
 
 @router.get("/schedules/{sid}")
-async def list_schedules(gateway: Here, session: Session) -> Schedules:
+async def list_schedules(records: RecordsDep, session: Session) -> Schedules:
     """Return the session's schedules, and the newest times they were due with what became of them."""
     own = {"session_id": session.id}
-    rows = await gateway.records.select(ScheduleRow, own)
-    firings = await gateway.records.select(FiringRow, own, order="-due", limit=_FIRINGS_TOLD)
+    rows = await records.select(ScheduleRow, own)
+    firings = await records.select(FiringRow, own, order="-due", limit=_FIRINGS_TOLD)
     told = set(Firing.model_fields) - {"firing_id"}
     return Schedules(
         schedules=[Schedule.of(row) for row in rows],
@@ -168,31 +173,31 @@ async def list_schedules(gateway: Here, session: Session) -> Schedules:
 
 @router.put("/schedules/{sid}/{schedule_id}")
 async def switch_schedule(
-    schedule_id: ScheduleId, body: ScheduleSwitch, gateway: Here, session: Session
+    schedule_id: ScheduleId, body: ScheduleSwitch, records: RecordsDep, service: ServiceDep, session: Session
 ) -> ScheduleSwitched:
     """Pause a schedule, or let it go on with the next due time."""
     own = {"id": schedule_id, "session_id": session.id}
-    found = await gateway.records.select(ScheduleRow, own, limit=1)
+    found = await records.select(ScheduleRow, own, limit=1)
     if not found:
         raise NothingThere(_NOT_HERE)
-    (row,), records = found, gateway.service_records(session.owner)
+    (row,), kept = found, service.of_owner(session.owner).records
     missed = None
     if body.enabled and not row.enabled:
         missed = newest_due(row.at, row.timezone, row.day_of_month, after=row.created_at, now=utc_now())
     if missed is not None:  # else it would be carried out now; one that was before the pause stays as it is
         passed = FiringRow.of(row, *missed).model_copy(update={"status": "skipped", "result": PAUSED})
-        await records.insert([passed])
-    changed = await records.update(ScheduleRow, row.id, {"enabled": body.enabled})
+        await kept.insert([passed])
+    changed = await kept.update(ScheduleRow, row.id, {"enabled": body.enabled})
     if changed is None:
         raise NothingThere(_NOT_HERE)
     return ScheduleSwitched(schedule=Schedule.of(changed))
 
 
 @router.delete("/schedules/{sid}/{schedule_id}")
-async def remove_schedule(schedule_id: ScheduleId, gateway: Here, session: Session) -> ScheduleRemoved:
+async def remove_schedule(schedule_id: ScheduleId, records: RecordsDep, session: Session) -> ScheduleRemoved:
     """Remove a schedule with the record of its firings; what it made stays."""
     own = {"session_id": session.id}
-    if not await gateway.records.delete(ScheduleRow, {"id": schedule_id, **own}):
+    if not await records.delete(ScheduleRow, {"id": schedule_id, **own}):
         raise NothingThere(_NOT_HERE)
-    await gateway.records.delete(FiringRow, {"schedule_id": schedule_id, **own})
+    await records.delete(FiringRow, {"schedule_id": schedule_id, **own})
     return ScheduleRemoved(schedule_id=schedule_id)

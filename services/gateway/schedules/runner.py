@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
+from services.gateway.context import Gateway, run_context
 from services.gateway.forecasts.chosen import for_forecasts
 from services.gateway.forecasts.routes import forecast
 from services.gateway.forecasts.wire import ForecastOrder
@@ -22,10 +22,12 @@ from services.gateway.registry.rules import apply_rules
 from services.gateway.runs.lifecycle import request_dataset, start_run
 from services.gateway.schedules.due import newest_due
 from services.gateway.schedules.webhooks import WebhookAway
+from services.gateway.workers import Workers
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.events import ScheduleFired
 from shared.errors import TrainyardError, Unavailable
 from shared.storage.leases import take_lease
+from shared.storage.records import Records
 from shared.storage.rows import DatasetRow, LeaseRow, RunRow, SessionRow
 from shared.storage.schedule_rows import FiringRow, ScheduleRow
 
@@ -62,7 +64,7 @@ class ScheduleRunner:
             try:
                 if await take_lease(self._records, lease, longest=longest):
                     await self.look(utc_now())
-                    await apply_rules(self._gateway)
+                    await apply_rules(self._gateway.service_storage, self._gateway.workers)
             except Unavailable as error:
                 log.warning("schedules wait", reason=error.message)
 
@@ -105,13 +107,15 @@ class ScheduleRunner:
         self, schedule: ScheduleRow, firing: FiringRow, session: SessionRow
     ) -> dict[str, JsonValue] | None:
         """Carry a schedule out; None where its condition does not hold."""
-        storage = self._gateway.service_storage.of_owner(session.owner)
-        gateway = replace(self._gateway, storage=storage)
-        if schedule.condition == "skill_below_zero" and not await _lost(gateway, session, schedule.model):
+        service, workers = self._gateway.service_storage, self._gateway.workers
+        mine = service.of_owner(session.owner)
+        if schedule.condition == "skill_below_zero" and not await _lost(
+            mine.records, workers, session, schedule.model
+        ):
             return None
         if schedule.action == "forecast":
             order = ForecastOrder(model=schedule.model, horizon=schedule.horizon)
-            made = await forecast(order, gateway, session)
+            made = await forecast(order, mine.records, mine.objects, workers, service, session)
             return {
                 "forecast_id": made.forecast_id,
                 "job_id": made.job_id,
@@ -120,13 +124,14 @@ class ScheduleRunner:
                 "reference_time": made.reference_time,
             }
         where = {"session_id": session.id, "status": "completed", "backtest_of": None}
-        runs = await gateway.records.select(RunRow, where, order="-created_at", limit=1)
-        dataset = await gateway.records.get(DatasetRow, runs[0].dataset_id) if runs else None
+        runs = await mine.records.select(RunRow, where, order="-created_at", limit=1)
+        dataset = await mine.records.get(DatasetRow, runs[0].dataset_id) if runs else None
         if dataset is None:
             raise NothingThere("no run of this session can be repeated: train models first")
-        fresh = await request_dataset(gateway, session, dataset.spec)
+        context = await run_context(replace(self._gateway, storage=mine))
+        fresh = await request_dataset(context, session, dataset.spec)
         started = await start_run(
-            gateway,
+            context,
             session,
             fresh,
             runs[0].models,
@@ -177,11 +182,11 @@ class ScheduleRunner:
         )
 
 
-async def _lost(gateway: Gateway, session: SessionRow, model: str) -> bool:
+async def _lost(records: Records, workers: Workers, session: SessionRow, model: str) -> bool:
     """Tell whether the last forecasts of a model were worse than the seasonal naive."""
-    job = await for_forecasts(gateway, session, None, model)
+    job = await for_forecasts(records, session, None, model)
     about: dict[str, JsonValue] = {"session_id": session.id, "job_ids": [job.id]}
-    found = await gateway.asks.ask("evaluator.monitoring", about)
+    found = await workers.ask("evaluator.monitoring", about)
     targets = [target for one in found["models"] for target in one["targets"]]
     return any("skill_below_zero" in target["alerts"] for target in targets)
 

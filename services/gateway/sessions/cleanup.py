@@ -1,16 +1,18 @@
 """The end of sessions and of uploads nobody finished."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js.client import JetStreamContext
 from nats.js.errors import APIError
 
-from services.gateway.context import Gateway
+from services.gateway.context import RunContext
 from services.gateway.problems import TrainingInProgress
 from services.gateway.runs.lifecycle import cancel, live_runs
+from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.chunks import delete_file
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.events import SessionDeleted
@@ -20,7 +22,8 @@ from shared.storage import keys
 from shared.storage.connect import Storage
 from shared.storage.forecast_rows import ForecastDocumentRow, ForecastRow
 from shared.storage.leases import take_lease
-from shared.storage.records import Less, OneOf, Where
+from shared.storage.objects import Objects
+from shared.storage.records import Less, OneOf, Records, Where
 from shared.storage.rows import SESSION_TABLES, FileRow, LeaseRow, RunRow, SessionRow
 from shared.storage.schedule_rows import FiringRow
 
@@ -32,11 +35,11 @@ _FIRINGS_KEPT = timedelta(days=400)
 log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class JobQueue:
     """The work queue, as far as the gateway touches it: to empty it of a run."""
 
-    def __init__(self, client: Client) -> None:
-        self._js = client.jetstream(timeout=5)
+    _js: JetStreamContext
 
     async def forget(self, run_id: str) -> None:
         """Remove a run's queued jobs. Those it cannot reach find their rows gone and do nothing."""
@@ -48,7 +51,9 @@ class JobQueue:
                 return
 
 
-async def delete_session(gateway: Gateway, session: SessionRow, *, force: bool) -> dict[str, int]:
+async def delete_session(
+    context: RunContext, objects: Objects, session: SessionRow, *, force: bool
+) -> dict[str, int]:
     """Remove everything of a session and return how much of each kind there was.
 
     Raises
@@ -56,22 +61,23 @@ async def delete_session(gateway: Gateway, session: SessionRow, *, force: bool) 
     TrainingInProgress
         If a run is live and ``force`` is not set.
     """
-    for run in await live_runs(gateway, session):
+    for run in await live_runs(context.records, session):
         if not force:
             raise TrainingInProgress("a run of this session is under way", run_id=run.id)
-        await cancel(gateway, session, run)
-    for run in await gateway.records.select(RunRow, {"session_id": session.id}):
-        await gateway.queue.forget(run.id)
-    counts = {"objects": await gateway.objects.delete(keys.session(session.id))}
+        await cancel(context, session, run)
+    for run in await context.records.select(RunRow, {"session_id": session.id}):
+        await context.queue.forget(run.id)
+    counts = {"objects": await objects.delete(keys.session(session.id))}
     for table in SESSION_TABLES:
-        counts[table.table] = await gateway.records.delete(table, {"session_id": session.id})
-    counts[SessionRow.table] = await gateway.records.delete(SessionRow, {"id": session.id})
-    await gateway.post.publish(SessionDeleted.first(session_id=session.id, correlation_id=new_id()))
+        counts[table.table] = await context.records.delete(table, {"session_id": session.id})
+    counts[SessionRow.table] = await context.records.delete(SessionRow, {"id": session.id})
+    await context.post.publish(SessionDeleted.first(session_id=session.id, correlation_id=new_id()))
     return counts
 
 
 async def clean_up(
-    gateway: Gateway,
+    records: Records,
+    objects: Objects,
     *,
     older_than: timedelta = _STALE,
     owner: str | None = None,
@@ -81,11 +87,11 @@ async def clean_up(
     where: Where = {"status": "receiving", "updated_at": Less(utc_now() - older_than)}
     within = {"owner": owner, "session_id": session_id}
     named = {name: value for name, value in within.items() if value is not None}
-    stale = await gateway.records.select(FileRow, {**where, **named})
+    stale = await records.select(FileRow, {**where, **named})
     for file in stale:
-        session = await gateway.records.get(SessionRow, file.session_id)
+        session = await records.get(SessionRow, file.session_id)
         if session is not None:
-            await delete_file(gateway, session, file)
+            await delete_file(records, objects, session, file)
     return len(stale)
 
 
@@ -112,7 +118,7 @@ async def rotate_forecasts(storage: Storage, *, keep: int) -> int:
     return removed
 
 
-async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
+async def sweep_for_ever(storage: Storage, settings: GatewaySettings) -> None:
     """Clean up every hour; of several replicas only the one that gets the lease."""
     me = new_id()
     while True:
@@ -120,8 +126,8 @@ async def sweep_for_ever(gateway: Gateway, storage: Storage) -> None:
             until = utc_now() + SWEEP_EVERY * 0.9
             lease = LeaseRow(id="gateway-sweep", owner="trainyard", holder=me, until=until)
             if await take_lease(storage.records, lease, longest=SWEEP_EVERY):
-                log.info("swept unfinished uploads", n=await clean_up(gateway))
-                kept = gateway.settings.gateway_forecasts_kept
+                log.info("swept unfinished uploads", n=await clean_up(storage.records, storage.objects))
+                kept = settings.gateway_forecasts_kept
                 log.info("rotated forecasts", n=await rotate_forecasts(storage, keep=kept))
         except Unavailable as error:
             log.warning("sweep put off", reason=error.message)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import Field, JsonValue
 
-from services.gateway.context import Here, Session
+from services.gateway.context import RecordsDep, Session
 from services.gateway.http.wire import Answer, Wire
 from services.gateway.problems import TooLarge
 from shared.storage.rows import SessionRow
@@ -33,10 +33,10 @@ async def get_draft(session: Session) -> DraftKept:
 
 
 @router.put("/draft/{sid}")
-async def keep_draft(body: Draft, gateway: Here, session: Session) -> DraftKept:
+async def keep_draft(body: Draft, records: RecordsDep, session: Session) -> DraftKept:
     """Keep the form of the session."""
     if len(body.draft) > _MAX_FIELDS:
         raise TooLarge(f"a form has at most {_MAX_FIELDS} fields", field="draft")
     metadata = {**session.metadata, KEY: body.draft}
-    await gateway.records.update(SessionRow, session.id, {"metadata": metadata})
+    await records.update(SessionRow, session.id, {"metadata": metadata})
     return DraftKept(draft=body.draft)

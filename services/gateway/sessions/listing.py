@@ -6,13 +6,12 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue, TypeAdapter, Va
 
 from services.gateway.auth.identity import Identity
 from services.gateway.auth.session_ids import dashed
-from services.gateway.context import Gateway
 from services.gateway.datasets.configuration import load_session_data, saved_time_info, saved_time_steps
 from services.gateway.http.wire import Answer
 from services.gateway.problems import ValidationFailed, wrong_field
 from services.gateway.uploads.file_routes import records_of
 from services.gateway.uploads.wire import settings_of
-from shared.storage.records import Less, OneOf, Where
+from shared.storage.records import Less, OneOf, Records, Where
 from shared.storage.rows import LIVE_RUN, DatasetRow, FileRow, RunRow, SeriesRow, SessionRow
 
 _MOMENT = TypeAdapter(AwareDatetime)
@@ -80,17 +79,17 @@ class WholeSession(Answer):
     data: dict[str, Any]
 
 
-async def session_list(gateway: Gateway, who: Identity, *, limit: int, before: str | None) -> SessionList:
+async def session_list(records: Records, who: Identity, *, limit: int, before: str | None) -> SessionList:
     """Return one page of the caller's sessions, newest first; ``next`` leads to the following page."""
     mine: Where = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
     where: Where = {**mine, **({"created_at": Less(_moment(before))} if before else {})}
-    rows = await gateway.records.select(SessionRow, where, order="-created_at", limit=limit + 1)
+    rows = await records.select(SessionRow, where, order="-created_at", limit=limit + 1)
     page = rows[:limit]
     ids = {"session_id": OneOf(tuple(row.id for row in page))}
-    files = await gateway.records.select(FileRow, ids) if page else []
-    series = await gateway.records.select(SeriesRow, ids) if page else []
-    datasets = await gateway.records.select(DatasetRow, ids) if page else []
-    runs = await gateway.records.select(RunRow, ids, order="created_at") if page else []
+    files = await records.select(FileRow, ids) if page else []
+    series = await records.select(SeriesRow, ids) if page else []
+    datasets = await records.select(DatasetRow, ids) if page else []
+    runs = await records.select(RunRow, ids, order="created_at") if page else []
     shown, documented = [], []
     for row in page:
         own = [file for file in files if file.session_id == row.id]
@@ -107,7 +106,7 @@ async def session_list(gateway: Gateway, who: Identity, *, limit: int, before: s
     return SessionList(
         sessions=shown,
         count=len(page),
-        total_count=await gateway.records.count(SessionRow, mine),
+        total_count=await records.count(SessionRow, mine),
         next=page[-1].created_at.isoformat() if len(rows) > limit else None,
         data=DocumentedList(sessions=documented, count=len(documented)),
     )
@@ -165,12 +164,12 @@ def _entry(session: SessionRow, own: list[FileRow], n_dat: int | None) -> Listed
     )
 
 
-async def n_dat_of(gateway: Gateway, session: SessionRow) -> int | None:
+async def n_dat_of(records: Records, session: SessionRow) -> int | None:
     """Return how many windows the newest data set has; before there is one, the rows of all files."""
-    built = await gateway.records.select(
+    built = await records.select(
         DatasetRow, {"session_id": session.id, "status": "ready"}, order="-created_at", limit=1
     )
-    return _n_dat(built, await gateway.records.select(SeriesRow, {"session_id": session.id}))
+    return _n_dat(built, await records.select(SeriesRow, {"session_id": session.id}))
 
 
 def _n_dat(built: list[DatasetRow], series: list[SeriesRow]) -> int | None:
@@ -184,12 +183,12 @@ def _n_dat(built: list[DatasetRow], series: list[SeriesRow]) -> int | None:
     return sum(rows.values()) if rows else None
 
 
-async def whole_session(gateway: Gateway, session: SessionRow) -> dict[str, Any]:
+async def whole_session(records: Records, session: SessionRow) -> dict[str, Any]:
     """Return a session with its files and settings, under both generations' names."""
-    session_data = await load_session_data(gateway, session)
+    session_data = await load_session_data(records, session)
     steps, info = saved_time_steps(session), saved_time_info(session)
     files = records_of(session_data)
-    runs = await gateway.records.select(RunRow, {"session_id": session.id}, order="created_at")
+    runs = await records.select(RunRow, {"session_id": session.id}, order="created_at")
     metadata = {name: value for name, value in session.metadata.items() if not name.startswith("deleted:")}
     n_files = len(session_data.files)
     for told in files:
@@ -210,7 +209,7 @@ async def whole_session(gateway: Gateway, session: SessionRow) -> dict[str, Any]
         "timeFeatures": info.wire(),
         "zeitschritte": steps.german(),
         "timeSteps": steps.wire(),
-        "n_dat": await n_dat_of(gateway, session),
+        "n_dat": await n_dat_of(records, session),
         "total_files": n_files,
         "file_count": n_files,
         "createdAt": session.created_at,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
-from services.gateway.context import Here, Session, Who
+from services.gateway.context import LiveDep, RecordsDep, Session, Who
 from services.gateway.datasets.configuration import SessionData, load_session_data
 from services.gateway.http.wire import Answer
 from services.gateway.sessions.draft_routes import KEY
@@ -77,7 +77,7 @@ class Workspace(Answer):
 
 @router.get("/sessions")
 async def sessions(
-    gateway: Here,
+    records: RecordsDep,
     who: Who,
     search: Annotated[str, Query(max_length=200, description="part of a name")] = "",
     sort: Sort = "newest",
@@ -86,15 +86,15 @@ async def sessions(
 ) -> SessionCards:
     """Return the caller's sessions whose name has the words of ``search``, sorted, from ``offset`` on."""
     mine: Where = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
-    rows = await gateway.records.select(SessionRow, mine, order="-created_at")
+    rows = await records.select(SessionRow, mine, order="-created_at")
     words = search.casefold().split()
     found = [row for row in rows if all(word in row.name.casefold() for word in words)]
     page = _sorted(found, sort)[offset : offset + limit]
     ids: Where = {"session_id": OneOf(tuple(row.id for row in page))}
-    files = await gateway.records.select(FileRow, ids) if page else []
-    runs = await gateway.records.select(RunRow, ids, order="created_at") if page else []
+    files = await records.select(FileRow, ids) if page else []
+    runs = await records.select(RunRow, ids, order="created_at") if page else []
     winners = tuple(run.best_job_id for run in runs if run.best_job_id)
-    jobs = await gateway.records.select(JobRow, {"id": OneOf(winners)}) if winners else []
+    jobs = await records.select(JobRow, {"id": OneOf(winners)}) if winners else []
     labels = {job.id: job.label for job in jobs}
     cards = []
     for row in page:
@@ -140,13 +140,13 @@ def _stage(files: list[FileRow], runs: list[RunRow]) -> Stage:
 
 
 @router.get("/workspace/{sid}")
-async def workspace(gateway: Here, session: Session) -> Workspace:
+async def workspace(records: RecordsDep, live: LiveDep, session: Session) -> Workspace:
     """Return a session with its files, its form and its runs, as of ``last_seq``."""
-    last_seq = await gateway.live.history.last()  # before the rows: what changes meanwhile is told again
-    session_data: SessionData = await load_session_data(gateway, session)
-    runs = await gateway.records.select(RunRow, {"session_id": session.id}, order="created_at")
+    last_seq = await live.history.last()  # before the rows: what changes meanwhile is told again
+    session_data: SessionData = await load_session_data(records, session)
+    runs = await records.select(RunRow, {"session_id": session.id}, order="created_at")
     ids = tuple(run.best_job_id for run in runs if run.best_job_id)
-    scored = await gateway.records.select(ResultRow, {"id": OneOf(ids)}) if ids else []
+    scored = await records.select(ResultRow, {"id": OneOf(ids)}) if ids else []
     results = {row.id: row for row in scored}
     draft = session.metadata.get(KEY)
     cards = [run_card(run, number, results) for number, run in enumerate(runs, start=1)]

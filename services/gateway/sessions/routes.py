@@ -8,7 +8,15 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, JsonValue
 
 from services.gateway.auth.session_ids import dashed
-from services.gateway.context import Here, Session, Who, ensure_session, find_session
+from services.gateway.context import (
+    ObjectsDep,
+    RecordsDep,
+    RunDep,
+    Session,
+    Who,
+    ensure_session,
+    find_session,
+)
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import Earlier, SessionId, Wire, remarks, spelled
@@ -55,11 +63,11 @@ class InitSession(Earlier):
 
 
 @router.post("/init-session", responses={201: {"model": SessionOpened}})
-async def init_session(body: InitSession, gateway: Here, who: Who, response: Response) -> SessionOpened:
+async def init_session(body: InitSession, records: RecordsDep, who: Who, response: Response) -> SessionOpened:
     """Open a session, or return it if it is there."""
     text = body.session_id or dashed(who.session_id or new_id())
     session, created = await ensure_session(
-        gateway, who, text, name=body.session_name or "", ours=body.session_id is None
+        records, who, text, name=body.session_name or "", ours=body.session_id is None
     )
     changes: dict[str, Any] = {}
     if body.session_name and not created:
@@ -71,24 +79,25 @@ async def init_session(body: InitSession, gateway: Here, who: Who, response: Res
     if body.time_steps:
         changes["time_steps"] = body.time_steps.model_dump(mode="json")
     if changes:
-        await gateway.records.update(SessionRow, session.id, changes)
+        await records.update(SessionRow, session.id, changes)
     response.status_code = 201 if created else 200
     assumed = body.time_info.warnings() if body.time_info else ()
-    return _opened(text, session, **remarks(body, warnings=assumed))
+    uuid = dashed(session.id)
+    return SessionOpened(
+        session_id=text,
+        session_uuid=uuid,
+        message="The session is open",
+        data=OpenedData(session_id=text, uuid=uuid, session_uuid=uuid, directory=keys.session(session.id)),
+        **remarks(body, warnings=assumed),
+    )
 
 
 @router.post("/create-database-session", responses={201: {"model": SessionOpened}})
 async def create_database_session(
-    body: InitSession, gateway: Here, who: Who, response: Response
+    body: InitSession, records: RecordsDep, who: Who, response: Response
 ) -> SessionOpened:
     """Open a session (the earlier frontend's second name for it)."""
-    return await init_session(body, gateway, who, response)
-
-
-def _opened(text: str, session: SessionRow, **said: list[str]) -> SessionOpened:
-    uuid = dashed(session.id)
-    data = OpenedData(session_id=text, uuid=uuid, session_uuid=uuid, directory=keys.session(session.id))
-    return SessionOpened(session_id=text, session_uuid=uuid, message="The session is open", data=data, **said)
+    return await init_session(body, records, who, response)
 
 
 @router.get("/get-session-uuid/{sid}")
@@ -99,27 +108,27 @@ async def get_session_uuid(sid: str, session: Session) -> UuidAnswer:
 
 @router.get("/list-sessions")
 async def list_sessions(
-    gateway: Here,
+    records: RecordsDep,
     who: Who,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str | None, Query(description="the ``next`` of the previous page")] = None,
 ) -> SessionList:
     """Return the caller's own sessions, newest first."""
-    return await session_list(gateway, who, limit=limit, before=before)
+    return await session_list(records, who, limit=limit, before=before)
 
 
 @router.get("/session/{sid}")
 @router.get("/session/{sid}/database")
-async def get_session(gateway: Here, session: Session) -> WholeSession:
+async def get_session(records: RecordsDep, session: Session) -> WholeSession:
     """Return the whole session."""
-    whole = await whole_session(gateway, session)
+    whole = await whole_session(records, session)
     return WholeSession(session=whole, data=whole)
 
 
 @router.get("/session-status/{sid}")
-async def session_status(gateway: Here, session: Session) -> UploadsState:
+async def session_status(records: RecordsDep, session: Session) -> UploadsState:
     """Return how far the session's uploads are."""
-    files = await gateway.records.select(FileRow, {"session_id": session.id})
+    files = await records.select(FileRow, {"session_id": session.id})
     states = [file.status for file in files]
     status: Literal["pending", "processing", "completed", "error"]
     if not states:
@@ -143,17 +152,17 @@ class Finalize(Wire):
 
 
 @router.post("/finalize-session")
-async def finalize_session(body: Finalize, gateway: Here, who: Who) -> Finalized:
+async def finalize_session(body: Finalize, records: RecordsDep, who: Who) -> Finalized:
     """Mark the session as complete; everything else that was sent is kept as its metadata."""
-    session, _ = await ensure_session(gateway, who, body.session_id)
+    session, _ = await ensure_session(records, who, body.session_id)
     metadata = with_metadata(session, body.model_extra or {})
-    await gateway.records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
+    await records.update(SessionRow, session.id, {"finalized": True, "metadata": metadata})
     return Finalized(
         session_id=body.session_id,
         message="The session is finalized",
         data=FinalizedData(session_id=body.session_id),
-        n_dat=await n_dat_of(gateway, session),
-        file_count=await gateway.records.count(FileRow, {"session_id": session.id}),
+        n_dat=await n_dat_of(records, session),
+        file_count=await records.count(FileRow, {"session_id": session.id}),
     )
 
 
@@ -167,10 +176,10 @@ class Rename(Earlier):
 
 
 @router.post("/session-name-change")
-async def rename(body: Rename, gateway: Here, who: Who) -> Renamed:
+async def rename(body: Rename, records: RecordsDep, who: Who) -> Renamed:
     """Give the session another name."""
-    session = await find_session(gateway, who, body.session_id)
-    await gateway.records.update(SessionRow, session.id, {"name": body.session_name})
+    session = await find_session(records, who, body.session_id)
+    await records.update(SessionRow, session.id, {"name": body.session_name})
     return Renamed(
         session_id=body.session_id,
         session_name=body.session_name,
@@ -197,9 +206,11 @@ class CleanUp(Earlier):
 
 
 @router.post("/session/{sid}/delete")
-async def delete(sid: str, gateway: Here, session: Session, force: bool = False) -> SessionDeletedAnswer:
+async def delete(
+    sid: str, context: RunDep, objects: ObjectsDep, session: Session, force: bool = False
+) -> SessionDeletedAnswer:
     """Delete a session with its rows, bytes and queued jobs; ``force`` cancels a live run first."""
-    counts = await delete_session(gateway, session, force=force)
+    counts = await delete_session(context, objects, session, force=force)
     rows = {table: n for table, n in counts.items() if table != "objects"}
     return SessionDeletedAnswer(
         session_id=sid,
@@ -213,16 +224,16 @@ async def delete(sid: str, gateway: Here, session: Session, force: bool = False)
 
 @router.post("/delete-all-sessions")
 async def delete_all(
-    gateway: Here, who: Who, body: DeleteAll | None = None, force: bool = False
+    context: RunDep, objects: ObjectsDep, who: Who, body: DeleteAll | None = None, force: bool = False
 ) -> AllDeleted:
     """Delete every session of the caller."""
     if body is None or not body.confirm_delete_all:
         raise ConfirmationRequired("this deletes every session you have")
     mine = {"owner": who.user_id, **({"id": who.session_id} if who.session_id else {})}
-    sessions = await gateway.records.select(SessionRow, mine)
+    sessions = await context.records.select(SessionRow, mine)
     total: Counter[str] = Counter()
     for session in sessions:
-        total.update(await delete_session(gateway, session, force=force))
+        total.update(await delete_session(context, objects, session, force=force))
     rows = {table: n for table, n in total.items() if table != "objects"}
     return AllDeleted(
         message=f"{len(sessions)} sessions are deleted",
@@ -237,8 +248,8 @@ async def delete_all(
 
 
 @router.post("/cleanup")
-async def cleanup(gateway: Here, who: Who, body: CleanUp | None = None) -> Cleaned:
+async def cleanup(records: RecordsDep, objects: ObjectsDep, who: Who, body: CleanUp | None = None) -> Cleaned:
     """Delete the caller's uploads that began long ago and never ended."""
     age = timedelta(hours=(body or CleanUp()).max_age_hours)
-    n = await clean_up(gateway, older_than=age, owner=who.user_id, session_id=who.session_id)
+    n = await clean_up(records, objects, older_than=age, owner=who.user_id, session_id=who.session_id)
     return Cleaned(cleaned=n, message=f"{n} unfinished uploads are deleted", **remarks(body))

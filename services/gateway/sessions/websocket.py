@@ -10,6 +10,7 @@ from services.gateway.auth.sockets import TooManySockets, credential_ended
 from services.gateway.context import Gateway, find_session
 from services.gateway.http.access import LIMITS
 from services.gateway.http.json_bodies import parse_json
+from services.gateway.live.history import History
 from services.gateway.live.hub import Subscription
 from services.gateway.live.messages import LiveMessage
 from services.gateway.problems import BadId, Refused
@@ -33,7 +34,7 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     who, credential = signed_in
     counted = not gateway.settings.single_user
     try:
-        session = await find_session(gateway.seen_by(who), who, sid)
+        session = await find_session(gateway.seen_by(who).storage.records, who, sid)
         if counted:
             gateway.live.sockets.enter(who.user_id)
     except (SessionNotFound, BadId) as error:
@@ -42,12 +43,15 @@ async def follow(websocket: WebSocket, sid: str, after: int | None = None) -> No
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
         return
-    box = gateway.live.hub.open(session.id)  # before the replay: what happens meanwhile waits in the box
+    # Before the replay: it keeps what happens meanwhile.
+    subscription = gateway.live.hub.subscribe(session.id)
     try:
         ended = credential_ended(gateway.admission.verifier, credential)
-        await _serve(websocket, box, _messages(gateway, session.id, box, after), ended)
+        await _serve(
+            websocket, subscription, _messages(gateway.live.history, session.id, subscription, after), ended
+        )
     finally:
-        gateway.live.hub.close(session.id, box)
+        gateway.live.hub.unsubscribe(session.id, subscription)
         if counted:
             gateway.live.sockets.leave(who.user_id)
 
@@ -88,18 +92,18 @@ def _token_in(text: str) -> str | None:
 
 
 async def _messages(
-    gateway: Gateway, session_id: str, box: Subscription, after: int | None
+    history: History, session_id: str, subscription: Subscription, after: int | None
 ) -> AsyncIterator[LiveMessage]:
     """Yield the missed events, the newest progress, then everything live."""
     seen = 0
     if after is not None:
-        async for event in gateway.live.history.since(session_id, max(0, after)):
+        async for event in history.since(session_id, max(0, after)):
             seen = event.seq or seen
             yield event
-    for progress in await gateway.live.history.progress(session_id):
+    for progress in await history.progress(session_id):
         yield progress
     while True:
-        for message in await box.take():
+        for message in await subscription.take():
             if message.seq is None or message.seq > seen:
                 seen = message.seq or seen
                 yield message
@@ -107,7 +111,7 @@ async def _messages(
 
 async def _serve(
     websocket: WebSocket,
-    box: Subscription,
+    subscription: Subscription,
     messages: AsyncIterator[LiveMessage],
     ended: Coroutine[None, None, str],
 ) -> None:
@@ -123,7 +127,7 @@ async def _serve(
         raise WebSocketDisconnect
 
     credential = asyncio.create_task(ended)
-    tasks = [*(asyncio.create_task(t) for t in (write(), read(), box.overflowed.wait())), credential]
+    tasks = [*(asyncio.create_task(t) for t in (write(), read(), subscription.overflowed.wait())), credential]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -135,7 +139,9 @@ async def _serve(
     if credential.done() and not credential.cancelled() and credential.exception() is None:
         await _close(websocket, NOT_SIGNED_IN, credential.result())
         return
-    code, reason = (TOO_SLOW, "TOO_SLOW") if box.overflowed.is_set() else (AWAY, "BROKER_UNAVAILABLE")
+    code, reason = (
+        (TOO_SLOW, "TOO_SLOW") if subscription.overflowed.is_set() else (AWAY, "BROKER_UNAVAILABLE")
+    )
     await _close(websocket, code, reason)
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
+from services.gateway.context import UploadContext
 from services.gateway.problems import ChunkConflict, InvalidConfiguration, NotCsv, TooLarge
 from services.gateway.uploads.wire import known_as
 from shared.contracts.base import derive
 from shared.contracts.specs import Role
+from shared.storage.records import Records
 from shared.storage.rows import FileRow, SessionRow
 
 _CSV = re.compile(r"\.(csv|txt|tsv)(\.gz)?$|\.csv$", re.IGNORECASE)
@@ -43,7 +44,7 @@ def base_name(name: str) -> str:
     return _FOLDERS.split(name.strip())[-1]
 
 
-async def open_file(gateway: Gateway, session: SessionRow, announced: Announcement) -> FileRow:
+async def open_file(context: UploadContext, session: SessionRow, announced: Announcement) -> FileRow:
     """Return the file's row, new for a new name or after a rejected version.
 
     Raises
@@ -53,7 +54,7 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
     ChunkConflict
         If the announcement contradicts an upload that is under way or done.
     """
-    settings = gateway.settings
+    settings = context.settings
     if not _CSV.search(announced.file_name) or len(announced.file_name) > 255:
         raise NotCsv(f"{announced.file_name[:80]!r} is no CSV file", field="fileName")
     if announced.size_bytes is not None and announced.size_bytes > settings.gateway_max_file_bytes:
@@ -69,10 +70,10 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
             field="totalChunks",
         )
     where = {"session_id": session.id, "role": announced.role, "file_name": announced.file_name}
-    rows = await gateway.records.select(FileRow, where)
+    rows = await context.records.select(FileRow, where)
     meant = _meant([row for row in rows if row.status != "rejected"], announced.name)
     if meant is not None:
-        return _same(await _described(gateway, meant, announced), announced)
+        return _same(await _described(context.records, meant, announced), announced)
     # From the rows as they were seen: two first chunks at once get the same number, and the same id.
     generation = _next_generation(session, announced, rows)
     told_apart = (announced.name,) if announced.name else ()
@@ -90,9 +91,9 @@ async def open_file(gateway: Gateway, session: SessionRow, announced: Announceme
         settings=announced.settings or {},
         options=announced.options or {},
     )
-    await gateway.plans.spend(session.owner, "processing", file_id)
-    await gateway.records.insert([row])
-    return _same(await gateway.records.get(FileRow, file_id) or row, announced)
+    await context.plans.spend(session.owner, "processing", file_id)
+    await context.records.insert([row])
+    return _same(await context.records.get(FileRow, file_id) or row, announced)
 
 
 def _meant(versions: list[FileRow], name: str) -> FileRow | None:
@@ -108,12 +109,12 @@ def _meant(versions: list[FileRow], name: str) -> FileRow | None:
     return next(iter([*own, *nameless]), None)
 
 
-async def _described(gateway: Gateway, file: FileRow, announced: Announcement) -> FileRow:
+async def _described(records: Records, file: FileRow, announced: Announcement) -> FileRow:
     """Take over settings that came with a later chunk than the first to arrive."""
     said = announced.settings or {}
     if len(said) < 2 or "name" in file.settings or file.status != "receiving":
         return file  # a default alone says nothing
-    changed = await gateway.records.update(FileRow, file.id, {"settings": {**file.settings, **said}})
+    changed = await records.update(FileRow, file.id, {"settings": {**file.settings, **said}})
     return changed or file
 
 

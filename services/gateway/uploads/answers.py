@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from services.gateway.context import Gateway
+from services.gateway.context import UploadContext
 from services.gateway.problems import NoQuestion
 from services.gateway.uploads.announcements import Announcement, open_file
-from services.gateway.uploads.chunks import Received, delete_file, settle
+from services.gateway.uploads.chunks import Received, complete_if_all_received, delete_file
 from shared.contracts.base import derive
 from shared.storage import keys
 from shared.storage.rows import ChunkRow, FileRow, SessionRow
 
 
 async def answer_question(
-    gateway: Gateway, session: SessionRow, file: FileRow, options: Mapping[str, JsonValue]
+    context: UploadContext, session: SessionRow, file: FileRow, options: Mapping[str, JsonValue]
 ) -> Received:
     """Read a file again with more options, as a new version of it; the one that was asked about goes.
 
@@ -24,7 +24,7 @@ async def answer_question(
         If nothing was asked about the file, or its bytes are gone.
     """
     problem = file.problem
-    chunks = await gateway.records.select(ChunkRow, {"file_id": file.id}, order="index")
+    chunks = await context.records.select(ChunkRow, {"file_id": file.id}, order="index")
     if file.status != "rejected" or problem is None or not problem.details.get("question") or not chunks:
         raise NoQuestion(f"nothing is asked about {file.file_name}", file_id=file.id)
     again = Announcement(
@@ -36,17 +36,17 @@ async def answer_question(
         options={**file.options, **options},
         settings=file.settings,
     )
-    fresh = await open_file(gateway, session, again)
+    fresh = await open_file(context, session, again)
     for chunk in chunks:
-        content = gateway.objects.stream(keys.chunk(session.id, file.id, chunk.index))
-        await gateway.objects.put(keys.chunk(session.id, fresh.id, chunk.index), content, durable=False)
+        content = context.objects.stream(keys.chunk(session.id, file.id, chunk.index))
+        await context.objects.put(keys.chunk(session.id, fresh.id, chunk.index), content, durable=False)
     rows = [
         chunk.model_copy(update={"id": derive("chunk", fresh.id, str(chunk.index)), "file_id": fresh.id})
         for chunk in chunks
     ]
-    await gateway.records.insert(rows)
+    await context.records.insert(rows)
     for row in rows:
-        gateway.uploads.received.note(row)
-    state = await settle(gateway, fresh)
-    await delete_file(gateway, session, file)
+        context.received.note(row)
+    state = await complete_if_all_received(context, fresh)
+    await delete_file(context.records, context.objects, session, file)
     return state

@@ -3,12 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from services.gateway.auth.identity import Identity
-from services.gateway.context import Gateway, find_session, own_ids
+from services.gateway.context import UploadContext, find_session, own_ids
 from services.gateway.problems import ChunkConflict, FileNotFound, InvalidConfiguration, TooLarge
 from services.gateway.uploads.announcements import generation_key
 from services.gateway.uploads.wire import known_as
@@ -17,7 +17,8 @@ from shared.contracts.events import UploadCompleted
 from shared.errors import InvalidInput
 from shared.fingerprint import Fingerprint, differ
 from shared.storage import keys
-from shared.storage.objects import Content, Source, read_turn, read_whole
+from shared.storage.objects import Content, Digest, Objects, Source, read_turn, read_whole
+from shared.storage.records import Records
 from shared.storage.rows import ChunkRow, FileRow, SeriesRow, SessionRow
 
 # Within one process a chunk is written by one request at a time. Between replicas the first row holds,
@@ -32,18 +33,19 @@ class ChunkDamaged(InvalidInput):
     advice = ("Send the chunk again.",)
 
 
+@dataclass(eq=False)
 class ChunkDigest:
     """The fingerprint of a chunk, and whether its SHA-256 is the announced one, if one was."""
 
-    def __init__(self, *, announced: str | None) -> None:
-        self._announced = announced
-        self._sha256 = hashlib.sha256()
-        self._fingerprint = Fingerprint()
+    _: KW_ONLY
+    announced: str | None
+    _sha256: Digest = field(default_factory=hashlib.sha256)
+    _fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
     def update(self, content: bytes | memoryview) -> None:
         """Take more bytes in."""
         self._fingerprint.update(content)
-        if self._announced:
+        if self.announced:
             self._sha256.update(content)
 
     def hexdigest(self) -> str:
@@ -53,7 +55,7 @@ class ChunkDigest:
     @property
     def as_announced(self) -> bool:
         """Whether the bytes are what was announced, as far as anything was."""
-        return not self._announced or self._sha256.hexdigest() == self._announced.lower()
+        return not self.announced or self._sha256.hexdigest() == self.announced.lower()
 
 
 @dataclass(frozen=True)
@@ -82,24 +84,24 @@ class Received:
         return 100.0 if self.complete else round(100 * len(self.indexes) / self.file.total_chunks, 1)
 
 
-async def find_file(gateway: Gateway, session: SessionRow, file_id: str) -> FileRow:
+async def find_file(records: Records, session: SessionRow, file_id: str) -> FileRow:
     """Return a file of the session."""
-    row = await gateway.records.get(FileRow, file_id)
+    row = await records.get(FileRow, file_id)
     if row is None or row.session_id != session.id:
         raise FileNotFound("the session has no such file", file_id=file_id[:64])
     return row
 
 
-async def find_upload(gateway: Gateway, who: Identity, sid: str, file_id: str) -> FileRow:
+async def find_upload(records: Records, who: Identity, sid: str, file_id: str) -> FileRow:
     """Return a file of the session that a path names; its own row names session and owner, too."""
-    row = await gateway.records.get(FileRow, file_id)
+    row = await records.get(FileRow, file_id)
     if row is not None and row.owner == who.user_id and row.session_id in own_ids(who, sid):
         return row
-    return await find_file(gateway, await find_session(gateway, who, sid), file_id)
+    return await find_file(records, await find_session(records, who, sid), file_id)
 
 
 async def store_chunk(
-    gateway: Gateway,
+    context: UploadContext,
     file: FileRow,
     index: int,
     content: Content,
@@ -124,25 +126,23 @@ async def store_chunk(
         )
     row_id = derive("chunk", file.id, str(index))
     async with _one_at_a_time.setdefault(row_id, asyncio.Lock()):
-        known = await gateway.records.get(ChunkRow, row_id)
+        known = await context.records.get(ChunkRow, row_id)
         if known or file.status != "receiving":
             await _compare(known, index, content)
         else:
-            await gateway.admission.quota.require_room(
-                gateway.records, gateway.settings, file.owner, file.session_id, n_bytes
-            )
-            await _store(gateway, file, index, row_id, content, sha256)
-    return await settle(gateway, file)
+            await context.room.require(file.owner, file.session_id, n_bytes)
+            await _store(context, file, index, row_id, content, sha256)
+    return await complete_if_all_received(context, file)
 
 
 async def _store(
-    gateway: Gateway, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
+    context: UploadContext, file: FileRow, index: int, row_id: str, content: Content, sha256: str | None
 ) -> None:
     key, digest = keys.chunk(file.session_id, file.id, index), ChunkDigest(announced=sha256)
     # Not durable yet: all chunks are, before the upload is complete.
-    stored = await gateway.objects.put(key, content, durable=False, digest=digest)
+    stored = await context.objects.put(key, content, durable=False, digest=digest)
     if not digest.as_announced:
-        await gateway.objects.delete(key)
+        await context.objects.delete(key)
         raise ChunkDamaged(f"chunk {index} has other bytes than its hash says", chunk_index=index)
     row = ChunkRow(
         id=row_id,
@@ -153,10 +153,10 @@ async def _store(
         size_bytes=stored.size_bytes,
         fingerprint=stored.digest,
     )
-    if await gateway.records.insert([row]):
-        gateway.uploads.received.note(row)
+    if await context.records.insert([row]):
+        context.received.note(row)
     else:
-        known = await gateway.records.get(ChunkRow, row_id)  # another replica was faster
+        known = await context.records.get(ChunkRow, row_id)  # another replica was faster
         if known and differ(known.fingerprint, stored.digest):
             raise _conflict(index)
 
@@ -182,42 +182,42 @@ def _conflict(index: int) -> ChunkConflict:
     return ChunkConflict(f"chunk {index} came twice with different bytes", chunk_index=index)
 
 
-async def received(gateway: Gateway, file: FileRow) -> Received:
+async def received(context: UploadContext, file: FileRow) -> Received:
     """Return which chunks of a file have arrived."""
-    sizes = await gateway.uploads.received.of(gateway.records, file.id)
+    sizes = await context.received.of(context.records, file.id)
     return Received(file, frozenset(sizes), sum(sizes.values()))
 
 
-async def settle(gateway: Gateway, file: FileRow) -> Received:
+async def complete_if_all_received(context: UploadContext, file: FileRow) -> Received:
     """Announce the upload if its last chunk is there; saying so again is harmless."""
-    state = await received(gateway, file)
-    limit = min(gateway.settings.gateway_max_file_bytes, file.size_bytes or 1 << 62)
+    state = await received(context, file)
+    limit = min(context.settings.gateway_max_file_bytes, file.size_bytes or 1 << 62)
     if state.size_bytes > limit:
         error = TooLarge(f"the file has more than {limit:,} bytes", field="chunk", limit_bytes=limit)
-        await gateway.records.update(FileRow, file.id, {"status": "rejected", "problem": error.problem()})
-        await gateway.objects.delete(keys.chunks(file.session_id, file.id))
+        await context.records.update(FileRow, file.id, {"status": "rejected", "problem": error.problem()})
+        await context.objects.delete(keys.chunks(file.session_id, file.id))
         raise error
     if not state.complete or file.status in ("ready", "rejected"):
         return state
-    await gateway.objects.sync(keys.chunks(file.session_id, file.id))
-    changed = await gateway.records.update(
+    await context.objects.sync(keys.chunks(file.session_id, file.id))
+    changed = await context.records.update(
         FileRow,
         file.id,
         {"status": "uploaded", "size_bytes": state.size_bytes},
         expect={"status": "receiving"},
     )
-    await gateway.post.publish(UploadCompleted.first(session_id=file.session_id, file_id=file.id))
+    await context.post.publish(UploadCompleted.first(session_id=file.session_id, file_id=file.id))
     return Received(changed or file, state.indexes, state.size_bytes)
 
 
-async def delete_file(gateway: Gateway, session: SessionRow, file: FileRow) -> None:
+async def delete_file(records: Records, objects: Objects, session: SessionRow, file: FileRow) -> None:
     """Remove a file: rows, bytes, and the series read from it."""
     memory = {**session.metadata, generation_key(*known_as(file)): file.generation}
-    await gateway.records.update(SessionRow, session.id, {"metadata": memory})
-    series = await gateway.records.select(SeriesRow, {"file_id": file.id})
+    await records.update(SessionRow, session.id, {"metadata": memory})
+    series = await records.select(SeriesRow, {"file_id": file.id})
     for row in series:
-        await gateway.objects.delete(row.object_key)
-    await gateway.objects.delete(keys.chunks(session.id, file.id))
-    await gateway.records.delete(SeriesRow, {"file_id": file.id})
-    await gateway.records.delete(ChunkRow, {"file_id": file.id})
-    await gateway.records.delete(FileRow, {"id": file.id})
+        await objects.delete(row.object_key)
+    await objects.delete(keys.chunks(session.id, file.id))
+    await records.delete(SeriesRow, {"file_id": file.id})
+    await records.delete(ChunkRow, {"file_id": file.id})
+    await records.delete(FileRow, {"id": file.id})

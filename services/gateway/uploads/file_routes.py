@@ -6,7 +6,15 @@ from fastapi import APIRouter, Query
 from pydantic import Field, JsonValue
 
 from services.gateway.auth.identity import Identity
-from services.gateway.context import Gateway, Here, Session, Who, ensure_session, find_session
+from services.gateway.context import (
+    ObjectsDep,
+    RecordsDep,
+    Session,
+    UploadDep,
+    Who,
+    ensure_session,
+    find_session,
+)
 from services.gateway.datasets.configuration import SessionData, load_session_data, saved_time_steps
 from services.gateway.http.json_bodies import JsonRoute
 from services.gateway.http.wire import (
@@ -21,7 +29,7 @@ from services.gateway.http.wire import (
 from services.gateway.problems import FileNotFound
 from services.gateway.uploads.announcements import Announcement, base_name, open_file
 from services.gateway.uploads.answers import answer_question
-from services.gateway.uploads.chunks import delete_file, settle
+from services.gateway.uploads.chunks import complete_if_all_received, delete_file
 from services.gateway.uploads.wire import (
     ANNOUNCED,
     BOTH,
@@ -33,7 +41,7 @@ from services.gateway.uploads.wire import (
     record,
 )
 from shared.contracts.specs import Role
-from shared.storage.records import Where
+from shared.storage.records import Records, Where
 from shared.storage.rows import FileRow, SeriesRow, SessionRow
 
 router = APIRouter(tags=["files"], route_class=JsonRoute)
@@ -118,10 +126,10 @@ class FileDeleted(Answer):
 
 @router.get("/csv-files/{sid}")
 async def list_files(
-    gateway: Here, session: Session, type: Annotated[Literal["input", "output"] | None, Query()] = None
+    records: RecordsDep, session: Session, type: Annotated[Literal["input", "output"] | None, Query()] = None
 ) -> Files:
     """Return the session's files with their series, and as records of one series each."""
-    session_data = await load_session_data(gateway, session)
+    session_data = await load_session_data(records, session)
     return Files(
         files=files_of(session_data, type), data=records_of(session_data, type), count=len(session_data.files)
     )
@@ -176,7 +184,7 @@ class CreateFile(FileData):
         return {**own, "record": told, **{k: v for k, v in value.items() if k != "fileData"}}
 
 
-async def role_of(gateway: Gateway, session: SessionRow, told: FileData) -> tuple[Role, list[str]]:
+async def role_of(records: Records, session: SessionRow, told: FileData) -> tuple[Role, list[str]]:
     """Return the role of a file and what is assumed: it is said beside it, in its record, or not at all."""
     if told.role == "both":
         return "input", []
@@ -187,21 +195,23 @@ async def role_of(gateway: Gateway, session: SessionRow, told: FileData) -> tupl
     where: Where = {
         "session_id": session.id, "file_name": base_name(told.file_name), "status": "receiving",
     }  # fmt: skip
-    coming = await gateway.records.select(FileRow, where)
+    coming = await records.select(FileRow, where)
     if coming:  # a later chunk of a file whose first one said it
         return coming[-1].role, []
     return "input", ["type: not said, neither as fileType nor in fileMetadata; the file is taken as an input"]
 
 
 @router.post("/csv-files", status_code=201)
-async def create_file(body: CreateFile, gateway: Here, who: Who) -> FileAnnounced:
+async def create_file(body: CreateFile, context: UploadDep, who: Who) -> FileAnnounced:
     """Announce a file; its chunks follow by ``PUT /upload/{sid}/{file_id}/{index}``.
 
     Announced again, it goes on where it was; if its chunks are all there, it is announced to the others.
     """
-    session, _ = await ensure_session(gateway, who, body.session_id)
-    role, assumed = await role_of(gateway, session, body)
-    state = await settle(gateway, await open_file(gateway, session, body.announcement(role)))
+    session, _ = await ensure_session(context.records, who, body.session_id)
+    role, assumed = await role_of(context.records, session, body)
+    state = await complete_if_all_received(
+        context, await open_file(context, session, body.announcement(role))
+    )
     file = state.file
     told = record(file, None, name=stem(file))
     return FileAnnounced(
@@ -219,11 +229,11 @@ class FileAnswer(Earlier):
 
 
 @router.post("/csv-files/{file_id}/answer", status_code=201)
-async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -> FileAnnounced:
+async def answer_file(file_id: str, body: FileAnswer, context: UploadDep, who: Who) -> FileAnnounced:
     """Read a file again with the answer to the question it was rejected with; its bytes are here still."""
-    file, _ = await find_file(gateway, who, file_id)
-    session = await find_session(gateway, who, file.session_id)
-    state = await answer_question(gateway, session, file, body.options)
+    file, _ = await find_file(context.records, who, file_id)
+    session = await find_session(context.records, who, file.session_id)
+    state = await answer_question(context, session, file, body.options)
     told = record(state.file, None, name=stem(state.file))
     return FileAnnounced(
         file_id=state.file.id, status=state.file.status, missing=state.missing,
@@ -233,20 +243,20 @@ async def answer_file(file_id: str, body: FileAnswer, gateway: Here, who: Who) -
 
 
 @router.put("/csv-files/{file_id}")
-async def update_file(file_id: str, body: FileRecord, gateway: Here, who: Who) -> RecordChanged:
+async def update_file(file_id: str, body: FileRecord, records: RecordsDep, who: Who) -> RecordChanged:
     """Change the settings of a record; its bytes stay. What comes as the record shows it changes nothing."""
-    file, series = await find_file(gateway, who, file_id)
-    session = await find_session(gateway, who, file.session_id)
-    shown = _record_of(await load_session_data(gateway, session), file, series)
+    file, series = await find_file(records, who, file_id)
+    session = await find_session(records, who, file.session_id)
+    shown = _record_of(await load_session_data(records, session), file, series)
     said = changed_settings(body, shown)
     if series is not None:
         kept = checked_settings({**series.settings, **said}, file.role)
-        series = await gateway.records.update(SeriesRow, series.id, {"settings": kept}) or series
+        series = await records.update(SeriesRow, series.id, {"settings": kept}) or series
     else:
         checked_settings({**file.settings, **said}, file.role)
         kept = {ANNOUNCED: known_as(file)[2], **file.settings, **said}
-        file = await gateway.records.update(FileRow, file.id, {"settings": kept}) or file
-    told = _record_of(await load_session_data(gateway, session), file, series)
+        file = await records.update(FileRow, file.id, {"settings": kept}) or file
+    told = _record_of(await load_session_data(records, session), file, series)
     return RecordChanged(data=told, **remarks(body))
 
 
@@ -258,23 +268,23 @@ def _record_of(session_data: SessionData, file: FileRow, series: SeriesRow | Non
 
 
 @router.delete("/csv-files/{file_id}")
-async def remove_file(file_id: str, gateway: Here, who: Who) -> FileDeleted:
+async def remove_file(file_id: str, records: RecordsDep, objects: ObjectsDep, who: Who) -> FileDeleted:
     """Delete a file, or one series of a file with several columns."""
-    file, series = await find_file(gateway, who, file_id)
-    siblings = await gateway.records.count(SeriesRow, {"file_id": file.id})
+    file, series = await find_file(records, who, file_id)
+    siblings = await records.count(SeriesRow, {"file_id": file.id})
     if series is not None and siblings > 1:
-        await gateway.objects.delete(series.object_key)
-        await gateway.records.delete(SeriesRow, {"id": series.id})
+        await objects.delete(series.object_key)
+        await records.delete(SeriesRow, {"id": series.id})
     else:
-        session = await find_session(gateway, who, file.session_id)
-        await delete_file(gateway, session, file)
+        session = await find_session(records, who, file.session_id)
+        await delete_file(records, objects, session, file)
     return FileDeleted(deleted=file_id, message=f"{file.file_name} is deleted")
 
 
-async def find_file(gateway: Gateway, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
+async def find_file(records: Records, who: Identity, text: str) -> tuple[FileRow, SeriesRow | None]:
     """Return the file of a file's or series' id, and the series if it was one; only the caller's own."""
-    series = await gateway.records.get(SeriesRow, text)
-    file = await gateway.records.get(FileRow, series.file_id if series else text)
+    series = await records.get(SeriesRow, text)
+    file = await records.get(FileRow, series.file_id if series else text)
     if file is None or file.owner != who.user_id or who.session_id not in (None, file.session_id):
         raise FileNotFound("there is no such file", file_id=text[:64])
     return file, series

@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from pydantic import BaseModel, Field, JsonValue, RootModel, ValidationError
 from starlette.datastructures import FormData
 
-from services.gateway.context import Here, Session, Who, ensure_session
+from services.gateway.context import Session, UploadDep, Who, ensure_session
 from services.gateway.datasets.configuration import load_session_data
 from services.gateway.datasets.wire import TimeInfo, TimeSteps
 from services.gateway.http.access import LIMITS
@@ -102,7 +102,7 @@ class Uploads(Answer):
 
 @router.post("/upload-chunk")
 async def upload_chunk(
-    gateway: Here,
+    context: UploadDep,
     who: Who,
     request: Request,
     chunk: Annotated[UploadFile | None, File(description="the bytes; required")] = None,
@@ -127,7 +127,7 @@ async def upload_chunk(
         raise MissingBody("the form says nothing about the chunk: 'metadata' is missing")
     told = _metadata(metadata, said)
     extra = _additional(additionalData, await request.form())
-    session, _ = await ensure_session(gateway, who, told.session_id)
+    session, _ = await ensure_session(context.records, who, told.session_id)
     # Keep the session settings that came along with a chunk.
     changes: dict[str, object] = {}
     if extra.time_info:
@@ -137,13 +137,13 @@ async def upload_chunk(
     if extra.session_info:
         changes["metadata"] = with_metadata(session, extra.session_info)
     if changes:
-        await gateway.records.update(SessionRow, session.id, changes)
+        await context.records.update(SessionRow, session.id, changes)
     if extra.record.stored() or extra.record.role:
         told = told.model_copy(update={"record": extra.record})
-    role, assumed = await role_of(gateway, session, told)
-    file = await open_file(gateway, session, as_before(told.announcement(role)))
+    role, assumed = await role_of(context.records, session, told)
+    file = await open_file(context, session, as_before(told.announcement(role)))
     state = await store_chunk(
-        gateway, file, told.index, _pieces(chunk), sha256=told.chunk_sha256, n_bytes=chunk.size or 0
+        context, file, told.index, _pieces(chunk), sha256=told.chunk_sha256, n_bytes=chunk.size or 0
     )
     return answer(state, told.index, **remarks(told, extra, warnings=assumed))
 
@@ -153,16 +153,16 @@ async def put_chunk(
     sid: str,
     file_id: str,
     index: int,
-    gateway: Here,
+    context: UploadDep,
     who: Who,
     request: Request,
     x_chunk_sha256: Annotated[Sha256 | None, Header()] = None,
 ) -> ChunkReceived:
     """Take one chunk of an announced file as a raw body: the fast way."""
-    file = await find_upload(gateway, who, sid, file_id)
-    with body_of(request, patience_s=gateway.settings.gateway_body_stall.total_seconds()) as body:
+    file = await find_upload(context.records, who, sid, file_id)
+    with body_of(request, patience_s=context.settings.gateway_body_stall.total_seconds()) as body:
         state = await store_chunk(
-            gateway,
+            context,
             file,
             index,
             body,
@@ -174,7 +174,7 @@ async def put_chunk(
 
 @router.post("/instant-upload")
 async def instant_upload(
-    gateway: Here,
+    context: UploadDep,
     who: Who,
     request: Request,
     file: Annotated[UploadFile, File(description="a small CSV file")],
@@ -201,11 +201,11 @@ async def instant_upload(
         raise refused_by(error, ValidationFailed, within="fileMetadata") from None
     told = told.model_copy(update={"record": record})
     # Store a file that came in one request.
-    session, _ = await ensure_session(gateway, who, told.session_id)
-    role, assumed = await role_of(gateway, session, told)
-    row = await open_file(gateway, session, as_before(told.announcement(role)))
+    session, _ = await ensure_session(context.records, who, told.session_id)
+    role, assumed = await role_of(context.records, session, told)
+    row = await open_file(context, session, as_before(told.announcement(role)))
     is_new = row.status == "receiving"
-    state = await store_chunk(gateway, row, 0, _pieces(file), sha256=None, n_bytes=file.size or 0)
+    state = await store_chunk(context, row, 0, _pieces(file), sha256=None, n_bytes=file.size or 0)
     kept = InstantFile(
         id=row.id,
         file_id=row.id,
@@ -219,12 +219,12 @@ async def instant_upload(
 
 @router.get("/upload-status/{sid}")
 async def upload_status(
-    gateway: Here, session: Session, fileName: Annotated[str | None, Query(max_length=1024)] = None
+    context: UploadDep, session: Session, fileName: Annotated[str | None, Query(max_length=1024)] = None
 ) -> Uploads:
     """Return what is still missing of each upload, so that a page reload goes on where it was."""
-    session_data = await load_session_data(gateway, session)
+    session_data = await load_session_data(context.records, session)
     asked = [file for file in session_data.files.values() if fileName in (None, file.file_name)]
-    uploads = [answer(await received(gateway, file), None) for file in asked]
+    uploads = [answer(await received(context, file), None) for file in asked]
     return Uploads(uploads=uploads, missing=uploads[0].missing if len(uploads) == 1 else None)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, model_validator
 
-from services.gateway.context import Here, Who
+from services.gateway.context import RecordsDep, Who, WorkersDep
 from services.gateway.http.idempotency import IdempotentRoute
 from services.gateway.http.wire import Answer, Wire, spelled
 from services.gateway.problems import TooLarge
@@ -73,9 +73,11 @@ class RowsAdded(Answer):
 
 
 @router.post("/csv-files/{file_id}/rows")
-async def add_rows(file_id: str, body: NewRows, gateway: Here, who: Who) -> RowsAdded:
+async def add_rows(
+    file_id: str, body: NewRows, records: RecordsDep, workers: WorkersDep, who: Who
+) -> RowsAdded:
     """Extend a file's series without a new upload; of rows with one stamp the last that came holds."""
-    file, _ = await find_file(gateway, who, file_id)
+    file, _ = await find_file(records, who, file_id)
     text = body.text()
     if len(text.encode()) > MAX_TEXT:
         raise TooLarge(f"the rows have more than {MAX_TEXT:,} bytes", field="rows", limit_bytes=MAX_TEXT)
@@ -86,5 +88,5 @@ async def add_rows(file_id: str, body: NewRows, gateway: Here, who: Who) -> Rows
         "available_at": body.available_at.isoformat() if body.available_at else None,
         "trust_values": body.trust_values,
     }
-    found: dict[str, Any] = await gateway.asks.ask("ingest.rows", about)
+    found: dict[str, Any] = await workers.ask("ingest.rows", about)
     return RowsAdded(**found)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from services.gateway.context import Here, Who
+from services.gateway.context import Who
 from services.gateway.http.wire import Answer
 from shared.demo_data import Story, flight_files
 
@@ -32,7 +32,7 @@ class Demo(Answer):
 
 
 @router.get("/demo")
-async def demo(_gateway: Here, _who: Who) -> Demo:
+async def demo(_who: Who) -> Demo:
     """Return the files of the demonstration, the series to forecast first."""
     files = await asyncio.to_thread(flight_files)
     told = [DemoCsv(name=file.name, content=file.content.decode()) for file in files]

@@ -26,7 +26,14 @@ USED = (
 def description() -> dict[str, Any]:
     """Return the paths the page uses, with the schemas they need and nothing else."""
     whole = bare_app(GatewaySettings(), CollectorRegistry()).openapi()
-    paths = {path: _answers(whole["paths"][f"{BASE}{path}"]) for path in USED}
+    # Without the refusals: those have one form.
+    paths = {
+        path: {
+            method: {**operation, "responses": {s: r for s, r in operation["responses"].items() if s < "300"}}
+            for method, operation in whole["paths"][f"{BASE}{path}"].items()
+        }
+        for path in USED
+    }
     schemas: dict[str, Any] = {}
     wanted = _references(paths)
     while wanted:
@@ -40,14 +47,6 @@ def description() -> dict[str, Any]:
         "info": whole["info"],
         "paths": paths,
         "components": {"schemas": kept},
-    }
-
-
-def _answers(methods: dict[str, Any]) -> dict[str, Any]:
-    """Return the operations of a path without the refusals: those have one form."""
-    return {
-        method: {**operation, "responses": {s: r for s, r in operation["responses"].items() if s < "300"}}
-        for method, operation in methods.items()
     }
 
 

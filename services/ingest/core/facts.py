@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import JsonValue
-from pydantic_core import to_jsonable_python
-
 from services.ingest.core.numbers import Decimal
 from services.ingest.core.quality import QualityReport
 from services.ingest.core.table import SetAside
@@ -40,11 +37,6 @@ class FileFacts:
     unit: str = ""  # behind the numbers
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values by column
     set_aside: tuple[SetAside, ...] = ()  # rows that are no data
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the facts as JSON values."""
-        facts: dict[str, JsonValue] = to_jsonable_python(self)
-        return facts
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,11 @@ def find_keys(
             for columns in combinations(sorted(several), size)
             if _tells_apart([several[column][1] for column in columns], times_ns)
         ]
-        if fitting:
-            return _chosen(fitting, several, headers, lines[conflicting])
+        if fitting:  # those named like a key, if they mean the same
+            sure = [columns for columns in fitting if all(_is_key(k, several, headers) for k in columns)]
+            if sure and len({_signature(columns, several) for columns in sure}) == 1:
+                return _keys(sure[0], several)
+            raise _question(fitting, headers, lines[conflicting])
     raise DoubledStamps(
         f"{n} rows have a stamp that another row has with another value, the first in line "
         f"{int(lines[np.argmax(conflicting)])}, and no column tells them apart",
@@ -104,19 +107,6 @@ def may_name_series(header: str, cells: Sequence[str]) -> bool:
 def named_keys(texts: Mapping[int, Cells], columns: Sequence[int]) -> Keys:
     """Return the series of each row by the columns the user names."""
     return _keys(tuple(columns), {column: _coded(texts[column]) for column in columns})
-
-
-def _chosen(
-    fitting: Sequence[tuple[int, ...]],
-    coded: Mapping[int, tuple[list[str], Int64]],
-    headers: Sequence[str],
-    lines: Int64,
-) -> Keys:
-    """Choose among the columns that tell rows apart: those named like a key, if they mean the same."""
-    sure = [columns for columns in fitting if all(_is_key(column, coded, headers) for column in columns)]
-    if sure and len({_signature(columns, coded) for columns in sure}) == 1:
-        return _keys(sure[0], coded)
-    raise _question(fitting, headers, lines)
 
 
 def _question(fitting: Sequence[tuple[int, ...]], headers: Sequence[str], lines: Int64) -> KeyColumn:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import JsonValue
-from pydantic_core import to_jsonable_python
 
 from shared.series.arrays import Float64, Int64
 from shared.series.row_clock import usual_step_ns
@@ -140,11 +138,6 @@ class QualityReport:
     clock: Clock | None
     sentinels: Sentinels | None = None
     differing: Found = Found(0, ())
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the report as JSON values."""
-        report: dict[str, JsonValue] = to_jsonable_python(self)
-        return report
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,7 @@ def opened_dataset(folder: Path, backtest: str | None) -> Dataset:
     return divided(Dataset.open(folder), part)
 
 
-@lru_cache(maxsize=SERIES_KEPT)
-def opened_rows(path: Path) -> Series:
-    with np.load(path, allow_pickle=False) as stored:
-        return Series.from_arrays({name: stored[name] for name in stored.files})
+opened_rows = lru_cache(maxsize=SERIES_KEPT)(Series.open)
 
 
 @lru_cache(maxsize=DATASETS_KEPT)

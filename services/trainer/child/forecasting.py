@@ -23,7 +23,7 @@ from services.trainer.child.protocol import (
     ForecastOutcome,
     ForecastTask,
 )
-from services.trainer.child.tasks import stored_forecaster
+from services.trainer.child.tasks import remembered_forecaster
 from services.trainer.core.forecast import (
     Json,
     forecast_future,
@@ -75,7 +75,7 @@ def backcast(task: BackcastTask) -> BackcastOutcome:
     ref_ns = np.array(task.ref_ns, dtype=np.int64)
     complete, x = past_windows(dataset, series, ref_ns)
     y_pred = np.full((len(ref_ns), dataset.spec.output_steps, len(dataset.spec.outputs)), np.nan)
-    y_pred[complete] = stored_forecaster(task).forecast_scaled(x)
+    y_pred[complete] = remembered_forecaster(task.model, task.passport_sha256).forecast_scaled(x)
     np.savez(task.output, ref_ns=ref_ns, y_pred=y_pred)
     return BackcastOutcome(n_complete=int(complete.sum()), seconds=time.perf_counter() - started)
 
@@ -98,7 +98,9 @@ def _forecast(
     given = _future(task, stamps)
     extended = with_future(dataset, series, ref_ns, given)
     intervals, n_later = live_intervals(task, ref_ns)
-    found = forecast_future(dataset, stored_forecaster(task), intervals, extended, ref_ns)
+    found = forecast_future(
+        dataset, remembered_forecaster(task.model, task.passport_sha256), intervals, extended, ref_ns
+    )
     read, filled = rows_to_json(
         found.upcoming, [extended[s.series_id] for s in dataset.spec.inputs], task.zone
     )

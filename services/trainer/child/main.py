@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO, assert_never
 
@@ -41,11 +41,12 @@ PROGRESS_EVERY = 0.5  # seconds: batches end much faster
 TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
+@dataclass(eq=False)
 class Reports:
     """Lines to the parent; a pipe of their own, because libraries print to the standard streams."""
 
-    def __init__(self, pipe: TextIO) -> None:
-        self._pipe, self._lock = pipe, threading.Lock()
+    _pipe: TextIO
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, reply: Reply) -> None:
         """Write one line."""
@@ -54,13 +55,14 @@ class Reports:
             self._pipe.flush()
 
 
+@dataclass(eq=False)
 class ProgressLines:
     """Progress of one task as lines to the parent: the first, the last, and between them two a second."""
 
-    def __init__(self, reports: Reports) -> None:
-        self._reports, self._next = reports, 0.0
-        self._newest_epoch = 0
-        self._curve: list[EpochLoss] = []  # what ended since the last line
+    _reports: Reports
+    _next: float = 0.0
+    _newest_epoch: int = 0
+    _curve: list[EpochLoss] = field(default_factory=list)  # what ended since the last line
 
     def __call__(self, progress: Progress) -> None:
         """Write progress unless the last line was a moment ago; no epoch is lost in between."""

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -46,20 +46,16 @@ class MemoryExceeded(ResourceExhausted):
     )
 
 
+@dataclass(eq=False)
 class ChildProcess:
     """One child process, from its start to its end."""
 
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reports: asyncio.StreamReader,
-        errors: IO[bytes],
-        threads: int | None,
-    ) -> None:
-        self.process, self.threads = process, threads
-        self._reports, self._errors = reports, errors
-        self._ended_by: TrainyardError | None = None
-        self.heard_at = time.monotonic()
+    process: asyncio.subprocess.Process
+    _reports: asyncio.StreamReader
+    _errors: IO[bytes]
+    threads: int | None
+    _ended_by: TrainyardError | None = None
+    heard_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "ChildProcess":
@@ -117,7 +113,7 @@ class ChildProcess:
                     continue
                 case _:
                     return reply
-        await self.gone()
+        await self.process.wait()
         raise self._ended_by or self._own_end(before)
 
     def end(self, reason: TrainyardError) -> None:
@@ -126,10 +122,6 @@ class ChildProcess:
             self._ended_by = self._ended_by or reason
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-
-    async def gone(self) -> None:
-        """Wait until the process is no more."""
-        await self.process.wait()
 
     def memory_bytes(self) -> int:
         """Return the memory that is the process's own, libraries' files apart; 0 where unknown."""

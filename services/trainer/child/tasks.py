@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -18,7 +19,6 @@ from services.trainer.child.protocol import (
     PredictOutcome,
     PredictTask,
     StoredFile,
-    StoredModelTask,
     TrainOutcome,
     TrainTask,
 )
@@ -159,7 +159,7 @@ def bound_notes(layout: Layout) -> dict[str, JsonValue]:
         if floor is not None
     }
     dark: dict[str, JsonValue] = {
-        column.name: one.to_json()
+        column.name: asdict(one)
         for column, one in zip(layout.outputs, layout.darkness, strict=False)
         if one is not None
     }
@@ -170,7 +170,7 @@ def bound_notes(layout: Layout) -> dict[str, JsonValue]:
 def predict(task: PredictTask) -> PredictOutcome:
     """Forecast the windows of a file with a stored model; a model is loaded once."""
     started = time.perf_counter()
-    forecaster = stored_forecaster(task)
+    forecaster = remembered_forecaster(task.model, task.passport_sha256)
     with np.load(task.windows, allow_pickle=False) as file:
         windows: Float64 = file["x"].astype(np.float64)
     np.savez(task.output, y_pred=forecaster.forecast(windows))
@@ -186,7 +186,7 @@ def export(task: ExportTask) -> ExportOutcome:
 def explain(task: ExplainTask) -> ExplainOutcome:
     """Measure on validation windows which inputs a stored model relies on."""
     started = time.perf_counter()
-    forecaster = stored_forecaster(task)
+    forecaster = remembered_forecaster(task.model, task.passport_sha256)
     dataset = divided(Dataset.open(task.dataset), task.backtest)
     layout, validation = dataset.layout, dataset.indices("validation")
     chosen = validation[choose_windows(len(validation), len(inputs_of(layout)), seed=task.seed)]
@@ -216,11 +216,6 @@ def explain(task: ExplainTask) -> ExplainOutcome:
         ),
         seconds=time.perf_counter() - started,
     )
-
-
-def stored_forecaster(task: StoredModelTask) -> Forecaster | AverageForecaster:
-    """Return the model a task means."""
-    return remembered_forecaster(task.model, task.passport_sha256)
 
 
 def remembered_forecaster(model: Path, passport_sha256: str | None) -> Forecaster | AverageForecaster:

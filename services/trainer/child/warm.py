@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -47,6 +48,7 @@ class WorkerStalled(WorkerCrashed):
     code = "WORKER_STALLED"
 
 
+@dataclass(eq=False)
 class WarmChild:
     """One child process that has its libraries loaded, doing one task at a time.
 
@@ -62,35 +64,30 @@ class WarmChild:
         Load at once, beside the first tasks, the libraries these kinds need.
     """
 
-    def __init__(
-        self,
-        *,
-        threads: int | None = None,
-        memory_bytes: int | None = None,
-        stall_seconds: float = 600.0,
-        warm_for: Collection[Kind] = KINDS,
-    ) -> None:
-        self._threads, self._memory_bytes = threads, memory_bytes
-        self._stall_seconds, self._warm_for = stall_seconds, warm_for
-        self._child: ChildProcess | None = None
-        self._one_task = asyncio.Lock()
+    _: KW_ONLY
+    threads: int | None = None
+    memory_bytes: int | None = None
+    stall_seconds: float = 600.0
+    warm_for: Collection[Kind] = KINDS
+    _child: ChildProcess | None = None
+    _one_task: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
         """Start the child; it loads its libraries while we go on."""
-        self._child = await ChildProcess.start(self._threads, warm_for=self._warm_for)
+        self._child = await ChildProcess.start(self.threads, warm_for=self.warm_for)
 
     async def stop(self) -> None:
         """End the child."""
         child, self._child = self._child, None
         if child:
             child.end(FitCancelled("the worker stops"))
-            await child.gone()
+            await child.process.wait()
 
     async def cancel(self) -> None:
         """End the task in hand, which then raises ``FitCancelled``, and start a fresh child."""
         if self._child and self._one_task.locked():
             self._child.end(FitCancelled("ended on request"))
-            await self._child.gone()
+            await self._child.process.wait()
 
     async def train(self, task: TrainTask, on_progress: ProgressHandler) -> TrainOutcome:
         """Fit a model in the child.
@@ -104,15 +101,15 @@ class WarmChild:
         WorkerCrashed
             If the child died or stalled: worth another attempt.
         """
-        threads = task.threads or self._threads
-        limit = task.memory_bytes or self._memory_bytes
+        threads = task.threads or self.threads
+        limit = task.memory_bytes or self.memory_bytes
         outcome = await self._ask(task.model_copy(update={"memory_bytes": limit}), threads, on_progress)
         assert isinstance(outcome, TrainOutcome)
         return outcome
 
     async def answer(self, task: ShortTask, expected: type[OutcomeT]) -> OutcomeT:
         """Have a short task done by the child as it is, whatever its threads; raises as ``train`` does."""
-        threads = self._child.threads if self._child else self._threads
+        threads = self._child.threads if self._child else self.threads
         outcome = await self._ask(task, threads)
         assert isinstance(outcome, expected)
         return outcome
@@ -126,7 +123,7 @@ class WarmChild:
             if child is None or not child.is_alive or child.threads != threads:
                 if child:
                     child.end(FitCancelled("replaced"))
-                child = self._child = await ChildProcess.start(threads, warm_for=self._warm_for)
+                child = self._child = await ChildProcess.start(threads, warm_for=self.warm_for)
             watch = asyncio.create_task(self._watch(child))
             answered = False
             try:
@@ -149,7 +146,7 @@ class WarmChild:
     async def _replace(self, child: "ChildProcess") -> None:
         """Start a fresh child instead of one that has ended, unless the worker has stopped."""
         if self._child is child:
-            self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self._warm_for))
+            self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self.warm_for))
 
     async def _watch(self, child: "ChildProcess") -> None:
         """End a child that holds too much memory, or neither reports nor computes."""
@@ -157,13 +154,13 @@ class WarmChild:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             held, ticks = child.memory_bytes(), child.cpu_ticks()
-            if self._memory_bytes and held > self._memory_bytes:
-                used, limit = held // 2**20, self._memory_bytes // 2**20
+            if self.memory_bytes and held > self.memory_bytes:
+                used, limit = held // 2**20, self.memory_bytes // 2**20
                 child.end(
                     MemoryExceeded(f"the fit held {used} MiB; {limit} MiB are allowed", limit_mib=limit)
                 )
             if ticks > computed + 1 or child.heard_at > since:
                 computed, since = ticks, time.monotonic()
-            if time.monotonic() - since > self._stall_seconds:
+            if time.monotonic() - since > self.stall_seconds:
                 silence = round(time.monotonic() - since)
                 child.end(WorkerStalled(f"no sign of life for {silence} s", silence_s=silence))

@@ -35,11 +35,6 @@ class Decision:
     problem: Problem | None = None
 
 
-def trial_id(model: str, number: int, stage: int) -> str:
-    """Return the id of a trial's job; it follows from the model's job and the trial's place."""
-    return derive("trial", model, str(number), str(stage))
-
-
 def decide(model: JobRow, trials: Sequence[JobRow], space: Mapping[str, Dimension]) -> Decision:
     """Return what a search does next.
 
@@ -181,7 +176,7 @@ class _Search:
     def _job(self, number: int, stage: int, spec: object) -> JobRow:
         model = self._model
         return JobRow(
-            id=trial_id(model.id, number, stage),
+            id=derive("trial", model.id, str(number), str(stage)),
             owner=model.owner,
             session_id=model.session_id,
             run_id=model.run_id,

@@ -1,4 +1,4 @@
-"""A whole gateway without a broker: real routes, real embedded stores, a post box that remembers."""
+"""A whole gateway without a broker: real routes, real embedded stores, a post subscription that remembers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,7 +38,7 @@ BASE = "/api/training"
 
 @dataclass
 class Remembered:
-    """A post box: every subject is kept once, as on the broker."""
+    """A post subscription: every subject is kept once, as on the broker."""
 
     messages: list[Message] = field(default_factory=list)
 
@@ -166,7 +166,7 @@ async def open_house(
             ),
         ),
         queue=queue,
-        asks=oracle,
+        workers=oracle,
     )
     app.state.health.checks["storage"] = opened.ping
     try:

@@ -273,5 +273,9 @@ async def test_a_damaged_file_is_not_downloaded_under_its_old_hash(tmp_path: Pat
 
         with pytest.raises(ObjectDamaged):
             await stored_file(
-                house.gateway, f"sessions/{SID}/x.zip", "x.zip", "application/zip", stored.digest
+                house.gateway.storage.objects,
+                f"sessions/{SID}/x.zip",
+                "x.zip",
+                "application/zip",
+                stored.digest,
             )

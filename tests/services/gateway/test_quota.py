@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.quota import StorageQuota
+from services.gateway.quota import Room
 from shared.contracts.base import utc_now
 from shared.contracts.kinds import LinearSpec
 from shared.storage.forecast_rows import RowBatchRow
@@ -118,10 +118,10 @@ async def test_a_run_whose_forecasts_have_no_room_is_not_begun(house: House, htt
 
 
 async def test_room_that_was_just_made_is_seen_before_anything_is_refused(house: House) -> None:
-    quota, gateway = StorageQuota(), house.gateway
+    room = Room(house.records, house.gateway.settings, {})
     await house.records.insert([KEPT["an upload"].changed(size_bytes=LIMIT - 1)])
-    await quota.require_room(house.records, gateway.settings, "anna", SID, 1)
-    quota._owners["anna"].at -= 2  # as if that were two seconds ago
+    await room.require("anna", SID, 1)
+    room.kept["anna"].at -= 2  # as if that were two seconds ago
 
     await house.records.delete(FileRow, {"id": "u"})
-    await quota.require_room(house.records, gateway.settings, "anna", SID, LIMIT // 2)
+    await room.require("anna", SID, LIMIT // 2)

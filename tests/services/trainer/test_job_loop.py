@@ -60,7 +60,7 @@ class JobsAlone(LedgerJobs):
     """Jobs of the ledger whose data set nobody reads."""
 
     async def dataset_folder(self, job: JobRow) -> Path:
-        return self._cache
+        return self.cache
 
     async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
         return ()

@@ -7,9 +7,9 @@ import pytest
 
 from services.trainer import handlers
 from services.trainer.core.kinds import KINDS
-from services.trainer.core.search import GENERATION, decide, trial_id
+from services.trainer.core.search import GENERATION, decide
 from services.trainer.storage import LedgerRuns
-from shared.contracts.base import Message, new_id
+from shared.contracts.base import Message, derive, new_id
 from shared.contracts.events import CancelRequested, ModelDone, TrainingRequested
 from shared.contracts.kinds import BoostSpec, LinearSpec, ModelSpec
 from shared.contracts.trials import SEARCH_LOSS
@@ -126,7 +126,7 @@ async def test_a_planner_that_dies_after_every_row_doubles_no_trial(storage: Sto
     places = [(job.trial.number, job.trial.stage) for job in trials if job.trial]
     assert len(places) == len(set(places))
     assert {number for number, _ in places} == set(range(N))
-    assert [job.id for job in trials] == [trial_id(model.id, *place) for place in places]
+    assert [job.id for job in trials] == [derive("trial", model.id, *map(str, place)) for place in places]
 
 
 async def test_what_was_set_is_not_searched(storage: Storage) -> None:

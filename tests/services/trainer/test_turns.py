@@ -80,7 +80,7 @@ class JobsAlone(LedgerJobs):
         return job
 
     async def dataset_folder(self, job: JobRow) -> Path:
-        return self._cache
+        return self.cache
 
     async def contract(self, job: JobRow) -> tuple[SeriesContract, ...]:
         return ()

@@ -8,8 +8,8 @@ from sklearn import metrics as sklearn_metrics
 from utilsforecast import losses
 
 from shared.contracts.metrics import METRIC_NAMES
-from shared.scoring.metrics import measure, measures, naive_error
-from shared.scoring.sums import merge, pool, tally
+from shared.scoring.metrics import measure, metric_values, naive_error
+from shared.scoring.sums import error_sums, pool, stack
 from shared.series.arrays import Float64
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
@@ -63,8 +63,10 @@ def test_windows_may_be_added_up_in_any_order_and_grouping(y_true: Float64, seed
     naive = naive_error([np.arange(3.0)] * y_true.shape[1])
     first, second = order[:cut], order[cut:]
 
-    whole = measures(tally(y_true, y_pred), naive)
-    parts = measures(merge(tally(y_true[first], y_pred[first]), tally(y_true[second], y_pred[second])), naive)
+    whole = metric_values(error_sums(y_true, y_pred), naive)
+    parts = metric_values(
+        pool(stack([error_sums(y_true[part], y_pred[part]) for part in (first, second)])), naive
+    )
 
     np.testing.assert_array_equal(whole.reasons, parts.reasons)
     np.testing.assert_allclose(whole.values, parts.values, rtol=1e-9, atol=1e-9)
@@ -117,9 +119,9 @@ def test_what_is_undefined_is_none_with_a_reason(
 
 
 def test_undefined_scores_say_why() -> None:
-    sums = tally(np.zeros((4, 1)), np.ones((4, 1)))
+    sums = error_sums(np.zeros((4, 1)), np.ones((4, 1)))
 
-    row = measures(sums, naive_error([np.full(5, 3.0)]))[0]
+    row = metric_values(sums, naive_error([np.full(5, 3.0)]))[0]
 
     assert row.undefined() == {
         "mape": "every true value is 0",
@@ -138,8 +140,8 @@ def test_r2_keeps_its_digits_far_from_zero() -> None:
     y_pred = y_true + rng.normal(0.0, 0.3, (1000, 1))
     naive = naive_error([y_true[:, 0]])
 
-    here = measures(tally(y_true, y_pred), naive)[0].get("r2")
-    there = measures(pool(tally(y_true[:, None] + 1e6, y_pred[:, None] + 1e6)), naive)[0].get("r2")
+    here = metric_values(error_sums(y_true, y_pred), naive)[0].get("r2")
+    there = metric_values(pool(error_sums(y_true[:, None] + 1e6, y_pred[:, None] + 1e6)), naive)[0].get("r2")
 
     assert there == pytest.approx(here, rel=1e-8)
 

@@ -173,7 +173,9 @@ async def test_a_cancelled_call_leaves_all_or_nothing(tmp_path: Path) -> None:
 async def test_an_acknowledged_row_waits_for_the_disk(tmp_path: Path) -> None:
     records = await SqliteRecords.open(tmp_path / "ledger.sqlite")
 
-    settings = [await records._run(f"PRAGMA {name}", []) for name in ("journal_mode", "synchronous")]
+    settings = [
+        await _execute(records._connection, f"PRAGMA {name}") for name in ("journal_mode", "synchronous")
+    ]
 
     await records.close()
     assert settings == [[("wal",)], [(2,)]]

@@ -16,6 +16,7 @@ from services.trainer.core.linear.fit import linear_forecasts
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
 from services.trainer.core.problems import require_trainable
+from services.trainer.core.shrinkage import best_shrinkage
 from services.trainer.core.step_rows import Recipe, recipe_of
 from shared.contracts.kinds import BoostSpec
 from shared.series.arrays import Float32, Float64
@@ -36,6 +37,14 @@ class Table:
     rows: Float32
     missing: Float32
 
+    def alone(self, spread: float) -> "Table":
+        """Return the rows with the whole of what is forecast, in units of ``spread``."""
+        return Table(self.rows, self.missing + self.rows[:, -1] / np.float32(spread))
+
+    def __add__(self, other: "Table") -> "Table":
+        """Return the rows of both."""
+        return Table(np.concatenate([self.rows, other.rows]), np.concatenate([self.missing, other.missing]))
+
 
 def fit_boost(
     spec: BoostSpec,
@@ -46,12 +55,14 @@ def fit_boost(
     on_progress: OnProgress = ignore_progress,
     checkpoint: Path | None = None,
 ) -> Fitted:
-    """Fit LightGBM on what the linear forecast misses; one model per output for all of its steps.
+    """Fit LightGBM twice per output: on what the linear forecast misses, and on the output itself.
 
     A row is a step of a window: the lead, the calendar and known series at its time, lags relative to it and
     to the reference time, and the linear forecast itself. At most ``MOST_ROWS`` of them, drawn by the seed,
     are learned from. Trees are added until the validation error stops falling; with ``spec.refit`` as many
     are then grown on both parts, and ``Fitted.judged`` is the model that has not seen the validation part.
+    Trees that correct go where the linear forecast goes, trees that stand alone do not repeat its mistakes:
+    these count as much as surely helps on the validation part, and are left out where that is nothing.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def fit_boost(
     judged: list[Trees] = []
     final: list[Trees] = []
     notes: dict[str, JsonValue] = {}
-    n_fits = 2 if refit else 1
+    n_fits = 4 if refit else 2
 
     def report(environment: Any, *, fit: int) -> None:
         share = (environment.iteration + 1) / max(environment.end_iteration, 1)
@@ -82,24 +93,35 @@ def fit_boost(
         spread = float(seen.y[:, :, output].std()) or 1.0
         table = partial(_table, recipe, output=output, spread=spread, seed=spec.seed)
         teaching, judging = table(bases[0], seen, most=MOST_ROWS), table(bases[0], judge, most=MOST_JUDGED)
-        booster, curve = _grow(spec, teaching, judging, partial(report, fit=0))
-        n_trees = max(booster.best_iteration, 1)
-        text = booster.model_to_string(num_iteration=n_trees)
-        judged.append(Trees.of(recipe, text, spread))
+        grown = [
+            _grow(spec, teaching, judging, partial(report, fit=0)),
+            _grow(spec, teaching.alone(spread), judging.alone(spread), partial(report, fit=1)),
+        ]
+        judged.append(_together(recipe, judging, spread, *(one.text for one in grown)))
+        final.append(judged[-1])
         if refit:
-            older, newer = table(bases[1], seen, most=MOST_ROWS), table(bases[1], judge, most=MOST_ROWS // 2)
-            both = Table(
-                np.concatenate([older.rows, newer.rows]), np.concatenate([older.missing, newer.missing])
-            )
-            text = _grow(spec, both, None, partial(report, fit=1), n_trees=n_trees)[0].model_to_string()
-        final.append(Trees.of(recipe, text, spread))
-        notes[column.name] = _note(final[-1], judging, n_trees, curve)
+            both = table(bases[1], seen, most=MOST_ROWS) + table(bases[1], judge, most=MOST_ROWS // 2)
+            text, alone = _grow(spec, both, None, partial(report, fit=2), n_trees=grown[0].n_trees).text, None
+            if share := judged[-1].share:
+                both = both.alone(spread)
+                alone = _grow(spec, both, None, partial(report, fit=3), n_trees=grown[1].n_trees).text
+            final[-1] = Trees.of(recipe, text, spread, alone, share)
+        notes[column.name] = _note(final[-1], judging, grown)
     on_progress(Progress(1.0, "done"))
     judged_model = BoostModel(bases[0], tuple(judged))
     model = BoostModel(bases[1], tuple(final)) if refit else judged_model
     return Fitted(
         model, judged_model, time.perf_counter() - started, notes={"trees": notes, "refit": spec.refit}
     )
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Trees as text, how many were worth keeping, and their loss where something judged them."""
+
+    text: str
+    n_trees: int
+    loss: float | None
 
 
 def _grow(
@@ -109,7 +131,7 @@ def _grow(
     report: Callable[[Any], None],
     *,
     n_trees: int | None = None,
-) -> tuple[lightgbm.Booster, list[float]]:
+) -> Grown:
     """Grow trees, at most as many as asked for; with a part that judges until they stop helping."""
     depth = spec.max_depth
     settings: dict[str, Any] = {
@@ -132,7 +154,9 @@ def _grow(
     data = lightgbm.Dataset(teaching.rows, teaching.missing)
     callbacks: list[Callable[[Any], Any]] = [report]
     if judging is None:
-        return lightgbm.train(settings, data, n_trees or spec.n_estimators, callbacks=callbacks), []
+        n_trees = n_trees or spec.n_estimators
+        booster = lightgbm.train(settings, data, n_trees, callbacks=callbacks)
+        return Grown(booster.model_to_string(), n_trees, None)
     curves: dict[str, dict[str, list[float]]] = {}
     callbacks.append(lightgbm.record_evaluation(curves))
     if spec.patience:
@@ -145,7 +169,17 @@ def _grow(
         valid_names=["validation"],
         callbacks=callbacks,
     )
-    return booster, curves["validation"]["l2"]
+    best = max(booster.best_iteration, 1)
+    return Grown(booster.model_to_string(num_iteration=best), best, curves["validation"]["l2"][best - 1])
+
+
+def _together(recipe: Recipe, judging: Table, spread: float, text: str, alone: str) -> Trees:
+    """Give trees that stand alone the say that surely helps on rows that neither has seen."""
+    ends = [Trees.of(recipe, text, spread, alone, share).predict(judging.rows) for share in (0.0, 1.0)]
+    truth = judging.rows[:, -1] + judging.missing * np.float32(spread)
+    turn, missing = (values[:, None, None] for values in (ends[1] - ends[0], truth - ends[0]))
+    share = round(float(best_shrinkage(turn, missing)[0]), 4)
+    return Trees.of(recipe, text, spread, alone, share) if share else Trees.of(recipe, text, spread)
 
 
 def _table(
@@ -169,15 +203,19 @@ def _table(
     return Table(np.concatenate(rows), np.concatenate(missing))
 
 
-def _note(trees: Trees, judging: Table, n_trees: int, curve: list[float]) -> dict[str, JsonValue]:
+def _note(trees: Trees, judging: Table, grown: list[Grown]) -> dict[str, JsonValue]:
     """Return what is worth knowing of one output: its size, and what it relies on (mean absolute SHAP)."""
+    correcting, alone = grown
     names = (*trees.recipe.names, "linear forecast")
     some = judging.rows[:: 1 + len(judging.rows) // EXPLAINED_ROWS]
     values: Float64 = np.asarray(trees.booster.predict(some, pred_contrib=True, num_threads=1))
     shares = np.abs(values[:, :-1]).mean(axis=0)
     order = np.argsort(-shares)[:20]
     return {
-        "n_trees": n_trees,
-        "validation_loss": curve[n_trees - 1] if curve else None,
+        "n_trees": correcting.n_trees,
+        "validation_loss": correcting.loss,
+        "n_trees_alone": alone.n_trees,
+        "validation_loss_alone": alone.loss,
+        "share_alone": trees.share,
         "mean_abs_shap": {names[k]: round(float(shares[k]), 6) for k in order},
     }

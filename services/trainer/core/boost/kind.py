@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 
 from services.trainer.core.boost.fit import MOST_JUDGED, MOST_ROWS, fit_boost
@@ -26,24 +27,38 @@ def to_onnx(graph: Graph, model: BoostModel, x: str) -> str:
         rows = graph.node("Concat", append_rows(graph, trees.recipe, x), base, axis=2)
         width = len(trees.recipe.features) + 1
         flat = graph.node("Reshape", rows, graph.constant(np.array([-1, width])))
-        missing = graph.node("Mul", _trees(graph, trees, flat, output), graph.float(np.array(trees.spread)))
-        shape = graph.constant(np.array([-1, trees.recipe.output_steps, 1]))
-        outputs.append(graph.node("Add", base, graph.node("Reshape", missing, shape)))
+        outputs.append(_forecast(graph, trees, flat, base, f"{output}"))
     return graph.node("Concat", *outputs, axis=2) if len(outputs) > 1 else outputs[0]
 
 
-def _trees(graph: Graph, trees: Trees, rows: str, output: int) -> str:
-    """Append what onnxmltools makes of the trees, under a prefix of the output."""
+def _forecast(graph: Graph, trees: Trees, rows: str, base: str, number: str) -> str:
+    """Append one output's forecast, shape (n, output_steps, 1), from its rows and the linear forecast."""
+    spread, shape = (
+        graph.float(np.array(trees.spread)),
+        graph.constant(np.array([-1, trees.recipe.output_steps, 1])),
+    )
+    found = _trees(graph, trees.booster, rows, f"trees{number}/")
+    corrected = graph.node("Add", base, graph.node("Reshape", graph.node("Mul", found, spread), shape))
+    if trees.alone is None:
+        return corrected
+    found = _trees(graph, trees.alone, rows, f"alone{number}/")
+    alone = graph.node("Reshape", graph.node("Mul", found, spread), shape)
+    kept = graph.node("Mul", corrected, graph.float(np.array(1.0 - trees.share)))
+    return graph.node("Add", kept, graph.node("Mul", alone, graph.float(np.array(trees.share))))
+
+
+def _trees(graph: Graph, booster: lightgbm.Booster, rows: str, prefix: str) -> str:
+    """Append what onnxmltools makes of the trees, under a prefix of their own."""
     # Imported here: it takes a second that only an export has to wait.
     import onnx
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
 
-    width = len(trees.recipe.features) + 1
+    width = booster.num_feature()
     converted = convert_lightgbm(
-        trees.booster, initial_types=[("rows", FloatTensorType([None, width]))], target_opset=15
+        booster, initial_types=[("rows", FloatTensorType([None, width]))], target_opset=15
     )
-    prefixed = onnx.compose.add_prefix(converted, f"trees{output}/").graph
+    prefixed = onnx.compose.add_prefix(converted, prefix).graph
     graph.nodes.append(onnx.helper.make_node("Identity", [rows], [prefixed.input[0].name]))
     graph.nodes.extend(prefixed.node)
     graph.constants.extend(prefixed.initializer)
@@ -52,8 +67,9 @@ def _trees(graph: Graph, trees: Trees, rows: str, output: int) -> str:
 
 
 def save_text(model: BoostModel, layout: Layout, path: Path) -> None:
-    """Write the trees in LightGBM's own text format, one output after the other."""
-    path.write_text("\n".join(trees.text for trees in model.outputs), encoding="utf-8")
+    """Write the trees in LightGBM's own text format: per output those that correct, then those alone."""
+    texts = [text for trees in model.outputs for text in (trees.text, trees.alone_text) if text is not None]
+    path.write_text("\n".join(texts), encoding="utf-8")
 
 
 def fit_bytes(spec: BoostSpec, size: FitSize) -> int:

@@ -46,7 +46,7 @@ class SelectedInputs:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OutputChoice:
     """What one output takes; ``penalty`` None is no correction, ``gain`` the share of error it removes."""
 
     columns: Columns
@@ -83,10 +83,12 @@ def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | N
 
 def choose(
     model: LinearModel, train: Samples, validation: Samples, layout: Layout
-) -> list[tuple[SelectedInputs | None, Choice]]:
+) -> list[tuple[SelectedInputs | None, OutputChoice]]:
     """Choose columns and penalty of each output by the validation error that is left."""
     n_outputs = len(layout.outputs)
-    best: list[tuple[SelectedInputs | None, Choice]] = [(None, Choice("outside", None, 0.0))] * n_outputs
+    best: list[tuple[SelectedInputs | None, OutputChoice]] = [
+        (None, OutputChoice("outside", None, 0.0))
+    ] * n_outputs
     for columns in ("outside", "all"):
         picked = pick(train, layout, columns)
         if picked is None:
@@ -100,12 +102,12 @@ def choose(
             gains = 1.0 - left / np.maximum(before, np.finfo(np.float64).tiny)
             for output, gain in enumerate(gains.tolist()):
                 if gain > max(WORTH, best[output][1].gain):
-                    best[output] = (picked, Choice(columns, penalty, gain))
+                    best[output] = (picked, OutputChoice(columns, penalty, gain))
     return best
 
 
 def correct(
-    model: LinearModel, chosen: list[tuple[SelectedInputs | None, Choice]], parts: list[Samples]
+    model: LinearModel, chosen: list[tuple[SelectedInputs | None, OutputChoice]], parts: list[Samples]
 ) -> LinearModel:
     """Fit the chosen corrections on the residuals of ``parts`` and return the model with them."""
     output_steps, n_outputs = model.output_steps, len(model.own)

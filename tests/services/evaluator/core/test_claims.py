@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def _claims(parts: dict[str, PartForecast]) -> list[str]:
         for name, part in parts.items()
     ]
     claims = make_claims(rank(entries), parts, train_std=[2.0], span_minutes=120.0)
-    json.dumps([claim.to_json() for claim in claims], allow_nan=False)
+    json.dumps([asdict(claim) for claim in claims], allow_nan=False)
     return [claim.sentence for claim in claims]
 
 

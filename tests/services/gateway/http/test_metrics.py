@@ -54,6 +54,16 @@ async def test_every_route_and_every_code_is_there_before_its_first_request(hous
     assert found["trainyard_problems_total", conflict] == 0
 
 
+async def test_open_subscriptions_are_counted(house: House) -> None:
+    with_none = samples(house)
+    house.gateway.live.hub.subscribe("some-session")
+
+    with_one = samples(house)
+
+    clients = ("trainyard_gateway_live_clients", frozenset[tuple[str, str]]())
+    assert (with_none[clients], with_one[clients]) == (0, 1)
+
+
 async def test_refusals_count_by_category_and_code(house: House) -> None:
     async with house.client() as http:
         refused = await http.get("/api/training/status/00000000-0000-4000-8000-000000000000")
@@ -64,7 +74,7 @@ async def test_refusals_count_by_category_and_code(house: House) -> None:
 
 async def test_a_client_that_falls_behind_counts_with_what_it_was_not_told() -> None:
     hub = Hub(limit=2)
-    hub.open("s")
+    hub.subscribe("s")
 
     for message in (LiveMessage(n, "run.finished", "s", None, None, {}, "{}") for n in range(5)):
         hub.publish(message)

@@ -33,7 +33,7 @@ async def test_every_log_line_of_a_request_names_it(tmp_path: Path, monkeypatch:
     bound: list[dict[str, object]] = []
 
     async with open_house(tmp_path) as house, house.client() as http:
-        records = house.gateway.records
+        records = house.gateway.storage.of_owner("local").records
         select = records.select
 
         async def noting(*args: object, **options: object) -> object:

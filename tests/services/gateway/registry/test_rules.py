@@ -112,9 +112,16 @@ async def test_a_champion_that_changed_meanwhile_is_not_replaced_by_a_verdict_on
     await http.post(f"models/{SESSION}/promote", json={"model": OTHER})
     session = await furnished.records.get(SessionRow, SID)
     assert session is not None
-    known = await registry_of(furnished.gateway, session)
+    known = await registry_of(furnished.records, session)
 
-    after = await promote(furnished.gateway, session, known.version(1), how="rule", instead_of=3)
+    after = await promote(
+        furnished.records,
+        furnished.gateway.service_storage,
+        session,
+        known.version(1),
+        how="rule",
+        instead_of=3,
+    )
 
     assert after.champion == known.version(2)
 
@@ -125,13 +132,13 @@ async def test_a_kept_rule_is_applied_once_per_change_of_rows_or_models(
     _answers(furnished, {**BETTER, "decision": "no_difference"})
     kept = (await http.put(f"models/{SESSION}/rule", json=RULE)).json()
     for _ in range(3):
-        await apply_rules(furnished.gateway)
+        await apply_rules(furnished.gateway.service_storage, furnished.oracle)
     once = len(_asked(furnished))
     _answers(furnished, BETTER)
     await furnished.records.update(SeriesRow, SERIES, {"sha256": "1" * 64})
 
     for _ in range(3):
-        await apply_rules(furnished.gateway)
+        await apply_rules(furnished.gateway.service_storage, furnished.oracle)
 
     found = (await http.get(f"models/{SESSION}")).json()
     assert (kept["rule"]["days"], kept["rule"]["judged"]) == (14, None)
@@ -145,11 +152,11 @@ async def test_a_model_that_was_rolled_back_is_not_promoted_by_the_rule_again(
     furnished: House, http: httpx.AsyncClient
 ) -> None:
     await http.put(f"models/{SESSION}/rule", json=RULE)
-    await apply_rules(furnished.gateway)
+    await apply_rules(furnished.gateway.service_storage, furnished.oracle)
     await http.post(f"models/{SESSION}/rollback", json={"reason": "fails on holidays"})
 
     await furnished.records.update(SeriesRow, SERIES, {"sha256": "1" * 64})
-    await apply_rules(furnished.gateway)
+    await apply_rules(furnished.gateway.service_storage, furnished.oracle)
 
     assert (await http.get(f"models/{SESSION}")).json()["champion"] == 1
 
@@ -159,7 +166,7 @@ async def test_a_rule_waits_for_services_that_are_away_and_for_a_better_run(
 ) -> None:
     await http.put(f"models/{SESSION}/rule", json={"days": 3})
     kept = furnished.oracle.answers.pop("evaluator.challenge")
-    await apply_rules(furnished.gateway)
+    await apply_rules(furnished.gateway.service_storage, furnished.oracle)
     away = (await http.get(f"models/{SESSION}")).json()
     furnished.oracle.answers["evaluator.challenge"] = kept
     run = await furnished.records.get(RunRow, RUN)
@@ -167,7 +174,7 @@ async def test_a_rule_waits_for_services_that_are_away_and_for_a_better_run(
     newer = run.changed(id="c" * 32, best_job_id=OTHER, created_at=run.created_at + timedelta(days=1))
     await furnished.records.insert([newer])
 
-    await apply_rules(furnished.gateway)
+    await apply_rules(furnished.gateway.service_storage, furnished.oracle)
 
     found = (await http.get(f"models/{SESSION}")).json()
     assert away["champion"] == 1
@@ -179,7 +186,7 @@ async def test_a_removed_rule_promotes_nobody_and_a_deleted_session_leaves_none(
 ) -> None:
     await http.put(f"models/{SESSION}/rule", json=RULE)
     gone = (await http.delete(f"models/{SESSION}/rule")).json()
-    await apply_rules(furnished.gateway)
+    await apply_rules(furnished.gateway.service_storage, furnished.oracle)
     await http.put(f"models/{SESSION}/rule", json=RULE)
 
     await http.post(f"session/{SESSION}/delete", params={"force": True})

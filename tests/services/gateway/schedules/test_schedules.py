@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from services.gateway.context import run_context
 from services.gateway.http.openapi import SESSION
 from services.gateway.runs.lifecycle import request_dataset
 from services.gateway.schedules.due import newest_due
@@ -197,11 +198,12 @@ async def test_the_same_data_set_is_another_once_rows_have_arrived(
     session = await furnished.records.get(SessionRow, SID)
     assert kept is not None
     assert session is not None
+    context = await run_context(furnished.gateway)
 
-    first = await request_dataset(furnished.gateway, session, kept.spec)
-    again = await request_dataset(furnished.gateway, session, kept.spec)
+    first = await request_dataset(context, session, kept.spec)
+    again = await request_dataset(context, session, kept.spec)
     await furnished.records.update(SeriesRow, kept.spec.inputs[0].series_id, {"version": 1})
-    newer = await request_dataset(furnished.gateway, session, kept.spec)
+    newer = await request_dataset(context, session, kept.spec)
 
     assert first.id == again.id != newer.id
 

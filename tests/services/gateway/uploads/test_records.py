@@ -21,7 +21,7 @@ async def records(http: httpx.AsyncClient, sid: str) -> list[Json]:
 async def spec_of(house: House, sid: str) -> DatasetSpec:
     session = await house.records.get(SessionRow, sid)
     assert session is not None
-    return dataset_spec(await load_session_data(house.gateway, session), Configuration())
+    return dataset_spec(await load_session_data(house.records, session), Configuration())
 
 
 SAID: list[Json] = [

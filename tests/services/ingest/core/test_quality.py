@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from pydantic_core import to_jsonable_python
 
 from services.ingest.core.quality import SHOWN, Found, find_gaps, find_outliers, find_stretches
 from services.ingest.core.read import read_file
@@ -60,7 +61,7 @@ def test_the_report_is_json_without_nan() -> None:
     content = b"t;v\n2024-01-01;1\n2024-01-02;x\n2024-01-05;1e999\n"
     [read] = read_file(content)
 
-    report = json.loads(json.dumps(read.quality.to_json(), allow_nan=False))
+    report = json.loads(json.dumps(to_jsonable_python(read.quality), allow_nan=False))
 
     assert report["steps"] == [{"seconds": 86400.0, "count": 1}, {"seconds": 259200.0, "count": 1}]
     assert report["text"] == {"count": 1, "lines": [3]}

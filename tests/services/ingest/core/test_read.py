@@ -102,7 +102,7 @@ def test_whatever_the_dialect_the_same_series_comes_back(
     assert read.series.times_ns.tolist() == nanoseconds(stamps).tolist()
     assert np.array_equal(read.series.values, expected, equal_nan=True)
     assert read.quality.missing.count == cells.count(None)
-    assert read.quality.to_json()["n"] == len(cells)
+    assert read.quality.n == len(cells)
 
 
 def test_odd_cells_are_missing_and_reported_with_their_lines() -> None:

@@ -218,7 +218,7 @@ async def test_a_fit_that_holds_too_much_memory_is_ended(dataset: Path, tmp_path
     worker = WarmChild(threads=1, warm_for=())
     await worker.start()
     fitting, _ = await in_the_middle_of_a_fit(worker, dataset, tmp_path)
-    worker._memory_bytes = 10 * 2**20  # less than the libraries alone
+    worker.memory_bytes = 10 * 2**20  # less than the libraries alone
 
     with pytest.raises(MemoryExceeded) as caught:
         await fitting

@@ -33,7 +33,7 @@ const SVR = { kernel: "rbf", C: 1, epsilon: 0.1, seed: 0 };
 export const DEFAULTS: Record<string, Record<string, unknown>> = {
   lin: {},
   slots: {},
-  lgbmr: { n_estimators: 600, learning_rate: 0.05, patience: 40, seed: 0 },
+  lgbmr: { n_estimators: 600, learning_rate: 0.1, patience: 20, seed: 0 },
   dense: { ...NEURAL, batch_size: 64, activation: "relu" },
   lstm: { ...NEURAL, activation: "tanh" },
   cnn: { ...NEURAL, activation: "relu", kernel_size: 3 },

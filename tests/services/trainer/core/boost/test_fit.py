@@ -1,5 +1,7 @@
 """Boosted trees: the library's own forecasts on the same rows, and where they have to win."""
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 
@@ -8,12 +10,13 @@ from services.trainer.core.boost.model import BoostModel, rows_with
 from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import Progress
 from shared.contracts.kinds import BoostSpec, LinearSpec
+from shared.windows.samples import Samples
 from tests.support.forecasting import small_dataset
 
 QUICK = BoostSpec(n_estimators=60)
 
 
-def test_forecasts_are_the_linear_ones_plus_what_the_library_says_of_its_text() -> None:
+def test_forecasts_are_what_the_librarys_two_texts_say_by_their_shares() -> None:
     dataset = small_dataset()
     fitted = fit_boost(QUICK, dataset.part("train"), dataset.part("validation"), dataset.layout)
     model, x = fitted.model, dataset.part("test").x
@@ -22,10 +25,48 @@ def test_forecasts_are_the_linear_ones_plus_what_the_library_says_of_its_text() 
     linear = model.base.predict(x)
     for output, trees in enumerate(model.outputs):
         rows = rows_with(trees.recipe, x, linear[:, :, output])
-        theirs = lightgbm.Booster(model_str=trees.text).predict(rows.reshape(-1, rows.shape[2]))
-        expected = linear[:, :, output] + np.reshape(theirs, rows.shape[:2]) * trees.spread
+        flat = rows.reshape(-1, rows.shape[2])
+        assert trees.alone_text is not None
+        missing = lightgbm.Booster(model_str=trees.text).predict(flat)
+        alone = lightgbm.Booster(model_str=trees.alone_text).predict(flat)
+        corrected = linear[:, :, output] + np.reshape(missing, rows.shape[:2]) * trees.spread
+        alone = np.reshape(alone, rows.shape[:2]) * trees.spread
+        expected = (1 - trees.share) * corrected + trees.share * alone
 
         np.testing.assert_allclose(model.predict(x)[:, :, output], expected, atol=1e-6)
+
+
+def test_a_model_of_an_earlier_release_has_no_trees_that_stand_alone() -> None:
+    dataset = small_dataset()
+    model = fit_boost(QUICK, dataset.part("train"), dataset.part("validation"), dataset.layout).model
+    arrays = {name: array for name, array in model.to_arrays().items() if not name.startswith("alone/")}
+
+    earlier = BoostModel.from_arrays(arrays, dataset.layout)
+
+    x = dataset.part("test").x
+    linear = earlier.base.predict(x)
+    trees = earlier.outputs[0]
+    rows = rows_with(trees.recipe, x, linear[:, :, 0])
+    missing = np.reshape(trees.booster.predict(rows.reshape(-1, rows.shape[2])), rows.shape[:2])
+    expected = linear[:, :, 0] + missing * trees.spread
+    np.testing.assert_allclose(earlier.predict(x)[:, :, 0], expected, atol=1e-6)
+
+
+def test_trees_that_stand_alone_have_little_say_where_the_linear_forecast_is_right() -> None:
+    dataset = small_dataset(1500)
+    rng = np.random.default_rng(0)
+    own = [place for place in dataset.layout.own_past if place is not None]
+
+    def goes_on(samples: Samples) -> Samples:
+        noise = rng.normal(0, 0.01, samples.y.shape)
+        return replace(samples, y=(samples.x[:, -1:, own] + noise).astype(np.float32))
+
+    train, validation = goes_on(dataset.part("train")), goes_on(dataset.part("validation"))
+
+    model = fit_boost(QUICK, train, validation, dataset.layout).model
+
+    assert isinstance(model, BoostModel)
+    assert all(trees.share < 0.1 for trees in model.outputs)
 
 
 def test_a_load_that_bends_with_the_temperature_is_forecast_better_than_linear() -> None:

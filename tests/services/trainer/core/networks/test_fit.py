@@ -12,9 +12,9 @@ from services.trainer.core.fit import fit
 from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import Progress
 from services.trainer.core.networks.checkpoint import load_checkpoint
-from services.trainer.core.networks.fit import best_shrinkage
 from services.trainer.core.networks.standardise import fit_standardisation
 from services.trainer.core.problems import NotFinite
+from services.trainer.core.shrinkage import best_shrinkage
 from shared.contracts.kinds import ArLstmSpec, CnnSpec, DenseSpec, LinearSpec, LstmSpec
 from shared.series.arrays import Float32
 from shared.windows.samples import Column, Layout, Samples
