@@ -31,13 +31,14 @@ from shared.contracts.events import (
     RunFinished,
     RunReported,
 )
+from shared.contracts.problems import Problem
 from shared.errors import InvalidInput, SessionNotFound
 from shared.messaging.broker import Reactions
 from shared.messaging.streams import CHRONICLE, EVERY_EVENT
 from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast
 from shared.storage.announcements import model_done, run_finished
-from shared.storage.rows import LIVE_RUN
+from shared.storage.rows import LIVE_RUN, RunRow
 
 reactions = Reactions()
 log = structlog.get_logger()
@@ -104,14 +105,9 @@ async def report(event: RunFinished, verdicts: VerdictsIn, reporter: ReporterIn)
 
 @reactions.on(DatasetFailed, durable="evaluator-dataset-failed")
 async def fail_runs(event: DatasetFailed, verdicts: VerdictsIn) -> list[RunFinished]:
-    """End every run that waited for a data set there will never be; asked to stop, it is cancelled."""
-    finished = []
-    for run in await verdicts.waiting_for(event.dataset_id):
-        status: Literal["cancelled", "failed"] = "cancelled" if run.cancel_requested else "failed"
-        problem = None if run.cancel_requested else event.problem
-        closed = await verdicts.close(run, status, verdict={}, best_job_id=None, problem=problem)
-        finished.append(run_finished(event, closed, best_label=None))
-    return finished
+    """End every run that waited for a data set there will never be."""
+    waiting = await verdicts.waiting_for(event.dataset_id)
+    return [await _fail(event, run, event.problem, verdicts) for run in waiting]
 
 
 @reactions.on(RowsArrived, durable="evaluator-rows-arrived")
@@ -190,6 +186,8 @@ async def close_if_over(
     state = await verdicts.state(run_id)
     if state is None:
         return None
+    if state.unbuilt:  # the data set failed before the run was there to be told
+        return await _fail(cause, state.run, state.unbuilt, verdicts)
     made = state.ensemble()
     if made and made.status == "finished" and made.id not in state.results:
         return model_done(cause, made)
@@ -202,6 +200,14 @@ async def close_if_over(
     except InvalidInput as error:
         log.info("no average of models", run_id=run_id, code=error.code, reason=error.message)
         return await _close(cause, state, verdicts, metrics, no_ensemble=error.message)
+
+
+async def _fail(cause: Event, run: RunRow, problem: Problem, verdicts: Verdicts) -> RunFinished:
+    """End a run that waited for a data set there will never be; asked to stop, it is cancelled."""
+    status: Literal["cancelled", "failed"] = "cancelled" if run.cancel_requested else "failed"
+    why = None if run.cancel_requested else problem
+    closed = await verdicts.close(run, status, verdict={}, best_job_id=None, problem=why)
+    return run_finished(cause, closed, best_label=None)
 
 
 async def _close(

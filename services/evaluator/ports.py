@@ -70,6 +70,7 @@ class RunState:
     jobs: Sequence[JobRow]
     results: Mapping[str, ResultRow]
     trials: Sequence[JobRow] = ()
+    unbuilt: Problem | None = None  # why there will be no data set for a run that waits for one
 
     def is_over(self) -> bool:
         """Whether every job has ended and every finished one has its scores."""

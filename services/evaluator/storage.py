@@ -23,7 +23,16 @@ from shared.scoring.forecasts import Forecast
 from shared.storage.codecs import bytes_to_arrays
 from shared.storage.connect import Storage
 from shared.storage.datasets import fetch_dataset, ready_dataset
-from shared.storage.rows import LIVE_RUN, JobRow, LogRow, ResultRow, RunRow, RunStatus, SessionRow
+from shared.storage.rows import (
+    LIVE_RUN,
+    DatasetRow,
+    JobRow,
+    LogRow,
+    ResultRow,
+    RunRow,
+    RunStatus,
+    SessionRow,
+)
 from shared.storage.verified import get_verified
 from shared.windows.dataset import Dataset
 from shared.windows.folds import parts_of
@@ -133,7 +142,9 @@ class LedgerVerdicts:
         jobs = await mine.select(JobRow, {"run_id": run_id}, order="position")
         results = await mine.select(ResultRow, {"run_id": run_id})
         models, trials = ([job for job in jobs if (job.trial is None) == own] for own in (True, False))
-        return RunState(run, models, {row.id: row for row in results}, trials)
+        dataset = await mine.get(DatasetRow, run.dataset_id) if run.status == "waiting" else None
+        unbuilt = dataset.problem if dataset and dataset.status == "failed" else None
+        return RunState(run, models, {row.id: row for row in results}, trials, unbuilt)
 
     async def close(
         self,

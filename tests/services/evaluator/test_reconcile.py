@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from services.evaluator.ensembles import LedgerEnsembles
@@ -11,6 +12,7 @@ from services.evaluator.metrics import ForecastMetrics
 from services.evaluator.reconcile import Reconciler
 from services.evaluator.storage import LedgerResults, LedgerVerdicts
 from shared.contracts.base import Event, new_id, utc_now
+from shared.errors import InvalidInput
 from shared.storage.connect import Storage
 from shared.storage.rows import DatasetRow, FileRow, JobRow, LeaseRow, RunRow
 from tests.support.runs import SPEC, Heard, end_jobs, ledger, planned_run, result_of, turns_of
@@ -89,6 +91,29 @@ async def test_a_run_that_is_over_is_closed_once(tmp_path: Path) -> None:
     assert closed is not None
     assert (closed.status, closed.best_job_id) == ("completed", jobs[0].id)
     assert heard.types == ["run.finished"]
+    await storage.close()
+
+
+@pytest.mark.parametrize(("stopped", "status"), [(False, "failed"), (True, "cancelled")])
+async def test_a_run_whose_data_set_failed_before_the_run_was_there_is_ended(
+    tmp_path: Path, stopped: bool, status: str
+) -> None:
+    storage, heard = await ledger(tmp_path), Heard()
+    run, _ = await planned_run(storage, status="waiting")
+    problem = InvalidInput("a stored file is not as it was stored").problem()
+    await storage.records.update(RunRow, run.id, {"cancel_requested": stopped})
+    own = {"owner": run.owner, "session_id": run.session_id}
+    await storage.records.delete(DatasetRow, {"id": run.dataset_id})
+    await storage.records.insert(
+        [DatasetRow(id=run.dataset_id, spec=SPEC, status="failed", problem=problem, **own)]
+    )
+
+    await reconciler(storage, heard).look(before=utc_now() + SOON)
+
+    ended = await storage.records.get(RunRow, run.id)
+    assert ended is not None
+    assert (ended.status, ended.problem) == (status, None if stopped else problem)
+    assert "run.finished" in heard.types
     await storage.close()
 
 
