@@ -69,6 +69,9 @@ def up(
 def demo(
     data: Data = Path("var/demo"),
     example: Annotated[str, typer.Option("--example", help="flights, or elecdemand")] = "flights",
+    future: Annotated[
+        list[str] | None, typer.Option(help="series known in advance; tomorrow is not forecast then")
+    ] = None,
 ) -> None:
     """Train models on a year of a real series with weather and show the leaderboard."""
     if example not in EXAMPLES:
@@ -94,8 +97,9 @@ def demo(
                 timezone=shown.timezone,
                 country=shown.country,
                 subdivision=shown.subdivision,
+                future=future or (),
             )
-            if await _train(client, session, spec, shown.models, data / "results"):
+            if await _train(client, session, spec, shown.models, data / "results") and not future:
                 tomorrow = await client.forecast(session)
                 show_forecast(console, tomorrow)
                 table, picture = data / "tomorrow.csv", data / "tomorrow.png"
