@@ -26,6 +26,8 @@ from shared.runtime.serve import serve
 from shared.runtime.service import Instruments, ServiceParts, worker_app
 from shared.storage.connect import open_storage
 
+FIT_NICE = 4  # a third of a core beside a busy one: somebody waits for answers, and events go first
+
 
 def create_app(settings: TrainerSettings) -> AsgiFastStream:
     """Build the trainer."""
@@ -99,6 +101,7 @@ def _children(settings: TrainerSettings) -> tuple[WarmChild, WarmChild]:
         memory_bytes=settings.trainer_memory_bytes,
         stall_seconds=stall,
         warm_for=settings.trainer_kinds,
+        nice=FIT_NICE,
     )
     warm_for = () if settings.fits else settings.trainer_kinds
     return fitting, WarmChild(

@@ -131,9 +131,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--parent", type=int, required=True, help="process to die with")
     arguments.add_argument("--reports", type=int, required=True, help="file descriptor to report to")
+    arguments.add_argument("--nice", type=int, default=0, help="how far to give way to others")
     arguments.add_argument("--warm-for", nargs="*", default=[], help="load at once what these kinds need")
     given = arguments.parse_args()
     die_with_parent(given.parent, signal.SIGKILL)
+    os.nice(given.nice)  # before there are threads: each has its own
     os.set_inheritable(given.reports, False)
     with suppress(OSError):  # if memory runs out, the kernel shall end the fit and not our parent
         Path("/proc/self/oom_score_adj").write_text("1000")

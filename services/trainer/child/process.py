@@ -58,8 +58,11 @@ class ChildProcess:
     heard_at: float = field(default_factory=time.monotonic)
 
     @classmethod
-    async def start(cls, threads: int | None, *, warm_for: Collection[Kind]) -> "ChildProcess":
-        """Start a process; it is ready for tasks at once, and warm for these kinds when it says so."""
+    async def start(cls, threads: int | None, *, warm_for: Collection[Kind], nice: int = 0) -> "ChildProcess":
+        """Start a process; it is ready for tasks at once, and warm for these kinds when it says so.
+
+        ``nice`` says how far it gives way to others on this machine.
+        """
         reading, writing = os.pipe()
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         arguments = [
@@ -67,6 +70,8 @@ class ChildProcess:
             str(os.getpid()),
             "--reports",
             str(writing),
+            "--nice",
+            str(nice),
             "--warm-for",
             *warm_for,
         ]

@@ -62,6 +62,8 @@ class WarmChild:
         The child is ended when it has neither reported nor computed for so long.
     warm_for
         Load at once, beside the first tasks, the libraries these kinds need.
+    nice
+        How far the child gives way to other processes of this machine.
     """
 
     _: KW_ONLY
@@ -69,12 +71,13 @@ class WarmChild:
     memory_bytes: int | None = None
     stall_seconds: float = 600.0
     warm_for: Collection[Kind] = KINDS
+    nice: int = 0
     _child: ChildProcess | None = None
     _one_task: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
         """Start the child; it loads its libraries while we go on."""
-        self._child = await ChildProcess.start(self.threads, warm_for=self.warm_for)
+        self._child = await ChildProcess.start(self.threads, warm_for=self.warm_for, nice=self.nice)
 
     async def stop(self) -> None:
         """End the child."""
@@ -123,7 +126,9 @@ class WarmChild:
             if child is None or not child.is_alive or child.threads != threads:
                 if child:
                     child.end(FitCancelled("replaced"))
-                child = self._child = await ChildProcess.start(threads, warm_for=self.warm_for)
+                child = self._child = await ChildProcess.start(
+                    threads, warm_for=self.warm_for, nice=self.nice
+                )
             watch = asyncio.create_task(self._watch(child))
             answered = False
             try:
@@ -146,7 +151,9 @@ class WarmChild:
     async def _replace(self, child: "ChildProcess") -> None:
         """Start a fresh child instead of one that has ended, unless the worker has stopped."""
         if self._child is child:
-            self._child = await asyncio.shield(ChildProcess.start(child.threads, warm_for=self.warm_for))
+            self._child = await asyncio.shield(
+                ChildProcess.start(child.threads, warm_for=self.warm_for, nice=self.nice)
+            )
 
     async def _watch(self, child: "ChildProcess") -> None:
         """End a child that holds too much memory, or neither reports nor computes."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 import structlog
@@ -268,6 +269,20 @@ async def test_a_child_that_gives_no_sign_of_life_is_ended(dataset: Path, tmp_pa
 
     await worker.train(task(LastValueSpec(), dataset, tmp_path), ignore)
     await worker.stop()
+
+
+async def test_a_child_that_fits_gives_way_with_all_its_threads(dataset: Path, tmp_path: Path) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    worker = WarmChild(threads=1, warm_for=(), nice=3)
+    await worker.start()
+    try:
+        await worker.train(task(LastValueSpec(), dataset, tmp_path / "model"), ignore)
+
+        [child] = [one for one in psutil.Process().children() if "--nice 3" in " ".join(one.cmdline())]
+        niceness = {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in child.threads()}
+        assert niceness == {min(ours + 3, 19)}
+    finally:
+        await worker.stop()
 
 
 async def test_the_child_dies_with_its_parent(dataset: Path, tmp_path: Path) -> None:
