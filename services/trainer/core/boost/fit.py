@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,11 +175,12 @@ def _grow(
 
 def _together(recipe: Recipe, judging: Table, spread: float, text: str, alone: str) -> Trees:
     """Give trees that stand alone the say that surely helps on rows that neither has seen."""
-    ends = [Trees.of(recipe, text, spread, alone, share).predict(judging.rows) for share in (0.0, 1.0)]
+    correcting, whole = Trees.of(recipe, text, spread), Trees.of(recipe, text, spread, alone, 1.0)
+    ends = [trees.predict(judging.rows) for trees in (correcting, whole)]
     truth = judging.rows[:, -1] + judging.missing * np.float32(spread)
     turn, missing = (values[:, None, None] for values in (ends[1] - ends[0], truth - ends[0]))
     share = round(float(best_shrinkage(turn, missing)[0]), 4)
-    return Trees.of(recipe, text, spread, alone, share) if share else Trees.of(recipe, text, spread)
+    return replace(whole, share=share) if share else correcting
 
 
 def _table(
