@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,19 +26,28 @@ class Announced(uvicorn.Server):
     """A server that writes its port to a file once it accepts connections, and ends with code 0 when told to.
 
     uvicorn itself raises the signal again that stopped it, so that a clean end looks like a crash to whoever
-    counts exit codes.
+    counts exit codes. And it serves on when the life of its app breaks off: a worker whose broker went away
+    while it subscribed would take messages with its stores closed.
     """
 
     def __init__(self, config: uvicorn.Config, port: int, port_file: Path | None) -> None:
         super().__init__(config)
         self._port, self._port_file = port, port_file
+        self._has_life = False
+        self.app_died = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell the port."""
         await super().startup(sockets=sockets)
+        self._has_life = not getattr(self.lifespan, "error_occurred", True)
         if self._port_file and not self.should_exit:
             write_port(self._port_file, self._port)
         log.info("listening", port=self._port)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say ten times a second whether to stop; without the life of its app there is nothing to serve."""
+        self.app_died = self._has_life and getattr(self.lifespan, "error_occurred", False)
+        return await super().on_tick(counter) or self.app_died
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -113,6 +123,9 @@ def serve(
     server = Announced(config, listener.getsockname()[1], settings.port_file)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(server, listener, health, settings))
+    if server.app_died:
+        log.error("the service ends: its app broke off")
+        sys.exit(1)
 
 
 async def _serve(

@@ -1,4 +1,4 @@
-"""A process of ours: told to end it ends with code 0, and what it writes is nobody else's."""
+"""A process of ours: told to end it ends with code 0, its files are nobody else's, no half of it lives on."""
 
 import os
 import signal
@@ -54,3 +54,38 @@ def test_a_clean_end_is_no_failure(tmp_path: Path, number: signal.Signals) -> No
 
     assert public != own
     assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
+
+
+BROKEN = """
+from contextlib import asynccontextmanager
+
+from faststream.nats import NatsBroker
+
+from shared.runtime.serve import serve
+from shared.runtime.service import ServiceParts, worker_app
+from shared.settings import CommonSettings
+
+
+async def start(self):
+    raise TimeoutError("the broker went away while it was asked")
+
+
+@asynccontextmanager
+async def lifespan(broker, instruments):
+    yield ServiceParts({}, {})
+
+
+NatsBroker.start = start
+settings = CommonSettings()
+serve("test", settings, worker_app("test", settings, [], lifespan))
+"""
+
+
+def test_a_worker_that_cannot_subscribe_ends_so_that_it_is_started_again(tmp_path: Path) -> None:
+    settings = {"TRAINYARD_DATA_DIR": str(tmp_path), "TRAINYARD_PORT_FILE": str(tmp_path / "test.port")}
+    process = subprocess.Popen([sys.executable, "-c", BROKEN], cwd=ROOT, env={**os.environ, **settings})
+    try:
+        assert process.wait(30) == 1
+    finally:
+        process.kill()
+        process.wait()
