@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.scoring.forecasts import Forecast, PartForecast
-from shared.scoring.intervals import LEVELS, Intervals, fit_intervals, quantiles_of
+from shared.scoring.intervals import (
+    LEVELS,
+    Intervals,
+    ends_of,
+    few_steps,
+    fit_intervals,
+    ordered,
+    residuals_of,
+)
 from shared.series.arrays import Float64, Int64
 
 FEWEST = 200  # residuals that are looked at, whatever their age
@@ -32,14 +41,18 @@ class Habit:
 
 USUAL = Habit(28, 0.005)  # where validation is too short to choose on
 # The quickest to follow first.
-HABITS = tuple(Habit(days, pace) for days, pace in product((14, 28, 56), (0.01, 0.005, 0.002)))
+DAYS, PACES = (14, 28, 56), (0.01, 0.005, 0.002)
+HABITS = tuple(Habit(days, pace) for days, pace in product(DAYS, PACES))
 AS_GOOD = 1.01  # times the least loss: habits are told apart by more than that
 ROLLED_STEPS = 4  # steps of the forecast that habits are compared on
 
 
 @dataclass(frozen=True)
 class _Course:
-    """Residuals (n_windows, n_outputs) of one step in time order, and when each was known (n_windows,)."""
+    """Residuals of some steps in time order, and when each was known.
+
+    ``residuals`` (n_steps, n_outputs, n_windows), NaN where unknown, and ``known_ns`` (n_steps, n_windows).
+    """
 
     residuals: Float64
     known_ns: Int64
@@ -81,14 +94,14 @@ def adaptive_intervals(
     leads_ns = _leads_ns(offset_hours)
     habit = habit or choose_habit(validation, offset_hours)
     starts = _blocks(len(ref_ns) - len(validation), len(leads_ns))
-    shape = (len(starts) + 1, *first.lower.shape)
-    lower, upper = np.empty(shape), np.empty(shape)
+    lower = np.empty((len(starts) + 1, *first.lower.shape))
+    upper = np.empty_like(lower)
     now = ref_ns[-1] + leads_ns.max() if now_ns is None else now_ns  # the last: for forecasts that follow
     moments = np.append(ref_ns[len(validation) + starts], now)
-    for step, lead in enumerate(leads_ns):
-        course = _Course(_residuals(parts, step), ref_ns + lead)
-        lower[:, :, step], upper[:, :, step] = _over_time(
-            course, moments, starts + len(validation), levels, habit
+    for steps in few_steps(len(leads_ns), len(ref_ns) * first.lower.shape[-1]):
+        course = _Course(residuals_of(parts, steps), ref_ns + leads_ns[steps, None])
+        (lower[:, :, steps],), (upper[:, :, steps],) = _over_time(
+            course, moments, starts + len(validation), levels, habit.days, (habit.pace,)
         )
     return Intervals(
         levels=first.levels,
@@ -112,56 +125,95 @@ def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> H
     if begin < FEWEST:
         return USUAL
     leads_ns = _leads_ns(offset_hours)
-    steps = np.unique(np.linspace(0, len(leads_ns) - 1, ROLLED_STEPS).round().astype(int))
+    steps = np.unique(np.linspace(0, len(leads_ns) - 1, ROLLED_STEPS).round().astype(np.int64))
     starts = _blocks(len(validation) - begin, len(steps) * len(HABITS))
     own = np.searchsorted(starts, np.arange(len(validation) - begin), side="right") - 1
-    losses = np.zeros(len(HABITS))
-    for step in steps.tolist():
-        course = _Course(_residuals([validation], step), validation.ref_ns + leads_ns[step])
-        moments = np.append(validation.ref_ns[begin + starts], course.known_ns[-1])
-        judged = course.residuals[begin:]
-        spread = np.nanstd(course.residuals[:begin], axis=0)
-        for k, habit in enumerate(HABITS):
-            ends = _over_time(course, moments, begin + starts, LEVELS, habit)
-            lower, upper = (end[own] for end in ends)  # (n_windows, n_levels, n_outputs)
-            loss = _quantile_loss(judged[:, None], lower, upper, np.array(LEVELS)[:, None])
-            losses[k] += np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0))
-    return HABITS[int(np.argmax(losses <= AS_GOOD * losses.min()))] if losses.min() > 0 else USUAL
+    course = _Course(residuals_of([validation], steps), validation.ref_ns + leads_ns[steps, None])
+    moments = np.append(validation.ref_ns[begin + starts], course.known_ns[:, -1].max())
+    judged = np.moveaxis(course.residuals[..., begin:], -1, 0)[:, None]  # (n_windows, 1, n_steps, n_outputs)
+    spread = np.nanstd(course.residuals[..., :begin], axis=-1)
+    losses = []
+    for days in DAYS:
+        for lower, upper in zip(
+            *_over_time(course, moments, begin + starts, LEVELS, days, PACES), strict=True
+        ):
+            loss = _quantile_loss(judged, lower[own], upper[own], np.array(LEVELS)[:, None, None])
+            losses.append(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0)))
+    least = min(losses)
+    return HABITS[int(np.argmax(np.array(losses) <= AS_GOOD * least))] if least > 0 else USUAL
 
 
 def _over_time(
-    course: _Course, moments: Int64, starts: Int64, levels: tuple[float, ...], habit: Habit
+    course: _Course,
+    moments: Int64,
+    starts: Int64,
+    levels: tuple[float, ...],
+    days: int,
+    paces: tuple[float, ...],
 ) -> tuple[Float64, Float64]:
-    """Return both ends of one step for each block, shape (n_blocks + 1, n_levels, n_outputs).
+    """Return both ends for each pace and block: (n_paces, n_blocks + 1, n_levels, n_steps, n_outputs).
 
     ``moments`` says when each block begins (the last: when forecasts that follow do), ``starts`` its first
     window.
     """
-    some_known = np.flatnonzero(np.isfinite(course.residuals).any(axis=1))  # gaps are no recent residuals
-    residuals, known_ns = course.residuals[some_known], course.known_ns[some_known]
-    starts = np.searchsorted(some_known, starts)
-    shape = (len(moments), len(levels), residuals.shape[1])
-    lower, upper = np.empty(shape), np.empty(shape)
-    wanted = 1.0 - np.array(levels)[:, None]
-    shares = np.repeat(wanted, residuals.shape[1], axis=1)  # of values that may lie outside
-    learned = int(starts[0])  # windows whose hits and misses have been counted
-    for block, moment in enumerate(moments):
-        known = int(np.searchsorted(known_ns, moment, side="right"))
-        while learned < known:
-            own = int(np.searchsorted(starts, learned, side="right")) - 1
-            stop = min(known, int(starts[own + 1]) if own + 1 < len(starts) else known)
-            seen = residuals[learned:stop, None]  # beside the levels
-            missed = (seen < lower[own]) | (seen > upper[own])
-            counted = np.isfinite(residuals[learned:stop]).sum(axis=0)
-            shares = shares + habit.pace * (wanted * counted - missed.sum(axis=0))
-            learned = stop
-        oldest = int(np.searchsorted(known_ns, moment - habit.days * DAY_NS))
-        some = residuals[min(oldest, max(0, known - FEWEST)) : known]
+    residuals = course.residuals
+    oldest, known = _reach(course, moments, days)
+    wanted = 1.0 - np.array(levels)[:, None, None]
+    quickness = np.array(paces)[:, None, None, None]
+    first, stops = int(starts[0]), np.append(starts[1:], residuals.shape[-1])
+    # Before each window from the first block on: how many truths there were, and how many were missed.
+    counted = _running(np.isfinite(residuals[..., first:]))
+    missed = np.zeros((len(paces), len(levels), *counted.shape), dtype=np.int32)
+    lower = np.empty((len(paces), len(moments), len(levels), *residuals.shape[:2]))
+    upper = np.empty_like(lower)
+    for block, (since, until) in enumerate(zip(oldest, known, strict=True)):
+        begun = starts[block] if block < len(starts) else residuals.shape[-1]
+        told = (np.clip(until, first, begun) - first)[:, None, None]
+        hits = wanted * np.take_along_axis(counted, told, axis=-1)[..., 0]
+        misses = np.take_along_axis(missed, told[None, None], axis=-1)[..., 0]
+        shares = wanted + quickness * (hits - misses)  # of values that may lie outside
+        values, n = ordered(_between(residuals, since, until))
         # No fewer outside than the ranks can tell, unless even the level itself asks for fewer.
-        least = np.minimum(wanted, 2.0 / (np.isfinite(some).sum(axis=0) + 1.0))
+        least = np.minimum(wanted, 2.0 / (n + 1.0))
         held = np.clip(shares, np.maximum(0.1 * wanted, least), 0.95)
-        lower[block], upper[block] = quantiles_of(some, held / 2.0)
+        lower[:, block], upper[:, block] = ends_of(values, n, held / 2.0)
+        if block < len(starts):
+            own = residuals[..., begun : stops[block]]
+            outside = (own < lower[:, block, ..., None]) | (own > upper[:, block, ..., None])
+            run = missed[..., begun - first : stops[block] - first + 1]
+            run[..., 1:] = run[..., :1] + np.cumsum(outside, axis=-1)
     return lower, upper
+
+
+def _reach(course: _Course, moments: Int64, days: int) -> tuple[Int64, Int64]:
+    """Return the first window that counts at each moment and the first not known: (n_moments, n_steps).
+
+    Those of the last days count, and further ones up to ``FEWEST`` that have a truth: gaps are no recent
+    residuals.
+    """
+    oldest = np.empty((len(moments), len(course.known_ns)), dtype=np.int64)
+    known = np.empty_like(oldest)
+    with_truth = _running(np.any(np.isfinite(course.residuals), axis=1))
+    for step, (known_ns, before) in enumerate(zip(course.known_ns, with_truth, strict=True)):
+        known[:, step] = np.searchsorted(known_ns, moments, side="right")
+        enough = np.searchsorted(before, before[known[:, step]] - FEWEST, side="right") - 1
+        recent = np.searchsorted(known_ns, moments - days * DAY_NS)
+        oldest[:, step] = np.minimum(recent, np.maximum(0, enough))
+    return oldest, known
+
+
+def _between(residuals: Float64, since: Int64, until: Int64) -> Float64:
+    """Return residuals of each step's windows from ``since`` to before ``until`` (n_steps,), NaN beside."""
+    window = np.arange(since.min(), until.max())
+    counts = (window >= since[:, None]) & (window < until[:, None])
+    return np.where(counts[:, None], residuals[..., since.min() : until.max()], np.nan)
+
+
+def _running(flags: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return how many there are before each place and at the end: one longer on the last axis."""
+    counts = np.zeros((*flags.shape[:-1], flags.shape[-1] + 1), dtype=np.int32)
+    np.cumsum(flags, axis=-1, out=counts[..., 1:])
+    return counts
 
 
 def _begun(part: PartForecast, now_ns: int) -> PartForecast:
@@ -180,11 +232,6 @@ def _leads_ns(offset_hours: Sequence[Float64]) -> Int64:
     """Return how long after the reference time the truth of each step is known, for all outputs."""
     leads = np.max([np.asarray(hours) for hours in offset_hours], axis=0)
     return np.asarray(np.round(leads * HOUR_NS), dtype=np.int64)
-
-
-def _residuals(parts: Sequence[PartForecast], step: int) -> Float64:
-    residuals = np.concatenate([part.y_true[:, step] - part.y_pred[:, step] for part in parts])
-    return np.where(np.isfinite(residuals), residuals, np.nan)
 
 
 def _quantile_loss(residuals: Float64, lower: Float64, upper: Float64, levels: Float64) -> Float64:

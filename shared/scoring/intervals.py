@@ -1,5 +1,6 @@
 """Prediction intervals by conformal prediction: quantiles of residuals around each forecast."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.scoring.forecasts import PartForecast
 from shared.series.arrays import Float64, Int64
 
 LEVELS = (0.5, 0.8, 0.95)
+MOST_VALUES = 1 << 18  # residuals that are ordered at once: 2 MB, as caches hold
 
 
 @dataclass(frozen=True)
@@ -81,32 +83,53 @@ def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVEL
         Wanted shares of true values inside, each between 0 and 1.
     """
     n_windows, n_steps, n_outputs = validation.y_true.shape
-    lower = np.full((len(levels), n_steps, n_outputs), np.nan)
-    upper = lower.copy()
-    for step in range(n_steps):
-        tails = np.broadcast_to((1.0 - np.array(levels))[:, None] / 2.0, (len(levels), n_outputs))
-        lower[:, step], upper[:, step] = quantiles_of(
-            validation.y_true[:, step] - validation.y_pred[:, step], tails
-        )
+    tails = (1.0 - np.array(levels)[:, None, None]) / 2.0
+    lower = np.empty((len(levels), n_steps, n_outputs))
+    upper = np.empty_like(lower)
+    for steps in few_steps(n_steps, n_windows * n_outputs):
+        residuals = residuals_of([validation], steps)
+        lower[:, steps], upper[:, steps] = ends_of(*ordered(residuals), tails)
     return Intervals(tuple(levels), n_windows, lower, upper)
 
 
-def quantiles_of(residuals: Float64, tails: Float64) -> tuple[Float64, Float64]:
-    """Return both ends of residuals (n_windows, n_outputs) with so much beyond each: (n_levels, n_outputs).
+def few_steps(n_steps: int, values: int) -> Iterator[slice]:
+    """Yield all steps, as many at once as caches hold at so many values a step."""
+    at_once = max(1, MOST_VALUES // max(1, values))
+    for start in range(0, n_steps, at_once):
+        yield slice(start, min(start + at_once, n_steps))
 
-    ``tails`` has shape (n_levels, n_outputs).
+
+def residuals_of(parts: Sequence[PartForecast], steps: slice | Int64) -> Float64:
+    """Return truth less forecast of some steps, (n_steps, n_outputs, n_windows); NaN where one is missing."""
+    found = np.concatenate([part.y_true[:, steps] - part.y_pred[:, steps] for part in parts])
+    return np.ascontiguousarray(np.moveaxis(np.where(np.isfinite(found), found, np.nan), 0, -1))
+
+
+def ordered(residuals: Float64) -> tuple[Float64, Int64]:
+    """Return residuals (..., n_windows) from the least on, and how many there are (...); NaN goes last."""
+    return np.sort(residuals, axis=-1), np.isfinite(residuals).sum(axis=-1, dtype=np.int64)
+
+
+def ends_of(values: Float64, n: Int64, tails: Float64) -> tuple[Float64, Float64]:
+    """Return both ends of ordered values with so much beyond each.
+
+    Parameters
+    ----------
+    values, n
+        What ``ordered`` returns: (n_steps, n_outputs, n_windows) and (n_steps, n_outputs).
+    tails
+        Shares beyond each end, (..., n_steps, n_outputs) or of a shape that becomes this; so is what returns.
     """
-    ordered = np.sort(np.where(np.isfinite(residuals), residuals, np.nan), axis=0)  # NaN goes last
-    n = np.isfinite(ordered).sum(axis=0)
     low = np.floor((n + 1) * tails + 1e-9)
     high = np.ceil((n + 1) * (1.0 - tails) - 1e-9)
-    return _ranked(ordered, n, low), _ranked(ordered, n, high)
+    return _ranked(values, n, low), _ranked(values, n, high)
 
 
-def _ranked(ordered: Float64, n: NDArray[np.integer[Any]], ranks: Float64) -> Float64:
-    """Return values by rank from 1, shape of ``ranks``: (n_levels, n_outputs); NaN where there is none."""
+def _ranked(values: Float64, n: Int64, ranks: Float64) -> Float64:
+    """Return values by rank from 1, shape of ``ranks``; NaN where there is none."""
     possible = (ranks >= 1) & (ranks <= n)
     if not possible.any():
         return np.full(ranks.shape, np.nan)
     index = np.where(possible, ranks - 1, 0).astype(np.int64)
-    return np.where(possible, ordered[index, np.arange(ordered.shape[1])], np.nan)
+    step, output = np.ogrid[: n.shape[0], : n.shape[1]]
+    return np.where(possible, values[step, output, index], np.nan)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.evaluator.core.intervals import score_intervals
-from shared.scoring.adaptive import FEWEST, HABITS, USUAL, adaptive_intervals, choose_habit
+from shared.scoring.adaptive import DAY_NS, FEWEST, HABITS, USUAL, Habit, adaptive_intervals, choose_habit
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import fit_intervals
 
@@ -54,6 +54,49 @@ def test_no_interval_knows_a_truth_that_is_not_known_at_its_reference_time() -> 
     ):
         np.testing.assert_array_equal(before, after)
     assert (again.upper > intervals.upper).all()  # for forecasts that follow it is known
+
+
+@pytest.mark.parametrize(("habit", "holes"), [(HABITS[0], 0.0), (HABITS[-1], 0.3), (USUAL, 0.9)])
+def test_every_end_is_the_one_that_a_loop_over_windows_finds(habit: Habit, holes: float) -> None:
+    made = forecast(n=300)
+    rng = np.random.default_rng(3)
+    for part in (made.validation, made.test):
+        part.y_true[rng.random(part.y_true.shape) < holes] = np.nan
+
+    found = adaptive_intervals(made, LEADS, habit=habit).to_arrays()
+
+    ends = np.stack([found["block_lower"], found["block_upper"]])
+    for step, lead in enumerate(LEADS[0]):
+        by_loop = ends_by_loop(made, int(lead * HOUR_NS), step, found["starts"].tolist(), habit)
+        np.testing.assert_array_equal(ends[:, :, 1, step, 0], by_loop)
+
+
+def ends_by_loop(made: Forecast, lead_ns: int, step: int, starts: list[int], habit: Habit) -> np.ndarray:
+    """Return lower and upper ends of the 80 % interval of each block, (2, n_blocks), window by window."""
+    parts = (made.validation, made.test)
+    errors = [
+        (int(ref), int(ref) + lead_ns, float(error))
+        for part in parts
+        for ref, error in zip(part.ref_ns, (part.y_true - part.y_pred)[:, step, 0], strict=True)
+        if np.isfinite(error)
+    ]
+    begins = [int(made.test.ref_ns[start]) for start in starts]
+    ends: list[tuple[float, float]] = []
+    for now in begins:
+        n_told, n_missed = 0, 0
+        for ref, known, error in errors:
+            if known <= now and ref >= begins[0]:
+                lower, upper = ends[sum(begin <= ref for begin in begins) - 1]
+                n_told, n_missed = n_told + 1, n_missed + (not lower <= error <= upper)
+        before = [(known, error) for _, known, error in errors if known <= now]
+        n_recent = sum(known >= now - habit.days * DAY_NS for known, _ in before)
+        ordered = sorted(error for _, error in before[-max(n_recent, FEWEST) :])
+        n = len(ordered)
+        share = 0.2 + habit.pace * (0.2 * n_told - n_missed)
+        tail = min(max(share, 0.02, min(0.2, 2 / (n + 1))), 0.95) / 2
+        low, high = np.floor((n + 1) * tail + 1e-9), np.ceil((n + 1) * (1 - tail) - 1e-9)
+        ends.append((ordered[int(low) - 1], ordered[int(high) - 1]))
+    return np.array(ends).T
 
 
 def test_parts_that_do_not_follow_each_other_keep_the_intervals_of_validation() -> None:
