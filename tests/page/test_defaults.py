@@ -32,6 +32,8 @@ def planned(case: dict[str, Any]) -> DatasetSpec:
         target=case["target"],
         horizon=timedelta(hours=case["horizonHours"]),
         future=case["future"],
+        future_only=case["futureOnly"],
+        lags={name: timedelta(days=7) for name in case["week"]},
         timezone="Europe/Vienna",
         country=case["country"],
         subdivision=case["subdivision"],

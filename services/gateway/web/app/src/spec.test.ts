@@ -57,15 +57,35 @@ describe("the data set", () => {
   });
 });
 
+describe("a week before", () => {
+  const warnings = (kept: Parameters<typeof draftOf>[0]) => obstacles(draftOf(kept, files), preview(), false);
+
+  it("is shown beside the past, to the targets as to other inputs, but not of what is not used", () => {
+    const spec = specOf(draftOf({ weekBefore: ["b", "a", "gone"], uses: { b: "none" } }, files), files);
+    expect(spec?.series.map((one) => [one.name, one.horizon.end])).toEqual([["Load", 0], ["Load, 168 h before", 24 - 168], ["Load", 24]]);
+  });
+
+  it("holds a run back that forecasts further than a week", () => {
+    expect(warnings({ weekBefore: ["a"], horizonHours: 168 })).toEqual([]);
+    expect(warnings({ weekBefore: ["a"], horizonHours: 169 })).toEqual(["week"]);
+    expect(warnings({ weekBefore: ["b"], uses: { b: "none" }, horizonHours: 169 })).toEqual([]);
+  });
+
+  it("is nothing where no step falls on it", () => {
+    expect(draftOf({ weekBefore: ["odd"] }, [file("odd", "Odd", 780, 13)]).weekBefore).toEqual([]);
+  });
+});
+
 describe("what the page asks for unless told", () => {
-  it.each(usual.cases)("is what the command line asks for: $name", ({ series, target, future, horizonHours, country, subdivision, spec }) => {
+  it.each(usual.cases)("is what the command line asks for: $name", ({ series, target, future, futureOnly, week, horizonHours, country, subdivision, spec }) => {
     const own = series.map(({ name, step_s, n, min, max }) => {
       const made = file(name, name, step_s, step_s / 60);
       made.series[0] = { ...made.series[0]!, statistics: { ...made.series[0]!.statistics, n, min, max } };
       return made;
     });
     const draft = draftOf({
-      targets: [target], uses: Object.fromEntries(future.map((name) => [name, "future" as const])), horizonHours,
+      targets: [target], horizonHours, weekBefore: week,
+      uses: Object.fromEntries([...future.map((name) => [name, "future" as const]), ...futureOnly.map((name) => [name, "futureOnly" as const])]),
       holidays: { on: country !== null, country: country ?? "AT", subdivision: subdivision ?? "" },
     }, own);
     expect(specOf(draft, own)).toEqual(spec);

@@ -1,7 +1,8 @@
 // From what somebody chose on the page to the data set and the models that are asked for.
 import type { DatasetSpec, FileInfo, Preview, SeriesInfo, SeriesSpec } from "./api";
 
-export type Use = "past" | "future" | "none";
+/** Its past; known in advance, its past included; known in advance, while its past says nothing; not at all. */
+export type Use = "past" | "future" | "futureOnly" | "none";
 
 export interface ModelChoice {
   on: boolean;
@@ -12,6 +13,7 @@ export interface ModelChoice {
 export interface Draft {
   targets: string[];
   uses: Record<string, Use>;
+  weekBefore: string[]; // series that are seen once more, as they were a week before
   horizonHours: number;
   lookbackHours: number;
   strideMinutes: number | null;
@@ -47,6 +49,7 @@ export const allSeries = (files: readonly FileInfo[]): SeriesInfo[] =>
   files.filter((file) => file.status === "ready").flatMap((file) => file.series);
 
 const DAY = 1440; // minutes
+const WEEK_HOURS = 168;
 const LEAST_STEPS = 7; // of a lookback: a week of days
 const MOST_STEPS = 768; // of a lookback nobody asked for: memory and networks grow with it
 const YEARS_SEEN = 1.9 * 525_960; // minutes of data, before the time of year can be told from a trend
@@ -61,6 +64,9 @@ export function usualLookback(step: number, horizonHours: number, rows: number):
   const least = Math.max(2 * horizonHours * 60, Math.min(2 * DAY, 100 * step), LEAST_STEPS * step);
   return Math.max(Math.min(season, room), least) / 60;
 }
+
+/** Whether what was a week before is known when a forecast is made, and falls on a step. */
+export const weekFits = (horizonHours: number, step: number): boolean => horizonHours <= WEEK_HOURS && (WEEK_HOURS * 60) % step === 0;
 
 const constant = ({ statistics: { min, max } }: SeriesInfo): boolean => min != null && min === max;
 
@@ -78,6 +84,7 @@ export function draftOf(kept: Partial<Draft>, files: readonly FileInfo[]): Draft
   return {
     targets,
     uses: Object.fromEntries(series.map((one) => [one.seriesId, kept.uses?.[one.seriesId] ?? (constant(one) && !targets.includes(one.seriesId) ? "none" : "past")])),
+    weekBefore: (WEEK_HOURS * 60) % step ? [] : (kept.weekBefore ?? []).filter((id) => ids.has(id)),
     horizonHours,
     lookbackHours: kept.lookbackHours ?? usualLookback(step, horizonHours, rows),
     strideMinutes: kept.strideMinutes ?? null,
@@ -125,11 +132,19 @@ export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | 
   if (!inputs.length) return null;
   const windowed = (one: SeriesInfo, role: "input" | "output", horizon: typeof past) =>
     ({ series_id: one.seriesId, name: one.name, role, horizon }) as SeriesSpec;
-  const known = (one: SeriesInfo) => draft.uses[one.seriesId] === "future" && !targets.includes(one);
+  const window = (one: SeriesInfo) => {
+    const use = targets.includes(one) ? "past" : draft.uses[one.seriesId];
+    return use === "futureOnly" ? spread : use === "future" ? until(ahead) : past;
+  };
+  const aWeekAgo = (one: SeriesInfo): SeriesSpec => {
+    const { start, end } = until(ahead);
+    return { ...windowed(one, "input", { start: start - WEEK_HOURS, end: end - WEEK_HOURS }), name: `${one.name}, ${WEEK_HOURS} h before` };
+  };
   const on = (enabled: boolean, horizon = until(ahead)) => (enabled ? { enabled, at: "window" as const, horizon, local_time: true, scale: null } : { enabled });
   return {
     series: [
-      ...inputs.map((one) => windowed(one, "input", known(one) ? until(ahead) : past)),
+      ...inputs.map((one) => windowed(one, "input", window(one))),
+      ...inputs.filter((one) => draft.weekBefore.includes(one.seriesId)).map(aWeekAgo),
       ...targets.map((one) => ({ ...windowed(one, "output", coming), bounded: true })),
     ],
     input_steps: back,
@@ -156,7 +171,7 @@ export const modelsOf = (draft: Draft): Record<string, unknown>[] =>
 /** Warnings that make scores worth nothing; they hold a run back until somebody accepts them. */
 export const BLOCKING = ["LOOKS_AHEAD", "SPLIT_LEAKS", "EMPTY_PART"];
 
-export type Obstacle = "noTarget" | "noModel" | "noInput" | "split" | "noPreview" | "failed" | "leak" | "empty";
+export type Obstacle = "noTarget" | "noModel" | "noInput" | "split" | "week" | "noPreview" | "failed" | "leak" | "empty";
 
 /** What keeps a run from being started; empty when nothing does. */
 export function obstacles(draft: Draft, preview: Preview | undefined, failed: boolean): Obstacle[] {
@@ -166,6 +181,7 @@ export function obstacles(draft: Draft, preview: Preview | undefined, failed: bo
   if (!Object.values(draft.uses).some((use) => use !== "none")) found.push("noInput");
   if (!modelsOf(draft).length) found.push("noModel");
   if (Math.abs(train + validation + test - 100) > 1e-6) found.push("split");
+  if (draft.weekBefore.some((id) => draft.uses[id] !== "none") && draft.horizonHours > WEEK_HOURS) found.push("week");
   if (found.length) return found;
   if (failed) return ["failed"];
   if (!preview) return ["noPreview"];

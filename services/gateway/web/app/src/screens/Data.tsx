@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { answerFile, type FileInfo, getSeries, type Quality, removeFile, type SeriesInfo } from "../api";
 import { useDraft } from "../draft";
 import { type Key, t, useLanguage } from "../i18n";
-import { allSeries, stepMinutes, type Use, zoneRead } from "../spec";
+import { allSeries, stepMinutes, type Use, weekFits, zoneRead } from "../spec";
 import { bytes, day, figure, percent, step, whole } from "../ui/format";
 import { Asking, explain, Head, Loading, Trouble } from "../ui/parts";
 import { type Sending, uploads, useUploads } from "../uploads";
@@ -211,6 +211,9 @@ function SeriesTable() {
   const [draft, change] = useDraft(workspace);
   const series = allSeries(workspace.files);
   const setTarget = (id: string, on: boolean) => change({ targets: on ? [...draft.targets, id] : draft.targets.filter((one) => one !== id) });
+  const setWeekBefore = (id: string, on: boolean) => change({ weekBefore: [...draft.weekBefore.filter((one) => one !== id), ...(on ? [id] : [])] });
+  const goal = series.find((one) => one.seriesId === draft.targets[0]);
+  const paced = goal ? stepMinutes(goal) : 60;
   const setUse = (id: string, use: Use) => change({ uses: { ...draft.uses, [id]: use } });
   const from = Math.max(...series.filter(used).map((one) => one.statistics.first_ns / 1e6));
   const to = Math.min(...series.filter(used).map((one) => one.statistics.last_ns / 1e6));
@@ -235,11 +238,17 @@ function SeriesTable() {
                   <td className="num">{figure(one.statistics.min, 3)} … {figure(one.statistics.max, 3)}</td>
                   <td><label className="check"><input type="checkbox" checked={target} onChange={(event) => setTarget(one.seriesId, event.target.checked)} aria-label={t("series.forecastOf", { name: one.name })} /> <span>{t("series.forecast")}</span></label></td>
                   <td>
+                    <div className="row" style={{ gap: "4px 14px" }}>
                     <select value={draft.uses[one.seriesId]} onChange={(event) => setUse(one.seriesId, event.target.value as Use)} aria-label={t("series.useOf", { name: one.name })}>
                       <option value="past">{t("use.past")}</option>
                       {!target && <option value="future">{t("use.future")}</option>}
+                      {!target && <option value="futureOnly">{t("use.futureOnly")}</option>}
                       <option value="none">{t("use.none")}</option>
                     </select>
+                    {draft.uses[one.seriesId] !== "none" && (weekFits(draft.horizonHours, paced) || draft.weekBefore.includes(one.seriesId)) && (
+                      <label className="check small"><input type="checkbox" checked={draft.weekBefore.includes(one.seriesId)} onChange={(event) => setWeekBefore(one.seriesId, event.target.checked)} aria-label={t("series.weekOf", { name: one.name })} /> <span>{t("series.week")}</span></label>
+                    )}
+                    </div>
                   </td>
                 </tr>
               );

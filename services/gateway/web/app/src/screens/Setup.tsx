@@ -3,7 +3,7 @@ import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { Link, useNavigate } from "react-router";
 
-import { getPreview, keepDraft, type Preview, startRun } from "../api";
+import { getPreview, keepDraft, type Preview, type SeriesInfo, startRun } from "../api";
 import { SplitBar, ViolinShape } from "../charts/small";
 import { useDraft } from "../draft";
 import { type Key, t, useLanguage } from "../i18n";
@@ -116,15 +116,18 @@ function Horizon({ draft, change }: { draft: Draft; change: Change }) {
   const series = allSeries(files);
   const target = series.find((one) => one.seriesId === draft.targets[0]);
   const minutes = target ? stepMinutes(target) : 60;
-  const names = (use: string) => series.filter((one) => draft.uses[one.seriesId] === use && !(use === "past" && false)).map((one) => one.name);
-  const coming = names("future");
+  const named = (chosen: (one: SeriesInfo) => boolean) => series.filter(chosen).map((one) => one.name).join(", ");
+  const past = named((one) => draft.uses[one.seriesId] === "past");
+  const coming = named((one) => ["future", "futureOnly"].includes(draft.uses[one.seriesId] ?? ""));
+  const week = named((one) => draft.weekBefore.includes(one.seriesId) && draft.uses[one.seriesId] !== "none");
   const steps = (hours: number) => t("setup.steps", { n: whole(Math.max(1, Math.round((hours * 60) / minutes))), step: step(minutes) });
   return (
     <Part title={t("setup.what")}>
       <p style={{ marginBottom: 14 }}>
-        {t("setup.forecasting")} <strong>{series.filter((one) => draft.targets.includes(one.seriesId)).map((one) => one.name).join(", ") || "–"}</strong>
-        {names("past").length > 0 && <> {t("setup.fromPast")} <strong>{names("past").join(", ")}</strong></>}
-        {coming.length > 0 && <> {t("setup.withComing")} <strong>{coming.join(", ")}</strong></>}. <Link to={`/s/${sid}/data`}>{t("setup.changeSeries")}</Link>
+        {t("setup.forecasting")} <strong>{named((one) => draft.targets.includes(one.seriesId)) || "–"}</strong>
+        {past && <> {t("setup.fromPast")} <strong>{past}</strong></>}
+        {coming && <> {t("setup.withComing")} <strong>{coming}</strong></>}
+        {week && <>; {t("setup.withWeek")} <strong>{week}</strong></>}. <Link to={`/s/${sid}/data`}>{t("setup.changeSeries")}</Link>
       </p>
       <div className="row top-aligned" style={{ gap: "14px 26px" }}>
         <Figure label={t("setup.ahead")} value={draft.horizonHours} unit="h" onChange={(horizonHours) => change({ horizonHours })} hint={steps(draft.horizonHours)} />
