@@ -99,7 +99,13 @@ def demo(
                 subdivision=shown.subdivision,
                 future=future or (),
             )
-            if await _train(client, session, spec, shown.models, data / "results") and not future:
+            completed = await _train(client, session, spec, shown.models, data / "results")
+            if completed and future:
+                known = ", ".join(future)
+                console.print(
+                    f"  tomorrow is not forecast: it takes tomorrow's {known}, which nobody has here"
+                )
+            elif completed:
                 tomorrow = await client.forecast(session)
                 show_forecast(console, tomorrow)
                 table, picture = data / "tomorrow.csv", data / "tomorrow.png"
