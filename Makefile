@@ -26,7 +26,11 @@ page-types: $(VENV)/dev.ok  ## the page's types from the gateway's own descripti
 	@npm run --silent --prefix $(PAGE) types
 
 test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules $(BUILT)  ## every test but the slow and the live ones; under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow and not live" -q
+	@mkdir -p var
+	@# Half of the time is TensorFlow's, on one core: it runs beside the rest and is shown behind it.
+	@$(BIN)/python -m pytest -m "keras and not slow and not live" -q > var/test-networks.log 2>&1 & networks=$$!; \
+	$(BIN)/python -m pytest -m "not keras and not slow and not live" -q; rest=$$?; \
+	wait $$networks; status=$$?; cat var/test-networks.log; exit $$((rest ? rest : status))
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x --ignore tests/shared/messaging
