@@ -29,12 +29,15 @@ HORIZONS = (96, 192, 336, 720)
 LOOKBACK = 720
 MINUTES_OF_MONTHS = (12 * 43_200, 4 * 43_200, 4 * 43_200)
 BLOCK = 256  # windows compared at once
-SPECS: dict[str, ModelSpec] = {
-    WIRE_NAMES[kind]: MODEL_SPEC.validate_python(
-        {"kind": kind, **({"refit": False} if kind == "lin" else {})}
-    )
-    for kind in KINDS
-} | {"LIN refit": MODEL_SPEC.validate_python({"kind": "lin"})}
+
+
+def _on_training_alone(kind: str) -> ModelSpec:
+    spec = MODEL_SPEC.validate_python({"kind": kind})
+    return spec.model_copy(update={"refit": False}) if hasattr(spec, "refit") else spec
+
+
+SPECS = {WIRE_NAMES[kind]: _on_training_alone(kind) for kind in KINDS}
+SPECS["LIN refit"] = MODEL_SPEC.validate_python({"kind": "lin"})
 
 
 @dataclass(frozen=True)

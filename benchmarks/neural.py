@@ -106,7 +106,9 @@ def ours(
         started = time.perf_counter()
         return epoch + 1 < n_epochs or min(losses) > until
 
-    training.run(range(3 * n_epochs), spec.seed, on_batch=lambda epoch, batch: None, on_epoch=on_epoch)
+    training.run(
+        range(3 * n_epochs), len(train), spec.seed, on_batch=lambda epoch, batch: None, on_epoch=on_epoch
+    )
     return Course(seconds, losses)
 
 

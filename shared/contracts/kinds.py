@@ -60,6 +60,10 @@ class NeuralSpec(SearchedSpec):
         default=2, ge=0, le=1000, description="epochs without a better validation loss; 0 = never stop"
     )
     residual: bool = Field(default=True, description="learn the correction to the linear forecast")
+    refit: bool = Field(
+        default=True,
+        description="after the choice, learn a little more on the training and the validation part",
+    )
     seed: Seed = 0
 
 

@@ -34,6 +34,9 @@ from shared.series.arrays import Float32
 from shared.windows.samples import Layout, Samples
 
 HELD_OUT = 0.15  # share of the training windows that judge epochs when there is no validation part
+# After the choice: so many of the best epoch's epochs more, at this part of the learning rate, on both parts.
+REFIT_EPOCHS, REFIT_RATE = 0.5, 1 / 3
+CHOSEN = 0.9  # of a fit's progress, when epochs are chosen and the rest is refitting
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ def fit_neural(
 
     With ``spec.residual`` the network learns what the linear forecast misses, and its correction counts,
     per output, as much as surely helps on the validation part (0 to 1): never worse there than linear alone.
+    With ``spec.refit`` the final network goes on from there over both parts, slower and for fewer epochs;
+    the one that has not seen validation is kept as ``judged``.
     Losses are mean squared errors with every output in units of its training standard deviation.
 
     Parameters
@@ -147,31 +152,75 @@ def fit_neural(
     network = build(spec, layout)
     set_frame(network, frame)
     model = neural_model(type(spec))(spec, network, base)
-    training = Training(network, _tables(model, train), _tables(model, validation), frame.y_scale, spec)
+    unseen = _tables(model, validation)
+    training = Training(
+        network, _tables(model, train, unseen if spec.refit else None), unseen, frame.y_scale, spec
+    )
     course = _train(training, spec, len(train), on_progress, checkpoint)
+    strength: Float32 | None = None
     if base is not None:  # the correction counts as much as surely helps on the validation part, per output
         linear = base.predict(validation.x)
         strength = best_shrinkage(model.predict(validation.x) - linear, validation.y - linear)
-        network.get_layer("forecast").strength.assign(strength)
         notes["correction_strength"] = [round(float(s), 4) for s in strength]
+    judged = model
+    if spec.refit:
+        judged = replace(model, network=build(spec, layout))
+        judged.network.set_weights(network.get_weights())
+        _refit(training, spec, course, len(train) + len(validation), on_progress)
+    if strength is not None:
+        for one in (model, judged):
+            one.network.get_layer("forecast").strength.assign(strength)
     notes |= {
+        "refit": spec.refit,
         "epochs": len(course.losses),
         "best_epoch": course.best_epoch,
         "parameters": network.count_params(),
     }
     return Fitted(
         model=model,
-        judged=model,
+        judged=judged,
         seconds=time.perf_counter() - start,
         history={"loss": list(course.losses), "val_loss": list(course.val_losses)},
         notes=notes,
     )
 
 
-def _tables(model: NeuralModel, samples: Samples) -> list[Float32]:
-    """Return the network's inputs and, last, its targets."""
+def _tables(model: NeuralModel, samples: Samples, further: list[Float32] | None = None) -> list[Float32]:
+    """Return the network's inputs and, last, its targets; those of further samples behind them."""
     linear = [] if model.base is None else [model.base.predict(samples.x)]
-    return [samples.x, *linear, samples.y]
+    tables = [samples.x, *linear, samples.y]
+    return tables if further is None else [np.concatenate(two) for two in zip(tables, further, strict=True)]
+
+
+def _refit(
+    training: Training, spec: NeuralSpec, course: Course, n_samples: int, on_progress: OnProgress
+) -> None:
+    """Go on from the best epoch over all samples: what is newest counts, what was learned stays."""
+    n_epochs = max(1, round(REFIT_EPOCHS * course.best_epoch))
+    n_batches = -(-n_samples // spec.batch_size)
+
+    def on_batch(epoch: int, batch: int) -> None:
+        done = (epoch + (batch + 1) / n_batches) / n_epochs
+        fraction = CHOSEN + (1.0 - CHOSEN) * done
+        on_progress(replace(course.progress(spec.epochs), fraction=fraction, phase="refit"))
+
+    def on_epoch(epoch: int, loss: float) -> bool:
+        _require_finite(spec, epoch, loss)
+        return True
+
+    training.begin_again(REFIT_RATE * spec.learning_rate)
+    training.run(range(n_epochs), n_samples, spec.seed, on_batch=on_batch, on_epoch=on_epoch)
+
+
+def _require_finite(spec: NeuralSpec, epoch: int, *losses: float) -> None:
+    """Refuse a loss that is no number."""
+    if not np.isfinite(losses).all():
+        raise NotFinite(
+            f"the loss is no longer a number after epoch {epoch + 1}",
+            suggestions=(f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",),
+            field="learning_rate",
+            epoch=epoch + 1,
+        )
 
 
 def _train(
@@ -183,32 +232,26 @@ def _train(
     if found:
         training.restore(found.state)
     n_batches = -(-n_train // spec.batch_size)
+    share = CHOSEN if spec.refit else 1.0
 
     def on_batch(epoch: int, batch: int) -> None:
         done = (epoch + (batch + 1) / n_batches) / spec.epochs
-        on_progress(replace(course.progress(spec.epochs), fraction=done))
+        on_progress(replace(course.progress(spec.epochs), fraction=share * done))
 
     def on_epoch(epoch: int, loss: float) -> bool:
         nonlocal course, best
         course = course.after(loss, training.loss())
-        if not np.isfinite((course.losses[-1], course.val_losses[-1])).all():
-            raise NotFinite(
-                f"the loss is no longer a number after epoch {epoch + 1}",
-                suggestions=(
-                    f"Lower the learning rate (now {spec.learning_rate:g}), for example to a tenth.",
-                ),
-                field="learning_rate",
-                epoch=epoch + 1,
-            )
+        _require_finite(spec, epoch, course.losses[-1], course.val_losses[-1])
         if course.best_epoch == epoch + 1:
             best = training.network.get_weights()
         if path:
             save_checkpoint(path, Checkpoint(course, training.state(), best), spec)
-        on_progress(course.progress(spec.epochs))
+        progress = course.progress(spec.epochs)
+        on_progress(replace(progress, fraction=share * progress.fraction))
         return not course.is_over(spec.patience)
 
     epochs = range(len(course.losses), spec.epochs)
     if epochs and not course.is_over(spec.patience):
-        training.run(epochs, spec.seed, on_batch=on_batch, on_epoch=on_epoch)
+        training.run(epochs, n_train, spec.seed, on_batch=on_batch, on_epoch=on_epoch)
     training.network.set_weights(best)
     return course

@@ -62,13 +62,17 @@ def save_network(model: "NeuralModel", layout: Layout, path: Path) -> None:
 
 
 def fit_bytes(spec: NeuralKind, size: FitSize) -> int:
-    """Count a copy of the samples with linear forecasts, the copies of the weights, and one batch."""
+    """Count copies of the samples with linear forecasts and of the weights, and one batch.
+
+    Samples are copied once to the backend, and once before to lie behind each other, for the refit.
+    """
+    copies = 2 if spec.refit else 1
     linear_forecasts = size.n_windows * size.forecast
     at_once = max(spec.batch_size, EVALUATED_WINDOWS)
     weights, activations = n_values(spec, size)
     per_window = size.window + activations
     values = weights * WEIGHT_COPIES + at_once * per_window * ACTIVATION_COPIES
-    return size.samples_bytes + (linear_forecasts + values) * FLOAT32
+    return copies * (size.samples_bytes + linear_forecasts * FLOAT32) + values * FLOAT32
 
 
 def n_values(spec: NeuralKind, size: FitSize) -> tuple[int, int]:

@@ -25,8 +25,8 @@ class Training:
     ----------
     network
         What to train; changed in place.
-    train, validation
-        The network's inputs and, last, the scaled targets.
+    samples, validation
+        The network's inputs and, last, the scaled targets; ``run`` says how many samples are learned from.
     y_scale
         Standard deviation of each output: losses are mean squared errors in these units.
     """
@@ -34,15 +34,15 @@ class Training:
     def __init__(
         self,
         network: keras.Model,
-        train: Sequence[Float32],
+        samples: Sequence[Float32],
         validation: Sequence[Float32],
         y_scale: Float32,
         spec: NeuralSpec,
     ) -> None:
         self.network, self.batch_size = network, spec.batch_size
-        self._n_train, self._validation, self._y_scale = len(train[-1]), validation, y_scale
+        self._validation, self._y_scale = validation, y_scale
         learner = IndexedBatches if COMPILED else TensorflowLoop
-        self.trainer_model = learner.over(network, train, y_scale)
+        self.trainer_model = learner.over(network, samples, y_scale)
         self.trainer_model.compile(
             keras.optimizers.Adam(spec.learning_rate, clipnorm=1.0), jit_compile=COMPILED
         )
@@ -51,15 +51,18 @@ class Training:
     def run(
         self,
         epochs: range,
+        n_samples: int,
         seed: int,
         *,
         on_batch: Callable[[int, int], None],
         on_epoch: Callable[[int, float], bool],
     ) -> None:
-        """Train epoch after epoch, each time over all samples in another order.
+        """Train epoch after epoch, each time over the first samples in another order.
 
         Parameters
         ----------
+        n_samples
+            How many of the samples are learned from.
         seed
             With the number of an epoch it tells the order of its samples.
         on_batch
@@ -68,16 +71,24 @@ class Training:
             Called with the epoch and its mean loss on the way; says whether to go on.
         """
         for epoch in epochs:
-            samples = np.random.default_rng((seed, epoch)).permutation(self._n_train).astype(np.int32)
-            self.trainer_model.order.assign(samples)
+            order = np.arange(len(self.trainer_model.targets), dtype=np.int32)
+            order[:n_samples] = np.random.default_rng((seed, epoch)).permutation(n_samples)
+            self.trainer_model.order.assign(order)
             total = 0.0
             step = self.batch_size * self.trainer_model.batches_at_once
-            for first in range(0, len(samples), step):
-                stop = min(first + step, len(samples))
+            for first in range(0, n_samples, step):
+                stop = min(first + step, n_samples)
                 total += (stop - first) * self.trainer_model.learn(first, stop, self.batch_size)
                 on_batch(epoch, (stop - 1) // self.batch_size)
-            if not on_epoch(epoch, total / len(samples)):
+            if not on_epoch(epoch, total / n_samples):
                 break
+
+    def begin_again(self, learning_rate: float) -> None:
+        """Go on from the network's weights with an optimizer that has seen nothing yet."""
+        optimizer = self.trainer_model.optimizer
+        for variable in optimizer.variables:
+            variable.assign(ops.zeros_like(variable))
+        optimizer.learning_rate.assign(learning_rate)
 
     def loss(self) -> float:
         """Return the mean loss on the validation samples."""

@@ -85,6 +85,34 @@ def test_a_network_learns_what_the_linear_model_misses() -> None:
     assert mse(fitted.model.predict(test.x), test.y) < 0.9 * mse(linear.predict(test.x), test.y)
 
 
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_final_network_has_learned_from_validation_and_the_judged_one_has_not(residual: bool) -> None:
+    train, validation, test, layout = small_task(n=400)
+    other = replace(validation, y=1.0 - validation.y)
+    spec = DenseSpec(layers=(8,), epochs=1, residual=residual)
+
+    plain = fit(spec.model_copy(update={"refit": False}), train, validation, layout)
+    fitted, twisted = (fit(spec, train, part, layout) for part in (validation, other))
+
+    np.testing.assert_array_equal(fitted.judged.predict(test.x), plain.model.predict(test.x))
+    assert plain.model is plain.judged
+    assert not np.array_equal(fitted.model.predict(test.x), fitted.judged.predict(test.x))
+    if not residual:  # a linear forecast is chosen on validation
+        np.testing.assert_array_equal(fitted.judged.predict(test.x), twisted.judged.predict(test.x))
+        assert not np.array_equal(fitted.model.predict(test.x), twisted.model.predict(test.x))
+    assert [one.notes["refit"] for one in (fitted, plain)] == [True, False]
+
+
+def test_what_only_the_newest_part_shows_is_learned_when_refitting() -> None:
+    *parts, layout = small_task(n=1200)
+    train, validation, test = (parts[0], bent(parts[1]), bent(parts[2]))
+    spec = DenseSpec(layers=(32,), epochs=30, batch_size=16, patience=0)
+
+    fitted = fit(spec, train, validation, layout)
+
+    assert mse(fitted.model.predict(test.x), test.y) < 0.95 * mse(fitted.judged.predict(test.x), test.y)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_network_by_itself_learns_without_a_linear_forecast(kind: type[Neural]) -> None:
     train, validation, _, layout = small_task(n=400)
