@@ -22,6 +22,7 @@ from shared.scoring.intervals import (
     fit_intervals,
     ordered,
     residuals_of,
+    rows_of,
 )
 from shared.series.arrays import Float64, Int64
 
@@ -164,14 +165,14 @@ def _over_time(
     # Before each window from the first block on: how many truths there were, and how many were missed.
     counted = _running(np.isfinite(residuals[..., first:]))
     missed = np.zeros((len(paces), len(levels), *counted.shape), dtype=np.int32)
+    by_pace, rows = missed.reshape(len(paces), len(levels), -1), rows_of(counted)
     lower = np.empty((len(paces), len(moments), len(levels), *residuals.shape[:2]))
     upper = np.empty_like(lower)
     for block, (since, until) in enumerate(zip(oldest, known, strict=True)):
         begun = starts[block] if block < len(starts) else residuals.shape[-1]
-        told = (np.clip(until, first, begun) - first)[:, None, None]
-        hits = wanted * np.take_along_axis(counted, told, axis=-1)[..., 0]
-        misses = np.take_along_axis(missed, told[None, None], axis=-1)[..., 0]
-        shares = wanted + quickness * (hits - misses)  # of values that may lie outside
+        told = rows + (np.clip(until, first, begun) - first)[:, None]
+        expected = wanted * counted.reshape(-1)[told]
+        shares = wanted + quickness * (expected - by_pace[:, :, told])  # of values that may lie outside
         values, n = ordered(_between(residuals, since, until))
         # No fewer outside than the ranks can tell, unless even the level itself asks for fewer.
         least = np.minimum(wanted, 2.0 / (n + 1.0))

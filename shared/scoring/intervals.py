@@ -131,5 +131,9 @@ def _ranked(values: Float64, n: Int64, ranks: Float64) -> Float64:
     if not possible.any():
         return np.full(ranks.shape, np.nan)
     index = np.where(possible, ranks - 1, 0).astype(np.int64)
-    step, output = np.ogrid[: n.shape[0], : n.shape[1]]
-    return np.where(possible, values[step, output, index], np.nan)
+    return np.where(possible, values.reshape(-1)[rows_of(values) + index], np.nan)
+
+
+def rows_of(values: NDArray[Any]) -> Int64:
+    """Return where each row of the last axis begins in all values laid out flat; shape without that axis."""
+    return np.arange(0, values.size, values.shape[-1]).reshape(values.shape[:-1])
