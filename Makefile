@@ -27,7 +27,7 @@ page-types: $(VENV)/dev.ok  ## the page's types from the gateway's own descripti
 
 test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules $(BUILT)  ## every test but the slow and the live ones; under ten minutes on two cores
 	@mkdir -p var
-	@# Half of the time is TensorFlow's, on one core: it runs beside the rest and is shown behind it.
+	@# TensorFlow's tests are few and long: they run beside the rest and are shown behind it.
 	@$(BIN)/python -m pytest -m "keras and not slow and not live" -q > var/test-networks.log 2>&1 & networks=$$!; \
 	$(BIN)/python -m pytest -m "not keras and not slow and not live" -q; rest=$$?; \
 	wait $$networks; status=$$?; cat var/test-networks.log; exit $$((rest ? rest : status))

@@ -132,7 +132,7 @@ export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | 
   if (!inputs.length) return null;
   const windowed = (one: SeriesInfo, role: "input" | "output", horizon: typeof past) =>
     ({ series_id: one.seriesId, name: one.name, role, horizon }) as SeriesSpec;
-  const window = (one: SeriesInfo) => {
+  const reachOf = (one: SeriesInfo) => {
     const use = targets.includes(one) ? "past" : draft.uses[one.seriesId];
     return use === "futureOnly" ? spread : use === "future" ? until(ahead) : past;
   };
@@ -143,7 +143,7 @@ export function specOf(draft: Draft, files: readonly FileInfo[]): DatasetSpec | 
   const on = (enabled: boolean, horizon = until(ahead)) => (enabled ? { enabled, at: "window" as const, horizon, local_time: true, scale: null } : { enabled });
   return {
     series: [
-      ...inputs.map((one) => windowed(one, "input", window(one))),
+      ...inputs.map((one) => windowed(one, "input", reachOf(one))),
       ...inputs.filter((one) => draft.weekBefore.includes(one.seriesId)).map(aWeekAgo),
       ...targets.map((one) => ({ ...windowed(one, "output", coming), bounded: true })),
     ],
