@@ -34,7 +34,7 @@ import numpy as np
 from benchmarks.accuracy_peers import PEERS
 from benchmarks.accuracy_sets import SETS, TMY3, Set, build
 from services.evaluator.core.ensemble import combine, judged, select
-from services.evaluator.core.intervals import score_intervals
+from services.evaluator.core.intervals import judge_intervals
 from services.trainer.child.tasks import part_forecast
 from services.trainer.core.fit import fit
 from services.trainer.core.step_rows import recipe_of
@@ -207,7 +207,7 @@ def _row(name: str, runs: list[Contestant], leads: list[Float64], best: PartFore
     errors = [_errors(one.forecast.test) for one in runs]
     mae, rmse = (median(values) for values in zip(*errors, strict=True))
     middle = runs[min(range(len(runs)), key=lambda k: abs(errors[k][0] - mae))].forecast
-    scores = score_intervals(adaptive_intervals(middle, leads), middle.test, names=("y",))
+    scores = judge_intervals(adaptive_intervals(middle, leads), middle.test).scores(("y",))
     covered = next(s.coverage for s in scores if s.level == 0.8)
     against, low, high = difference(middle.test, best)
     library = f" ({runs[0].library:.1f})" if runs[0].library else ""

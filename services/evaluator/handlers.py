@@ -9,7 +9,7 @@ from faststream import Context
 from faststream.nats import NatsMessage
 
 from services.evaluator.core.backtest import score_folds
-from services.evaluator.core.intervals import covered_share, quantile_loss
+from services.evaluator.core.intervals import judge_intervals
 from services.evaluator.core.scores import Scores, score
 from services.evaluator.core.user_log import log_line
 from services.evaluator.core.verdict import reach_verdict
@@ -254,6 +254,6 @@ def _score_parts(
     folds = score_folds(forecast.test, backtest, scored)
     if folds:
         return scored(forecast.validation), scored(forecast.test), folds, None
-    intervals = adaptive_intervals(forecast, context.offset_hours)
-    test = scored(forecast.test, quantile_loss=quantile_loss(intervals, forecast.test))
-    return scored(forecast.validation), test, (), covered_share(intervals, forecast.test, context.names)
+    judged = judge_intervals(adaptive_intervals(forecast, context.offset_hours), forecast.test)
+    test = scored(forecast.test, quantile_loss=judged.quantile_loss())
+    return scored(forecast.validation), test, (), judged.covered_share()

@@ -37,22 +37,24 @@ class Intervals:
 
         ``windows`` (n_windows,) says which test windows they are; None: forecasts that follow.
         """
-        lower, upper = self._ends(windows)
-        return y_pred + lower, y_pred + upper
-
-    def at_step(self, step: int, n_windows: int) -> tuple[Float64, Float64]:
-        """Return both ends of one step for test windows 0 .. n_windows - 1: (n_levels, n, n_outputs)."""
-        lower, upper = self._ends(np.arange(n_windows), step=slice(step, step + 1))
-        return lower[:, :, 0], upper[:, :, 0]
-
-    def _ends(self, windows: Int64 | None, step: slice = slice(None)) -> tuple[Float64, Float64]:
-        """Return ends (n_levels, n_windows or 1, n_steps, n_outputs)."""
-        blocks = (self.starts, self.block_lower, self.block_upper)
-        starts, lower, upper = blocks
+        starts, lower, upper = self.starts, self.block_lower, self.block_upper
         if windows is None or starts is None or lower is None or upper is None:
-            return self.lower[:, None, step], self.upper[:, None, step]
+            return y_pred + self.lower[:, None], y_pred + self.upper[:, None]
         own = np.searchsorted(starts, windows, side="right") - 1
-        return np.moveaxis(lower[own][:, :, step], 0, 1), np.moveaxis(upper[own][:, :, step], 0, 1)
+        return y_pred + np.moveaxis(lower[own], 0, 1), y_pred + np.moveaxis(upper[own], 0, 1)
+
+    def of_level(self, level: int, steps: slice, n_windows: int) -> tuple[Float64, Float64]:
+        """Return what to add for a level's ends of some steps in test windows 0 .. n_windows - 1.
+
+        Shape (n_steps, n_outputs, n_windows), or 1 for n_windows where all have the same.
+        """
+        starts, lower, upper = self.starts, self.block_lower, self.block_upper
+        if starts is None or lower is None or upper is None:
+            return self.lower[level, steps, :, None], self.upper[level, steps, :, None]
+        own = np.searchsorted(starts, np.arange(n_windows), side="right") - 1
+        both = (np.ascontiguousarray(np.moveaxis(ends[:, level, steps], 0, -1)) for ends in (lower, upper))
+        low, high = (ends[..., own] for ends in both)
+        return low, high
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return plain arrays to store beside the model."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.scoring.forecasts import PartForecast
-from shared.scoring.intervals import LEVELS, Intervals
+from shared.scoring.intervals import Intervals, few_steps
 from shared.series.arrays import Float64
 
 
@@ -31,37 +31,58 @@ class QuantileLoss:
     per_step: Float64  # (n_steps, n_outputs)
 
 
-def score_intervals(
-    intervals: Intervals, part: PartForecast, *, names: tuple[str, ...]
-) -> list[IntervalScores]:
-    """Judge intervals on a part they were not fitted on, per level and output."""
-    sums = np.stack([_judge_step(intervals, part, step) for step in range(part.y_true.shape[1])])
-    return [
-        _interval_scores(sums[:, :, i, output], name, intervals, level)
-        for i, level in enumerate(intervals.levels)
-        for output, name in enumerate(names)
-    ]
+@dataclass(frozen=True)
+class IntervalSums:
+    """What intervals and a part they were not fitted on come to, summed over windows.
 
-
-def covered_share(intervals: Intervals, test: PartForecast, names: tuple[str, ...]) -> float | None:
-    """Return the share of test values inside the widest intervals; None undefined.
-
-    Averaged over outputs; the level is the last of ``LEVELS``.
+    ``sums`` (5, n_steps, n_levels, n_outputs) are count, inside, width and both ends' pinball losses.
     """
-    scores = score_intervals(intervals, test, names=names)
-    shares = [s.coverage for s in scores if s.level == max(LEVELS) and s.coverage is not None]
-    return sum(shares) / len(shares) if shares else None
+
+    intervals: Intervals
+    sums: Float64
+
+    def scores(self, names: tuple[str, ...]) -> list[IntervalScores]:
+        """Return the scores per level and output."""
+        return [
+            _interval_scores(self.sums[:, :, i, output], name, self.intervals, level)
+            for i, level in enumerate(self.intervals.levels)
+            for output, name in enumerate(names)
+        ]
+
+    def covered_share(self) -> float | None:
+        """Return the share of values inside the widest intervals, averaged over outputs; None undefined."""
+        widest = int(np.argmax(self.intervals.levels))
+        count, inside, width = self.sums[:3, :, widest].sum(axis=1)  # (n_outputs,)
+        defined = (count > 0) & np.isfinite(width)
+        return float((inside[defined] / count[defined]).mean()) if defined.any() else None
+
+    def quantile_loss(self) -> QuantileLoss:
+        """Return the mean pinball loss over all levels' ends, overall and per step."""
+        counts, losses = self.sums[0].sum(axis=1), self.sums[3:].sum(axis=(0, 2))  # (n_steps, n_outputs)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return QuantileLoss((losses.sum(axis=0) / counts.sum(axis=0) / 2.0)[None], losses / counts / 2.0)
 
 
-def quantile_loss(intervals: Intervals, part: PartForecast) -> QuantileLoss:
-    """Return the pinball loss of intervals on a part they were not fitted on."""
-    n_steps, n_outputs = part.y_true.shape[1:]
-    if not len(part):
-        return QuantileLoss(np.full((1, n_outputs), np.nan), np.full((n_steps, n_outputs), np.nan))
-    sums = np.stack([_judge_step(intervals, part, step) for step in range(n_steps)])
-    counts, losses = sums[:, 0].sum(axis=1), sums[:, 3:].sum(axis=(1, 2))  # (n_steps, n_outputs)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return QuantileLoss((losses.sum(axis=0) / counts.sum(axis=0) / 2.0)[None], losses / counts / 2.0)
+def judge_intervals(intervals: Intervals, part: PartForecast) -> IntervalSums:
+    """Judge intervals on a part they were not fitted on: all that their scores are made of."""
+    n_windows, n_steps, n_outputs = part.y_true.shape
+    tails = (1.0 - np.array(intervals.levels)) / 2.0
+    sums = np.empty((5, n_steps, len(tails), n_outputs))
+    for steps in few_steps(n_steps, n_windows * n_outputs):
+        truth, forecast = (_windows_last(values[:, steps]) for values in (part.y_true, part.y_pred))
+        known = np.isfinite(truth) & np.isfinite(forecast)  # (n_steps, n_outputs, n_windows)
+        truth, forecast = np.where(known, truth, 0.0), np.where(known, forecast, 0.0)
+        sums[0, steps] = known.sum(axis=-1)[:, None]
+        for i, tail in enumerate(tails):
+            low, high = (forecast + end for end in intervals.of_level(i, steps, n_windows))
+            rows = (
+                (truth >= low) & (truth <= high),
+                high - low,
+                pinball(truth, low, tail),
+                pinball(truth, high, 1.0 - tail),
+            )
+            sums[1:, steps, i] = [(row * known).sum(axis=-1) for row in rows]
+    return IntervalSums(intervals, sums)
 
 
 def pinball(y_true: Float64, quantile: Float64, level: float) -> Float64:
@@ -74,29 +95,13 @@ def pinball(y_true: Float64, quantile: Float64, level: float) -> Float64:
     return np.maximum(level * below, (level - 1.0) * below)
 
 
-def _judge_step(intervals: Intervals, part: PartForecast, step: int) -> Float64:
-    """Return sums over windows of count, inside, width and both pinballs: (5, n_levels, n_outputs)."""
-    truth, forecast = part.y_true[:, step], part.y_pred[:, step]  # (n_windows, n_outputs)
-    known = np.isfinite(truth) & np.isfinite(forecast)
-    truth, forecast = np.where(known, truth, 0.0), np.where(known, forecast, 0.0)
-    tails = (1.0 - np.array(intervals.levels)) / 2.0
-    sums = np.empty((5, len(tails), truth.shape[1]))
-    lower, upper = intervals.at_step(step, len(truth))
-    for i, tail in enumerate(tails):
-        low, high = forecast + lower[i], forecast + upper[i]
-        rows = (
-            np.ones(truth.shape),
-            (truth >= low) & (truth <= high),
-            high - low,
-            pinball(truth, low, tail),
-            pinball(truth, high, 1.0 - tail),
-        )
-        sums[:, i] = [(row * known).sum(axis=0) for row in rows]
-    return sums
+def _windows_last(values: Float64) -> Float64:
+    """Return values (n_windows, n_steps, n_outputs) with windows as the last axis, side by side in memory."""
+    return np.ascontiguousarray(np.moveaxis(values, 0, -1))
 
 
 def _interval_scores(sums: Float64, name: str, intervals: Intervals, level: float) -> IntervalScores:
-    count, inside, width, low, high = sums.sum(axis=0)
+    count, inside, width, low, high = sums.sum(axis=1)  # sums: (5, n_steps)
     undefined = None
     if not count:
         undefined = "there is no pair of a finite true value and a finite forecast"
@@ -106,8 +111,8 @@ def _interval_scores(sums: Float64, name: str, intervals: Intervals, level: floa
             f"validation has {intervals.n_windows} windows, {level:.0%} needs {needed} finite residuals"
         )
     if undefined:
-        return IntervalScores(name, level, None, (None,) * len(sums), None, None, None, undefined)
-    shares = tuple(float(row[1] / row[0]) if row[0] else None for row in sums)
+        return IntervalScores(name, level, None, (None,) * sums.shape[1], None, None, None, undefined)
+    shares = tuple(float(there / of) if of else None for of, there in sums[:2].T)
     # The interval score is the sum of both ends' pinball losses in units of half the tail.
     total = (low + high) * 2.0 / (1.0 - level)
     return IntervalScores(

@@ -11,12 +11,12 @@ import numpy as np
 
 from services.evaluator.core.claims import Claim, make_claims
 from services.evaluator.core.ensemble import Ensemble, may_join, select
-from services.evaluator.core.intervals import IntervalScores, quantile_loss, score_intervals
+from services.evaluator.core.intervals import IntervalScores, QuantileLoss, judge_intervals
 from services.evaluator.core.ranking import Entry, Leaderboard, rank
 from services.evaluator.core.residuals import ResidualStatistics, residual_statistics
 from services.evaluator.core.scores import Scores, score
 from shared.scoring.adaptive import adaptive_intervals
-from shared.scoring.forecasts import Forecast
+from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64
 
@@ -81,12 +81,13 @@ class RunNumbers:
 def compute(run_data: RunData) -> RunNumbers:
     """Compute every number of a run from its arrays; the same data give the same numbers."""
     models = run_data.models
-    validation = {m.job_id: _score(run_data, m.forecast, "validation") for m in models}
+    validation = {m.job_id: _score(run_data, m.forecast.validation) for m in models}
     intervals = {
         m.job_id: adaptive_intervals(m.forecast, [output.offset_hours for output in run_data.outputs])
         for m in models
     }
-    test = {m.job_id: _score(run_data, m.forecast, "test", intervals[m.job_id]) for m in models}
+    judged = {m.job_id: judge_intervals(intervals[m.job_id], m.forecast.test) for m in models}
+    test = {m.job_id: _score(run_data, m.forecast.test, judged[m.job_id].quantile_loss()) for m in models}
     entries = [Entry(m.job_id, m.label, m.kind, validation[m.job_id], test[m.job_id]) for m in models]
     board = rank(entries, run_data.metric)
     train_std = [output.train_std for output in next(iter(test.values())).outputs] if test else []
@@ -102,10 +103,7 @@ def compute(run_data: RunData) -> RunNumbers:
             {m.job_id: m.forecast.validation for m in models if may_join(m.kind)}, train_std=train_std
         ),
         intervals=intervals,
-        interval_scores={
-            m.job_id: score_intervals(intervals[m.job_id], m.forecast.test, names=run_data.names)
-            for m in models
-        },
+        interval_scores={job_id: sums.scores(run_data.names) for job_id, sums in judged.items()},
         residuals={m.job_id: residual_statistics(m.forecast.test, names=run_data.names) for m in models},
     )
 
@@ -177,14 +175,14 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _score(run_data: RunData, forecast: Forecast, part: str, intervals: Intervals | None = None) -> Scores:
+def _score(run_data: RunData, part: PartForecast, loss: QuantileLoss | None = None) -> Scores:
     return score(
-        getattr(forecast, part),
+        part,
         y_train=[output.y_train for output in run_data.outputs],
         delta_minutes=[output.delta_minutes for output in run_data.outputs],
         names=run_data.names,
         season_length=run_data.season_length,
-        quantile_loss=quantile_loss(intervals, getattr(forecast, part)) if intervals else None,
+        quantile_loss=loss,
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.evaluator.core.intervals import score_intervals
+from services.evaluator.core.intervals import judge_intervals
 from shared.scoring.adaptive import DAY_NS, FEWEST, HABITS, USUAL, Habit, adaptive_intervals, choose_habit
 from shared.scoring.forecasts import Forecast, PartForecast
 from shared.scoring.intervals import fit_intervals
@@ -26,12 +26,12 @@ def forecast(*, growth: float = 3.0, n: int = 1500, seed: int = 0) -> Forecast:
 def test_coverage_holds_when_errors_shrink_or_grow(growth: float) -> None:
     made = forecast(growth=growth)
 
-    adaptive = score_intervals(adaptive_intervals(made, LEADS), made.test, names=("y",))
+    adaptive = judge_intervals(adaptive_intervals(made, LEADS), made.test).scores(("y",))
 
     by_level = {result.level: result for result in adaptive}
     assert by_level[0.8].coverage == pytest.approx(0.8, abs=0.05)
     if growth == 3.0:
-        still = score_intervals(fit_intervals(made.validation), made.test, names=("y",))
+        still = judge_intervals(fit_intervals(made.validation), made.test).scores(("y",))
         assert {r.level: r.coverage for r in still}[0.8] == pytest.approx(0.33, abs=0.05)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.evaluator.core.intervals import pinball, quantile_loss
+from services.evaluator.core.intervals import judge_intervals, pinball
 from services.evaluator.core.problems import ForecastMismatch
 from services.evaluator.core.scores import Scores, score
 from shared.contracts.metrics import METRIC_NAMES
@@ -96,7 +96,7 @@ def test_pinball_is_the_mean_quantile_loss_of_both_ends_of_every_level() -> None
     intervals = fit_intervals(part)
     other = PartForecast(np.arange(200), y_true + 1.0, y_pred)
 
-    scores = _scores(y_true + 1.0, y_pred, quantile_loss=quantile_loss(intervals, other))
+    scores = _scores(y_true + 1.0, y_pred, quantile_loss=judge_intervals(intervals, other).quantile_loss())
 
     losses = [
         pinball(other.y_true, end, q)
