@@ -101,8 +101,9 @@ def adaptive_intervals(
     moments = np.append(ref_ns[len(validation) + starts], now)
     for steps in few_steps(len(leads_ns), len(ref_ns) * first.lower.shape[-1]):
         course = _Course(residuals_of(parts, steps), ref_ns + leads_ns[steps, None])
+        days = np.full(len(course.known_ns), habit.days)
         (lower[:, :, steps],), (upper[:, :, steps],) = _over_time(
-            course, moments, starts + len(validation), levels, habit.days, (habit.pace,)
+            course, moments, starts + len(validation), levels, days, (habit.pace,)
         )
     return Intervals(
         levels=first.levels,
@@ -129,17 +130,20 @@ def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> H
     steps = np.unique(np.linspace(0, len(leads_ns) - 1, ROLLED_STEPS).round().astype(np.int64))
     starts = _blocks(len(validation) - begin, len(steps) * len(HABITS))
     own = np.searchsorted(starts, np.arange(len(validation) - begin), side="right") - 1
-    course = _Course(residuals_of([validation], steps), validation.ref_ns + leads_ns[steps, None])
-    moments = np.append(validation.ref_ns[begin + starts], course.known_ns[:, -1].max())
-    judged = np.moveaxis(course.residuals[..., begin:], -1, 0)[:, None]  # (n_windows, 1, n_steps, n_outputs)
-    spread = np.nanstd(course.residuals[..., :begin], axis=-1)
+    known_ns = validation.ref_ns + leads_ns[steps, None]
+    moments = np.append(validation.ref_ns[begin + starts], known_ns[:, -1].max())
+    residuals = residuals_of([validation], steps)
+    # All days at once: each has the steps to itself.
+    tiled = _Course(np.tile(residuals, (len(DAYS), 1, 1)), np.tile(known_ns, (len(DAYS), 1)))
+    ends = _over_time(tiled, moments, begin + starts, LEVELS, np.repeat(DAYS, len(steps)), PACES)
+    judged = np.moveaxis(residuals[..., begin:], -1, 0)[:, None]  # (n_windows, 1, n_steps, n_outputs)
+    spread = np.nanstd(residuals[..., :begin], axis=-1)
     losses = []
-    for days in DAYS:
-        for lower, upper in zip(
-            *_over_time(course, moments, begin + starts, LEVELS, days, PACES), strict=True
-        ):
-            loss = _quantile_loss(judged, lower[own], upper[own], np.array(LEVELS)[:, None, None])
-            losses.append(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0)))
+    for day, pace in np.ndindex(len(DAYS), len(PACES)):
+        own_steps = slice(day * len(steps), (day + 1) * len(steps))
+        lower, upper = (of_pace[pace, :, :, own_steps][own] for of_pace in ends)
+        loss = _quantile_loss(judged, lower, upper, np.array(LEVELS)[:, None, None])
+        losses.append(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0)))
     least = min(losses)
     return HABITS[int(np.argmax(np.array(losses) <= AS_GOOD * least))] if least > 0 else USUAL
 
@@ -149,13 +153,13 @@ def _over_time(
     moments: Int64,
     starts: Int64,
     levels: tuple[float, ...],
-    days: int,
+    days: Int64,
     paces: tuple[float, ...],
 ) -> tuple[Float64, Float64]:
     """Return both ends for each pace and block: (n_paces, n_blocks + 1, n_levels, n_steps, n_outputs).
 
     ``moments`` says when each block begins (the last: when forecasts that follow do), ``starts`` its first
-    window.
+    window, ``days`` (n_steps,) how long residuals of a step count.
     """
     residuals = course.residuals
     oldest, known = _reach(course, moments, days)
@@ -186,7 +190,7 @@ def _over_time(
     return lower, upper
 
 
-def _reach(course: _Course, moments: Int64, days: int) -> tuple[Int64, Int64]:
+def _reach(course: _Course, moments: Int64, days: Int64) -> tuple[Int64, Int64]:
     """Return the first window that counts at each moment and the first not known: (n_moments, n_steps).
 
     Those of the last days count, and further ones up to ``FEWEST`` that have a truth: gaps are no recent
@@ -198,7 +202,7 @@ def _reach(course: _Course, moments: Int64, days: int) -> tuple[Int64, Int64]:
     for step, (known_ns, before) in enumerate(zip(course.known_ns, with_truth, strict=True)):
         known[:, step] = np.searchsorted(known_ns, moments, side="right")
         enough = np.searchsorted(before, before[known[:, step]] - FEWEST, side="right") - 1
-        recent = np.searchsorted(known_ns, moments - days * DAY_NS)
+        recent = np.searchsorted(known_ns, moments - days[step] * DAY_NS)
         oldest[:, step] = np.minimum(recent, np.maximum(0, enough))
     return oldest, known
 

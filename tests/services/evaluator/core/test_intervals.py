@@ -110,9 +110,8 @@ def test_intervals_that_follow_are_judged_window_by_window_as_plain_loops_do() -
         block = sum(window >= start for start in (7, 30, 52))
         low, high = middle + ends[:, block, level, step, output]
         tail = (1.0 - intervals.levels[level]) / 2.0
-        expected[:, step, level, output] += (
-            1.0, low <= y <= high, high - low, pinball(y, low, tail), pinball(y, high, 1.0 - tail)
-        )  # fmt: skip
+        losses = float(pinball(y, low, tail)), float(pinball(y, high, 1.0 - tail))
+        expected[:, step, level, output] += np.array([1.0, low <= y <= high, high - low, *losses])
     np.testing.assert_allclose(judged.sums, expected, rtol=1e-12)
     inside, count = expected[1, :, 1].sum(axis=0), expected[0, :, 1].sum(axis=0)
     assert judged.covered_share() == pytest.approx(np.mean(inside / count), rel=1e-12)
