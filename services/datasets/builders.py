@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from services.datasets.child import Built, Order
 from services.datasets.core.artefact import planned_within
 from services.datasets.ports import BuildCancelled
+from shared.cancellation import end
 from shared.contracts.specs import DatasetSpec
 from shared.errors import PassedOn, Unavailable
 from shared.series.series import Series
@@ -146,9 +147,7 @@ class Builders:
             return work.result()
         finally:
             if not work.done():
-                work.cancel()
-                with suppress(asyncio.CancelledError, BuildCrashed):
-                    await work
+                await end(work)
 
     async def close(self) -> None:
         """End every process that waits for work."""

@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.evaluator.core.monitoring import ForecastScore
+from shared.cancellation import heeding
 from shared.contracts.kinds import ENSEMBLE, KINDS, Kind
 from shared.messaging.streams import work_consumer
 from shared.storage.rows import RunRow
@@ -121,7 +122,9 @@ class QueueDepth:
 
     async def watch(self) -> None:
         """Ask for ever; while the broker is away the last numbers stand."""
+        heed = heeding()
         while True:
+            heed()
             try:
                 for kind in KINDS:
                     await self.ask(kind)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from shared.cancellation import heeding
 from shared.contracts import events as e
 from shared.contracts.base import Event, new_id, utc_now
 from shared.errors import Unavailable
@@ -43,7 +44,9 @@ class Reconciler:
 
     async def run(self) -> None:
         """Look for ever; an outage of the stores is waited out."""
+        heed = heeding()
         while True:
+            heed()
             await asyncio.sleep(self.every.total_seconds())
             try:
                 if await self._hold():

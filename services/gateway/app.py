@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 
@@ -75,6 +75,7 @@ from services.gateway.uploads import row_routes
 from services.gateway.web.page import add_page
 from services.gateway.web.routers import PAGE_ROUTERS
 from services.gateway.workers import NatsWorkers
+from shared.cancellation import end
 from shared.errors import TrainyardError
 from shared.messaging.broker import check_connection, make_broker
 from shared.messaging.metrics import DeliveryMetrics
@@ -206,9 +207,9 @@ def _admission(
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await end(task)
+    if not task.cancelled():
+        task.result()
 
 
 def _add_gate(app: FastAPI, settings: GatewaySettings, registry: CollectorRegistry) -> None:

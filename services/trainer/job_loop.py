@@ -15,6 +15,7 @@ from services.trainer.child.warm import FitCancelled, WarmChild
 from services.trainer.core.model import Progress
 from services.trainer.metrics import JobMetrics
 from services.trainer.ports import Checkpoints, Jobs, Product
+from shared.cancellation import end, heeding
 from shared.contracts.events import ModelProgress, TrainModel
 from shared.errors import InvalidInput, Unavailable
 from shared.messaging.delivery import settling
@@ -68,8 +69,10 @@ class JobLoop:
     async def run(self, queue: WorkQueue) -> None:
         """Work for ever; cancelling this hands the job in hand back at once."""
         while True:
+            heed = heeding()
             message = await queue.next_job()
             async with settling(message, self._publisher.publish, every=self._beat, metrics=self._deliveries):
+                heed()
                 order = TrainModel.model_validate_json(message.data)
                 structlog.contextvars.bind_contextvars(
                     session_id=order.session_id, run_id=order.run_id, job_id=order.job_id
@@ -164,10 +167,7 @@ class JobLoop:
                 raise FitCancelled("cancelled on request")
             outcome = fitting.result()
         finally:
-            for unfinished in (fitting, watching):
-                unfinished.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(fitting, watching, return_exceptions=True)
+            await end(fitting, watching)
         return Product(folder=scratch, seconds=outcome.seconds, notes=outcome.notes)
 
     async def _hand_back(self, job: JobRow) -> None:
@@ -179,7 +179,8 @@ class JobLoop:
         """Return when the job shall stop; raise ``LeaseLost`` when it belongs to somebody else."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._cancelled.wait(), self._beat)
+                async with asyncio.timeout(self._beat):
+                    await self._cancelled.wait()
                 return
             try:
                 row = await self._jobs.renew(job)

@@ -250,8 +250,8 @@ async def _main(run_id: str, settings: TrainerSettings) -> Rerun:
     worker = WarmChild(
         threads=settings.trainer_threads, memory_bytes=settings.trainer_memory_bytes, warm_for=()
     )
-    await worker.start()
     try:
+        await worker.start()
         with tempfile.TemporaryDirectory(prefix="trainyard-rerun-") as scratch:
             return await rerun(storage, run_id, worker, Path(scratch), threads=settings.trainer_threads)
     finally:

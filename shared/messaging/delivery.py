@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from pydantic import JsonValue, ValidationError
 
 from shared import traces
+from shared.cancellation import end
 from shared.contracts.base import Message, derive
 from shared.errors import InternalError, InvalidInput, SessionNotFound, Unavailable
 from shared.messaging.metrics import DeliveryMetrics
@@ -72,9 +73,7 @@ async def heartbeat(message: Msg, *, every: float) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 def is_jetstream(message: Msg) -> bool:

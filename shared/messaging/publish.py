@@ -9,6 +9,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from shared import traces
+from shared.cancellation import heeding
 from shared.contracts.base import Event, Message
 from shared.errors import Unavailable
 
@@ -83,6 +84,7 @@ class Publisher:
 
     async def _store(self, message: Message) -> bool:
         """Ask once; False if the subject had its message already."""
+        heed = heeding()
         try:
             await self._publisher.publish(
                 message,
@@ -97,6 +99,7 @@ class Publisher:
                 return False
             log.warning("publish not confirmed", subject=message.subject(), reason=repr(error))
             raise
+        heed()
         return True
 
     async def publish_all(self, messages: list[Message]) -> None:

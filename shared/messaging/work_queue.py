@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
+from shared.cancellation import heeding
 from shared.contracts.kinds import Kind
 from shared.messaging.streams import work_consumer
 
@@ -34,12 +35,14 @@ class WorkQueue:
     async def next_job(self) -> Msg:
         """Wait for the next job of any served kind; acknowledging it is the caller's duty."""
         while True:
+            heed = heeding()
             for _ in range(len(self._kinds)):
                 kind = self._kinds[0]
                 self._kinds.rotate(-1)
                 message = await self._take(kind)
                 if message is not None:
-                    return message
+                    return message  # whoever takes it hands it back if it was cancelled meanwhile
+                heed()
             await asyncio.sleep(self._idle)
 
     async def _take(self, kind: Kind) -> Msg | None:

@@ -153,7 +153,10 @@ class SqliteRecords:
 async def _connect(path: Path, opened: AsyncExitStack) -> aiosqlite.Connection:
     """Open the file; what goes wrong after that closes it again."""
     try:
-        connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        connecting = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        # A process that ends without closing shall end: the file survives that, as it survives a power cut.
+        connecting._thread.daemon = True
+        connection = await connecting
     except sqlite3.Error as error:
         raise _unavailable(error) from error
     opened.push_async_callback(connection.close)

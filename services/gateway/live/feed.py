@@ -1,7 +1,6 @@
 """The gateway's own ear on the bus: every event once and in order, progress as it comes."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,6 +10,7 @@ from nats.aio.msg import Msg
 from services.gateway.live.history import StreamHistory, sequence
 from services.gateway.live.hub import Hub
 from services.gateway.live.messages import parse
+from shared.cancellation import end, heeding
 from shared.errors import Unavailable
 
 _WATCH_EVERY = 1.0
@@ -46,9 +46,7 @@ class Feed:
     async def stop(self) -> None:
         """Stop watching; the subscriptions end with the connection."""
         if self._watch:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+            await end(self._watch)
 
     async def _on_event(self, message: Msg) -> None:
         number = sequence(message)
@@ -74,8 +72,9 @@ class Feed:
             log.warning("feed could not catch up, will try again", reason=error.message)
 
     async def _watch_reconnects(self) -> None:
-        seen = self._client.stats["reconnects"]
+        seen, heed = self._client.stats["reconnects"], heeding()
         while True:
+            heed()
             await asyncio.sleep(_WATCH_EVERY)
             now = self._client.stats["reconnects"]
             if now == seen or not self._client.is_connected:

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.gateway.live.messages import LiveMessage, parse
+from shared.cancellation import heeding
 from shared.messaging.publish import BrokerAway
 
 BATCH = 256
@@ -77,14 +78,17 @@ class StreamHistory:
 
     async def last(self) -> int:
         """Return the newest sequence number of the event stream."""
+        heed = heeding()
         try:
             answer = await self._client.request("$JS.API.STREAM.INFO.EVT", b"", timeout=_TIMEOUT)
         except (NatsError, TimeoutError) as error:
             raise BrokerAway("the message broker does not answer") from error
+        heed()
         state = json.loads(answer.data).get("state", {})
         return int(state.get("last_seq", 0))
 
     async def _direct(self, stream: str, **request: Any) -> list[Msg]:
+        heed = heeding()
         try:
             inbox = self._client.new_inbox()
             answers = await self._client.subscribe(inbox)
@@ -95,6 +99,7 @@ class StreamHistory:
                 found = []
                 while "Status" not in ((message := await answers.next_msg(_TIMEOUT)).headers or {}):
                     found.append(message)
+                heed()
                 return found
             finally:  # also when the client has left meanwhile: what is left over would hold up our own end
                 await answers.unsubscribe()

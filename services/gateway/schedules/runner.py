@@ -23,6 +23,7 @@ from services.gateway.runs.lifecycle import request_dataset, start_run
 from services.gateway.schedules.due import newest_due
 from services.gateway.schedules.webhooks import WebhookAway
 from services.gateway.workers import Workers
+from shared.cancellation import heeding
 from shared.contracts.base import new_id, utc_now
 from shared.contracts.events import ScheduleFired
 from shared.errors import TrainyardError, Unavailable
@@ -56,7 +57,9 @@ class ScheduleRunner:
     async def run(self) -> None:
         """Look for ever; an outage is waited out."""
         longest = 3 * self._every + timedelta(minutes=5)
+        heed = heeding()
         while True:
+            heed()
             await asyncio.sleep(self._every.total_seconds())
             lease = LeaseRow(
                 id="gateway-schedules", owner="trainyard", holder=self._holder, until=utc_now() + longest

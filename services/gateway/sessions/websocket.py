@@ -65,8 +65,8 @@ async def _sign_in(websocket: WebSocket, gateway: Gateway) -> tuple[Identity, st
     try:
         with gateway.live.sockets.unknown():
             if credential is None and not gateway.settings.single_user:
-                first = await asyncio.wait_for(websocket.receive_text(), _FIRST_MESSAGE_S)
-                credential = _token_in(first)
+                async with asyncio.timeout(_FIRST_MESSAGE_S):
+                    credential = _token_in(await websocket.receive_text())
             return await gateway.admission.verifier.identify(credential), credential
     except TooManySockets as error:
         await websocket.close(TOO_MANY, error.code)
@@ -147,6 +147,7 @@ async def _serve(
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:
     try:
-        await asyncio.wait_for(websocket.close(code, reason), _CLOSE_S)
+        async with asyncio.timeout(_CLOSE_S):
+            await websocket.close(code, reason)
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
         return  # the client does not even read the farewell

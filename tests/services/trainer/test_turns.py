@@ -17,6 +17,7 @@ from services.trainer.core.planning import plan_jobs
 from services.trainer.job_loop import JobLoop
 from services.trainer.metrics import JobMetrics
 from services.trainer.storage import LedgerJobs, LedgerRuns
+from shared.cancellation import end
 from shared.contracts.base import Message, new_id, utc_now
 from shared.contracts.data_contract import SeriesContract
 from shared.contracts.events import CancelRequested, SessionDeleted, TrainingRequested
@@ -119,13 +120,12 @@ async def test_one_job_is_begun_after_a_few_of_another_users_hundred(
         async with asyncio.timeout(60):
             while len(served) < 101:  # noqa: ASYNC110 - the ledger sets no event
                 await asyncio.sleep(0.02)
-        for task in working:
-            task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
+        async with asyncio.timeout(30):
+            await end(*working)
+        attempts = [job.attempt for job in await storage.records.select(JobRow, {"kind": "lin"})]
     finally:
         await broker.stop()
-    attempts = [job.attempt for job in await storage.records.select(JobRow, {"kind": "lin"})]
-    await storage.close()
+        await storage.close()
 
     assert served.index("bert") - queued_at <= 2 + n_replicas
     assert attempts == [1] * 101
