@@ -10,6 +10,7 @@ GROUND = {
     "settings",
     "traces",
     "fingerprint",
+    "cancellation",
 }  # modules beside `shared.contracts`, one room with it
 DOCUMENTS = ("architecture", "numerics", "glossary")
 WIDEST = 160
