@@ -1,9 +1,10 @@
 """Intervals that follow the seasons: calibrated again and again, from what is known by then.
 
 Errors of a validation part months ago promise little about today's. So every block of test windows gets the
-quantiles of the newest residuals whose truth was known at the block's first reference time, and each miss
-moves the level that is asked of them (adaptive conformal inference, Gibbs and Candes, 2021). How far back
-residuals count and how far a miss moves a level is chosen on validation, by rolling over it in the same way.
+quantiles of the newest residuals whose truth was known at the block's first reference time, each divided by
+how large they are at its hour of the day, and each miss moves the level that is asked of them (adaptive
+conformal inference, Gibbs and Candes, 2021). How far back residuals count and how far a miss moves a level is
+chosen on validation, by rolling over it in the same way.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.hourly import HOUR_NS, HOURS, HourlySizes, hour_of, hourly_sizes
 from shared.scoring.intervals import (
     LEVELS,
     Intervals,
@@ -28,8 +30,7 @@ from shared.series.arrays import Float64, Int64
 
 FEWEST = 200  # residuals that are looked at, whatever their age
 MOST_SORTS = 1500  # blocks times steps: bounds the work
-HOUR_NS = 3_600_000_000_000
-DAY_NS = 24 * HOUR_NS
+DAY_NS = HOURS * HOUR_NS
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,26 @@ ROLLED_STEPS = 4  # steps of the forecast that habits are compared on
 class _Course:
     """Residuals of some steps in time order, and when each was known.
 
-    ``residuals`` (n_steps, n_outputs, n_windows), NaN where unknown, and ``known_ns`` (n_steps, n_windows).
+    ``residuals`` (n_steps, n_outputs, n_windows), NaN where unknown, ``known_ns`` (n_steps, n_windows), and
+    the ``hours`` (n_windows,) of the reference times.
     """
 
     residuals: Float64
     known_ns: Int64
+    hours: Int64
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Both ends for each pace and block, in units of the sizes of each block; the last is for what follows.
+
+    ``lower`` and ``upper`` (n_paces, n_blocks + 1, n_levels, n_steps, n_outputs), ``sizes`` (n_blocks + 1,
+    n_steps, n_outputs, 24).
+    """
+
+    lower: Float64
+    upper: Float64
+    sizes: Float64
 
 
 def adaptive_intervals(
@@ -97,14 +113,14 @@ def adaptive_intervals(
     starts = _blocks(len(ref_ns) - len(validation), len(leads_ns))
     lower = np.empty((len(starts) + 1, *first.lower.shape))
     upper = np.empty_like(lower)
+    sizes = np.empty((len(lower), *first.lower.shape[1:], HOURS))
     now = ref_ns[-1] + leads_ns.max() if now_ns is None else now_ns  # the last: for forecasts that follow
     moments = np.append(ref_ns[len(validation) + starts], now)
     for steps in few_steps(len(leads_ns), len(ref_ns) * first.lower.shape[-1]):
-        course = _Course(residuals_of(parts, steps), ref_ns + leads_ns[steps, None])
+        course = _Course(residuals_of(parts, steps), ref_ns + leads_ns[steps, None], hour_of(ref_ns))
         days = np.full(len(course.known_ns), habit.days)
-        (lower[:, :, steps],), (upper[:, :, steps],) = _over_time(
-            course, moments, starts + len(validation), levels, days, (habit.pace,)
-        )
+        ends = _over_time(course, moments, starts + len(validation), levels, days, (habit.pace,))
+        lower[:, :, steps], upper[:, :, steps], sizes[:, steps] = ends.lower[0], ends.upper[0], ends.sizes
     return Intervals(
         levels=first.levels,
         n_windows=first.n_windows,
@@ -113,6 +129,7 @@ def adaptive_intervals(
         starts=starts,
         block_lower=lower[:-1],
         block_upper=upper[:-1],
+        sizes=HourlySizes(sizes[-1], sizes[:-1]),
     )
 
 
@@ -134,14 +151,16 @@ def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> H
     moments = np.append(validation.ref_ns[begin + starts], known_ns[:, -1].max())
     residuals = residuals_of([validation], steps)
     # All days at once: each has the steps to itself.
-    tiled = _Course(np.tile(residuals, (len(DAYS), 1, 1)), np.tile(known_ns, (len(DAYS), 1)))
+    hours = hour_of(validation.ref_ns)
+    tiled = _Course(np.tile(residuals, (len(DAYS), 1, 1)), np.tile(known_ns, (len(DAYS), 1)), hours)
     ends = _over_time(tiled, moments, begin + starts, LEVELS, np.repeat(DAYS, len(steps)), PACES)
     judged = np.moveaxis(residuals[..., begin:], -1, 0)[:, None]  # (n_windows, 1, n_steps, n_outputs)
     spread = np.nanstd(residuals[..., :begin], axis=-1)
     losses = []
     for day, pace in np.ndindex(len(DAYS), len(PACES)):
         own_steps = slice(day * len(steps), (day + 1) * len(steps))
-        lower, upper = (of_pace[pace, :, :, own_steps][own] for of_pace in ends)
+        size = ends.sizes[:, own_steps][own, ..., hours[begin:]][:, None]
+        lower, upper = (both[pace, :, :, own_steps][own] * size for both in (ends.lower, ends.upper))
         loss = _quantile_loss(judged, lower, upper, np.array(LEVELS)[:, None, None])
         losses.append(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0)))
     least = min(losses)
@@ -155,13 +174,13 @@ def _over_time(
     levels: tuple[float, ...],
     days: Int64,
     paces: tuple[float, ...],
-) -> tuple[Float64, Float64]:
-    """Return both ends for each pace and block: (n_paces, n_blocks + 1, n_levels, n_steps, n_outputs).
+) -> _Ends:
+    """Return both ends for each pace and block.
 
     ``moments`` says when each block begins (the last: when forecasts that follow do), ``starts`` its first
     window, ``days`` (n_steps,) how long residuals of a step count.
     """
-    residuals = course.residuals
+    residuals, hours = course.residuals, course.hours
     oldest, known = _reach(course, moments, days)
     wanted = 1.0 - np.array(levels)[:, None, None]
     quickness = np.array(paces)[:, None, None, None]
@@ -172,22 +191,26 @@ def _over_time(
     by_pace, rows = missed.reshape(len(paces), len(levels), -1), rows_of(counted)
     lower = np.empty((len(paces), len(moments), len(levels), *residuals.shape[:2]))
     upper = np.empty_like(lower)
+    sizes = np.empty((len(moments), *residuals.shape[:2], HOURS))
     for block, (since, until) in enumerate(zip(oldest, known, strict=True)):
         begun = starts[block] if block < len(starts) else residuals.shape[-1]
         told = rows + (np.clip(until, first, begun) - first)[:, None]
         expected = wanted * counted.reshape(-1)[told]
         shares = wanted + quickness * (expected - by_pace[:, :, told])  # of values that may lie outside
-        values, n = ordered(_between(residuals, since, until))
+        recent, then = _between(residuals, since, until), hours[since.min() : until.max()]
+        sizes[block] = hourly_sizes(recent, then)
+        values, n = ordered(recent / sizes[block][..., then])
         # No fewer outside than the ranks can tell, unless even the level itself asks for fewer.
         least = np.minimum(wanted, 2.0 / (n + 1.0))
         held = np.clip(shares, np.maximum(0.1 * wanted, least), 0.95)
         lower[:, block], upper[:, block] = ends_of(values, n, held / 2.0)
         if block < len(starts):
-            own = residuals[..., begun : stops[block]]
+            windows = slice(begun, stops[block])
+            own = residuals[..., windows] / sizes[block][..., hours[windows]]
             outside = (own < lower[:, block, ..., None]) | (own > upper[:, block, ..., None])
             run = missed[..., begun - first : stops[block] - first + 1]
             run[..., 1:] = run[..., :1] + np.cumsum(outside, axis=-1)
-    return lower, upper
+    return _Ends(lower, upper, sizes)
 
 
 def _reach(course: _Course, moments: Int64, days: Int64) -> tuple[Int64, Int64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.scoring.forecasts import PartForecast
+from shared.scoring.hourly import HourlySizes
 from shared.series.arrays import Float64, Int64
 
 LEVELS = (0.5, 0.8, 0.95)
@@ -16,12 +17,13 @@ MOST_VALUES = 1 << 18  # residuals that are ordered at once: 2 MB, as caches hol
 
 @dataclass(frozen=True)
 class Intervals:
-    """What to add to a forecast to get the ends of its interval, in the outputs' units.
+    """What to add to a forecast to get the ends of its interval.
 
     ``lower`` and ``upper`` have shape (n_levels, n_steps, n_outputs) and are NaN where there are too few
     windows for a level (fewer than 2 / (1 - level) - 1); they are the newest, for forecasts that follow.
     Where intervals follow the seasons, ``block_lower`` and ``block_upper`` (n_blocks, n_levels, n_steps,
-    n_outputs) are those of the test windows from each of ``starts`` (n_blocks,) on.
+    n_outputs) are those of the test windows from each of ``starts`` (n_blocks,) on. All are in the outputs'
+    units, or in ``sizes`` where there are any.
     """
 
     levels: tuple[float, ...]
@@ -31,43 +33,46 @@ class Intervals:
     starts: Int64 | None = None
     block_lower: Float64 | None = None
     block_upper: Float64 | None = None
+    sizes: HourlySizes | None = None
 
-    def around(self, y_pred: Float64, windows: Int64 | None = None) -> tuple[Float64, Float64]:
+    def around(self, y_pred: Float64, ref_ns: Int64, windows: Int64 | None = None) -> tuple[Float64, Float64]:
         """Return both ends for forecasts (n_windows, n_steps, n_outputs), levels on a new first axis.
 
-        ``windows`` (n_windows,) says which test windows they are; None: forecasts that follow.
+        Parameters
+        ----------
+        ref_ns
+            Their reference times, (n_windows,).
+        windows
+            Which test windows they are, (n_windows,); None: forecasts that follow.
         """
+        lower, upper = self._ends(ref_ns, windows, slice(None))
+        return y_pred + lower, y_pred + upper
+
+    def of_test(self, ref_ns: Int64, steps: slice) -> tuple[Float64, Float64]:
+        """Return what to add for both ends of some steps of all test windows.
+
+        Shape (n_levels, n_steps, n_outputs, n_windows), or 1 for n_windows where all have the same.
+        """
+        lower, upper = (
+            np.moveaxis(ends, 1, -1) for ends in self._ends(ref_ns, np.arange(len(ref_ns)), steps)
+        )
+        return lower, upper
+
+    def _ends(self, ref_ns: Int64, windows: Int64 | None, steps: slice) -> tuple[Float64, Float64]:
+        """Return what to add for both ends: (n_levels, n_windows or 1, n_steps, n_outputs)."""
         starts, lower, upper = self.starts, self.block_lower, self.block_upper
         if windows is None or starts is None or lower is None or upper is None:
-            return y_pred + self.lower[:, None], y_pred + self.upper[:, None]
-        own = np.searchsorted(starts, windows, side="right") - 1
-        return y_pred + np.moveaxis(lower[own], 0, 1), y_pred + np.moveaxis(upper[own], 0, 1)
-
-    def of_level(self, level: int, steps: slice, n_windows: int) -> tuple[Float64, Float64]:
-        """Return what to add for a level's ends of some steps in test windows 0 .. n_windows - 1.
-
-        Shape (n_steps, n_outputs, n_windows), or 1 for n_windows where all have the same.
-        """
-        starts, lower, upper = self.starts, self.block_lower, self.block_upper
-        if starts is None or lower is None or upper is None:
-            return self.lower[level, steps, :, None], self.upper[level, steps, :, None]
-        own = np.searchsorted(starts, np.arange(n_windows), side="right") - 1
-        both = (np.ascontiguousarray(np.moveaxis(ends[:, level, steps], 0, -1)) for ends in (lower, upper))
-        low, high = (ends[..., own] for ends in both)
-        return low, high
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return plain arrays to store beside the model."""
-        return {
-            "levels": np.array(self.levels),
-            "n_windows": np.array(self.n_windows),
-            "lower": self.lower,
-            "upper": self.upper,
-        } | {
-            name: values
-            for name in ("starts", "block_lower", "block_upper")
-            if (values := getattr(self, name)) is not None
-        }
+            blocks, both = None, (self.lower[:, None, steps], self.upper[:, None, steps])
+        else:
+            blocks = np.searchsorted(starts, windows, side="right") - 1
+            both = (
+                np.moveaxis(lower[blocks][:, :, steps], 0, 1),
+                np.moveaxis(upper[blocks][:, :, steps], 0, 1),
+            )
+        if self.sizes is None:
+            return both
+        size = self.sizes.at(ref_ns, blocks, steps)
+        return both[0] * size, both[1] * size
 
 
 def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVELS) -> Intervals:

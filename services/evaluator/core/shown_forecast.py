@@ -7,8 +7,9 @@ import numpy as np
 from pydantic import JsonValue
 
 from services.evaluator.core.problems import PlotImpossible
+from shared.scoring.adaptive import adaptive_intervals
 from shared.scoring.forecasts import Forecast, PartForecast
-from shared.scoring.intervals import Intervals, fit_intervals
+from shared.scoring.intervals import Intervals
 from shared.series.arrays import Float64, Int64
 from shared.windows.dataset import Dataset
 
@@ -47,7 +48,9 @@ class ShownForecast:
             raise PlotImpossible(
                 f"window {number} is not in the test part, which has {n} windows", field="window"
             )
-        lower, upper = self.intervals.around(self.test.y_pred[number : number + 1])
+        lower, upper = self.intervals.around(
+            self.test.y_pred[number : number + 1], self.test.ref_ns[number : number + 1], np.array([number])
+        )
         ref_ns = int(self.test.ref_ns[number])
         outputs: list[JsonValue] = []
         for k, output in enumerate(self.outputs):
@@ -105,7 +108,8 @@ def shown_forecast(dataset: Dataset, forecast: Forecast) -> ShownForecast:
                 else None,
             )
         )
-    return ShownForecast(tuple(outputs), forecast.test, fit_intervals(forecast.validation))
+    offset_hours = [layout.offsets(column, layout.output_steps) for column in layout.outputs]
+    return ShownForecast(tuple(outputs), forecast.test, adaptive_intervals(forecast, offset_hours))
 
 
 def _ns(hours: Float64) -> Int64:

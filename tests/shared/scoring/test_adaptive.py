@@ -6,7 +6,8 @@ import pytest
 from services.evaluator.core.intervals import judge_intervals
 from shared.scoring.adaptive import DAY_NS, FEWEST, HABITS, USUAL, Habit, adaptive_intervals, choose_habit
 from shared.scoring.forecasts import Forecast, PartForecast
-from shared.scoring.intervals import fit_intervals
+from shared.scoring.intervals import Intervals, fit_intervals
+from shared.series.arrays import Float64
 
 HOUR_NS = 3_600_000_000_000
 LEADS = [np.array([1.0, 2.0, 24.0])]
@@ -20,6 +21,12 @@ def forecast(*, growth: float = 3.0, n: int = 1500, seed: int = 0) -> Forecast:
         y_true = rng.normal(0, spread, (n, 3, 1))
         parts.append(PartForecast((first + np.arange(n)) * HOUR_NS, y_true, np.zeros((n, 3, 1))))
     return Forecast(validation=parts[0], test=parts[1])
+
+
+def following(intervals: Intervals) -> Float64:
+    """Return the mean upper end over a day of forecasts that follow, (n_levels, n_steps, n_outputs)."""
+    refs = np.arange(24) * HOUR_NS
+    return np.asarray(intervals.around(np.zeros((24, 3, 1)), refs)[1].mean(axis=1))
 
 
 @pytest.mark.parametrize("growth", [0.3, 1.0, 3.0])
@@ -48,12 +55,12 @@ def test_no_interval_knows_a_truth_that_is_not_known_at_its_reference_time() -> 
 
     windows = np.arange(700)
     for before, after in zip(
-        intervals.around(made.test.y_pred[:700], windows),
-        again.around(made.test.y_pred[:700], windows),
+        intervals.around(made.test.y_pred[:700], made.test.ref_ns[:700], windows),
+        again.around(made.test.y_pred[:700], made.test.ref_ns[:700], windows),
         strict=True,
     ):
         np.testing.assert_array_equal(before, after)
-    assert (again.upper > intervals.upper).all()  # for forecasts that follow it is known
+    assert (following(again) > following(intervals)).all()  # for forecasts that follow it is known
 
 
 @pytest.mark.parametrize(("habit", "holes"), [(HABITS[0], 0.0), (HABITS[-1], 0.3), (USUAL, 0.9)])
@@ -63,16 +70,18 @@ def test_every_end_is_the_one_that_a_loop_over_windows_finds(habit: Habit, holes
     for part in (made.validation, made.test):
         part.y_true[rng.random(part.y_true.shape) < holes] = np.nan
 
-    found = adaptive_intervals(made, LEADS, habit=habit).to_arrays()
+    intervals = adaptive_intervals(made, LEADS, habit=habit)
 
-    ends = np.stack([found["block_lower"], found["block_upper"]])
+    refs = made.test.ref_ns
+    ends = np.stack(intervals.around(np.zeros(made.test.y_pred.shape), refs, np.arange(len(refs))))
+    assert intervals.starts is not None
     for step, lead in enumerate(LEADS[0]):
-        by_loop = ends_by_loop(made, int(lead * HOUR_NS), step, found["starts"].tolist(), habit)
-        np.testing.assert_array_equal(ends[:, :, 1, step, 0], by_loop)
+        by_loop = ends_by_loop(made, int(lead * HOUR_NS), step, intervals.starts.tolist(), habit)
+        np.testing.assert_allclose(ends[:, 1, :, step, 0], by_loop, rtol=1e-12)
 
 
 def ends_by_loop(made: Forecast, lead_ns: int, step: int, starts: list[int], habit: Habit) -> np.ndarray:
-    """Return lower and upper ends of the 80 % interval of each block, (2, n_blocks), window by window."""
+    """Return lower and upper ends of the 80 % interval of each test window, (2, n_windows), one by one."""
     parts = (made.validation, made.test)
     errors = [
         (int(ref), int(ref) + lead_ns, float(error))
@@ -81,22 +90,88 @@ def ends_by_loop(made: Forecast, lead_ns: int, step: int, starts: list[int], hab
         if np.isfinite(error)
     ]
     begins = [int(made.test.ref_ns[start]) for start in starts]
-    ends: list[tuple[float, float]] = []
+    blocks: list[tuple[float, float, list[float]]] = []
+
+    def interval(ref: int) -> tuple[float, float]:
+        lower, upper, sizes = blocks[sum(begin <= ref for begin in begins) - 1]
+        size = sizes[ref // HOUR_NS % 24]
+        return lower * size, upper * size
+
     for now in begins:
         n_told, n_missed = 0, 0
         for ref, known, error in errors:
             if known <= now and ref >= begins[0]:
-                lower, upper = ends[sum(begin <= ref for begin in begins) - 1]
+                lower, upper = interval(ref)
                 n_told, n_missed = n_told + 1, n_missed + (not lower <= error <= upper)
-        before = [(known, error) for _, known, error in errors if known <= now]
-        n_recent = sum(known >= now - habit.days * DAY_NS for known, _ in before)
-        ordered = sorted(error for _, error in before[-max(n_recent, FEWEST) :])
+        before = [(ref, error) for ref, known, error in errors if known <= now]
+        n_recent = sum(ref + lead_ns >= now - habit.days * DAY_NS for ref, _ in before)
+        recent = before[-max(n_recent, FEWEST) :]
+        sizes = sizes_by_loop(recent)
+        ordered = sorted(error / sizes[ref // HOUR_NS % 24] for ref, error in recent)
         n = len(ordered)
         share = 0.2 + habit.pace * (0.2 * n_told - n_missed)
         tail = min(max(share, 0.02, min(0.2, 2 / (n + 1))), 0.95) / 2
         low, high = np.floor((n + 1) * tail + 1e-9), np.ceil((n + 1) * (1 - tail) - 1e-9)
-        ends.append((ordered[int(low) - 1], ordered[int(high) - 1]))
-    return np.array(ends).T
+        blocks.append((ordered[int(low) - 1], ordered[int(high) - 1], sizes))
+    return np.array([interval(int(ref)) for ref in made.test.ref_ns]).T
+
+
+def sizes_by_loop(errors: list[tuple[int, float]]) -> list[float]:
+    """Return how large errors (reference time, error) are by the hour of the day."""
+    by_hour: list[list[float]] = [[] for _ in range(24)]
+    for ref, error in errors:
+        by_hour[ref // HOUR_NS % 24].append(abs(error))
+    mean = sum(map(sum, by_hour)) / len(errors)
+    sizes = []
+    for hour in range(24):
+        total, n = 2.0 * mean, 2.0
+        for near, share in ((hour - 1, 0.25), (hour, 0.5), ((hour + 1) % 24, 0.25)):
+            total, n = total + share * sum(by_hour[near]), n + share * len(by_hour[near])
+        sizes.append(max(total / n, 0.05 * mean))
+    return sizes
+
+
+def test_an_hour_whose_errors_are_small_gets_narrow_intervals_and_both_hold() -> None:
+    made = forecast(growth=1.0)
+    for part in (made.validation, made.test):
+        night = (part.ref_ns[:, None] // HOUR_NS + LEADS[0].astype(int)) % 24 < 8
+        part.y_true[night] *= 0.01
+
+    intervals = adaptive_intervals(made, LEADS)
+
+    lower, upper = intervals.around(made.test.y_pred, made.test.ref_ns, np.arange(1500))
+    inside = ((made.test.y_true >= lower) & (made.test.y_true <= upper))[1, ..., 0]  # of 80 %
+    width = (upper - lower)[1, ..., 0]
+    deep = (made.test.ref_ns[:, None] // HOUR_NS + LEADS[0].astype(int)) % 24 == 4
+    day = (made.test.ref_ns[:, None] // HOUR_NS + LEADS[0].astype(int)) % 24 == 15
+    assert width[deep].max() < 0.15 * width[day].min()
+    assert inside[day].mean() == pytest.approx(0.8, abs=0.1)
+    assert inside.mean() == pytest.approx(0.8, abs=0.06)
+
+
+def test_intervals_follow_hours_that_change_with_the_season() -> None:
+    made = forecast(growth=1.0)
+    hours = [part.ref_ns[:, None] // HOUR_NS + LEADS[0].astype(int) for part in (made.validation, made.test)]
+    made.validation.y_true[hours[0] % 24 < 8] = 0.0
+    made.test.y_true[hours[1] % 24 < 6] = 0.0  # the sun rises two hours earlier than ever before
+
+    intervals = adaptive_intervals(made, LEADS)
+
+    lower, upper = intervals.around(made.test.y_pred, made.test.ref_ns, np.arange(1500))
+    dawn = (hours[1] % 24 >= 6) & (hours[1] % 24 < 8)
+    inside = ((made.test.y_true >= lower) & (made.test.y_true <= upper))[1, ..., 0]
+    assert inside[dawn][-300:].mean() > max(0.6, inside[dawn][:40].mean())
+
+
+def test_forecasts_without_any_error_have_intervals_without_width() -> None:
+    made = forecast()
+    for part in (made.validation, made.test):
+        part.y_true[:] = 0.0
+
+    intervals = adaptive_intervals(made, LEADS)
+
+    assert judge_intervals(intervals, made.test).covered_share() == 1.0
+    assert not intervals.upper.any()
 
 
 def test_parts_that_do_not_follow_each_other_keep_the_intervals_of_validation() -> None:
@@ -149,6 +224,6 @@ def test_errors_since_the_test_part_count_once_they_are_known() -> None:
     nothing = adaptive_intervals(made, LEADS, later=unknown, now_ns=now)
     early = adaptive_intervals(made, LEADS, later=later, now_ns=int(refs[0]))
 
-    assert (after.upper > 2.5 * before.upper).all()
-    np.testing.assert_allclose(nothing.upper, before.upper, rtol=0.5)
-    np.testing.assert_allclose(early.upper, before.upper, rtol=0.1)
+    assert (following(after) > 2.5 * following(before)).all()
+    np.testing.assert_allclose(following(nothing), following(before), rtol=0.5)
+    np.testing.assert_allclose(following(early), following(before), rtol=0.1)

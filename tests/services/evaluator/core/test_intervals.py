@@ -79,7 +79,7 @@ def test_missing_forecasts_neither_widen_nor_cover() -> None:
 
 def test_the_scores_agree_with_their_definitions() -> None:
     intervals, test = fit_intervals(_part(300, seed=0)), _part(200, seed=1)
-    low, high = intervals.around(test.y_pred)
+    low, high = intervals.around(test.y_pred, test.ref_ns)
 
     result = next(r for r in judge_intervals(intervals, test).scores(("a", "b")) if r.level == 0.8)
 

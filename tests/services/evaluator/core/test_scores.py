@@ -98,9 +98,10 @@ def test_pinball_is_the_mean_quantile_loss_of_both_ends_of_every_level() -> None
 
     scores = _scores(y_true + 1.0, y_pred, quantile_loss=judge_intervals(intervals, other).quantile_loss())
 
+    ends = intervals.around(y_pred, np.arange(len(y_pred)))
     losses = [
         pinball(other.y_true, end, q)
-        for lower, upper, level in zip(*intervals.around(y_pred), intervals.levels, strict=True)
+        for lower, upper, level in zip(*ends, intervals.levels, strict=True)
         for end, q in ((lower, 0.5 - level / 2), (upper, 0.5 + level / 2))
     ]
     for i, output in enumerate(scores.outputs):
