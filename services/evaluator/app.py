@@ -17,6 +17,7 @@ from services.evaluator.report import ReportWriter
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.shown_windows import ShownWindows
 from services.evaluator.storage import LedgerChronicle, LedgerResults, LedgerVerdicts, StoredMessages
+from shared.cancellation import end
 from shared.contracts.base import Event
 from shared.messaging.broker import connected
 from shared.messaging.publish import Publisher
@@ -40,9 +41,7 @@ def create_app(settings: EvaluatorSettings) -> AsgiFastStream:
         reconciling = asyncio.create_task(_reconcile(broker, storage, verdicts, ensembles, settings, metrics))
 
         async def rest() -> None:
-            for task in (reconciling, measuring):
-                task.cancel()
-            await asyncio.gather(reconciling, measuring, return_exceptions=True)
+            await end(reconciling, measuring)
 
         await broker.connect()
         depth = QueueDepth(broker.connection, instruments.registry)

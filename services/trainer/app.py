@@ -19,6 +19,7 @@ from services.trainer.metrics import JobMetrics
 from services.trainer.ports import Checkpoints
 from services.trainer.settings import TrainerSettings
 from services.trainer.storage import LedgerJobs, LedgerModels, LedgerRuns
+from shared.cancellation import end
 from shared.messaging.broker import connected
 from shared.messaging.work_queue import WorkQueue
 from shared.queueing.release import FairRelease
@@ -66,8 +67,7 @@ def create_app(settings: TrainerSettings) -> AsgiFastStream:
             working = asyncio.create_task(_work(broker, job_loop, settings))
 
             async def hand_back() -> None:
-                working.cancel()
-                await asyncio.gather(working, return_exceptions=True)
+                await end(working)
 
             collaborators = {
                 "runs": LedgerRuns(storage),

@@ -68,8 +68,9 @@ class JobLoop:
 
     async def run(self, queue: WorkQueue) -> None:
         """Work for ever; cancelling this hands the job in hand back at once."""
+        heed = heeding()
         while True:
-            heed = heeding()
+            heed()
             message = await queue.next_job()
             async with settling(message, self._publisher.publish, every=self._beat, metrics=self._deliveries):
                 heed()

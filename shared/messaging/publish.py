@@ -72,19 +72,21 @@ class Publisher:
         BrokerAway
             If the broker did not confirm after several attempts under the same id.
         """
+        heed = heeding()
         try:
             async for attempt in stamina.retry_context(
                 _UNCONFIRMED, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_jitter=0.2
             ):
                 with attempt:
-                    return await self._store(message)
+                    stored = await self._store(message)
+                    heed()
+                    return stored
         except _UNCONFIRMED as error:
             raise BrokerAway("the message broker does not answer", subject=message.subject()) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _store(self, message: Message) -> bool:
         """Ask once; False if the subject had its message already."""
-        heed = heeding()
         try:
             await self._publisher.publish(
                 message,
@@ -99,7 +101,6 @@ class Publisher:
                 return False
             log.warning("publish not confirmed", subject=message.subject(), reason=repr(error))
             raise
-        heed()
         return True
 
     async def publish_all(self, messages: list[Message]) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from shared.cancellation import end, heeding
+from shared.contracts.base import new_id
+from shared.contracts.events import SessionDeleted
 from shared.messaging.delivery import heartbeat
+from shared.messaging.publish import Publisher
 from shared.messaging.work_queue import WorkQueue
 
 
@@ -153,3 +156,21 @@ except SystemExit as error:
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
 
     assert ended.returncode == 3
+
+
+async def test_a_message_that_is_confirmed_as_its_sender_is_cancelled_does_not_hide_that() -> None:
+    class ConfirmsAtOnce:
+        async def publish(self, *message: Any, **options: Any) -> object:
+            task = asyncio.current_task()
+            assert task
+            confirmed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(confirmed.set_result, True)
+            asyncio.get_running_loop().call_soon(task.cancel)
+            return await asyncio.wait_for(confirmed, 60)
+
+    message = SessionDeleted.first(session_id=new_id())
+
+    sending = asyncio.create_task(Publisher(ConfirmsAtOnce()).publish(message))
+    await asyncio.wait({sending}, timeout=5)
+
+    assert sending.cancelled()
