@@ -25,7 +25,7 @@ from shared.models.passport import (
     parse_passport,
     write_passport,
 )
-from shared.scoring.forecasts import Forecast
+from shared.scoring.forecasts import Forecast, alike
 from shared.scoring.metrics import known_std
 from shared.storage import keys
 from shared.storage.codecs import arrays_to_bytes, json_to_bytes
@@ -114,13 +114,8 @@ def average(forecasts: Mapping[str, Forecast], train_std: Sequence[float | None]
         raise NoEnsemble("no model has validation forecasts to choose weights on")
     if len(ensemble.weights) == 1:
         raise NoEnsemble("on validation one model alone is better than any average with others")
-    return Average(
-        ensemble,
-        Forecast(
-            validation=judged(validation, train_std=train_std),
-            test=combine({job_id: forecast.test for job_id, forecast in forecasts.items()}, ensemble),
-        ),
-    )
+    test = combine({job_id: forecast.test for job_id, forecast in forecasts.items()}, ensemble)
+    return Average(ensemble, Forecast(*alike([judged(validation, train_std=train_std), test])))
 
 
 def write_product(folder: Path, spec: EnsembleSpec, made: Average, member: Passport) -> None:

@@ -198,6 +198,9 @@ class BoostSpec(SearchedSpec):
     refit: bool = Field(
         default=True, description="after the choice, grow as many trees on the training and validation part"
     )
+    quantiles: bool = Field(
+        default=True, description="trees for two quantiles as well, which tell where intervals are wide"
+    )
     seed: Seed = 0
 
 

@@ -8,13 +8,13 @@ chosen on validation, by rolling over it in the same way.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.scoring.forecasts import Forecast, PartForecast
+from shared.scoring.forecasts import Forecast, PartForecast, alike
 from shared.scoring.hourly import HOUR_NS, HOURS, HourlySizes, hour_of, hourly_sizes
 from shared.scoring.intervals import (
     LEVELS,
@@ -35,10 +35,14 @@ DAY_NS = HOURS * HOUR_NS
 
 @dataclass(frozen=True)
 class Habit:
-    """How intervals follow: ``days`` that residuals count, and how far one miss moves a level."""
+    """How intervals follow: ``days`` that residuals count, and how far one miss moves a level.
+
+    ``by_spread`` is whether they are as wide as the model itself expects, where it says so.
+    """
 
     days: int
     pace: float
+    by_spread: bool = True
 
 
 USUAL = Habit(28, 0.005)  # where validation is too short to choose on
@@ -100,16 +104,18 @@ def adaptive_intervals(
     habit
         What ``choose_habit`` said of this validation part, where that is known already.
     """
-    validation, test = forecast.validation, forecast.test
-    first = fit_intervals(validation, levels=levels)
+    parts = alike([forecast.validation, forecast.test, *([] if later is None else [later])])
+    validation, test = parts[:2]
     if not len(validation) or not len(test) or validation.ref_ns[-1] >= test.ref_ns[0]:
-        return first
-    parts = [validation, test, *([] if later is None else [later])]
+        return fit_intervals(validation, levels=levels)
+    habit = habit or choose_habit(validation, offset_hours)
+    if not habit.by_spread:
+        parts = [part.without_spread() for part in parts]
     if now_ns is not None:
-        parts = [validation, *(_begun(part, now_ns) for part in parts[1:])]
+        parts[1:] = [_begun(part, now_ns) for part in parts[1:]]
+    first = fit_intervals(parts[0], levels=levels)
     ref_ns = np.concatenate([part.ref_ns for part in parts])
     leads_ns = _leads_ns(offset_hours)
-    habit = habit or choose_habit(validation, offset_hours)
     starts = _blocks(len(ref_ns) - len(validation), len(leads_ns))
     lower = np.empty((len(starts) + 1, *first.lower.shape))
     upper = np.empty_like(lower)
@@ -130,6 +136,7 @@ def adaptive_intervals(
         block_lower=lower[:-1],
         block_upper=upper[:-1],
         sizes=HourlySizes(sizes[-1], sizes[:-1]),
+        in_spreads=first.in_spreads,
     )
 
 
@@ -138,11 +145,27 @@ def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> H
 
     The loss is that over the newer half of validation, begun on the older one. A validation part that is calm
     says little about how much is to follow: of habits that do as well there the quickest is the safest. Too
-    short a part keeps the usual one.
+    short a part keeps the usual one. What the model says of its spread counts if that is better.
     """
-    begin = len(validation) // 2
-    if begin < FEWEST:
+    if len(validation) // 2 < FEWEST:
         return USUAL
+    losses = _losses(validation, offset_hours)
+    if validation.spread is not None:
+        plain = _losses(validation.without_spread(), offset_hours)
+        if min(plain) <= min(losses):
+            return replace(_quickest(plain), by_spread=False)
+    return _quickest(losses)
+
+
+def _quickest(losses: list[float]) -> Habit:
+    """Return the quickest of the habits that are as good as the best."""
+    least = min(losses)
+    return HABITS[int(np.argmax(np.array(losses) <= AS_GOOD * least))] if least > 0 else USUAL
+
+
+def _losses(validation: PartForecast, offset_hours: Sequence[Float64]) -> list[float]:
+    """Return the quantile loss of each habit over the newer half of validation, begun on the older one."""
+    begin = len(validation) // 2
     leads_ns = _leads_ns(offset_hours)
     steps = np.unique(np.linspace(0, len(leads_ns) - 1, ROLLED_STEPS).round().astype(np.int64))
     starts = _blocks(len(validation) - begin, len(steps) * len(HABITS))
@@ -155,16 +178,16 @@ def choose_habit(validation: PartForecast, offset_hours: Sequence[Float64]) -> H
     tiled = _Course(np.tile(residuals, (len(DAYS), 1, 1)), np.tile(known_ns, (len(DAYS), 1)), hours)
     ends = _over_time(tiled, moments, begin + starts, LEVELS, np.repeat(DAYS, len(steps)), PACES)
     judged = np.moveaxis(residuals[..., begin:], -1, 0)[:, None]  # (n_windows, 1, n_steps, n_outputs)
-    spread = np.nanstd(residuals[..., :begin], axis=-1)
+    size = np.nanstd(residuals_of([validation.without_spread()], steps)[..., :begin], axis=-1)
+    unit = 1.0 if validation.spread is None else validation.spread[begin:, None, steps]
     losses = []
     for day, pace in np.ndindex(len(DAYS), len(PACES)):
         own_steps = slice(day * len(steps), (day + 1) * len(steps))
-        size = ends.sizes[:, own_steps][own, ..., hours[begin:]][:, None]
-        lower, upper = (both[pace, :, :, own_steps][own] * size for both in (ends.lower, ends.upper))
-        loss = _quantile_loss(judged, lower, upper, np.array(LEVELS)[:, None, None])
-        losses.append(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(spread > 0, spread, 1.0)))
-    least = min(losses)
-    return HABITS[int(np.argmax(np.array(losses) <= AS_GOOD * least))] if least > 0 else USUAL
+        of_hours = ends.sizes[:, own_steps][own, ..., hours[begin:]][:, None]
+        lower, upper = (both[pace, :, :, own_steps][own] * of_hours for both in (ends.lower, ends.upper))
+        loss = _quantile_loss(judged, lower, upper, np.array(LEVELS)[:, None, None]) * unit
+        losses.append(float(np.nansum(np.nanmean(loss, axis=(0, 1)) / np.where(size > 0, size, 1.0))))
+    return losses
 
 
 def _over_time(
@@ -246,8 +269,7 @@ def _running(flags: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def _begun(part: PartForecast, now_ns: int) -> PartForecast:
     """Return the forecasts of a part that were made before a moment."""
-    begun = slice(0, int(np.searchsorted(part.ref_ns, now_ns)))
-    return PartForecast(part.ref_ns[begun], part.y_true[begun], part.y_pred[begun])
+    return part.windows(slice(0, int(np.searchsorted(part.ref_ns, now_ns))))
 
 
 def _blocks(n_windows: int, n_steps: int) -> Int64:

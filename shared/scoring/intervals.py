@@ -23,7 +23,8 @@ class Intervals:
     windows for a level (fewer than 2 / (1 - level) - 1); they are the newest, for forecasts that follow.
     Where intervals follow the seasons, ``block_lower`` and ``block_upper`` (n_blocks, n_levels, n_steps,
     n_outputs) are those of the test windows from each of ``starts`` (n_blocks,) on. All are in the outputs'
-    units, or in ``sizes`` where there are any.
+    units, or in ``sizes`` where there are any; and ``in_spreads`` tells whether both are in units of how far
+    off the model takes each forecast to be.
     """
 
     levels: tuple[float, ...]
@@ -34,8 +35,16 @@ class Intervals:
     block_lower: Float64 | None = None
     block_upper: Float64 | None = None
     sizes: HourlySizes | None = None
+    in_spreads: bool = False
 
-    def around(self, y_pred: Float64, ref_ns: Int64, windows: Int64 | None = None) -> tuple[Float64, Float64]:
+    def around(
+        self,
+        y_pred: Float64,
+        ref_ns: Int64,
+        windows: Int64 | None = None,
+        *,
+        spread: Float64 | None = None,
+    ) -> tuple[Float64, Float64]:
         """Return both ends for forecasts (n_windows, n_steps, n_outputs), levels on a new first axis.
 
         Parameters
@@ -44,21 +53,25 @@ class Intervals:
             Their reference times, (n_windows,).
         windows
             Which test windows they are, (n_windows,); None: forecasts that follow.
+        spread
+            How far off the model takes them to be, shape of ``y_pred``, where intervals are ``in_spreads``.
         """
-        lower, upper = self._ends(ref_ns, windows, slice(None))
+        lower, upper = self._ends(ref_ns, windows, slice(None), spread)
         return y_pred + lower, y_pred + upper
 
-    def of_test(self, ref_ns: Int64, steps: slice) -> tuple[Float64, Float64]:
+    def of_test(self, test: PartForecast, steps: slice) -> tuple[Float64, Float64]:
         """Return what to add for both ends of some steps of all test windows.
 
         Shape (n_levels, n_steps, n_outputs, n_windows), or 1 for n_windows where all have the same.
         """
-        lower, upper = (
-            np.moveaxis(ends, 1, -1) for ends in self._ends(ref_ns, np.arange(len(ref_ns)), steps)
-        )
+        spread = None if test.spread is None else test.spread[:, steps]
+        ends = self._ends(test.ref_ns, np.arange(len(test)), steps, spread)
+        lower, upper = (np.moveaxis(end, 1, -1) for end in ends)
         return lower, upper
 
-    def _ends(self, ref_ns: Int64, windows: Int64 | None, steps: slice) -> tuple[Float64, Float64]:
+    def _ends(
+        self, ref_ns: Int64, windows: Int64 | None, steps: slice, spread: Float64 | None
+    ) -> tuple[Float64, Float64]:
         """Return what to add for both ends: (n_levels, n_windows or 1, n_steps, n_outputs)."""
         starts, lower, upper = self.starts, self.block_lower, self.block_upper
         if windows is None or starts is None or lower is None or upper is None:
@@ -69,10 +82,13 @@ class Intervals:
                 np.moveaxis(lower[blocks][:, :, steps], 0, 1),
                 np.moveaxis(upper[blocks][:, :, steps], 0, 1),
             )
-        if self.sizes is None:
+        if self.sizes is not None:
+            size = self.sizes.at(ref_ns, blocks, steps)
+            both = both[0] * size, both[1] * size
+        if not self.in_spreads:
             return both
-        size = self.sizes.at(ref_ns, blocks, steps)
-        return both[0] * size, both[1] * size
+        assert spread is not None, "a model that says how far off it is says so of every forecast"
+        return both[0] * spread, both[1] * spread
 
 
 def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVELS) -> Intervals:
@@ -96,7 +112,7 @@ def fit_intervals(validation: PartForecast, *, levels: tuple[float, ...] = LEVEL
     for steps in few_steps(n_steps, n_windows * n_outputs):
         residuals = residuals_of([validation], steps)
         lower[:, steps], upper[:, steps] = ends_of(*ordered(residuals), tails)
-    return Intervals(tuple(levels), n_windows, lower, upper)
+    return Intervals(tuple(levels), n_windows, lower, upper, in_spreads=validation.spread is not None)
 
 
 def few_steps(n_steps: int, values: int) -> Iterator[slice]:
@@ -107,8 +123,14 @@ def few_steps(n_steps: int, values: int) -> Iterator[slice]:
 
 
 def residuals_of(parts: Sequence[PartForecast], steps: slice | Int64) -> Float64:
-    """Return truth less forecast of some steps, (n_steps, n_outputs, n_windows); NaN where one is missing."""
+    """Return truth less forecast of some steps, (n_steps, n_outputs, n_windows); NaN where one is missing.
+
+    Where parts say how far off each forecast is, they are in units of that: all parts do, or none.
+    """
     found = np.concatenate([part.y_true[:, steps] - part.y_pred[:, steps] for part in parts])
+    spreads = [part.spread[:, steps] for part in parts if part.spread is not None]
+    if spreads:
+        found /= np.concatenate(spreads)
     return np.ascontiguousarray(np.moveaxis(np.where(np.isfinite(found), found, np.nan), 0, -1))
 
 

@@ -100,7 +100,7 @@ def score_folds(
     if part is None or len(part.folds) == 1:
         return ()
     pieces = slices_of(part.folds)
-    return tuple(score(PartForecast(test.ref_ns[p], test.y_true[p], test.y_pred[p])) for p in pieces)
+    return tuple(score(test.windows(p)) for p in pieces)
 
 
 def fold_table(

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.evaluator.core.problems import ForecastMismatch
 from shared.contracts.kinds import BASELINES, ENSEMBLE
-from shared.scoring.forecasts import PartForecast
+from shared.scoring.forecasts import PartForecast, average_spread
 from shared.series.arrays import Float64
 
 N_ROUNDS = 50  # upper bound of models in the bag
@@ -82,11 +82,16 @@ def judged(
         others = [number for number in range(len(pool.blocks)) if number != own]
         combined.append(combine(pool.windows(block), _choose(pool, others, n_rounds)))
     first = next(iter(pool.parts.values()))
-    return PartForecast(first.ref_ns, first.y_true, np.concatenate([part.y_pred for part in combined]))
+    y_pred = np.concatenate([part.y_pred for part in combined])
+    spreads = [part.spread for part in combined if part.spread is not None]
+    spread = np.concatenate(spreads) if len(spreads) == len(combined) else None
+    return PartForecast(first.ref_ns, first.y_true, y_pred, spread)
 
 
 def combine(parts: Mapping[str, PartForecast], ensemble: Ensemble) -> PartForecast:
     """Return the weighted average of the models' forecasts of one part.
+
+    How far off it is say those members that do, by their weights.
 
     >>> y = np.zeros((1, 1, 1))
     >>> parts = {"a": PartForecast(np.array([0]), y, y + 1), "b": PartForecast(np.array([0]), y, y + 3)}
@@ -99,7 +104,9 @@ def combine(parts: Mapping[str, PartForecast], ensemble: Ensemble) -> PartForeca
     y_pred = np.zeros(first.y_pred.shape)
     for name, part in chosen.items():
         y_pred += ensemble.weights[name] * part.y_pred
-    return PartForecast(first.ref_ns, first.y_true, y_pred)
+    said = {name: part.spread for name, part in chosen.items() if part.spread is not None}
+    spread = average_spread(list(said.values()), [ensemble.weights[name] for name in said])
+    return PartForecast(first.ref_ns, first.y_true, y_pred, spread)
 
 
 @dataclass(frozen=True)
@@ -112,10 +119,7 @@ class _Pool:
 
     def windows(self, block: slice) -> dict[str, PartForecast]:
         """Return every model's forecasts of one block."""
-        return {
-            name: PartForecast(part.ref_ns[block], part.y_true[block], part.y_pred[block])
-            for name, part in self.parts.items()
-        }
+        return {name: part.windows(block) for name, part in self.parts.items()}
 
 
 def _pool(

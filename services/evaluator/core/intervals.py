@@ -73,7 +73,7 @@ def judge_intervals(intervals: Intervals, part: PartForecast) -> IntervalSums:
         known = np.isfinite(truth) & np.isfinite(forecast)  # (n_steps, n_outputs, n_windows)
         truth, forecast = np.where(known, truth, 0.0), np.where(known, forecast, 0.0)
         sums[0, steps] = known.sum(axis=-1)[:, None]
-        lower, upper = intervals.of_test(part.ref_ns, steps)
+        lower, upper = intervals.of_test(part, steps)
         for i, tail in enumerate(tails):
             low, high = forecast + lower[i], forecast + upper[i]
             rows = (

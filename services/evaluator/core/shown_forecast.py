@@ -48,9 +48,8 @@ class ShownForecast:
             raise PlotImpossible(
                 f"window {number} is not in the test part, which has {n} windows", field="window"
             )
-        lower, upper = self.intervals.around(
-            self.test.y_pred[number : number + 1], self.test.ref_ns[number : number + 1], np.array([number])
-        )
+        own = self.test.windows(slice(number, number + 1))
+        lower, upper = self.intervals.around(own.y_pred, own.ref_ns, np.array([number]), spread=own.spread)
         ref_ns = int(self.test.ref_ns[number])
         outputs: list[JsonValue] = []
         for k, output in enumerate(self.outputs):

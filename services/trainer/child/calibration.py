@@ -4,6 +4,7 @@ Beside validation and test these are errors since: what the model would have for
 that has passed, against rows that have arrived. Models, data sets and rows are opened once and kept.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,6 +106,7 @@ def _later(
     shape = (0, dataset.spec.output_steps, len(dataset.spec.outputs))
     refs = references(dataset, max(begin_ns, ref_ns - LATER_NS), ref_ns - 1)[-MOST_LATER:]
     found = [(refs[:0], np.empty(shape), np.empty(shape))]
+    spreads = []
     knows_truth = all(output.series_id in series for output in dataset.spec.outputs)
     for start in range(0, len(refs) if knows_truth else 0, WINDOWS_AT_ONCE):
         some = refs[start : start + WINDOWS_AT_ONCE]
@@ -114,4 +116,8 @@ def _later(
         if len(x):
             forecaster = remembered_forecaster(model, passport_sha256)
             found.append((some[arrived][complete], truth[arrived][complete], forecaster.forecast_scaled(x)))
-    return PartForecast(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+            spreads.append(forecaster.spread_scaled(x))
+    said = [np.empty(shape), *(spread for spread in spreads if spread is not None)]
+    spread = np.concatenate(said) if len(said) == len(found) else None
+    whole = PartForecast(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+    return replace(whole, spread=spread)

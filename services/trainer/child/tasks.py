@@ -235,13 +235,18 @@ def _finite(value: float | None) -> float | None:
 def part_forecast(model: Model, dataset: Dataset, part: Part) -> PartForecast:
     """Return truth and forecast of a part in original units, computed in batches."""
     index, layout = dataset.indices(part), dataset.layout
+    forecaster = Forecaster(model, layout)
     y_pred = np.empty((len(index), layout.output_steps, len(layout.outputs)))
+    spreads = []
     for first in range(0, len(index), WINDOWS_AT_ONCE):
         some = index[first : first + WINDOWS_AT_ONCE]
         x = dataset.x(some)
-        scaled = model.predict(x).astype(np.float64)
-        y_pred[first : first + len(some)] = layout.bounded(layout.y_scaler.inverse(scaled), x)
-    return PartForecast(dataset.ref_ns[index], dataset.y_true(index), y_pred)
+        y_pred[first : first + len(some)] = forecaster.forecast_scaled(x)
+        spreads.append(forecaster.spread_scaled(x))
+    said = [spread for spread in spreads if spread is not None]
+    return PartForecast(
+        dataset.ref_ns[index], dataset.y_true(index), y_pred, np.concatenate(said) if said else None
+    )
 
 
 def write_files(task: TrainTask, fitted: Fitted, forecast: Forecast, layout: Layout) -> dict[str, JsonValue]:

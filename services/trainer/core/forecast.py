@@ -60,7 +60,8 @@ def forecast_future(
     """
     upcoming = upcoming_window(dataset, series, ref_ns)
     values = forecaster.forecast_scaled(upcoming.x)[0]
-    ends = [ends[:, 0] for ends in intervals.around(values[None], np.array([ref_ns]))]
+    spread = forecaster.spread_scaled(upcoming.x) if intervals.in_spreads else None
+    ends = [ends[:, 0] for ends in intervals.around(values[None], np.array([ref_ns]), spread=spread)]
     # An end that is not known stays so.
     lower, upper = (np.where(np.isnan(end), end, forecaster.layout.bounded(end, upcoming.x)) for end in ends)
     return FutureForecast(upcoming, output_times(dataset, ref_ns), values, lower, upper, intervals.levels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,15 @@ class Model(Protocol):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], layout: Layout) -> Self:
         """Rebuild the model; it predicts exactly as before."""
+        ...
+
+
+@runtime_checkable
+class SaysSpread(Protocol):
+    """A model that says how far off each of its forecasts may be."""
+
+    def spread(self, x: Float32) -> Float32 | None:
+        """Return that in scaled units, positive, shape of what ``predict`` returns; None if not known."""
         ...
 
 

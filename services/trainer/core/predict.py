@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.trainer.core.model import Model
+from services.trainer.core.model import Model, SaysSpread
 from shared.errors import InvalidInput
+from shared.scoring.forecasts import average_spread
 from shared.series.arrays import Float32, Float64
 from shared.windows.samples import Layout
 
@@ -71,6 +72,16 @@ class Forecaster:
             y[start : start + BATCH] = self.layout.bounded(self.layout.y_scaler.inverse(scaled), some)
         return y
 
+    def spread_scaled(self, x: Float32) -> Float64 | None:
+        """Return how far off the model takes forecasts of scaled windows to be, in original units.
+
+        Shape as for ``forecast``; None where the model does not say.
+        """
+        if not isinstance(self.model, SaysSpread):
+            return None
+        spread = self.model.spread(x)
+        return None if spread is None else spread.astype(np.float64) / self.layout.y_scaler.gain
+
 
 @dataclass(frozen=True)
 class AverageForecaster:
@@ -96,6 +107,12 @@ class AverageForecaster:
     def forecast_scaled(self, x: Float32) -> Float64:
         """Forecast windows that are scaled already, in original units."""
         return self._average([member.forecast_scaled(x) for member in self.members])
+
+    def spread_scaled(self, x: Float32) -> Float64 | None:
+        """Return how far off the members that say so take forecasts to be; None where none does."""
+        spreads = [member.spread_scaled(x) for member in self.members]
+        said = [(one, w) for one, w in zip(spreads, self.weights, strict=True) if one is not None]
+        return average_spread([one for one, _ in said], [weight for _, weight in said])
 
     def _average(self, forecasts: list[Float64]) -> Float64:
         return np.tensordot(np.array(self.weights), np.stack(forecasts), axes=1)

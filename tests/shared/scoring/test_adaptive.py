@@ -1,5 +1,7 @@
 """Intervals that follow: coverage when errors grow, and never a look at what is not known yet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,21 +65,52 @@ def test_no_interval_knows_a_truth_that_is_not_known_at_its_reference_time() -> 
     assert (following(again) > following(intervals)).all()  # for forecasts that follow it is known
 
 
+@pytest.mark.parametrize("says", [False, True])
 @pytest.mark.parametrize(("habit", "holes"), [(HABITS[0], 0.0), (HABITS[-1], 0.3), (USUAL, 0.9)])
-def test_every_end_is_the_one_that_a_loop_over_windows_finds(habit: Habit, holes: float) -> None:
+def test_every_end_is_the_one_that_a_loop_over_windows_finds(habit: Habit, holes: float, says: bool) -> None:
     made = forecast(n=300)
     rng = np.random.default_rng(3)
     for part in (made.validation, made.test):
         part.y_true[rng.random(part.y_true.shape) < holes] = np.nan
+    sizes = [rng.uniform(0.5, 2.0, part.y_true.shape) for part in (made.validation, made.test)]
+    said = Forecast(*(replace(p, spread=s) for p, s in zip((made.validation, made.test), sizes, strict=True)))
 
-    intervals = adaptive_intervals(made, LEADS, habit=habit)
+    intervals = adaptive_intervals(said if says else made, LEADS, habit=habit)
 
     refs = made.test.ref_ns
-    ends = np.stack(intervals.around(np.zeros(made.test.y_pred.shape), refs, np.arange(len(refs))))
+    ends = np.stack(
+        intervals.around(np.zeros(made.test.y_pred.shape), refs, np.arange(len(refs)), spread=sizes[1])
+    )
     assert intervals.starts is not None
+    if says:  # a model that says how far off it is is one whose errors are divided by that
+        for part, size in zip((made.validation, made.test), sizes, strict=True):
+            part.y_true[:] /= size
+        ends /= sizes[1]
     for step, lead in enumerate(LEADS[0]):
         by_loop = ends_by_loop(made, int(lead * HOUR_NS), step, intervals.starts.tolist(), habit)
         np.testing.assert_allclose(ends[:, 1, :, step, 0], by_loop, rtol=1e-12)
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_what_a_model_says_of_its_errors_counts_where_that_is_better_on_validation(knows: bool) -> None:
+    made = forecast(growth=1.0)
+    rng = np.random.default_rng(4)
+    said = []
+    for part in (made.validation, made.test):
+        size = rng.choice([0.2, 5.0], part.y_true.shape)
+        part.y_true[:] *= size
+        spread = size if knows else rng.choice([0.2, 5.0], part.y_true.shape)
+        said.append(replace(part, spread=spread))
+
+    intervals = adaptive_intervals(Forecast(*said), LEADS)
+
+    assert intervals.in_spreads == knows
+    sums = judge_intervals(intervals, said[1])
+    without = judge_intervals(adaptive_intervals(made, LEADS), made.test)
+    ratio = (sums.quantile_loss().overall / without.quantile_loss().overall).item()
+    assert ratio < 0.8 if knows else ratio == 1.0
+    covered = {one.level: one.coverage for one in sums.scores(("y",))}
+    assert covered[0.8] == pytest.approx(0.8, abs=0.03)
 
 
 def ends_by_loop(made: Forecast, lead_ns: int, step: int, starts: list[int], habit: Habit) -> np.ndarray:

@@ -3,8 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from shared.scoring.forecasts import Forecast, ForecastMalformed, PartForecast
-from shared.windows.scaling import Scaler
+from shared.scoring.forecasts import Forecast, ForecastMalformed, PartForecast, alike, average_spread
 
 
 def _part(n_windows: int) -> PartForecast:
@@ -41,11 +40,42 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         Forecast.from_arrays(arrays)
 
 
-def test_scaled_forecasts_keep_their_reference_times() -> None:
-    part = _part(5)
-    unit = Scaler(lo=np.array([0.0, 1.0]), hi=np.array([2.0, 3.0]), low=np.zeros(2), high=np.ones(2))
+def test_how_far_off_a_model_takes_its_forecasts_to_be_is_stored_with_them() -> None:
+    plain, file = _part(4), io.BytesIO()
+    said = PartForecast(plain.ref_ns, plain.y_true, plain.y_pred, np.abs(plain.y_pred))
+    np.savez(file, allow_pickle=False, **Forecast(said, _part(0)).to_arrays())
+    file.seek(0)
 
-    scaled = part.scaled(unit)
+    loaded = Forecast.from_arrays(np.load(file))
 
-    np.testing.assert_allclose(unit.inverse(scaled.y_pred), part.y_pred, atol=1e-12)
-    np.testing.assert_array_equal(scaled.ref_ns, part.ref_ns)
+    assert loaded.validation.spread is not None
+    np.testing.assert_array_equal(loaded.validation.spread, said.spread)
+    assert loaded.test.spread is None
+    assert loaded.validation.windows(slice(1, 3)).spread is not None
+
+
+def test_spreads_that_do_not_fit_their_forecasts_are_refused() -> None:
+    arrays = Forecast(_part(4), _part(1)).to_arrays() | {"test_spread": np.ones((2, 3, 2))}
+
+    with pytest.raises(ForecastMalformed, match=r"test part has .* spreads") as caught:
+        Forecast.from_arrays(arrays)
+
+    assert caught.value.details["field"] == "test_spread"
+
+
+def test_parts_count_as_saying_how_far_off_they_are_only_together() -> None:
+    plain = _part(4)
+    said = PartForecast(plain.ref_ns, plain.y_true, plain.y_pred, np.ones(plain.y_pred.shape))
+
+    assert [part.spread is None for part in alike([said, said])] == [False, False]
+    assert [part.spread is None for part in alike([said, plain])] == [True, True]
+
+
+def test_an_average_is_as_far_off_as_the_members_that_say_so_by_their_weights() -> None:
+    one, three = np.full((2, 3, 1), 1.0), np.full((2, 3, 1), 3.0)
+
+    average = average_spread([one, three], [0.2, 0.2])
+
+    assert average is not None
+    np.testing.assert_allclose(average, 2.0)
+    assert average_spread([], []) is None

@@ -70,8 +70,8 @@ def forecast_figure(
         for i, name in enumerate(names):
             bands: list[Band] = []
             if intervals is not None:
-                own = np.array([window])
-                lower, upper = intervals.around(part.y_pred[own], part.ref_ns[own], own)
+                own = part.windows(slice(window, window + 1))
+                lower, upper = intervals.around(own.y_pred, own.ref_ns, np.array([window]), spread=own.spread)
                 levels = sorted(enumerate(intervals.levels), key=lambda place: -place[1])
                 bands = [Band(level, lower[k, 0, :, i], upper[k, 0, :, i]) for k, level in levels]
             panels.append(

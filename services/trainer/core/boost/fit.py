@@ -1,7 +1,7 @@
 """Fit boosted trees on the rows of single steps, with early stopping on the validation part."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import lightgbm
 import numpy as np
 from pydantic import JsonValue
 
-from services.trainer.core.boost.model import BoostModel, Trees, rows_with
+from services.trainer.core.boost.model import Alone, Boosted, BoostModel, Trees, rows_with
 from services.trainer.core.linear.fit import linear_forecasts
 from services.trainer.core.linear.model import LinearModel
 from services.trainer.core.model import Fitted, OnProgress, Progress, ignore_progress
@@ -26,6 +26,9 @@ HELD_OUT = 0.2  # share of the training part that judges when there is no valida
 MOST_ROWS, MOST_JUDGED = 100_000, 40_000  # neighbouring windows hardly differ: more rows cost time alone
 EXPLAINED_ROWS = 500  # evenly over the judging rows: SHAP values take ten times as long as forecasts
 BLOCK_WINDOWS = 1024
+CORRECTING = {"objective": "l2"}
+ALONE = {"objective": "l2", "linear_tree": True, "linear_lambda": 1.0}  # leaves that are linear functions
+QUANTILES, QUANTILE_ROWS = (0.1, 0.9), 40_000  # of what the linear forecast misses; more rows gain little
 LEAVES = 31  # of a tree whose depth nobody bounds
 MOST_LEAVES = 255
 
@@ -41,6 +44,14 @@ class Table:
         """Return the rows with the whole of what is forecast, in units of ``spread``."""
         return Table(self.rows, self.missing + self.rows[:, -1] / np.float32(spread))
 
+    def reach(self) -> tuple[float, float]:
+        """Return between what a forecast has to stay: what the rows miss, and as far again beyond both ends.
+
+        Only of the whole of what is forecast: what is missed has no such ends.
+        """
+        least, most = float(self.missing.min()), float(self.missing.max())
+        return least - (most - least), most + (most - least)
+
     def __add__(self, other: "Table") -> "Table":
         """Return the rows of both."""
         return Table(np.concatenate([self.rows, other.rows]), np.concatenate([self.missing, other.missing]))
@@ -55,14 +66,15 @@ def fit_boost(
     on_progress: OnProgress = ignore_progress,
     checkpoint: Path | None = None,
 ) -> Fitted:
-    """Fit LightGBM twice per output: on what the linear forecast misses, and on the output itself.
+    """Fit LightGBM per output: on what the linear forecast misses, on the output itself, and on quantiles.
 
     A row is a step of a window: the lead, the calendar and known series at its time, lags relative to it and
     to the reference time, and the linear forecast itself. At most ``MOST_ROWS`` of them, drawn by the seed,
     are learned from. Trees are added until the validation error stops falling; with ``spec.refit`` as many
     are then grown on both parts, and ``Fitted.judged`` is the model that has not seen the validation part.
     Trees that correct go where the linear forecast goes, trees that stand alone do not repeat its mistakes:
-    these count as much as surely helps on the validation part, and are left out where that is nothing.
+    these count as much as surely helps on the validation part, and are left out where that is nothing. Their
+    leaves are linear functions. Trees for two quantiles tell how far off a forecast may be.
 
     Raises
     ------
@@ -78,35 +90,37 @@ def fit_boost(
     judged: list[Trees] = []
     final: list[Trees] = []
     notes: dict[str, JsonValue] = {}
-    n_fits = 4 if refit else 2
-
-    def report(environment: Any, *, fit: int) -> None:
-        share = (environment.iteration + 1) / max(environment.end_iteration, 1)
-        done = (output * n_fits + fit + share) / (n_fits * len(layout.outputs))
-        losses = environment.evaluation_result_list
-        val_loss = float(losses[0][2]) if losses else None
-        n_trees = environment.iteration + 1
-        on_progress(Progress(0.05 + 0.95 * done, "trees", n_trees, spec.n_estimators, val_loss=val_loss))
+    told = _Told(on_progress, spec.n_estimators, len(layout.outputs) * (2 + 2 * refit + 2 * spec.quantiles))
+    grow = partial(_grow, spec, told)
 
     for output, column in enumerate(layout.outputs):
         recipe = recipe_of(layout, output)
         spread = float(seen.y[:, :, output].std()) or 1.0
         table = partial(_table, recipe, output=output, spread=spread, seed=spec.seed)
         teaching, judging = table(bases[0], seen, most=MOST_ROWS), table(bases[0], judge, most=MOST_JUDGED)
-        grown = [
-            _grow(spec, teaching, judging, partial(report, fit=0)),
-            _grow(spec, teaching.alone(spread), judging.alone(spread), partial(report, fit=1)),
-        ]
-        judged.append(_together(recipe, judging, spread, *(one.text for one in grown)))
-        final.append(judged[-1])
+        whole = teaching.alone(spread)
+        correcting = grow(CORRECTING, teaching, judging)
+        alone = grow(ALONE, whole, judging.alone(spread))
+        trees = _together(
+            Trees(recipe, spread, correcting.trees), Alone(alone.trees, 1.0, *whole.reach()), judging
+        )
+        if spec.quantiles:
+            step = -(-len(teaching.rows) // QUANTILE_ROWS)
+            few = Table(teaching.rows[::step], teaching.missing[::step])
+            ends = [grow({"objective": "quantile", "alpha": alpha}, few, judging) for alpha in QUANTILES]
+            trees = replace(trees, quantiles=tuple(end.trees for end in ends))
+        judged.append(trees)
         if refit:
             both = table(bases[1], seen, most=MOST_ROWS) + table(bases[1], judge, most=MOST_ROWS // 2)
-            text, alone = _grow(spec, both, None, partial(report, fit=2), n_trees=grown[0].n_trees).text, None
-            if share := judged[-1].share:
+            again = grow(CORRECTING, both, None, n_trees=correcting.n_trees)
+            kept = trees.alone
+            if kept is not None:
                 both = both.alone(spread)
-                alone = _grow(spec, both, None, partial(report, fit=3), n_trees=grown[1].n_trees).text
-            final[-1] = Trees.of(recipe, text, spread, alone, share)
-        notes[column.name] = _note(final[-1], judging, grown)
+                boosted = grow(ALONE, both, None, n_trees=alone.n_trees).trees
+                kept = Alone(boosted, kept.share, *both.reach())
+            trees = Trees(recipe, spread, again.trees, kept, trees.quantiles)
+        final.append(trees)
+        notes[column.name] = _note(trees, judging, [correcting, alone])
     on_progress(Progress(1.0, "done"))
     judged_model = BoostModel(bases[0], tuple(judged))
     model = BoostModel(bases[1], tuple(final)) if refit else judged_model
@@ -115,27 +129,54 @@ def fit_boost(
     )
 
 
+@dataclass(eq=False)
+class _Told:
+    """Tells progress of one fit after the other; a fit that is not needed is a step that is skipped."""
+
+    on_progress: OnProgress
+    most_trees: int
+    n_fits: int
+    begun: int = 0
+
+    def of_next(self) -> Callable[[Any], None]:
+        """Return what the library calls after each tree of the fit that begins."""
+        before = self.begun
+        self.begun += 1
+
+        def report(environment: Any) -> None:
+            share = (environment.iteration + 1) / max(environment.end_iteration, 1)
+            losses = environment.evaluation_result_list
+            fraction = 0.05 + 0.95 * (before + share) / self.n_fits
+            val_loss = float(losses[0][2]) if losses else None
+            self.on_progress(
+                Progress(fraction, "trees", environment.iteration + 1, self.most_trees, val_loss=val_loss)
+            )
+
+        return report
+
+
 @dataclass(frozen=True)
 class Grown:
-    """Trees as text, how many were worth keeping, and their loss where something judged them."""
+    """Trees, how many were worth keeping, and their loss where something judged them."""
 
-    text: str
+    trees: Boosted
     n_trees: int
     loss: float | None
 
 
 def _grow(
     spec: BoostSpec,
+    told: _Told,
+    objective: Mapping[str, Any],
     teaching: Table,
     judging: Table | None,
-    report: Callable[[Any], None],
     *,
     n_trees: int | None = None,
 ) -> Grown:
     """Grow trees, at most as many as asked for; with a part that judges until they stop helping."""
     depth = spec.max_depth
     settings: dict[str, Any] = {
-        "objective": "l2",
+        **objective,
         "learning_rate": spec.learning_rate,
         "max_depth": depth or -1,
         "num_leaves": LEAVES if depth is None else max(2, min(2**depth, MOST_LEAVES)),
@@ -151,12 +192,12 @@ def _grow(
         "num_threads": 1,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(teaching.rows, teaching.missing)
-    callbacks: list[Callable[[Any], Any]] = [report]
+    data = lightgbm.Dataset(teaching.rows, teaching.missing, params=settings)
+    callbacks: list[Callable[[Any], Any]] = [told.of_next()]
     if judging is None:
         n_trees = n_trees or spec.n_estimators
         booster = lightgbm.train(settings, data, n_trees, callbacks=callbacks)
-        return Grown(booster.model_to_string(), n_trees, None)
+        return Grown(Boosted(booster.model_to_string()), n_trees, None)
     curves: dict[str, dict[str, list[float]]] = {}
     callbacks.append(lightgbm.record_evaluation(curves))
     if spec.patience:
@@ -170,17 +211,17 @@ def _grow(
         callbacks=callbacks,
     )
     best = max(booster.best_iteration, 1)
-    return Grown(booster.model_to_string(num_iteration=best), best, curves["validation"]["l2"][best - 1])
+    loss = curves["validation"][settings["objective"]][best - 1]
+    return Grown(Boosted(booster.model_to_string(num_iteration=best)), best, loss)
 
 
-def _together(recipe: Recipe, judging: Table, spread: float, text: str, alone: str) -> Trees:
+def _together(correcting: Trees, alone: Alone, judging: Table) -> Trees:
     """Give trees that stand alone the say that surely helps on rows that neither has seen."""
-    correcting, whole = Trees.of(recipe, text, spread), Trees.of(recipe, text, spread, alone, 1.0)
-    ends = [trees.predict(judging.rows) for trees in (correcting, whole)]
-    truth = judging.rows[:, -1] + judging.missing * np.float32(spread)
+    ends = [trees.predict(judging.rows) for trees in (correcting, replace(correcting, alone=alone))]
+    truth = judging.rows[:, -1] + judging.missing * np.float32(correcting.spread)
     turn, missing = (values[:, None, None] for values in (ends[1] - ends[0], truth - ends[0]))
     share = round(float(best_shrinkage(turn, missing)[0]), 4)
-    return replace(whole, share=share) if share else correcting
+    return replace(correcting, alone=replace(alone, share=share)) if share else correcting
 
 
 def _table(
@@ -209,7 +250,7 @@ def _note(trees: Trees, judging: Table, grown: list[Grown]) -> dict[str, JsonVal
     correcting, alone = grown
     names = (*trees.recipe.names, "linear forecast")
     some = judging.rows[:: 1 + len(judging.rows) // EXPLAINED_ROWS]
-    values: Float64 = np.asarray(trees.booster.predict(some, pred_contrib=True, num_threads=1))
+    values: Float64 = np.asarray(trees.correcting.booster.predict(some, pred_contrib=True, num_threads=1))
     shares = np.abs(values[:, :-1]).mean(axis=0)
     order = np.argsort(-shares)[:20]
     return {
@@ -217,6 +258,6 @@ def _note(trees: Trees, judging: Table, grown: list[Grown]) -> dict[str, JsonVal
         "validation_loss": correcting.loss,
         "n_trees_alone": alone.n_trees,
         "validation_loss_alone": alone.loss,
-        "share_alone": trees.share,
+        "share_alone": trees.alone.share if trees.alone else 0.0,
         "mean_abs_shap": {names[k]: round(float(shares[k]), 6) for k in order},
     }

@@ -6,6 +6,12 @@ import lightgbm
 import numpy as np
 
 from services.trainer.core.boost.fit import MOST_JUDGED, MOST_ROWS, fit_boost
+from services.trainer.core.boost.linear_leaves import (
+    ML_DOMAIN,
+    ML_OPSET,
+    append_linear_leaves,
+    has_linear_leaves,
+)
 from services.trainer.core.boost.model import BoostModel, Trees
 from services.trainer.core.linear.kind import LINEAR
 from services.trainer.core.model_kind import FLOAT64, Choice, FitSize, ModelKind, Range
@@ -14,7 +20,6 @@ from services.trainer.core.step_rows_graph import append_rows
 from shared.contracts.kinds import BoostSpec, LinearSpec
 from shared.windows.samples import Layout
 
-ML_DOMAIN, ML_OPSET = "ai.onnx.ml", 3
 FEATURES_PER_INPUT = 13  # at most, of a series
 
 
@@ -37,14 +42,19 @@ def _forecast(graph: Graph, trees: Trees, rows: str, base: str, number: str) -> 
         graph.float(np.array(trees.spread)),
         graph.constant(np.array([-1, trees.recipe.output_steps, 1])),
     )
-    found = _trees(graph, trees.booster, rows, f"trees{number}/")
+    found = _trees(graph, trees.correcting.booster, rows, f"trees{number}/")
     corrected = graph.node("Add", base, graph.node("Reshape", graph.node("Mul", found, spread), shape))
     if trees.alone is None:
         return corrected
-    found = _trees(graph, trees.alone, rows, f"alone{number}/")
+    if has_linear_leaves(trees.alone.boosted.text):
+        found = append_linear_leaves(graph, trees.alone.boosted.booster, rows)
+    else:
+        found = _trees(graph, trees.alone.boosted.booster, rows, f"alone{number}/")
+    ends = (graph.float(np.array(end)) for end in (trees.alone.least, trees.alone.most))
+    found = graph.node("Clip", found, *ends)
     alone = graph.node("Reshape", graph.node("Mul", found, spread), shape)
-    kept = graph.node("Mul", corrected, graph.float(np.array(1.0 - trees.share)))
-    return graph.node("Add", kept, graph.node("Mul", alone, graph.float(np.array(trees.share))))
+    kept = graph.node("Mul", corrected, graph.float(np.array(1.0 - trees.alone.share)))
+    return graph.node("Add", kept, graph.node("Mul", alone, graph.float(np.array(trees.alone.share))))
 
 
 def _trees(graph: Graph, booster: lightgbm.Booster, rows: str, prefix: str) -> str:
@@ -67,16 +77,15 @@ def _trees(graph: Graph, booster: lightgbm.Booster, rows: str, prefix: str) -> s
 
 
 def save_text(model: BoostModel, layout: Layout, path: Path) -> None:
-    """Write the trees in LightGBM's own text format: per output those that correct, then those alone."""
-    texts = [text for trees in model.outputs for text in (trees.text, trees.alone_text) if text is not None]
-    path.write_text("\n".join(texts), encoding="utf-8")
+    """Write the trees in LightGBM's own text format, one output after the other."""
+    path.write_text("\n".join(text for trees in model.outputs for text in trees.texts), encoding="utf-8")
 
 
 def fit_bytes(spec: BoostSpec, size: FitSize) -> int:
-    """Count the sampled rows, twice (the library bins a copy), and the linear model's moments."""
+    """Count the sampled rows, three times (the library bins and keeps them), and the linear moments."""
     rows = min(MOST_ROWS + MOST_JUDGED, size.n_windows * size.output_steps)
     linear = LINEAR.fit_bytes(LinearSpec(), size)
-    return 2 * rows * size.n_inputs * FEATURES_PER_INPUT * FLOAT64 + linear
+    return 3 * rows * size.n_inputs * FEATURES_PER_INPUT * FLOAT64 + linear
 
 
 BOOST = ModelKind(

@@ -74,6 +74,10 @@ class Moments:
             self.y - sum_level,
         )
 
+    def mapped(self, to_x: Float64) -> "Moments":
+        """Return the moments of ``x @ to_x`` beside the same targets; ``to_x`` has shape (p, p)."""
+        return Moments(self.n, to_x.T @ self.xx @ to_x, to_x.T @ self.xy, self.yy, to_x.T @ self.x, self.y)
+
     def squared_error(self, weights: Float64) -> Float64:
         """Sum of squared errors of ``x @ weights`` per target, shape (q,)."""
         return np.asarray(self.yy + np.einsum("pq,pq->q", weights, self.xx @ weights - 2.0 * self.xy))

@@ -39,10 +39,14 @@ class SelectedInputs:
     mix: Float64
     deviation: Float64
 
-    def features(self, x: Float32) -> Float64:
-        """Return (n_windows, p) features with mean 0 and deviation 1 over the training part."""
+    def points(self, x: Float32) -> Float64:
+        """Return the points (n_windows, p), with mean 0 over the training part."""
         steps, columns = np.divmod(self.index, x.shape[2])
-        return (x[:, steps, columns] - self.mean) @ self.mix / self.deviation
+        return x[:, steps, columns] - self.mean
+
+    def features(self, points: Moments) -> Moments:
+        """Turn moments of the points into those of the features, which cost no pass over windows then."""
+        return points.mapped(self.mix / self.deviation)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def pick(train: Samples, layout: Layout, columns: Columns) -> SelectedInputs | N
         start += len(steps)
 
     raw = SelectedInputs(columns, index, np.zeros(len(index)), np.eye(len(index)), np.ones(len(index)))
-    some = raw.features(train.x[:: 1 + len(train) // 4096])
+    some = raw.points(train.x[:: 1 + len(train) // 4096])
     mean = some.mean(axis=0)
     deviation = ((some - mean) @ mix).std(axis=0)
     return SelectedInputs(columns, index, mean, mix, np.where(deviation > 1e-9, deviation, 1.0))
@@ -157,8 +161,8 @@ def residual_moments(
         x = part.x[rows]
         truth = (part.y[rows] - model.y_shift) / model.y_gain
         left = (truth - model.standard_forecast(x))[:, ::step]
-        total += window_moments(picked.features(x), left.reshape(len(x), -1))
-    return total
+        total += window_moments(picked.points(x), left.reshape(len(x), -1))
+    return picked.features(total)
 
 
 def _points(layout: Layout, k: int, most: int) -> Int64:

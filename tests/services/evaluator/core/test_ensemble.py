@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.core.ensemble import N_BLOCKS, combine, judged, select
+from services.evaluator.core.ensemble import N_BLOCKS, Ensemble, combine, judged, select
 from services.evaluator.core.problems import ForecastMismatch
 from shared.scoring.forecasts import PartForecast
 from shared.series.arrays import Int64
@@ -18,6 +18,27 @@ def _models(seed: int, n_models: int = 3) -> dict[str, PartForecast]:
         f"m{i}": PartForecast(np.arange(60), truth, truth + rng.normal(0.0, 1.0 + i / 4, truth.shape))
         for i in range(n_models)
     }
+
+
+def test_an_average_says_how_far_off_it_is_where_a_member_does_so_in_every_block() -> None:
+    models = _models(5)
+    of_all = {
+        name: PartForecast(part.ref_ns, part.y_true, part.y_pred, np.full(part.y_pred.shape, 1.0 + i))
+        for i, (name, part) in enumerate(models.items())
+    }
+    weights = {"m0": 0.5, "m1": 0.25, "m2": 0.25}
+
+    everyone = combine(of_all, Ensemble(weights, None))
+    one = combine(models | {"m1": of_all["m1"]}, Ensemble(weights, None))
+    nobody = combine(models, Ensemble(weights, None))
+
+    assert everyone.spread is not None
+    assert one.spread is not None
+    np.testing.assert_allclose(everyone.spread, 0.5 + 0.25 * 2 + 0.25 * 3)
+    np.testing.assert_allclose(one.spread, 2.0)
+    assert nobody.spread is None
+    assert judged(of_all, train_std=[1.0, 1.0]).spread is not None
+    assert judged(models, train_std=[1.0, 1.0]).spread is None
 
 
 def _rows(models: dict[str, PartForecast], rows: Int64) -> dict[str, PartForecast]:

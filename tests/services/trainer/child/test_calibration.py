@@ -10,7 +10,7 @@ from services.trainer.child.forecasting import forecast
 from services.trainer.child.protocol import ForecastTask, TrainTask
 from services.trainer.child.tasks import train
 from services.trainer.core.model import ignore_progress
-from shared.contracts.kinds import LinearSpec
+from shared.contracts.kinds import BoostSpec, LinearSpec, ModelSpec
 from shared.contracts.specs import DatasetSpec, Horizon, SeriesSpec
 from shared.series.series import Series
 from shared.windows.dataset import build_dataset
@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train_on(series: Series, folder: Path) -> None:
+def train_on(series: Series, folder: Path, model: ModelSpec | None = None) -> None:
     past, ahead = Horizon(start=-47, end=0), Horizon(start=1, end=AHEAD)
     spec = DatasetSpec(
         series=(
@@ -49,7 +49,10 @@ def train_on(series: Series, folder: Path) -> None:
         stride=60,
     )
     build_dataset(spec, {"load": rows(series, TRAINED)}).save(folder / "dataset")
-    train(TrainTask(spec=LinearSpec(), dataset=folder / "dataset", output=folder / "model"), ignore_progress)
+    train(
+        TrainTask(spec=model or LinearSpec(), dataset=folder / "dataset", output=folder / "model"),
+        ignore_progress,
+    )
 
 
 def rows(series: Series, n: int) -> Series:
@@ -121,3 +124,20 @@ def test_intervals_end_where_forecasts_are_bounded(tmp_path: Path) -> None:
 
     lower = [one["lower"] for value in document["outputs"][0]["values"] for one in value["intervals"]]
     assert min(lower) == 0.0
+
+
+def test_a_model_with_quantiles_of_its_own_has_wide_intervals_where_it_errs(tmp_path: Path) -> None:
+    series = load_of(noise_later=1.0)
+    hours = np.arange(len(series))
+    noise = np.random.default_rng(5).normal(0, 1.0, len(hours))
+    workday = hours // 24 % 7 < 5  # told by the level of its own past alone
+    values = 50 + np.where(workday, 10.0, -10.0) + np.where(workday, 4.0, 0.2) * noise
+    weekly = Series("load", series.times_ns, values)
+    train_on(weekly, tmp_path, BoostSpec(n_estimators=60))
+
+    wide = asked(tmp_path, weekly, tmp_path, at="1970-03-06T06:00:00+00:00")  # a workday
+    narrow = asked(tmp_path, weekly, tmp_path, at="1970-03-11T06:00:00+00:00")  # none
+
+    assert workday[64 * 24 + 6]
+    assert not workday[69 * 24 + 6]
+    assert width(narrow) < 0.5 * width(wide)

@@ -6,6 +6,7 @@ import lightgbm
 import numpy as np
 
 from services.trainer.core.boost.fit import fit_boost
+from services.trainer.core.boost.linear_leaves import has_linear_leaves
 from services.trainer.core.boost.model import BoostModel, rows_with
 from services.trainer.core.linear.fit import fit_linear
 from services.trainer.core.model import Progress
@@ -26,20 +27,21 @@ def test_forecasts_are_what_the_librarys_two_texts_say_by_their_shares() -> None
     for output, trees in enumerate(model.outputs):
         rows = rows_with(trees.recipe, x, linear[:, :, output])
         flat = rows.reshape(-1, rows.shape[2])
-        assert trees.alone_text is not None
-        missing = lightgbm.Booster(model_str=trees.text).predict(flat)
-        alone = lightgbm.Booster(model_str=trees.alone_text).predict(flat)
+        assert trees.alone is not None
+        missing = lightgbm.Booster(model_str=trees.correcting.text).predict(flat)
+        alone = lightgbm.Booster(model_str=trees.alone.boosted.text).predict(flat)
         corrected = linear[:, :, output] + np.reshape(missing, rows.shape[:2]) * trees.spread
         alone = np.reshape(alone, rows.shape[:2]) * trees.spread
-        expected = (1 - trees.share) * corrected + trees.share * alone
+        expected = (1 - trees.alone.share) * corrected + trees.alone.share * alone
 
         np.testing.assert_allclose(model.predict(x)[:, :, output], expected, atol=1e-6)
 
 
-def test_a_model_of_an_earlier_release_has_no_trees_that_stand_alone() -> None:
+def test_a_model_of_an_earlier_release_has_neither_trees_that_stand_alone_nor_quantiles() -> None:
     dataset = small_dataset()
     model = fit_boost(QUICK, dataset.part("train"), dataset.part("validation"), dataset.layout).model
-    arrays = {name: array for name, array in model.to_arrays().items() if not name.startswith("alone/")}
+    of_today = ("alone/", "range/", "lower/", "upper/")
+    arrays = {name: array for name, array in model.to_arrays().items() if not name.startswith(of_today)}
 
     earlier = BoostModel.from_arrays(arrays, dataset.layout)
 
@@ -47,9 +49,79 @@ def test_a_model_of_an_earlier_release_has_no_trees_that_stand_alone() -> None:
     linear = earlier.base.predict(x)
     trees = earlier.outputs[0]
     rows = rows_with(trees.recipe, x, linear[:, :, 0])
-    missing = np.reshape(trees.booster.predict(rows.reshape(-1, rows.shape[2])), rows.shape[:2])
+    missing = np.reshape(trees.correcting.predict(rows.reshape(-1, rows.shape[2])), rows.shape[:2])
     expected = linear[:, :, 0] + missing * trees.spread
     np.testing.assert_allclose(earlier.predict(x)[:, :, 0], expected, atol=1e-6)
+    assert earlier.spread(x) is None
+
+
+def test_trees_that_stand_alone_forecast_a_product_better_than_steps_can() -> None:
+    dataset = small_dataset(2000)
+    ahead = next(k for k, c in enumerate(dataset.layout.inputs) if c.end > 0)
+    own = next(place for place in dataset.layout.own_past if place is not None)
+
+    def product(samples: Samples) -> Samples:
+        steps = samples.y.shape[1]
+        y = samples.x[:, -steps:, [ahead]] * samples.x[:, -1:, [own]]
+        return replace(samples, y=np.broadcast_to(y, samples.y.shape).astype(np.float32))
+
+    train, validation = product(dataset.part("train")), product(dataset.part("validation"))
+    model = fit_boost(QUICK, train, validation, dataset.layout).model
+
+    assert isinstance(model, BoostModel)
+    trees = model.outputs[0]
+    assert trees.alone is not None
+    assert has_linear_leaves(trees.alone.boosted.text)
+    assert not has_linear_leaves(trees.correcting.text)
+    assert trees.alone.share > 0.5
+
+
+def test_leaves_that_are_linear_never_forecast_far_beyond_what_was_seen() -> None:
+    dataset = small_dataset()
+    train = dataset.part("train")
+    model = fit_boost(QUICK, train, dataset.part("validation"), dataset.layout).model
+    assert isinstance(model, BoostModel)
+    trees = model.outputs[0]
+    assert trees.alone is not None
+    rows = rows_with(trees.recipe, train.x[:50], model.base.predict(train.x[:50])[:, :, 0])
+
+    alone = trees.alone.predict(1e6 * rows.reshape(-1, rows.shape[2])) * trees.spread
+
+    seen = train.y[:, :, 0]
+    reach = 1.2 * (seen.max() - seen.min())
+    assert seen.min() - reach <= alone.min()
+    assert alone.max() <= seen.max() + reach
+
+
+def test_quantiles_tell_where_forecasts_are_far_off_and_are_left_out_if_not_wanted() -> None:
+    dataset = small_dataset(2000)
+    rng = np.random.default_rng(0)
+    hour = next(k for k, c in enumerate(dataset.layout.inputs) if c.name == "day_sin")
+
+    def uneven(samples: Samples) -> Samples:
+        night = samples.x[:, -samples.y.shape[1] :, hour] > 0
+        noise = rng.normal(0, np.where(night, 0.3, 0.01)[..., None], samples.y.shape)
+        return replace(samples, y=(samples.y + noise).astype(np.float32))
+
+    train, validation = uneven(dataset.part("train")), uneven(dataset.part("validation"))
+    x = dataset.part("test").x
+
+    model = fit_boost(QUICK, train, validation, dataset.layout).model
+    unasked = QUICK.model_copy(update={"quantiles": False})
+    without = fit_boost(unasked, train, validation, dataset.layout).model
+
+    assert isinstance(model, BoostModel)
+    assert isinstance(without, BoostModel)
+    spread = model.spread(x)
+    assert spread is not None
+    assert spread.shape == model.predict(x).shape
+    night = x[:, -spread.shape[1] :, hour] > 0
+    assert np.median(spread[..., 0][night]) > 3 * np.median(spread[..., 0][~night])
+    again = BoostModel.from_arrays(model.to_arrays(), dataset.layout).spread(x)
+    assert again is not None
+    np.testing.assert_array_equal(again, spread)
+    assert without.spread(x) is None
+    np.testing.assert_array_equal(without.predict(x), model.predict(x))
 
 
 def test_trees_that_stand_alone_have_little_say_where_the_linear_forecast_is_right() -> None:
@@ -66,7 +138,7 @@ def test_trees_that_stand_alone_have_little_say_where_the_linear_forecast_is_rig
     model = fit_boost(QUICK, train, validation, dataset.layout).model
 
     assert isinstance(model, BoostModel)
-    assert all(trees.share < 0.1 for trees in model.outputs)
+    assert all(trees.alone is None or trees.alone.share < 0.1 for trees in model.outputs)
 
 
 def test_a_load_that_bends_with_the_temperature_is_forecast_better_than_linear() -> None:
@@ -120,5 +192,5 @@ def test_depth_bounds_the_trees() -> None:
     fitted = fit_boost(spec, dataset.part("train"), dataset.part("validation"), dataset.layout)
 
     assert isinstance(fitted.model, BoostModel)
-    dump = fitted.model.outputs[0].booster.dump_model()
+    dump = fitted.model.outputs[0].correcting.booster.dump_model()
     assert all(tree["num_leaves"] <= 2 for tree in dump["tree_info"])

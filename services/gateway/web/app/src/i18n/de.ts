@@ -116,7 +116,7 @@ export const de: Catalogue = {
   "earlier.waiting": "noch nicht bekannt", "earlier.scenario": "was wäre wenn", "forecastPage.testHint": "Wie gut die Modelle an nie gesehenen Tagen waren, steht bei ihrem Lauf.",
   "forecastPage.toRun": "Zum Lauf", "files.question": "Frage", "question.title": "Diese Datei kann man auf mehr als eine Weise lesen", "question.lead": "Wählen Sie, was gemeint ist; es wird nichts nochmals hochgeladen.",
   "question.asking": "Wird neu gelesen …", "model.slots": "Regression je Tageszeit", "model.slots.about": "Sekunden; stark, wo das Wetter bekannt ist",
-  "model.lgbmr": "Verstärkte Bäume", "model.lgbmr.about": "LightGBM; stark mit vielen Eingängen", "param.n_estimators": "Höchstens Bäume",
+  "model.lgbmr": "Verstärkte Bäume", "model.lgbmr.about": "LightGBM; stark mit vielen Eingängen", "param.n_estimators": "Höchstens Bäume", "param.quantiles": "Quantile für Intervalle",
   "step.models": "Modelle im Einsatz", "models.title": "Modelle im Einsatz", "models.lead": "Die Version, mit der prognostiziert wird, und wie gut sie das Kommende getroffen hat.",
   "models.versions": "Versionen", "models.version": "Version", "models.stage": "Stufe", "models.since": "Seit", "models.champion": "Version {{n}} prognostiziert",
   "models.noChampion": "Keine Version gewählt: das beste Modell des neuesten Laufs prognostiziert", "models.promote": "Einsetzen", "models.promoteOf": "Version {{n}} einsetzen",

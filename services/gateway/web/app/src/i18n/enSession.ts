@@ -149,7 +149,7 @@ export const enSession = {
   "earlier.waiting": "not known yet", "earlier.scenario": "what if", "forecastPage.testHint": "How the models did on days they had never seen is shown with their run.",
   "forecastPage.toRun": "To the run", "files.question": "Question", "question.title": "This file can be read in more than one way", "question.lead": "Choose what is meant; nothing is uploaded again.",
   "question.asking": "Reading again …", "model.slots": "Regression per time of day", "model.slots.about": "seconds; strong where the weather is known",
-  "model.lgbmr": "Boosted trees", "model.lgbmr.about": "LightGBM; strong with many inputs", "param.n_estimators": "Trees at most",
+  "model.lgbmr": "Boosted trees", "model.lgbmr.about": "LightGBM; strong with many inputs", "param.n_estimators": "Trees at most", "param.quantiles": "Quantiles for intervals",
   "step.models": "Models in use", "models.title": "Models in use", "models.lead": "The version forecasts are made with, and how they met what came.",
   "models.versions": "Versions", "models.version": "Version", "models.stage": "Stage", "models.since": "Since", "models.champion": "Version {{n}} forecasts",
   "models.noChampion": "No version is chosen: the best of the newest run forecasts", "models.promote": "Use it", "models.promoteOf": "Use version {{n}}",
