@@ -57,7 +57,7 @@ LABEL org.opencontainers.image.title="Trainyard" \
       org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PROMETHEUS_DISABLE_CREATED_SERIES=True \
     HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib KERAS_HOME=/tmp/keras NUMBA_CACHE_DIR=/tmp/numba \
-    TRAINYARD_HOST=0.0.0.0 TRAINYARD_PORT=9100 TRAINYARD_HEALTH_HOST=0.0.0.0 TRAINYARD_HEALTH_PORT=9100
+    TRAINYARD_SCRATCH_DIR=/tmp TRAINYARD_HOST=0.0.0.0 TRAINYARD_PORT=9100 TRAINYARD_HEALTH_HOST=0.0.0.0 TRAINYARD_HEALTH_PORT=9100
 RUN groupadd --gid 10001 trainyard \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin trainyard \
  && install -d -o 10001 -g 10001 -m 0700 /data

@@ -51,6 +51,11 @@ class CommonSettings(BaseSettings):
         description="port of /healthz, /readyz and /metrics of the gateway; workers have one port, for these",
     )
     parent_pid: int | None = Field(default=None, description="die when this process dies")
+    scratch_dir: Path | None = Field(
+        default=None,
+        description="folder of this process alone for files that pass through; what an earlier life left in "
+        "its `trainyard-scratch` is removed at the start; none = the system's temporary folder",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_levels: dict[str, str] = Field(
         default={}, description='levels of single modules, as JSON: {"services.trainer": "DEBUG"}'

@@ -79,7 +79,11 @@ class Service:
         logs.mkdir(exist_ok=True, mode=0o700)
         self._started_at = time.monotonic()
         with open_private(logs / f"{self.name}.jsonl") as sink:
-            own = {"TRAINYARD_PORT_FILE": str(self.port_file), "TRAINYARD_PARENT_PID": str(os.getpid())}
+            own = {
+                "TRAINYARD_PORT_FILE": str(self.port_file),
+                "TRAINYARD_PARENT_PID": str(os.getpid()),
+                "TRAINYARD_SCRATCH_DIR": str(self.port_file.with_suffix("")),
+            }
             if self._port:
                 own["TRAINYARD_PORT"] = str(self._port)  # where its clients know it
             self.process = subprocess.Popen(

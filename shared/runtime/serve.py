@@ -16,6 +16,7 @@ import uvicorn
 from shared import traces
 from shared.runtime.logs import configure_logs
 from shared.runtime.parent import die_with_parent
+from shared.runtime.scratch import use_scratch
 from shared.settings import CommonSettings
 
 log = structlog.get_logger()
@@ -109,6 +110,8 @@ def serve(
     traces.start(name, settings.traces_url)
     if settings.data_dir:
         os.umask(0o077)  # rows, objects and logs of a folder are nobody else's
+    if settings.scratch_dir:
+        use_scratch(settings.scratch_dir)
     if settings.parent_pid:
         die_with_parent(settings.parent_pid)
     listener = bind(settings.host, settings.port)

@@ -89,3 +89,43 @@ def test_a_worker_that_cannot_subscribe_ends_so_that_it_is_started_again(tmp_pat
     finally:
         process.kill()
         process.wait()
+
+
+PASSES_THROUGH = """
+import tempfile
+from shared.runtime.serve import serve
+from shared.settings import CommonSettings
+
+settings = CommonSettings()
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        tempfile.mkdtemp(prefix="rows-of-a-user-")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+serve("test", settings, app)
+"""
+
+
+def test_what_a_killed_process_had_in_hand_is_gone_when_it_runs_again(tmp_path: Path) -> None:
+    scratch, port_file = tmp_path / "scratch", tmp_path / "test.port"
+    scratch.mkdir()
+    (scratch / "not-ours").touch()
+    settings = {"TRAINYARD_SCRATCH_DIR": str(scratch), "TRAINYARD_PORT_FILE": str(port_file)}
+    left = []
+    for _ in range(2):
+        port_file.unlink(missing_ok=True)
+        command = [sys.executable, "-c", PASSES_THROUGH]
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
+        try:
+            address = f"http://127.0.0.1:{port(port_file)}/"
+            left.append(len(list(scratch.glob("*/rows-of-a-user-*"))))
+            assert httpx.get(address).status_code == 200
+            assert len(list(scratch.glob("*/rows-of-a-user-*"))) == 1
+        finally:
+            process.kill()
+            process.wait()
+
+    assert left == [0, 0]
+    assert (scratch / "not-ours").exists()
