@@ -6,6 +6,7 @@ PAGE := services/gateway/web/app
 BUILT := services/gateway/web/dist/index.html
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 GROUPS := base ingest datasets trainer trainer-gpu evaluator gateway nats local benchmarks dev page
+BESIDE := tests/recipes tests/page tests/services/evaluator
 POSTGREST := tests/support/node_modules/.package-lock.json
 
 .PHONY: page page-types demo up test test-fast test-slow test-live test-supabase test-faults campaign soak check format bench lock docs clean deploy-files test-deploy
@@ -27,10 +28,13 @@ page-types: $(VENV)/dev.ok  ## the page's types from the gateway's own descripti
 
 test: $(VENV)/dev.ok $(POSTGREST) tests/browser/node_modules $(BUILT)  ## every test but the slow and the live ones; under ten minutes on two cores
 	@mkdir -p var
-	@# TensorFlow's tests are few and long: they run beside the rest and are shown behind it.
-	@$(BIN)/python -m pytest -m "keras and not slow and not live" -q > var/test-networks.log 2>&1 & networks=$$!; \
-	$(BIN)/python -m pytest -m "not keras and not slow and not live" -q; rest=$$?; \
-	wait $$networks; status=$$?; cat var/test-networks.log; exit $$((rest ? rest : status))
+	@# On two cores: what is few and long (networks, copies of the product, the page's own) runs beside the rest,
+	@# and is shown behind it.
+	@{ $(BIN)/python -m pytest -m "keras and not slow and not live" -q; networks=$$?; \
+	   $(BIN)/python -m pytest -m "not keras and not slow and not live" -q $(BESIDE); rest=$$?; \
+	   exit $$((networks ? networks : rest)); } > var/test-beside.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest -m "not keras and not slow and not live" -q $(addprefix --ignore ,$(BESIDE)); rest=$$?; \
+	wait $$beside; status=$$?; cat var/test-beside.log; exit $$((rest ? rest : status))
 
 test-fast: $(VENV)/dev.ok  ## the daily loop: no broker, no TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not live and not keras" -q -x --ignore tests/shared/messaging

@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.supabase import LocalSupabase, missing_parts
 from trainyard.broker import EmbeddedNats
+
+# Services within a test log as a process that configured nothing does, and frames with their variables take
+# twenty seconds for one exception of the gateway.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

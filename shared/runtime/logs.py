@@ -38,7 +38,9 @@ def configure_logs(
         lambda _logger, _method, event: {**event, "service": service},
     ]
     console = logging.StreamHandler(sys.stderr)
-    as_text = _formatter(shared, structlog.dev.ConsoleRenderer())
+    # Frames with their variables, the default beside rich, would show users' rows, and take seconds.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    as_text = _formatter(shared, plain)
     as_json = _formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
     console.setFormatter(as_text if sys.stderr.isatty() else as_json)
     root = logging.getLogger()

@@ -57,3 +57,29 @@ def test_files_rotate_and_the_oldest_go(tmp_path: Path) -> None:
     assert len(files) == 6
     assert all(path.stat().st_size <= 2000 and path.stat().st_mode & 0o777 == 0o600 for path in files)
     assert kept == console[-len(kept) :]
+
+
+IN_A_TERMINAL = """
+import sys, structlog
+from shared.runtime.logs import configure_logs
+sys.stderr.isatty = lambda: True
+configure_logs("talker")
+
+def read(rows_of_a_user):
+    raise ValueError("went wrong")
+
+try:
+    read("4711 kWh")
+except ValueError:
+    structlog.get_logger("ours").exception("caught")
+"""
+
+
+def test_an_exception_in_a_terminal_shows_its_frames_and_none_of_their_variables() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_TERMINAL], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "ValueError: went wrong" in done.stderr
+    assert "in read" in done.stderr
+    assert "4711" not in done.stderr

@@ -194,7 +194,9 @@ async def test_cancel_frees_the_replica_within_two_seconds(
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize(("kind", "epochs"), [(DenseSpec, 500), (ArLstmSpec, 40)])
+@pytest.mark.parametrize(
+    ("kind", "epochs"), [(DenseSpec, 500), pytest.param(ArLstmSpec, 40, marks=pytest.mark.slow)]
+)
 async def test_a_killed_child_is_a_crash_and_the_next_fit_goes_on_from_its_checkpoint(
     worker: WarmChild, dataset: Path, tmp_path: Path, kind: type[DenseSpec | ArLstmSpec], epochs: int
 ) -> None:

@@ -50,7 +50,16 @@ NEURAL: list[ModelSpec] = [
     for kind in (DenseSpec, CnnSpec, LstmSpec, ArLstmSpec)
     for residual in (True, False)
 ]
-EVERY = [*CLASSICAL, *(pytest.param(spec, marks=pytest.mark.keras) for spec in NEURAL)]
+SLOW = {
+    spec for spec in NEURAL if spec.kind == "ar_lstm" and getattr(spec, "residual", False)
+}  # as test_kinds
+EVERY = [
+    *CLASSICAL,
+    *(
+        pytest.param(spec, marks=[pytest.mark.keras, *([pytest.mark.slow] if spec in SLOW else [])])
+        for spec in NEURAL
+    ),
+]
 
 
 def name(spec: ModelSpec) -> str:

@@ -1,6 +1,7 @@
 """Every kind of model is whole: it fits, is stored, loaded and exported, and has its names."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from services.trainer.core.export import load_forecaster, save_model
 from services.trainer.core.fit import fit
 from services.trainer.core.kinds import KINDS, kind_of
 from services.trainer.core.memory import fit_bytes, fit_size
+from services.trainer.core.model import Model
 from services.trainer.core.predict import Forecaster
 from shared.contracts.kinds import (
     JOB_SPEC,
@@ -36,9 +38,21 @@ EVERY = [pytest.param(name, marks=pytest.mark.keras) if name in NEURAL else name
 QUICK: dict[str, Any] = {"layers": (4,), "epochs": 1}  # whatever a kind has of these
 
 
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
+@cache
+def small() -> Dataset:
     return small_dataset(400)
+
+
+@cache
+def fitted(name: Kind) -> Model:
+    """Return a model of a kind, fitted once for all that is asked of it."""
+    dataset = small()
+    return fit(quick(name), dataset.part("train"), dataset.part("validation"), dataset.layout).model
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return small()
 
 
 def quick(name: Kind) -> ModelSpec:
@@ -53,14 +67,14 @@ def test_a_kind_forecasts_the_same_after_it_was_stored_and_in_onnx(
     spec, layout = quick(name), dataset.layout
     windows = dataset.x(dataset.indices("test"), scaled=False).astype(np.float64)
 
-    fitted = fit(spec, dataset.part("train"), dataset.part("validation"), layout)
-    notes = save_model(fitted.model, layout, tmp_path)
+    model = fitted(name)
+    notes = save_model(model, layout, tmp_path)
     write_model_passport(spec, layout, tmp_path)
 
-    expected = Forecaster(fitted.model, layout).forecast(windows)
+    expected = Forecaster(model, layout).forecast(windows)
     assert notes == {}
     assert np.isfinite(expected).all()
-    assert isinstance(fitted.model, kind_of(spec).model())
+    assert isinstance(model, kind_of(spec).model())
     np.testing.assert_array_equal(load_forecaster(tmp_path).forecast(windows), expected)
     runtime = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
     spread = dataset.y_true(dataset.indices("train")).std(axis=(0, 1))
@@ -70,8 +84,7 @@ def test_a_kind_forecasts_the_same_after_it_was_stored_and_in_onnx(
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_kind_writes_its_formats_those_on_request_too(name: Kind, dataset: Dataset, tmp_path: Path) -> None:
-    spec, kind = quick(name), KINDS[name]
-    model = fit(spec, dataset.part("train"), dataset.part("validation"), dataset.layout).model
+    kind, model = KINDS[name], fitted(name)
 
     save_model(model, dataset.layout, tmp_path)
     for suffix, write in kind.on_request.items():

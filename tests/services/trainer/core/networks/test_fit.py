@@ -25,6 +25,7 @@ pytestmark = pytest.mark.keras
 
 Neural = DenseSpec | CnnSpec | LstmSpec | ArLstmSpec
 KINDS: list[type[Neural]] = [DenseSpec, CnnSpec, LstmSpec, ArLstmSpec]
+LATE = pytest.param(ArLstmSpec, marks=pytest.mark.slow)  # the same code as LSTM there, for thrice the seconds
 
 
 def rms(error: Float32) -> Float32:
@@ -128,7 +129,7 @@ def test_a_network_by_itself_learns_without_a_linear_forecast(kind: type[Neural]
     assert fitted.history["loss"][-1] < fitted.history["loss"][0]
 
 
-@pytest.mark.parametrize("kind", [DenseSpec, ArLstmSpec])
+@pytest.mark.parametrize("kind", [DenseSpec, LATE])
 def test_the_same_seed_gives_the_same_bits(kind: type[Neural]) -> None:
     train, validation, test, layout = small_task(n=400)
     spec = kind(layers=(8,), epochs=2, seed=7)
@@ -139,7 +140,7 @@ def test_the_same_seed_gives_the_same_bits(kind: type[Neural]) -> None:
     np.testing.assert_array_equal(first.model.predict(test.x), second.model.predict(test.x))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [DenseSpec, CnnSpec, LstmSpec, LATE])
 def test_a_killed_fit_resumes_and_ends_as_if_never_interrupted(kind: type[Neural], tmp_path: Path) -> None:
     train, validation, test, layout = small_task(n=400)
     spec, checkpoint = kind(layers=(8,), epochs=4, patience=0), tmp_path / "checkpoint.npz"
