@@ -112,7 +112,8 @@ def adaptive_intervals(
     if not habit.by_spread:
         parts = [part.without_spread() for part in parts]
     if now_ns is not None:
-        parts[1:] = [_begun(part, now_ns) for part in parts[1:]]
+        begun = [int(np.searchsorted(part.ref_ns, now_ns)) for part in parts[1:]]
+        parts[1:] = [part.windows(slice(0, n)) for part, n in zip(parts[1:], begun, strict=True)]
     first = fit_intervals(parts[0], levels=levels)
     ref_ns = np.concatenate([part.ref_ns for part in parts])
     leads_ns = _leads_ns(offset_hours)
@@ -265,11 +266,6 @@ def _running(flags: NDArray[np.bool_]) -> NDArray[np.int32]:
     counts = np.zeros((*flags.shape[:-1], flags.shape[-1] + 1), dtype=np.int32)
     np.cumsum(flags, axis=-1, out=counts[..., 1:])
     return counts
-
-
-def _begun(part: PartForecast, now_ns: int) -> PartForecast:
-    """Return the forecasts of a part that were made before a moment."""
-    return part.windows(slice(0, int(np.searchsorted(part.ref_ns, now_ns))))
 
 
 def _blocks(n_windows: int, n_steps: int) -> Int64:

@@ -216,23 +216,6 @@ def _nrmse(sums: ErrorSums, naive: NaiveError) -> Scored:
     )
 
 
-def _wape(sums: ErrorSums, naive: NaiveError) -> Scored:
-    return Scored(100.0 * sums.abs_error / sums.abs_true, ((sums.abs_true == 0, Reason.ALL_ZERO),))
-
-
-def _mape(sums: ErrorSums, naive: NaiveError) -> Scored:
-    return Scored(100.0 * sums.relative / sums.n_nonzero, ((sums.n_nonzero == 0, Reason.ALL_ZERO),))
-
-
-def _mase(sums: ErrorSums, naive: NaiveError) -> Scored:
-    return Scored(sums.abs_error / sums.n / naive.value, ((naive.reason != 0, naive.reason),))
-
-
-def _rmsse(sums: ErrorSums, naive: NaiveError) -> Scored:
-    """Makridakis, Spiliotis and Assimakopoulos (2022), the M5 competition's score."""
-    return Scored(np.sqrt(sums.sq_error / sums.n / naive.squared), ((naive.reason != 0, naive.reason),))
-
-
 def _r2(sums: ErrorSums, naive: NaiveError) -> Scored:
     flat = sums.spread <= sums.n * (_ROUNDING * _size(sums)) ** 2
     value = 1.0 - sums.sq_error / sums.spread
@@ -248,11 +231,20 @@ FORMULAS: dict[str, Callable[[ErrorSums, NaiveError], Scored]] = {
     "mae": lambda sums, naive: Scored(sums.abs_error / sums.n),
     "mse": lambda sums, naive: Scored(sums.sq_error / sums.n),
     "rmse": lambda sums, naive: Scored(np.sqrt(sums.sq_error / sums.n)),
-    "mape": _mape,
+    "mape": lambda sums, naive: Scored(
+        100.0 * sums.relative / sums.n_nonzero, ((sums.n_nonzero == 0, Reason.ALL_ZERO),)
+    ),
     "nrmse": _nrmse,
-    "wape": _wape,
+    "wape": lambda sums, naive: Scored(
+        100.0 * sums.abs_error / sums.abs_true, ((sums.abs_true == 0, Reason.ALL_ZERO),)
+    ),
     "smape": lambda sums, naive: Scored(100.0 * sums.symmetric / sums.n),
-    "mase": _mase,
-    "rmsse": _rmsse,
+    "mase": lambda sums, naive: Scored(
+        sums.abs_error / sums.n / naive.value, ((naive.reason != 0, naive.reason),)
+    ),
+    # Makridakis, Spiliotis and Assimakopoulos (2022), the score of the M5 competition.
+    "rmsse": lambda sums, naive: Scored(
+        np.sqrt(sums.sq_error / sums.n / naive.squared), ((naive.reason != 0, naive.reason),)
+    ),
     "r2": _r2,
 }

@@ -69,7 +69,10 @@ def judge_intervals(intervals: Intervals, part: PartForecast) -> IntervalSums:
     tails = (1.0 - np.array(intervals.levels)) / 2.0
     sums = np.empty((5, n_steps, len(tails), n_outputs))
     for steps in few_steps(n_steps, n_windows * n_outputs):
-        truth, forecast = (_windows_last(values[:, steps]) for values in (part.y_true, part.y_pred))
+        truth, forecast = (  # windows last, side by side in memory
+            np.ascontiguousarray(np.moveaxis(values[:, steps], 0, -1))
+            for values in (part.y_true, part.y_pred)
+        )
         known = np.isfinite(truth) & np.isfinite(forecast)  # (n_steps, n_outputs, n_windows)
         truth, forecast = np.where(known, truth, 0.0), np.where(known, forecast, 0.0)
         sums[0, steps] = known.sum(axis=-1)[:, None]
@@ -94,11 +97,6 @@ def pinball(y_true: Float64, quantile: Float64, level: float) -> Float64:
     """
     below = y_true - quantile
     return np.maximum(level * below, (level - 1.0) * below)
-
-
-def _windows_last(values: Float64) -> Float64:
-    """Return values (n_windows, n_steps, n_outputs) with windows as the last axis, side by side in memory."""
-    return np.ascontiguousarray(np.moveaxis(values, 0, -1))
 
 
 def _interval_scores(sums: Float64, name: str, intervals: Intervals, level: float) -> IntervalScores:
