@@ -34,6 +34,7 @@ class KindSpec(Spec):
     words: ClassVar[tuple[str, ...]] = ()  # what else clients may call it; case and separators never count
     baseline: ClassVar[bool] = False  # fitted in every run, and what the others have to beat
     chosen: ClassVar[bool] = False  # whether the page proposes it
+    of_trials: ClassVar[dict[str, bool]] = {}  # parameters of a search's trials, which only forecast
 
 
 class SearchedSpec(KindSpec):
@@ -183,6 +184,7 @@ class BoostSpec(SearchedSpec):
     """Boosted trees (LightGBM) on rows of single steps, beside the linear forecast."""
 
     name: ClassVar[str] = "LGBMR"
+    of_trials: ClassVar[dict[str, bool]] = {"quantiles": False}
     words: ClassVar[tuple[str, ...]] = ("lightgbm", "lgbm", "boosted trees")
     chosen: ClassVar[bool] = True
 

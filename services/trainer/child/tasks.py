@@ -77,7 +77,7 @@ def train(task: TrainTask, on_progress: OnProgress) -> TrainOutcome:
         available_bytes=min(filter(None, (available_memory(), task.memory_bytes))),
     )
     fitted = fit(
-        task.spec,
+        task.spec.model_copy(update=task.spec.of_trials) if task.trial else task.spec,
         dataset.part("train"),
         dataset.part("validation"),
         dataset.layout,
